@@ -1,0 +1,231 @@
+"""What a backend is: the Protocol, the values it takes and gives, and its contract in words.
+
+A backend trains an adapter on samples and answers prompts. It never sees the database: samples come through `Samples`, and
+what it does is told through `Journal`. The contract, checked for every backend by tests/backends/contract.py:
+
+1. `describe` changes nothing, sends no sample, and fails for a base model that the backend does not have.
+2. `train` is called with the run's key. Called again with the same key after a crash, it goes on or begins again such that
+   the finished adapter contains each batch exactly once per epoch: what the journal recorded of the earlier call tells which.
+3. Everything that changes something outside is announced by `Journal.intend` before it is sent and settled after. A reply
+   that was lost is reconciled (looked up by the run's key) before anything is repeated.
+4. `train` blocks until the adapter is finished, however the service works inside: step by step (local), one call a batch
+   (Gradient) or upload and poll (OpenAI's dialect). It calls `Journal.check` at least once a second while it works or waits,
+   and lets pass what that raises.
+5. `answer` yields each answer as soon as it is known, in any order, exactly one per request. What goes wrong with one
+   prompt is an Answer with an error; what goes wrong with all (credentials, service gone) is raised.
+6. Answers depend on the request, the model and the decoding settings alone; with temperature 0 they repeat.
+7. Secrets come from the environment and appear in no error, log line or value given back.
+8. A backend object may be used by one thread at a time and must be closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pipeline.records import Sample
+
+
+@dataclass(frozen=True, slots=True)
+class BaseModel:
+    """A base model as a backend knows it."""
+
+    name: str  #: as written in adapters.base_model
+    revision: str | None  #: what the name meant when it was resolved: a commit, a hash of the files, a service's id
+    max_tokens: int | None  #: longest prompt and response together; None: the backend does not say
+    is_simulated: bool  #: the backend only plays back a script
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingOptions:
+    """What training depends on besides base model and samples; None means the backend's default."""
+
+    epochs: int
+    learning_rate: float | None
+    lora_rank: int | None
+    lora_alpha: int | None
+    batch_size: int | None
+    rehearsal: str  #: auto, on, off
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingJob:
+    """One training as asked of a backend."""
+
+    run_key: str  #: unique per run; the adapter's name at a remote service carries it
+    adapter_name: str
+    base_model: BaseModel
+    options: TrainingOptions
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepMetrics:
+    """One optimizer step, or the smallest unit that the backend reports."""
+
+    step: int  #: 1, 2, 3 ...
+    epoch: float  #: epochs done after this step
+    train_loss: float  #: mean over the trained tokens, in nats
+    learning_rate: float | None
+    gradient_norm: float | None
+    tokens: int | None  #: all tokens of the step
+    trained_tokens: int | None  #: those that count in the loss
+    eval_loss: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedAdapter:
+    """A finished adapter: what the backend needs to answer with it, and the options that were really used."""
+
+    external_id: str | None  #: the adapter's id at a remote backend
+    artifact_uri: str | None  #: where the weights lie, where they can be had
+    artifact_bytes: int | None
+    artifact_sha256: str | None
+    options: TrainingOptions  #: every None of the job filled in with what was used, where the backend knows it
+    rehearsal_pairs: int = 0  #: extra samples made from the base model's own answers
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """How answers are generated; equal for base, before and after."""
+
+    max_new_tokens: int
+    temperature: float  #: 0: greedy
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerRequest:
+    """One prompt to answer."""
+
+    prompt_key: str
+    prompt: str
+    system_prompt: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer, or the error in its place."""
+
+    prompt_key: str
+    text: str | None  #: None: error_code says why
+    finish_reason: str | None
+    prompt_tokens: int | None
+    output_tokens: int | None
+    latency_ms: float
+    error_code: str | None = None
+    error_message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenCount:
+    """How many tokens samples have."""
+
+    tokens: int
+    is_exact: bool  #: False: estimated from the number of characters
+
+
+@dataclass(frozen=True, slots=True)
+class BackendCall:
+    """One earlier call of this run, as `backend_calls` holds it."""
+
+    call_number: int
+    state: str  #: intended, done, failed, unknown
+    call_kind: str
+    request: str
+    external_id: str | None
+
+
+class Samples(Protocol):
+    """The samples of one manifest, in its order; read again and again without holding them in memory."""
+
+    def __len__(self) -> int:
+        """Give the number of samples."""
+        ...
+
+    def __iter__(self) -> Iterator[Sample]:
+        """Read all samples in order, page by page."""
+        ...
+
+    def fetch(self, positions: Sequence[int]) -> list[Sample]:
+        """Read the samples at these positions, in the order asked."""
+        ...
+
+
+class Journal(Protocol):
+    """What a backend tells of a training while it works; each call is committed before it returns."""
+
+    def intend(self, call_kind: str, request: str) -> int:
+        """Announce a call that changes something outside; gives its number."""
+        ...
+
+    def settle(self, call_number: int, state: str, *, external_id: str | None = None, outcome: str | None = None) -> None:
+        """Record how an announced call ended: done, failed or unknown."""
+        ...
+
+    def calls(self) -> list[BackendCall]:
+        """Give the calls that this run announced so far, also before a crash, in order."""
+        ...
+
+    def plan(self, steps_total: int) -> None:
+        """Say how many steps the training has."""
+        ...
+
+    def record(self, metrics: Sequence[StepMetrics]) -> None:
+        """Store steps; a step that is stored already is replaced."""
+        ...
+
+    def event(self, event: str, message: str) -> None:
+        """Tell a person what happened."""
+        ...
+
+    def check(self) -> None:
+        """Raise RunCancelled, RunInterrupted or LeaseLost when the training must not go on."""
+        ...
+
+
+class Backend(Protocol):
+    """Where training and answering happen; see the module's contract."""
+
+    def describe(self, base_model: str, revision: str | None) -> BaseModel:
+        """Resolve a base model's name without loading it.
+
+        Raises:
+            RequestRejected: the backend has no such base model.
+            ConfigError: the settings do not allow it, or a secret or an address is missing.
+        """
+        ...
+
+    def count_tokens(self, base_model: BaseModel, texts: Iterable[str]) -> Iterator[TokenCount]:
+        """Count the tokens of each text, with the base model's own tokenizer where the backend has it."""
+        ...
+
+    def train(self, job: TrainingJob, samples: Samples, journal: Journal) -> TrainedAdapter:
+        """Train an adapter on the samples and give it back finished.
+
+        Raises:
+            TrainingError: the training went wrong in itself.
+            BackendError: the backend refused or could not be reached.
+        """
+        ...
+
+    def answer(
+        self,
+        base_model: BaseModel,
+        adapter: TrainedAdapter | None,
+        requests: Sequence[AnswerRequest],
+        decoding: Decoding,
+    ) -> Iterator[Answer]:
+        """Answer each request with the base model alone, or with an adapter on it."""
+        ...
+
+    def delete(self, adapter: TrainedAdapter) -> None:
+        """Remove a finished adapter at the backend; one that is gone already is no error."""
+        ...
+
+    def close(self) -> None:
+        """Release what the backend holds: models, connections, threads."""
+        ...

@@ -1,0 +1,207 @@
+"""Every error that sqltune raises, in one tree.
+
+PipelineError                   code, retryable
+├── ConfigError (ValueError)    a setting, an option or an adapter's column is missing or wrong
+├── DataError (ValueError)      a row or a query cannot be used
+│   └── QueryRefused            a selection is not one harmless SELECT
+├── DatabaseError
+│   ├── DatabaseUnavailable*    connection refused or lost, lock timeout
+│   ├── SchemaOutOfDate         `sqltune init` has to run first, or the schema is newer than this sqltune
+│   └── MigrationChanged        an applied migration file was edited
+├── LeaseLost                   another runner owns the adapter now
+├── RunCancelled                a person asked for the end of this run
+├── RunInterrupted              this process was asked to stop; the run can be resumed
+├── BackendError                status, request_id, body
+│   ├── BackendUnavailable*     ├── RateLimited* (retry_after_seconds)
+│   ├── AuthenticationFailed    ├── RequestRejected
+│   ├── UnexpectedReply         └── BackendTimeout*
+└── TrainingError
+    ├── LossNotFinite           └── OutOfMemory
+                                                        * retryable
+
+To add one: put it in the tree, say when it is raised, give it a stable `code`, and keep it picklable.
+"""
+
+from __future__ import annotations
+
+
+class PipelineError(Exception):
+    """Base of all errors of sqltune."""
+
+    code = "pipeline_error"
+    retryable = False
+
+
+class ConfigError(PipelineError, ValueError):
+    """Raised when a setting, a command's option or a column of `adapters` is missing or wrong."""
+
+    code = "config_error"
+
+
+class DataError(PipelineError, ValueError):
+    """Raised when rows cannot be used for training or evaluation.
+
+    Args:
+        message: what is wrong and what to do.
+        table: table or query the row came from, where known.
+        key: the row's own key, where known.
+        column: the column at fault, where known.
+    """
+
+    code = "data_error"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        table: str | None = None,
+        key: str | None = None,
+        column: str | None = None,
+        code: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.table = table
+        self.key = key
+        self.column = column
+        if code is not None:
+            self.code = code
+
+
+class QueryRefused(DataError):
+    """Raised when a training or evaluation query is not exactly one harmless SELECT."""
+
+    code = "query_refused"
+
+
+class DatabaseError(PipelineError):
+    """Raised when the database refused a statement."""
+
+    code = "database_error"
+
+
+class DatabaseUnavailable(DatabaseError):
+    """Raised when the database cannot be reached, the connection broke, or a lock did not come free."""
+
+    code = "database_unavailable"
+    retryable = True
+
+
+class SchemaOutOfDate(DatabaseError):
+    """Raised when the tables are missing, older or newer than this sqltune needs."""
+
+    code = "schema_out_of_date"
+
+
+class MigrationChanged(DatabaseError):
+    """Raised when the text of an applied migration is not what the ledger recorded."""
+
+    code = "migration_changed"
+
+
+class LeaseLost(PipelineError):
+    """Raised when another runner owns the adapter now, so nothing more may be written."""
+
+    code = "lease_lost"
+
+
+class RunCancelled(PipelineError):
+    """Raised inside a run when a person asked for its end."""
+
+    code = "run_cancelled"
+
+
+class RunInterrupted(PipelineError):
+    """Raised inside a run when this process was asked to stop; the run can be resumed."""
+
+    code = "run_interrupted"
+    retryable = True
+
+
+class BackendError(PipelineError):
+    """Raised when a backend could not do what was asked.
+
+    Args:
+        message: what happened and what to do.
+        status: HTTP status, None where there was no reply.
+        request_id: the service's own id of the request, where it gave one.
+        body: the reply's body, shortened, without secrets.
+    """
+
+    code = "backend_error"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        request_id: str | None = None,
+        body: str | None = None,
+        code: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.request_id = request_id
+        self.body = body
+        if code is not None:
+            self.code = code
+
+
+class BackendUnavailable(BackendError):
+    """Raised when the backend cannot be reached or says that it is out of order."""
+
+    code = "backend_unavailable"
+    retryable = True
+
+
+class RateLimited(BackendError):
+    """Raised when the backend asks to wait; `retry_after_seconds` is None where it does not say how long."""
+
+    code = "rate_limited"
+    retryable = True
+
+    def __init__(self, message: str, *, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message, status=429)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class AuthenticationFailed(BackendError):
+    """Raised when the backend does not accept the credentials of the environment."""
+
+    code = "authentication_failed"
+
+
+class RequestRejected(BackendError):
+    """Raised when the backend understood the request and refuses it, for instance an unknown base model."""
+
+    code = "request_rejected"
+
+
+class UnexpectedReply(BackendError):
+    """Raised when a reply does not have the shape that the backend's documentation promises."""
+
+    code = "unexpected_reply"
+
+
+class BackendTimeout(BackendError):
+    """Raised when a reply did not come in time; whether the work was done is not known."""
+
+    code = "backend_timeout"
+    retryable = True
+
+
+class TrainingError(PipelineError):
+    """Raised when training cannot go on."""
+
+    code = "training_error"
+
+
+class LossNotFinite(TrainingError):
+    """Raised when the loss or the gradient of a step is not a finite number."""
+
+    code = "loss_not_finite"
+
+
+class OutOfMemory(TrainingError):
+    """Raised when a step does not fit into memory."""
+
+    code = "out_of_memory"

@@ -1,0 +1,236 @@
+"""Database rows and the values that travel between the layers, as frozen dataclasses.
+
+Parsed once at the edge; inside there are no dicts of strings. A field that may be None says what None means.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class RunState(StrEnum):
+    """Where a run stands; `runs.state`."""
+
+    QUEUED = "queued"
+    PREPARING = "preparing"
+    ANSWERING_BEFORE = "answering_before"
+    TRAINING = "training"
+    ANSWERING_AFTER = "answering_after"
+    DECIDING = "deciding"
+    SUCCEEDED = "succeeded"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether nothing more will happen in this run."""
+        return self in (self.SUCCEEDED, self.REJECTED, self.FAILED, self.CANCELLED)
+
+
+class RunKind(StrEnum):
+    """Whether a run trains, or only answers and scores; `runs.run_kind`."""
+
+    TRAIN = "train"
+    EVALUATE = "evaluate"
+
+
+class Phase(StrEnum):
+    """Which model answered; `responses.phase`."""
+
+    BASE = "base"
+    BEFORE = "before"
+    AFTER = "after"
+
+
+class SelectionName(StrEnum):
+    """Which of an adapter's two selections; `data_issues.selection`."""
+
+    TRAINING = "training"
+    EVALUATION = "evaluation"
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """One row of `adapters`: what a person wants."""
+
+    adapter_name: str
+    base_model: str
+    is_enabled: bool
+    backend: str
+    base_model_revision: str | None  #: None: whatever the name means today, resolved and stored
+    training_query: str | None  #: None: training_samples of the dataset adapter_name
+    eval_query: str | None  #: None: eval_prompts of the dataset adapter_name
+    epochs: int
+    learning_rate: float | None  #: None: the backend's default
+    lora_rank: int | None  #: None: the backend's default
+    lora_alpha: int | None  #: None: the backend's default
+    batch_size: int | None  #: None: the backend's default
+    rehearsal: str  #: auto, on, off
+    seed: int
+    on_bad_row: str  #: stop, skip
+    max_skipped_share: float  #: 0 to 1
+    scorer: str
+    extra_scorers: tuple[str, ...]
+    pass_threshold: float | None  #: None: the scorer's own
+    max_new_tokens: int
+    temperature: float
+    min_gain: float | None  #: None: every version passes
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One row of `runs`, the columns that the runner decides on."""
+
+    run_id: int
+    adapter_name: str
+    state: RunState
+    desired_state: str
+    run_key: str | None  #: None: inserted by a person and not begun
+    run_kind: RunKind | None  #: None: not planned yet
+    backend: str | None
+    base_model: str | None
+    base_model_revision: str | None
+    fingerprint: str | None
+    eval_fingerprint: str | None
+    training_key: str | None
+    evaluation_key: str | None
+    manifest_id: int | None
+    version_number: int | None
+    failure_count: int
+    is_retryable: bool | None
+    next_attempt_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    error_code: str | None
+    error_message: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The lease of one adapter: every later write names it and fails when it is lost."""
+
+    adapter_name: str
+    owner: str  #: unique per claim
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One training row as selected and validated."""
+
+    sample_key: str
+    prompt: str
+    response: str
+    system_prompt: str | None
+    weight: float  #: multiplies the sample's loss, above 0
+    group_key: str | None
+    split: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EvalPrompt:
+    """One evaluation row as selected and validated."""
+
+    prompt_key: str
+    prompt: str
+    expected: str | None  #: None: shown, not scored
+    system_prompt: str | None
+    category: str | None
+    scorer: str | None  #: None: the adapter's
+
+
+@dataclass(frozen=True, slots=True)
+class RunPrompt:
+    """One prompt of a run as it is asked, frozen."""
+
+    prompt_key: str
+    content_hash: str
+    prompt: str
+    expected: str | None
+    system_prompt: str | None
+    category: str | None
+    scorer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One row of `responses`: an answer, or the error in its place."""
+
+    prompt_key: str
+    phase: Phase
+    content_hash: str
+    model_key: str
+    decoding_key: str
+    response: str | None  #: None: error_code says why
+    error_code: str | None
+    error_message: str | None
+    finish_reason: str | None  #: stop, length, or the service's own word
+    prompt_tokens: int | None
+    output_tokens: int | None
+    latency_ms: float | None
+    reused_run_id: int | None  #: the run that first asked, None when asked now
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One row of `scores`."""
+
+    prompt_key: str
+    phase: Phase
+    scorer: str
+    is_primary_scorer: bool
+    score: float | None  #: in [0, 1]; None: error_message says why
+    pass_threshold: float
+    error_message: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How the answers after training compare with those before, prompt by prompt, on the primary scorer."""
+
+    compared_phase: Phase  #: BEFORE, or BASE where nothing was live
+    prompts_compared: int
+    error_count: int  #: prompts left out because one of the two answers or scores is an error
+    wins: int
+    losses: int
+    ties: int
+    mean_before: float | None  #: None: nothing could be compared
+    mean_after: float | None
+    mean_change: float | None
+    interval_low: float | None  #: paired bootstrap interval of the mean change
+    interval_high: float | None
+    interval_level: float  #: for instance 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One finding of validation."""
+
+    selection: SelectionName
+    severity: str  #: error, warning
+    rule: str
+    row_key: str
+    column_name: str | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterVersion:
+    """One row of `adapter_versions`, the columns that later runs need."""
+
+    adapter_name: str
+    version_number: int
+    state: str  #: trained, accepted, rejected
+    run_id: int
+    manifest_id: int
+    fingerprint: str
+    training_key: str
+    backend: str
+    base_model: str
+    base_model_revision: str | None
+    external_id: str | None
+    artifact_uri: str | None
+    artifact_sha256: str | None
