@@ -1,0 +1,104 @@
+# Python 3.11 or newer and make are all that is needed; everything else goes into .venv.
+#
+# PYTHON       the interpreter that makes .venv
+# TORCH_INDEX  where pip looks for PyTorch first. The default holds builds for the processor alone; for a
+#              GPU name the index of your CUDA version, or TORCH_INDEX= for what pip finds by itself
+# PIP_OPTIONS  added to each pip install
+# PYTEST       added to each pytest, for instance PYTEST="-k compose"
+
+PYTHON      ?= python3
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+PIP_OPTIONS ?=
+PYTEST      ?=
+
+BIN   := .venv/bin
+READY := .venv/.installed
+TORCH := $(shell sed -n 's/^\(torch==[0-9.]*\).*/\1/p' requirements.lock)
+PIP   := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(PIP_OPTIONS)
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo check ci format lint types layers test-unit test-database test-backends \
+        test-local test-e2e bench rates lock clean clean-demo
+
+help:            ## this list
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) \
+	  | awk -F'|' '{ printf "make %-14s %s\n", $$1, $$2 }'
+
+venv: $(READY)   ## .venv with the pinned dependencies and sqltune itself, in place
+
+demo: $(READY)   ## the article from nothing: rows in, one sync, the answers before and after
+	@$(BIN)/sqltune demo
+
+check: $(READY)  ## everything that must pass before a commit, the test database included
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -m "not gpu and not docker and not singlestore" $(PYTEST)
+
+ci: check        ## what the continuous integration runs: check, and the long suites
+
+format: $(READY) ## rewrite the files in the one format, with sorted imports
+	$(BIN)/ruff check --select I --fix .
+	$(BIN)/ruff format .
+
+lint: $(READY)   ## format and rules, changing nothing
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(READY)  ## mypy, strict
+	$(BIN)/mypy
+
+layers: $(READY) ## a module imports only from the layers below its own
+	$(BIN)/lint-imports
+
+test-unit: $(READY)     ## tests without a database or a model
+	$(BIN)/python -m pytest tests/unit $(PYTEST)
+
+test-database: $(READY) ## tests on SQLite and on a private MariaDB
+	$(BIN)/python -m pytest tests/database -m "not singlestore" $(PYTEST)
+
+test-backends: $(READY) ## the contract of all backends
+	$(BIN)/python -m pytest tests/backends -m "not gpu" $(PYTEST)
+
+test-local: $(READY)    ## LoRA training and the embedded base model
+	$(BIN)/python -m pytest tests/local_lora -m "not gpu" $(PYTEST)
+
+test-e2e: $(READY)      ## the installed command, from outside
+	$(BIN)/python -m pytest tests/end_to_end -m "not docker and not singlestore" $(PYTEST)
+
+bench: $(READY)  ## speed and memory, each figure beside the one it is held against
+	$(BIN)/python -m tests.bench
+
+rates: $(READY)  ## how often the embedded base model learns, keeps and leaks, over seeds and subjects
+	$(BIN)/python -m tests.bench.embedded_rates
+
+lock: $(READY)   ## requirements.lock from .venv, after an upgrade made there by hand
+	@{ sed -n '/^#/p' requirements.lock; \
+	   { $(BIN)/python -m pip freeze --exclude-editable --exclude sqltune | sed 's/^\(torch==[0-9.]*\).*/\1/'; \
+	     grep ' ; ' requirements.lock; } | LC_ALL=C sort -f; } > requirements.lock.new
+	@mv requirements.lock.new requirements.lock
+
+clean:           ## remove .venv and all caches; your database and adapters stay
+	rm -rf .venv build dist *.egg-info
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find pipeline tests -name __pycache__ -type d -exec rm -rf {} +
+
+clean-demo:      ## remove sqltune.db and artifacts/, that is every run and every adapter made here
+	rm -rf sqltune.db sqltune.db-wal sqltune.db-shm artifacts
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "sqltune needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || echo not there)." >&2; \
+	  echo "Name another one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 2; }
+	@$(PYTHON) -m venv .venv || { \
+	  echo "'$(PYTHON) -m venv' failed; on Debian and Ubuntu: apt-get install python3-venv" >&2; \
+	  rm -rf .venv; exit 2; }
+
+# PyTorch comes first and from an index of its own, so that Linux does not fetch the CUDA build's gigabytes.
+$(READY): requirements.lock pyproject.toml | $(BIN)/python
+	@echo "installing the pinned dependencies into .venv; the first time takes minutes"
+	@$(PIP) --retries 1 --constraint requirements.lock $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) $(TORCH)
+	@$(PIP) --requirement requirements.lock
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $(READY)
