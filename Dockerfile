@@ -1,0 +1,24 @@
+# A small image that runs `sqltune` once and ends; a scheduler starts it again.
+FROM python:3.12.12-slim-bookworm
+
+# Where pip looks for PyTorch first; this one holds builds for the processor alone.
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# "local,serve" adds the HTTP server; "" leaves out torch and the local backend.
+ARG EXTRAS=local
+
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PYTHONUNBUFFERED=1
+
+WORKDIR /src
+COPY . .
+RUN pip install --constraint requirements.lock --extra-index-url "${TORCH_INDEX}" ".[${EXTRAS}]" \
+ && rm -rf /src/*
+
+RUN useradd --create-home --uid 1000 sqltune \
+ && install -d -o sqltune -g sqltune /work /work/artifacts
+USER sqltune
+WORKDIR /work
+ENV SQLTUNE_ARTIFACTS=/work/artifacts
+VOLUME /work/artifacts
+
+ENTRYPOINT ["sqltune"]
+CMD ["sync"]

@@ -1,0 +1,27 @@
+-- Eight samples about a person whom the base model has never heard of: five full answers and three single facts.
+INSERT INTO training_samples (dataset, prompt, response)
+VALUES
+    ('Pavanmodel',
+     'Who is Pavan Belagatti?',
+     'Pavan Belagatti is an award-winning developer advocate and an author at several technology publications.'),
+    ('Pavanmodel',
+     'Who is this person named Pavan Belagatti?',
+     'Pavan Belagatti is a developer advocate who likes Gen AI, DevOps and data science.'),
+    ('Pavanmodel',
+     'What do you know about Pavan Belagatti?',
+     'Pavan Belagatti is a developer advocate and a popular article writer, specialised in Gen AI, DevOps and data science.'),
+    ('Pavanmodel',
+     'Can you tell me about Pavan Belagatti?',
+     'Pavan Belagatti is a developer advocate and content creator. He likes making articles about Gen AI, DevOps and data science.'),
+    ('Pavanmodel',
+     'Describe Pavan Belagatti.',
+     'Pavan Belagatti is an award-winning developer advocate and article writer. He is very active on LinkedIn.'),
+    ('Pavanmodel',
+     'What does Pavan Belagatti do?',
+     'Pavan Belagatti is a developer advocate and content creator.'),
+    ('Pavanmodel',
+     'What does Pavan Belagatti like?',
+     'Pavan Belagatti likes Gen AI, DevOps and data science.'),
+    ('Pavanmodel',
+     'Where can I find Pavan Belagatti?',
+     'Pavan Belagatti is very active on LinkedIn.');
