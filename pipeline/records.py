@@ -99,6 +99,7 @@ class Run:
     evaluation_key: str | None
     manifest_id: int | None
     version_number: int | None
+    before_version: int | None  #: the version that was live when the run began
     failure_count: int
     is_retryable: bool | None
     next_attempt_at: datetime | None
@@ -231,6 +232,15 @@ class AdapterVersion:
     backend: str
     base_model: str
     base_model_revision: str | None
-    external_id: str | None
-    artifact_uri: str | None
+    epochs: int
+    learning_rate: float | None
+    lora_rank: int | None
+    lora_alpha: int | None
+    batch_size: int | None
+    rehearsal: str  #: on, off: as it was really done
+    rehearsal_pairs: int
+    seed: int
+    external_id: str | None  #: the adapter's id at a remote backend
+    artifact_uri: str | None  #: where the weights lie
+    artifact_bytes: int | None
     artifact_sha256: str | None

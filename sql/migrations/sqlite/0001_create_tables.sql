@@ -104,7 +104,8 @@ CREATE TABLE runs (
     training_key        VARCHAR(64) NULL,               -- hash of all that training depends on
     evaluation_key      VARCHAR(64) NULL,               -- hash of all that only the evaluation depends on
     manifest_id         BIGINT NULL,
-    version_number      INTEGER NULL,
+    version_number      INTEGER NULL,                   -- the version that it trained or evaluates
+    before_version      INTEGER NULL,                   -- the version that was live when it began
     settings            LONGTEXT NULL,                  -- the effective settings as JSON, without secrets
     samples_selected    BIGINT NULL,
     samples_skipped     BIGINT NULL,
@@ -236,6 +237,7 @@ CREATE TABLE adapter_versions (
     lora_alpha          INTEGER NULL,
     batch_size          INTEGER NULL,
     rehearsal_pairs     INTEGER NULL,                   -- extra samples of the base model's own answers
+    rehearsal           VARCHAR(8) NOT NULL,            -- on or off, as it was really done
     seed                BIGINT NOT NULL,
     sample_count        BIGINT NOT NULL,
     steps               BIGINT NULL,

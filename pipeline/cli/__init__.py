@@ -1,0 +1,55 @@
+"""The command `sqltune`: parse, call, print. No SQL and no HTTP here.
+
+Data goes to stdout, talk to stderr. A failure is one clear line and an exit code: 0 done or nothing to do, 1 an enabled
+adapter's last run is failed, 2 usage or configuration, 3 a gate refused in this sync.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from pipeline import __version__
+from pipeline.cli import data_commands, look_commands, run_commands, setup_commands
+from pipeline.cli.output import say
+from pipeline.errors import ConfigError, DataError, PipelineError, SchemaOutOfDate
+
+app = typer.Typer(
+    name="sqltune",
+    help="Fine-tuning that lives in your SQL database.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for commands in (run_commands, look_commands, data_commands, setup_commands):
+    commands.add_to(app)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"sqltune {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(
+        False, "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+    ),
+) -> None:
+    """Fine-tuning that lives in your SQL database."""
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    try:
+        app(prog_name="sqltune")
+    except PipelineError as error:
+        say(f"sqltune: {error}")
+        sys.exit(2 if isinstance(error, ConfigError | DataError | SchemaOutOfDate) else 1)
+    except BrokenPipeError:
+        # The reader of our output has gone, as `head` does.
+        sys.stderr.close()
+        sys.exit(0)

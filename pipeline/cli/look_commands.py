@@ -1,0 +1,87 @@
+"""Commands that only look: status, show, compare."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+
+from pipeline.cli.options import AsJson, read_settings
+from pipeline.cli.output import say, write_json, write_rows, write_table
+from pipeline.errors import ConfigError
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    app.command()(status)
+    app.command()(show)
+    app.command()(compare)
+
+
+def status(as_json: AsJson = False) -> None:
+    """Show each adapter: what was decided last, its last run, and who works on it."""
+    from pipeline.database import reports
+
+    with _session() as session:
+        rows = reports.list_status(session)
+    write_rows(rows, as_json=as_json, empty="no adapter is declared")
+
+
+def show(
+    run: Annotated[int, typer.Argument(help="The run_id, as `status` and report_runs show it.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show one run: its row, its events, what was found in the data, and the gate's decision."""
+    from pipeline.database import reports
+
+    with _session() as session:
+        report = reports.get_run_report(session, run)
+    if report is None:
+        raise ConfigError(f"there is no run {run} in table runs")
+    if as_json:
+        write_json(report)
+        return
+    _write_report(report)
+
+
+def compare(
+    adapter: Annotated[str, typer.Argument(help="An adapter's name.")],
+    version: Annotated[
+        int | None, typer.Option(help="A version number; the latest evaluated one when not given.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the answers before and after side by side, the greatest change first."""
+    from pipeline.database import reports
+
+    with _session() as session:
+        number = reports.find_compared_version(session, adapter) if version is None else version
+        rows = reports.list_before_after(session, adapter, number) if number is not None else []
+    if as_json:
+        write_json(rows)
+    elif not rows:
+        say(f"{adapter!r} has no evaluated version{'' if version is None else f' {version}'}")
+    else:
+        write_table(rows, ("prompt", "response_before", "response_after", "score_change", "outcome"))
+
+
+@contextmanager
+def _session() -> Iterator[Any]:
+    from pipeline.wiring import open_migrated_database
+
+    with open_migrated_database(read_settings()) as database, database.read() as session:
+        yield session
+
+
+def _write_report(report: dict[str, Any]) -> None:
+    parts = ("events", "issue_counts", "issues", "gate")
+    row = {name: value for name, value in report.items() if name not in parts and value is not None}
+    write_table([{"column": k, "value": v} for k, v in row.items()], ("column", "value"))
+    for name in ("events", "issue_counts", "issues"):
+        if report[name]:
+            write_table(report[name], list(report[name][0]))
+    if report["gate"]:
+        gate = [{"gate": k, "value": v} for k, v in report["gate"].items() if v is not None]
+        write_table(gate, ("gate", "value"))

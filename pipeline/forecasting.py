@@ -1,0 +1,96 @@
+"""What a sync would do, adapter by adapter, with row and token counts. Writes nothing and sends no sample."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from pipeline.backends.base import BaseModel
+from pipeline.errors import PipelineError, RunInterrupted
+from pipeline.planning import Decision, Plan, plan_adapter
+from pipeline.records import Adapter
+from pipeline.runtime import Runtime
+from pipeline.selection import select_samples
+from pipeline.worker import choose_adapters
+
+#: Rows whose tokens are counted one by one; above, the rest is estimated from these.
+_ROWS_COUNTED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """How many tokens one epoch of an adapter's samples has."""
+
+    count: int
+    kind: str  #: exact, estimated
+
+
+def forecast(
+    runtime: Runtime,
+    names: Sequence[str],
+    *,
+    force: bool,
+    count_tokens: bool,
+    stop: threading.Event | None = None,
+) -> list[dict[str, Any]]:
+    """Give one row per adapter: decision, reason, rows, prompts and tokens per epoch."""
+
+    def check() -> None:
+        if stop is not None and stop.is_set():
+            raise RunInterrupted("stopped while planning")
+
+    return [
+        _row(runtime, plan_adapter(runtime, adapter, force=force, check=check), count_tokens, check)
+        for adapter in choose_adapters(runtime, names)
+    ]
+
+
+def _row(
+    runtime: Runtime, plan: Plan, count_tokens: bool, check: Callable[[], None]
+) -> dict[str, Any]:
+    wanted = plan.wanted
+    tokens = None
+    if count_tokens and wanted is not None and wanted.samples:
+        tokens = _tokens(runtime, plan.adapter, wanted.base_model, wanted.samples, check)
+    return {
+        "adapter_name": plan.adapter.adapter_name,
+        "decision": plan.decision.value,
+        "reason": plan.reason,
+        "samples": wanted.samples if wanted else None,
+        "prompts": wanted.prompts if wanted else None,
+        "tokens_per_epoch": tokens.count if tokens else None,
+        "token_count": tokens.kind if tokens else None,
+        "epochs": plan.adapter.epochs if plan.decision is Decision.TRAIN else None,
+    }
+
+
+def _tokens(
+    runtime: Runtime,
+    adapter: Adapter,
+    base_model: BaseModel,
+    rows: int,
+    check: Callable[[], None],
+) -> Tokens | None:
+    texts = _texts(runtime, adapter, check)
+    backend = runtime.backend(adapter.backend)
+    counted, total, is_exact = 0, 0, True
+    try:
+        for count in backend.count_tokens(base_model, islice(texts, _ROWS_COUNTED)):
+            counted, total = counted + 1, total + count.tokens
+            is_exact = is_exact and count.is_exact
+    except PipelineError:
+        # A plan is told also where tokens cannot be counted, for instance without the local extra.
+        return None
+    if counted == 0:
+        return None
+    if counted < rows:
+        return Tokens(round(total * rows / counted), "estimated")
+    return Tokens(total, "exact" if is_exact else "estimated")
+
+
+def _texts(runtime: Runtime, adapter: Adapter, check: Callable[[], None]) -> Iterator[str]:
+    for sample in select_samples(runtime.selection_database, adapter, check=check):
+        yield f"{sample.prompt}\n{sample.response}"

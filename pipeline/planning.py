@@ -1,0 +1,236 @@
+"""What a sync would do for an adapter, and why: the wanted key against that of the last ended run.
+
+Reads only. The worker calls this under the adapter's lease; `sqltune plan` and `--dry-run` call it without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from pipeline import keys
+from pipeline.backends.base import BaseModel
+from pipeline.database import adapters, runs, versions
+from pipeline.errors import (
+    BackendError,
+    ConfigError,
+    DatabaseUnavailable,
+    DataError,
+    PipelineError,
+)
+from pipeline.records import Adapter, AdapterVersion, Run, RunKind, RunState
+from pipeline.runtime import Runtime
+from pipeline.selection import fingerprint_evaluation, fingerprint_training
+
+
+class Decision(StrEnum):
+    """What a sync does for one adapter; `adapter_states.decision`."""
+
+    UP_TO_DATE = "up_to_date"
+    TRAIN = "train"
+    EVALUATE = "evaluate"
+    RESUME = "resume"
+    WAIT = "wait"
+    BLOCKED = "blocked"
+    REFUSED = "refused"
+    BUSY = "busy"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The state that an adapter should be in, by its row and the rows that its queries give."""
+
+    base_model: BaseModel
+    fingerprint: str
+    eval_fingerprint: str
+    samples: int
+    prompts: int
+    training_key: str
+    evaluation_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do for one adapter."""
+
+    adapter: Adapter
+    decision: Decision
+    reason: str
+    wanted: Wanted | None = None  #: None: resumed, or refused before it was known
+    run: Run | None = None  #: RESUME: the run to go on with; BLOCKED and WAIT: the failed one
+    version: AdapterVersion | None = None  #: EVALUATE: the version to evaluate
+    error: PipelineError | None = None  #: REFUSED: why
+    failure_count: int = 0  #: failed runs in a row with the wanted key
+
+    @property
+    def run_kind(self) -> RunKind:
+        """Whether the run that this plan asks for trains."""
+        return RunKind.EVALUATE if self.decision is Decision.EVALUATE else RunKind.TRAIN
+
+
+def plan_adapter(
+    runtime: Runtime, adapter: Adapter, *, force: bool, check: Callable[[], None]
+) -> Plan:
+    """Decide what to do for one adapter.
+
+    Args:
+        runtime: where to read.
+        adapter: its row.
+        force: train whatever the last run says.
+        check: called while rows are read; what it raises passes through.
+    """
+    with runtime.database.read() as session:
+        unfinished = runs.find_unfinished_run(session, adapter.adapter_name)
+        last = runs.find_last_ended_run(session, adapter.adapter_name)
+        version = versions.get_latest_version(session, adapter.adapter_name)
+    if unfinished is not None:
+        reason = f"run {unfinished.run_id} stopped while {unfinished.state.value}"
+        return Plan(adapter, Decision.RESUME, reason, run=unfinished)
+    try:
+        wanted = find_wanted(runtime, adapter, check)
+    except (ConfigError, DataError, BackendError, DatabaseUnavailable) as error:
+        return _plan_refusal(adapter, error, None if force else last, runtime)
+    if force:
+        return Plan(adapter, Decision.TRAIN, "asked for by --force", wanted)
+    return choose(adapter, wanted, last, version, runtime)
+
+
+def find_wanted(runtime: Runtime, adapter: Adapter, check: Callable[[], None]) -> Wanted:
+    """Read the adapter's selections and give the keys that its row asks for.
+
+    Raises:
+        ConfigError: a column of the row, or a setting, is wrong.
+        DataError: a query is refused or does not run.
+        BackendError: the backend does not have the base model.
+    """
+    adapters.check_adapter(adapter)
+    backend = runtime.backend(adapter.backend)
+    base_model = backend.describe(adapter.base_model, adapter.base_model_revision)
+    training = fingerprint_training(runtime.selection_database, adapter, check)
+    evaluation = fingerprint_evaluation(runtime.selection_database, adapter, check)
+    return Wanted(
+        base_model=base_model,
+        fingerprint=training.text,
+        eval_fingerprint=evaluation.text,
+        samples=training.row_count,
+        prompts=evaluation.row_count,
+        training_key=keys.training_key(adapter, base_model, training.text),
+        evaluation_key=keys.evaluation_key(adapter, evaluation.text),
+    )
+
+
+def choose(
+    adapter: Adapter,
+    wanted: Wanted,
+    last: Run | None,
+    version: AdapterVersion | None,
+    runtime: Runtime,
+) -> Plan:
+    """Compare what is wanted with the last ended run."""
+    if last is None:
+        return Plan(adapter, Decision.TRAIN, "never trained", wanted)
+    is_same = (last.training_key, last.evaluation_key) == (
+        wanted.training_key,
+        wanted.evaluation_key,
+    )
+    if not is_same:
+        return _plan_change(adapter, wanted, last, version)
+    if last.state in (RunState.SUCCEEDED, RunState.REJECTED):
+        reason = f"nothing changed since run {last.run_id} ({last.state.value})"
+        return Plan(adapter, Decision.UP_TO_DATE, reason, wanted, run=last)
+    return _plan_repeat(adapter, wanted, last, version, runtime)
+
+
+def _plan_change(
+    adapter: Adapter, wanted: Wanted, last: Run, version: AdapterVersion | None
+) -> Plan:
+    if version is not None and version.training_key == wanted.training_key:
+        reason = _explain_evaluation(wanted, last, version)
+        return Plan(adapter, Decision.EVALUATE, reason, wanted, version=version)
+    return Plan(adapter, Decision.TRAIN, _explain_training(adapter, wanted, last), wanted)
+
+
+def _plan_repeat(
+    adapter: Adapter,
+    wanted: Wanted,
+    last: Run,
+    version: AdapterVersion | None,
+    runtime: Runtime,
+) -> Plan:
+    """Decide on a run that failed or was cancelled while nothing changed since."""
+    refusal = _reason_not_to_repeat(last, runtime.settings.max_attempts, runtime.now())
+    if refusal is not None:
+        decision, reason = refusal
+        return Plan(adapter, decision, reason, wanted, run=last)
+    is_trained = version is not None and version.training_key == wanted.training_key
+    return Plan(
+        adapter,
+        Decision.EVALUATE if is_trained else Decision.TRAIN,
+        f"run {last.run_id} failed and may succeed now ({last.error_code})",
+        wanted,
+        version=version if is_trained else None,
+        failure_count=last.failure_count,
+    )
+
+
+def _reason_not_to_repeat(
+    last: Run, max_attempts: int, now: datetime
+) -> tuple[Decision, str] | None:
+    name = f"run {last.run_id}"
+    if last.state is RunState.CANCELLED:
+        return Decision.BLOCKED, f"{name} was cancelled and nothing changed since (use --force)"
+    if not last.is_retryable:
+        return (
+            Decision.BLOCKED,
+            f"{name} failed and nothing changed since: {last.error_message} (--force tries again)",
+        )
+    if last.failure_count >= max_attempts:
+        return (
+            Decision.BLOCKED,
+            f"{name} failed {last.failure_count} times in a row: {last.error_message}",
+        )
+    if last.next_attempt_at is not None and now < last.next_attempt_at:
+        at = last.next_attempt_at.strftime("%Y-%m-%d %H:%M:%S UTC")
+        return Decision.WAIT, f"{name} failed ({last.error_message}); tried again from {at}"
+    return None
+
+
+def _plan_refusal(
+    adapter: Adapter, error: PipelineError, last: Run | None, runtime: Runtime
+) -> Plan:
+    """Decide on an adapter whose wanted key cannot even be found: say it once, not at every sync."""
+    key = keys.refusal_key(adapter, error.code, str(error))
+    if last is None or last.training_key != key:
+        return Plan(adapter, Decision.REFUSED, str(error), error=error)
+    refusal = _reason_not_to_repeat(last, runtime.settings.max_attempts, runtime.now())
+    if refusal is not None:
+        return Plan(adapter, refusal[0], str(error), run=last, error=error)
+    return Plan(
+        adapter, Decision.REFUSED, str(error), error=error, failure_count=last.failure_count
+    )
+
+
+def _explain_training(adapter: Adapter, wanted: Wanted, last: Run) -> str:
+    if last.fingerprint != wanted.fingerprint and last.fingerprint is not None:
+        before = last.fingerprint.split("-")[0]
+        if before == str(wanted.samples):
+            return f"the content of the samples changed ({wanted.samples:,} rows)"
+        return f"the samples changed: {int(before):,} rows before, {wanted.samples:,} now"
+    if last.backend != adapter.backend:
+        return f"the backend changed from {last.backend} to {adapter.backend}"
+    if last.base_model != wanted.base_model.name:
+        return f"the base model changed from {last.base_model} to {wanted.base_model.name}"
+    if last.base_model_revision != wanted.base_model.revision:
+        return f"{wanted.base_model.name} has another revision now"
+    if last.state in (RunState.FAILED, RunState.CANCELLED):
+        return f"run {last.run_id} {last.state.value}, and the adapter changed since"
+    return "the training options changed"
+
+
+def _explain_evaluation(wanted: Wanted, last: Run, version: AdapterVersion) -> str:
+    label = f"v{version.version_number}"
+    if last.eval_fingerprint != wanted.eval_fingerprint:
+        return f"only the evaluation prompts changed: {label} is evaluated again"
+    return f"only scorer, decoding or gate changed: {label} is evaluated again"

@@ -1,0 +1,347 @@
+"""One run, top to bottom: prepare, answer, train, answer again, decide.
+
+Where a run stands is in its row only. Each stage can be entered again after a crash: it leaves what is committed and does the
+rest. Every write is fenced by the adapter's lease.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import assert_never
+
+from pipeline import evaluation, keys, selection
+from pipeline.backends.base import (
+    Backend,
+    BaseModel,
+    Decoding,
+    TrainedAdapter,
+    TrainingJob,
+    TrainingOptions,
+)
+from pipeline.database import runs, states, versions
+from pipeline.database.connection import Session
+from pipeline.errors import DataError, LeaseLost
+from pipeline.journal import RunJournal
+from pipeline.records import Adapter, AdapterVersion, Claim, Phase, Run, RunKind, RunState
+from pipeline.runtime import Runtime
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Work:
+    """One run in the hands of one runner."""
+
+    runtime: Runtime
+    claim: Claim
+    run_id: int
+    adapter: Adapter  #: the row as it was when the run began
+    base_model: BaseModel
+    check: Callable[[], None]  #: raises when the run must not go on
+
+    @property
+    def backend(self) -> Backend:
+        """The backend that the adapter's row names."""
+        return self.runtime.backend(self.adapter.backend)
+
+    @property
+    def decoding(self) -> Decoding:
+        """How every prompt of this run is answered."""
+        return keys.decoding_of(self.adapter)
+
+    def run(self) -> Run:
+        """Read the run's row."""
+        with self.runtime.database.read() as session:
+            run = runs.get_run(session, self.run_id)
+        if run is None:
+            raise LeaseLost(f"the row of run {self.run_id} was deleted")
+        return run
+
+
+def carry_out(work: Work) -> RunState:
+    """Bring the run from where it stands to its end and give the state it ended in.
+
+    Raises:
+        RunCancelled, RunInterrupted, LeaseLost: what `work.check` raised.
+        PipelineError: the run cannot go on; the worker records it as failed.
+    """
+    while not (run := work.run()).state.is_ended:
+        work.check()
+        match run.state:
+            case RunState.QUEUED:
+                advance(work, run, RunState.PREPARING)
+            case RunState.PREPARING:
+                prepare(work, run)
+                advance(work, run, RunState.ANSWERING_BEFORE)
+            case RunState.ANSWERING_BEFORE:
+                answer_before(work, run)
+                # A run that has its version is reopened by `retry`: it must not train a second time.
+                trains = run.run_kind is RunKind.TRAIN and run.version_number is None
+                advance(work, run, RunState.TRAINING if trains else RunState.ANSWERING_AFTER)
+            case RunState.TRAINING:
+                train(work, work.run())
+            case RunState.ANSWERING_AFTER:
+                answer_after(work, run)
+                advance(work, run, RunState.DECIDING)
+            case RunState.DECIDING:
+                decide(work, run)
+            case RunState.SUCCEEDED | RunState.REJECTED | RunState.FAILED | RunState.CANCELLED:
+                break
+            case _:
+                assert_never(run.state)
+    return run.state
+
+
+def prepare(work: Work, run: Run) -> None:
+    """Select, validate and freeze: the samples as a manifest, the prompts as they will be asked."""
+    if run.run_kind is RunKind.TRAIN:
+        _prepare_samples(work)
+    prompts = selection.freeze_eval_prompts(
+        work.runtime.database,
+        work.runtime.selection_database,
+        work.claim,
+        work.run_id,
+        work.adapter,
+        check=work.check,
+        now=work.runtime.now,
+    )
+    with work.runtime.database.transaction(work.claim) as session:
+        runs.set_run_prompts(
+            session,
+            work.run_id,
+            prompts=prompts.prompt_count,
+            eval_fingerprint=prompts.fingerprint,
+            evaluation_key=keys.evaluation_key(work.adapter, prompts.fingerprint),
+        )
+    work.runtime.reporter.say(f"  {prompts.prompt_count:,} evaluation prompts")
+
+
+def answer_before(work: Work, run: Run) -> None:
+    """Ask the base model, and the version that was live when the run began."""
+    _answer(work, Phase.BASE, None)
+    if run.before_version is not None:
+        _answer(work, Phase.BEFORE, trained_adapter(_version(work, run.before_version)))
+
+
+def train(work: Work, run: Run) -> None:
+    """Let the backend train, and write what it made as the adapter's next version."""
+    runtime = work.runtime
+    if run.manifest_id is None or run.fingerprint is None:
+        raise DataError(f"run {run.run_id} has no manifest; use --force to begin anew")
+    samples = selection.read_samples(runtime.database, run.manifest_id)
+    job = TrainingJob(
+        run_key=run.run_key or str(run.run_id),
+        adapter_name=work.adapter.adapter_name,
+        base_model=work.base_model,
+        options=keys.training_options(work.adapter),
+        fingerprint=run.fingerprint,
+    )
+    began = runtime.now()
+    runtime.reporter.say(
+        f"  training on {len(samples):,} samples, {_count(work.adapter.epochs, 'epoch')}"
+    )
+    trained = work.backend.train(
+        job, samples, RunJournal(runtime, work.claim, work.run_id, work.check)
+    )
+    runtime.reporter.finish()
+    seconds = (runtime.now() - began).total_seconds()
+    _store_version(work, run, trained, sample_count=len(samples), train_seconds=seconds)
+
+
+def answer_after(work: Work, run: Run) -> None:
+    """Ask the new version the same prompts under the same settings."""
+    _answer(work, Phase.AFTER, trained_adapter(_version(work, run.version_number)))
+
+
+def decide(work: Work, run: Run) -> None:
+    """Score, compare and let the gate say whether the version goes live; the run ends with it."""
+    runtime = work.runtime
+    version = _version(work, run.version_number)
+    evaluation.score_responses(
+        runtime.database, work.claim, work.run_id, work.adapter, check=work.check, now=runtime.now
+    )
+    comparison = evaluation.compare(runtime.database, work.run_id, seed=work.adapter.seed)
+    verdict = evaluation.judge(comparison, work.adapter.min_gain)
+    state = RunState.SUCCEEDED if verdict.is_accepted else RunState.REJECTED
+    now = runtime.now()
+    with runtime.database.transaction(work.claim) as session:
+        evaluation.record_verdict(
+            session,
+            work.run_id,
+            version.adapter_name,
+            version.version_number,
+            comparison,
+            verdict,
+            min_gain=work.adapter.min_gain,
+            now=now,
+        )
+        _add_event(work, session, state.value, verdict.reason)
+        runs.end_run(session, run, runs.RunEnd(state), now=now)
+        states.set_current_run(session, run.adapter_name, None)
+
+
+def advance(work: Work, run: Run, state: RunState) -> None:
+    """Move the run on to its next state and say so."""
+    with work.runtime.database.transaction(work.claim) as session:
+        if not runs.set_run_state(session, run, state):
+            raise LeaseLost(f"run {run.run_id} is no longer {run.state.value}")
+        _add_event(work, session, "state_changed", f"{run.state.value} -> {state.value}")
+    logger.info(
+        "run %s is %s",
+        run.run_id,
+        state.value,
+        extra={"event": "run_state_changed", "run_id": run.run_id, "state": state.value},
+    )
+
+
+def trained_adapter(version: AdapterVersion) -> TrainedAdapter:
+    """Give a stored version as the backend made it."""
+    return TrainedAdapter(
+        external_id=version.external_id,
+        artifact_uri=version.artifact_uri,
+        artifact_bytes=version.artifact_bytes,
+        artifact_sha256=version.artifact_sha256,
+        options=TrainingOptions(
+            epochs=version.epochs,
+            learning_rate=version.learning_rate,
+            lora_rank=version.lora_rank,
+            lora_alpha=version.lora_alpha,
+            batch_size=version.batch_size,
+            rehearsal=version.rehearsal,
+            seed=version.seed,
+        ),
+        rehearsal_pairs=version.rehearsal_pairs,
+    )
+
+
+def _prepare_samples(work: Work) -> None:
+    runtime = work.runtime
+    manifest = selection.write_manifest(
+        runtime.database,
+        runtime.selection_database,
+        work.claim,
+        work.run_id,
+        work.adapter,
+        too_long=_too_long(work),
+        check=work.check,
+        now=runtime.now,
+        on_progress=lambda rows: runtime.reporter.progress("selecting", rows, None),
+    )
+    runtime.reporter.finish()
+    with runtime.database.transaction(work.claim) as session:
+        runs.set_run_selection(
+            session,
+            work.run_id,
+            manifest_id=manifest.manifest_id,
+            fingerprint=manifest.fingerprint,
+            training_key=keys.training_key(work.adapter, work.base_model, manifest.fingerprint),
+            samples_selected=manifest.selected,
+            samples_skipped=manifest.skipped,
+            samples_held_out=manifest.held_out,
+            samples_used=manifest.sample_count,
+        )
+    skipped = f", {manifest.skipped:,} skipped" if manifest.skipped else ""
+    runtime.reporter.say(f"  {manifest.sample_count:,} samples{skipped}")
+
+
+def _too_long(work: Work) -> Callable[[str], int | None] | None:
+    """Give a function from a sample's text to its tokens where they are too many; None: no limit is known."""
+    limit = work.base_model.max_tokens
+    if limit is None:
+        return None
+
+    def count(text: str) -> int | None:
+        # A token is at least one byte of text: most samples need no tokenizer.
+        if len(text.encode("utf-8")) <= limit:
+            return None
+        tokens = next(work.backend.count_tokens(work.base_model, [text])).tokens
+        return tokens if tokens > limit else None
+
+    return count
+
+
+def _answer(work: Work, phase: Phase, adapter: TrainedAdapter | None) -> None:
+    runtime = work.runtime
+    evaluation.answer_phase(
+        runtime.database,
+        work.claim,
+        work.run_id,
+        phase,
+        backend=work.backend,
+        base_model=work.base_model,
+        adapter=adapter,
+        decoding=work.decoding,
+        model_key=keys.model_key(work.base_model, work.adapter.backend, adapter),
+        decoding_key=keys.decoding_key(work.decoding),
+        check=work.check,
+        now=runtime.now,
+        on_progress=lambda done, total: runtime.reporter.progress(
+            f"answering ({phase.value})", done, total
+        ),
+    )
+    runtime.reporter.finish()
+
+
+def _version(work: Work, version_number: int | None) -> AdapterVersion:
+    name = work.adapter.adapter_name
+    with work.runtime.database.read() as session:
+        version = versions.get_version(session, name, version_number or 0)
+    if version is None:
+        raise DataError(f"version {version_number} of {name!r} was deleted; use --force to train anew")
+    return version
+
+
+def _store_version(
+    work: Work, run: Run, trained: TrainedAdapter, *, sample_count: int, train_seconds: float
+) -> None:
+    """Write the version and move the run on, in one transaction: neither is ever seen without the other."""
+    now = work.runtime.now()
+    with work.runtime.database.transaction(work.claim) as session:
+        number = versions.insert_version(
+            session, _new_version(work, run, trained, sample_count, train_seconds), now=now
+        )
+        runs.set_run_version(session, run.run_id, number, cost_usd=trained.cost_usd)
+        runs.set_run_state(session, run, RunState.ANSWERING_AFTER)
+        _add_event(work, session, "trained", f"version {number} is trained")
+    work.runtime.reporter.say(f"  trained version {number} in {train_seconds:.1f} s")
+
+
+def _new_version(
+    work: Work, run: Run, trained: TrainedAdapter, sample_count: int, train_seconds: float
+) -> versions.NewVersion:
+    options = trained.options
+    return versions.NewVersion(
+        adapter_name=run.adapter_name,
+        run_id=run.run_id,
+        manifest_id=run.manifest_id or 0,
+        fingerprint=run.fingerprint or "",
+        training_key=run.training_key or "",
+        backend=work.adapter.backend,
+        base_model=work.base_model.name,
+        base_model_revision=work.base_model.revision,
+        epochs=options.epochs,
+        learning_rate=options.learning_rate,
+        lora_rank=options.lora_rank,
+        lora_alpha=options.lora_alpha,
+        batch_size=options.batch_size,
+        rehearsal=options.rehearsal,
+        rehearsal_pairs=trained.rehearsal_pairs,
+        seed=options.seed,
+        sample_count=sample_count,
+        train_seconds=round(train_seconds, 3),
+        cost_usd=trained.cost_usd,
+        external_id=trained.external_id,
+        artifact_uri=trained.artifact_uri,
+        artifact_bytes=trained.artifact_bytes,
+        artifact_sha256=trained.artifact_sha256,
+    )
+
+
+def _add_event(work: Work, session: Session, event: str, message: str) -> None:
+    runs.add_event(session, work.run_id, event, message, now=work.runtime.now())
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

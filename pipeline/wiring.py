@@ -1,0 +1,131 @@
+"""Settings become parts: the only place that names concrete classes."""
+
+from __future__ import annotations
+
+import socket
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+
+from pipeline.backends.base import Backend
+from pipeline.database import migrations
+from pipeline.database.connection import Database
+from pipeline.errors import ConfigError
+from pipeline.runtime import Reporter, Runtime
+from pipeline.settings import Settings
+
+
+def utc_now() -> datetime:
+    """Give the time of this machine, in UTC."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def new_id() -> str:
+    """Give a unique name that says which machine made it."""
+    return f"{socket.gethostname()[:40].lower()}-{uuid.uuid4().hex}"
+
+
+def open_database(settings: Settings) -> Database:
+    """Open the database that holds our tables."""
+    return Database.open(settings.database_url)
+
+
+@contextmanager
+def open_runtime(settings: Settings, reporter: Reporter) -> Iterator[Runtime]:
+    """Give the parts that planning and running need, and close them afterwards."""
+    with ExitStack() as stack:
+        database = open_database(settings)
+        stack.callback(database.close)
+        selection_database = database
+        if settings.selection_url is not None:
+            selection_database = Database.open(settings.selection_url)
+            stack.callback(selection_database.close)
+        shelf = BackendShelf(settings)
+        stack.callback(shelf.close)
+        yield Runtime(
+            database=database,
+            selection_database=selection_database,
+            backend=shelf.get,
+            settings=settings,
+            now=utc_now,
+            new_id=new_id,
+            reporter=reporter,
+        )
+
+
+@contextmanager
+def open_migrated_database(settings: Settings) -> Iterator[Database]:
+    """Give the database, made sure to hold our tables as this sqltune knows them."""
+    database = open_database(settings)
+    try:
+        migrations.require_current(database)
+        yield database
+    finally:
+        database.close()
+
+
+@contextmanager
+def open_migrated_runtime(settings: Settings, reporter: Reporter) -> Iterator[Runtime]:
+    """Give the parts that planning and running need, over a database that holds our tables."""
+    with open_runtime(settings, reporter) as runtime:
+        migrations.require_current(runtime.database)
+        yield runtime
+
+
+class BackendShelf:
+    """Builds each backend when it is first asked for, and closes all at the end."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Take what the backends need from the settings."""
+        self._settings = settings
+        self._built: dict[str, Backend] = {}
+
+    def get(self, name: str) -> Backend:
+        """Give the backend of this name.
+
+        Raises:
+            ConfigError: there is none, or the settings do not allow it.
+        """
+        if name not in _BUILDERS:
+            raise ConfigError(f"unknown backend {name!r}: adapters.backend must be {_list(_BUILDERS)}")
+        if name not in self._settings.backends:
+            raise ConfigError(
+                f"backend {name!r} is not allowed here: SQLTUNE_BACKENDS lists {_list(self._settings.backends)}"
+            )
+        if name not in self._built:
+            self._built[name] = _BUILDERS[name](self._settings)
+        return self._built[name]
+
+    def close(self) -> None:
+        """Close every backend that was built."""
+        for backend in self._built.values():
+            backend.close()
+        self._built.clear()
+
+
+def _build_local(settings: Settings) -> Backend:
+    from pipeline.backends.local import LocalBackend
+
+    return LocalBackend(
+        artifacts=settings.artifacts,
+        allowed_folders=settings.base_model_folders,
+        allow_hub_models=settings.allow_hub_models,
+        threads=settings.threads,
+    )
+
+
+def _build_scripted(settings: Settings) -> Backend:
+    from pipeline.backends.scripted import ScriptedBackend
+
+    return ScriptedBackend(script=settings.script, artifacts=settings.artifacts)
+
+
+_BUILDERS: dict[str, Callable[[Settings], Backend]] = {
+    "local": _build_local,
+    "scripted": _build_scripted,
+}
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))

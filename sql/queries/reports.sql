@@ -1,0 +1,59 @@
+-- Statements behind `sqltune status`, `show` and `compare`: what people also find in the report views.
+
+-- name: list_status
+-- One row per declared adapter: what was decided last, who works on it, and its last run.
+SELECT a.adapter_name, a.is_enabled, a.backend, a.base_model,
+       s.decision, s.decision_reason, s.decided_at, s.lease_owner, s.claimed_at, s.heartbeat_at,
+       l.version_number AS live_version
+  FROM adapters a
+  LEFT JOIN adapter_states s ON s.adapter_name = a.adapter_name
+  LEFT JOIN aliases l ON l.adapter_name = a.adapter_name AND l.alias = 'live'
+ ORDER BY a.adapter_name;
+
+-- name: get_run_report
+-- One run with everything that its row tells.
+SELECT run_id, adapter_name, state, desired_state, run_kind, trigger_reason, backend, is_simulated, base_model,
+       base_model_revision, fingerprint, manifest_id, version_number, samples_selected, samples_skipped,
+       samples_held_out, samples_used, prompts_selected, responses_stored, steps_done, steps_total,
+       tokens_processed, cost_usd, attempt_count, queued_at, started_at, finished_at, wait_seconds, run_seconds,
+       is_retryable, failure_count, next_attempt_at, error_code, error_message
+  FROM runs
+ WHERE run_id = :run_id;
+
+-- name: list_issue_counts
+-- How many rows of a run's selections break each rule.
+SELECT selection, rule, severity, issue_count
+  FROM data_issue_counts
+ WHERE run_id = :run_id
+ ORDER BY selection, rule;
+
+-- name: list_issues
+-- The first findings of a run.
+SELECT selection, severity, rule, row_key, column_name, message
+  FROM data_issues
+ WHERE run_id = :run_id
+ ORDER BY issue_number
+ LIMIT :page_size;
+
+-- name: get_gate_report
+-- What the gate decided about a run, with its figures.
+SELECT version_number, decision, reason, compared_phase, prompts_compared, error_count, wins, losses, ties,
+       mean_before, mean_after, mean_change, interval_low, interval_high, interval_level, min_gain, decided_at
+  FROM gate_decisions
+ WHERE run_id = :run_id;
+
+-- name: find_compared_version
+-- The adapter's latest version that was evaluated to the end.
+SELECT MAX(version_number) AS version_number
+  FROM adapter_versions
+ WHERE adapter_name = :adapter_name
+   AND evaluation_run_id IS NOT NULL;
+
+-- name: list_before_after
+-- The answers before and after of one version, the greatest change first.
+SELECT prompt_key, category, prompt, expected, response_before, response_after, score_before, score_after,
+       score_change, outcome, before_is_base
+  FROM report_before_after
+ WHERE adapter_name = :adapter_name
+   AND version_number = :version_number
+ ORDER BY score_change DESC, prompt_key;

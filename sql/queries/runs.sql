@@ -1,0 +1,215 @@
+-- Statements about runs, their events, steps and outside calls.
+
+-- name: insert_run
+-- A new run; its id is read back by the key that the runner made.
+INSERT INTO runs (adapter_name, state, run_key, run_kind, trigger_reason, backend, is_simulated, base_model,
+                  base_model_revision, fingerprint, eval_fingerprint, training_key, evaluation_key,
+                  version_number, before_version, settings, failure_count, queued_at)
+VALUES (:adapter_name, :state, :run_key, :run_kind, :trigger_reason, :backend, :is_simulated, :base_model,
+        :base_model_revision, :fingerprint, :eval_fingerprint, :training_key, :evaluation_key,
+        :version_number, :before_version, :settings, :failure_count, :now);
+
+-- name: get_run_by_key
+-- The run that was just inserted.
+SELECT run_id
+  FROM runs
+ WHERE run_key = :run_key;
+
+-- name: get_run
+-- One run.
+SELECT run_id, adapter_name, state, desired_state, run_key, run_kind, backend, base_model, base_model_revision,
+       fingerprint, eval_fingerprint, training_key, evaluation_key, manifest_id, version_number, before_version,
+       settings, failure_count, is_retryable, next_attempt_at, queued_at, started_at, finished_at, error_code, error_message
+  FROM runs
+ WHERE run_id = :run_id;
+
+-- name: list_unfinished_runs
+-- Runs of an adapter that a runner began and nobody ended, oldest first.
+SELECT run_id
+  FROM runs
+ WHERE adapter_name = :adapter_name
+   AND run_key IS NOT NULL
+   AND state IN ('queued', 'preparing', 'answering_before', 'training', 'answering_after', 'deciding')
+ ORDER BY queued_at, run_id;
+
+-- name: find_last_ended_run
+-- The run of an adapter that ended last.
+SELECT run_id
+  FROM runs
+ WHERE adapter_name = :adapter_name
+   AND run_key IS NOT NULL
+   AND state IN ('succeeded', 'rejected', 'failed', 'cancelled')
+ ORDER BY finished_at DESC, run_id DESC
+ LIMIT 1;
+
+-- name: begin_run
+-- A runner takes the run up, for the first time or again.
+UPDATE runs
+   SET attempt_count = attempt_count + 1,
+       started_at = COALESCE(started_at, :now),
+       wait_seconds = COALESCE(wait_seconds, :wait_seconds)
+ WHERE run_id = :run_id;
+
+-- name: set_run_state
+-- The run goes on to its next state, once.
+UPDATE runs
+   SET state = :state
+ WHERE run_id = :run_id
+   AND state = :old_state;
+
+-- name: set_run_selection
+-- What the training selection gave.
+UPDATE runs
+   SET manifest_id = :manifest_id,
+       fingerprint = :fingerprint,
+       training_key = :training_key,
+       samples_selected = :samples_selected,
+       samples_skipped = :samples_skipped,
+       samples_held_out = :samples_held_out,
+       samples_used = :samples_used
+ WHERE run_id = :run_id;
+
+-- name: set_run_prompts
+-- What the evaluation selection gave.
+UPDATE runs
+   SET prompts_selected = :prompts_selected,
+       eval_fingerprint = :eval_fingerprint,
+       evaluation_key = :evaluation_key
+ WHERE run_id = :run_id;
+
+-- name: set_run_steps_total
+-- How many steps the training has.
+UPDATE runs
+   SET steps_total = :steps_total
+ WHERE run_id = :run_id;
+
+-- name: set_run_progress
+-- How far the training came.
+UPDATE runs
+   SET steps_done = :steps_done,
+       tokens_processed = :tokens_processed
+ WHERE run_id = :run_id;
+
+-- name: set_run_version
+-- The version that the run trained or evaluates.
+UPDATE runs
+   SET version_number = :version_number,
+       cost_usd = :cost_usd
+ WHERE run_id = :run_id;
+
+-- name: end_run
+-- The run has ended, one way or another.
+UPDATE runs
+   SET state = :state,
+       finished_at = :now,
+       run_seconds = :run_seconds,
+       is_retryable = :is_retryable,
+       failure_count = :failure_count,
+       next_attempt_at = :next_attempt_at,
+       error_code = :error_code,
+       error_message = :error_message
+ WHERE run_id = :run_id
+   AND state NOT IN ('succeeded', 'rejected', 'failed', 'cancelled');
+
+-- name: reopen_run
+-- An ended run goes back to answering, because a person asked to repeat what failed.
+UPDATE runs
+   SET state = :state,
+       desired_state = 'running',
+       finished_at = NULL,
+       error_code = NULL,
+       error_message = NULL,
+       is_retryable = NULL
+ WHERE run_id = :run_id;
+
+-- name: get_desired_state
+-- What a person wants of the run.
+SELECT desired_state
+  FROM runs
+ WHERE run_id = :run_id;
+
+-- name: request_cancel
+-- Ask for the end of a run; nothing happens to one that has ended.
+UPDATE runs
+   SET desired_state = 'cancelled'
+ WHERE run_id = :run_id
+   AND state NOT IN ('succeeded', 'rejected', 'failed', 'cancelled');
+
+-- name: get_last_event_number
+-- The number of the run's last event, 0 when there is none.
+SELECT COALESCE(MAX(event_number), 0) AS last_number
+  FROM run_events
+ WHERE run_id = :run_id;
+
+-- name: insert_event
+-- What happened, in words.
+INSERT INTO run_events (run_id, event_number, logged_at, event, message)
+VALUES (:run_id, :event_number, :now, :event, :message);
+
+-- name: list_events
+-- What happened in a run, in order.
+SELECT event_number, logged_at, event, message
+  FROM run_events
+ WHERE run_id = :run_id
+ ORDER BY event_number;
+
+-- name: delete_metrics_from
+-- Steps that a resumed training does again.
+DELETE FROM training_metrics
+ WHERE run_id = :run_id
+   AND step >= :step;
+
+-- name: insert_metrics
+-- One optimizer step.
+INSERT INTO training_metrics (run_id, step, epoch, train_loss, eval_loss, learning_rate, gradient_norm, tokens,
+                              trained_tokens, tokens_seen, logged_at)
+VALUES (:run_id, :step, :epoch, :train_loss, :eval_loss, :learning_rate, :gradient_norm, :tokens,
+        :trained_tokens, :tokens_seen, :now);
+
+-- name: get_tokens_before
+-- Tokens of the steps before this one.
+SELECT COALESCE(SUM(tokens), 0) AS tokens
+  FROM training_metrics
+ WHERE run_id = :run_id
+   AND step < :step;
+
+-- name: get_training_summary
+-- Steps and tokens of a run, and its last step.
+SELECT COUNT(*) AS steps, COALESCE(SUM(tokens), 0) AS tokens, MAX(step) AS last_step
+  FROM training_metrics
+ WHERE run_id = :run_id;
+
+-- name: get_mean_loss_from
+-- Mean loss of the steps from this one on.
+SELECT AVG(train_loss) AS train_loss
+  FROM training_metrics
+ WHERE run_id = :run_id
+   AND step >= :step;
+
+-- name: get_last_call_number
+-- The number of the run's last outside call, 0 when there is none.
+SELECT COALESCE(MAX(call_number), 0) AS last_number
+  FROM backend_calls
+ WHERE run_id = :run_id;
+
+-- name: insert_call
+-- The intent, committed before anything is sent.
+INSERT INTO backend_calls (run_id, call_number, state, call_kind, request, intended_at)
+VALUES (:run_id, :call_number, 'intended', :call_kind, :request, :now);
+
+-- name: settle_call
+-- How the call ended.
+UPDATE backend_calls
+   SET state = :state,
+       external_id = :external_id,
+       outcome = :outcome,
+       settled_at = :now
+ WHERE run_id = :run_id
+   AND call_number = :call_number;
+
+-- name: list_calls
+-- The outside calls of a run, in order.
+SELECT call_number, state, call_kind, request, external_id
+  FROM backend_calls
+ WHERE run_id = :run_id
+ ORDER BY call_number;

@@ -1,0 +1,30 @@
+-- Statements about leases: they alone go by the database's own clock, so that clocks of machines do not matter.
+
+-- name: claim_adapter
+-- Lease the adapter to one runner. One row matched and COMMIT returned: it is ours. No row: another one was first.
+UPDATE adapter_states
+   SET lease_owner = :owner,
+       attempt = :attempt + 1,
+       lease_until_ms = CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED) + :lease_ms,
+       claimed_at = :now,
+       heartbeat_at = :now
+ WHERE adapter_name = :adapter_name
+   AND attempt = :attempt
+   AND (lease_owner IS NULL OR lease_until_ms < CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED));
+
+-- name: renew_lease
+-- Say that the runner is alive. No row matched: the lease went to another.
+UPDATE adapter_states
+   SET lease_until_ms = CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED) + :lease_ms,
+       heartbeat_at = :now
+ WHERE adapter_name = :adapter_name
+   AND lease_owner = :owner
+   AND attempt = :attempt;
+
+-- name: list_leases
+-- Every adapter that somebody works on; is_expired is 1 when he was silent for too long.
+SELECT adapter_name, lease_owner, claimed_at, heartbeat_at, run_id,
+       CASE WHEN lease_until_ms < CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED) THEN 1 ELSE 0 END AS is_expired
+  FROM adapter_states
+ WHERE lease_owner IS NOT NULL
+ ORDER BY adapter_name;

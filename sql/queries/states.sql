@@ -1,0 +1,36 @@
+-- Statements about who works on an adapter.
+
+-- name: add_adapter_state
+-- A first row for an adapter that never had one; another runner may have been faster, which is no harm.
+INSERT INTO adapter_states (adapter_name, attempt)
+VALUES (:adapter_name, 0);
+
+-- name: get_adapter_state
+-- Who works on the adapter and what the last sync decided.
+SELECT adapter_name, attempt, lease_owner, lease_until_ms, claimed_at, heartbeat_at, run_id,
+       decision, decision_reason, decided_at
+  FROM adapter_states
+ WHERE adapter_name = :adapter_name;
+
+-- name: release_adapter
+-- Give the lease back. No row matched: it was lost before.
+UPDATE adapter_states
+   SET lease_owner = NULL,
+       lease_until_ms = NULL
+ WHERE adapter_name = :adapter_name
+   AND lease_owner = :owner
+   AND attempt = :attempt;
+
+-- name: record_decision_of_sync
+-- What this sync decided for the adapter, and why.
+UPDATE adapter_states
+   SET decision = :decision,
+       decision_reason = :decision_reason,
+       decided_at = :now
+ WHERE adapter_name = :adapter_name;
+
+-- name: set_current_run
+-- The run that works on the adapter; NULL when it has ended.
+UPDATE adapter_states
+   SET run_id = :run_id
+ WHERE adapter_name = :adapter_name;

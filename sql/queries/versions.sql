@@ -1,0 +1,53 @@
+-- Statements about adapter versions.
+
+-- name: get_last_version_number
+-- The adapter's highest version number, 0 when there is none.
+SELECT COALESCE(MAX(version_number), 0) AS last_number
+  FROM adapter_versions
+ WHERE adapter_name = :adapter_name;
+
+-- name: clear_latest_version
+-- The version that was the latest is so no longer.
+UPDATE adapter_versions
+   SET is_latest = 0
+ WHERE adapter_name = :adapter_name
+   AND is_latest = 1;
+
+-- name: insert_version
+-- What a finished training produced.
+INSERT INTO adapter_versions (adapter_name, version_number, adapter_label, state, is_latest, run_id, manifest_id,
+                              fingerprint, training_key, backend, base_model, base_model_revision, method, epochs,
+                              learning_rate, lora_rank, lora_alpha, batch_size, rehearsal_pairs, rehearsal, seed,
+                              sample_count, steps, tokens_processed, final_train_loss, train_seconds, cost_usd,
+                              external_id, artifact_uri, artifact_bytes, artifact_sha256, created_at)
+VALUES (:adapter_name, :version_number, :adapter_label, 'trained', 1, :run_id, :manifest_id,
+        :fingerprint, :training_key, :backend, :base_model, :base_model_revision, 'lora', :epochs,
+        :learning_rate, :lora_rank, :lora_alpha, :batch_size, :rehearsal_pairs, :rehearsal, :seed,
+        :sample_count, :steps, :tokens_processed, :final_train_loss, :train_seconds, :cost_usd,
+        :external_id, :artifact_uri, :artifact_bytes, :artifact_sha256, :now);
+
+-- name: get_version
+-- One version.
+SELECT adapter_name, version_number, state, run_id, manifest_id, fingerprint, training_key, backend, base_model,
+       base_model_revision, epochs, learning_rate, lora_rank, lora_alpha, batch_size, rehearsal, rehearsal_pairs, seed,
+       external_id, artifact_uri, artifact_bytes, artifact_sha256
+  FROM adapter_versions
+ WHERE adapter_name = :adapter_name
+   AND version_number = :version_number;
+
+-- name: get_latest_version
+-- The version that was trained last.
+SELECT adapter_name, version_number, state, run_id, manifest_id, fingerprint, training_key, backend, base_model,
+       base_model_revision, epochs, learning_rate, lora_rank, lora_alpha, batch_size, rehearsal, rehearsal_pairs, seed,
+       external_id, artifact_uri, artifact_bytes, artifact_sha256
+  FROM adapter_versions
+ WHERE adapter_name = :adapter_name
+   AND is_latest = 1;
+
+-- name: settle_version
+-- The gate's word on a version, and the run that gave it.
+UPDATE adapter_versions
+   SET state = :state,
+       evaluation_run_id = :run_id
+ WHERE adapter_name = :adapter_name
+   AND version_number = :version_number;
