@@ -1,6 +1,6 @@
 """docker-compose.yml and Dockerfile, as far as they can be held to account without Docker.
 
-compose_spec/ holds the schema of the Compose Specification as its authors publish it, and its licence.
+compose_spec/ holds the schema of the Compose Specification as its authors publish it.
 """
 
 from __future__ import annotations
