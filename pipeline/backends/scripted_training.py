@@ -1,0 +1,224 @@
+"""How the `scripted` backend trains: an adapter is a file that grows by one line a step.
+
+The file stands in for a service that remembers: it is named after the run's key, so a training that
+broke off goes on after its last whole line, and a finished one is found again. It holds no key and
+no time: equal trainings, equal files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from pipeline.backends.base import (
+    BackendCall,
+    Journal,
+    Samples,
+    StepMetrics,
+    TrainedAdapter,
+    TrainingJob,
+    TrainingOptions,
+)
+from pipeline.backends.script import Script
+from pipeline.errors import BackendTimeout, DataError, PipelineError, RunCancelled
+from pipeline.records import Sample
+
+CALL_KIND = "train"
+#: Steps are told this often, and at the latest with this many.
+RECORD_SECONDS = 0.1
+RECORD_STEPS = 500
+CHARACTERS_PER_TOKEN = 4
+DEFAULT_LEARNING_RATE = 1e-4
+DEFAULT_RANK = 8
+FIRST_LOSS, LAST_LOSS = 3.0, 0.05
+
+
+class ScriptedTraining:
+    """One training of a job, from where its file stands to the end.
+
+    Args:
+        pause: waits for seconds; calls the journal's check meanwhile.
+        strike: lets the script's faults at a place and number happen.
+    """
+
+    def __init__(
+        self,
+        script: Script,
+        folder: Path,
+        job: TrainingJob,
+        samples: Samples,
+        journal: Journal,
+        pause: Callable[[float], None],
+        strike: Callable[[str, int], None],
+    ) -> None:
+        if not len(samples):
+            raise DataError("there is no sample to train on")
+        self._script = script
+        self._path = adapter_path(folder, job.run_key)
+        self._part = self._path.with_suffix(".part")
+        self._job = job
+        self._samples = samples
+        self._journal = journal
+        self._pause = pause
+        self._strike = strike
+        self._options = fill_options(job.options, len(samples), script.steps_per_epoch)
+        self._batch_size = self._options.batch_size or 1
+        self._steps_per_epoch = math.ceil(len(samples) / self._batch_size)
+        self._steps_total = self._steps_per_epoch * job.options.epochs
+
+    def run(self, training_number: int) -> TrainedAdapter:
+        """Train to the end, or adopt what an earlier call finished."""
+        open_calls = [c for c in self._journal.calls() if c.state in ("intended", "unknown")]
+        self._journal.plan(self._steps_total)
+        if self._path.exists():
+            return self._adopt(open_calls)
+        done = cut_torn_line(self._part)
+        for call in open_calls:
+            self._journal.settle(call.call_number, "failed", outcome=f"broke off after step {done}")
+        call_number = self._journal.intend(
+            CALL_KIND, f"{len(self._samples)} samples, from step {done + 1}"
+        )
+        self._train(call_number, done, training_number)
+        return self._finish(call_number, training_number)
+
+    def _adopt(self, open_calls: list[BackendCall]) -> TrainedAdapter:
+        self._record_again(self._steps_total)
+        for call in open_calls:
+            self._journal.settle(
+                call.call_number, "done", external_id=self._job.run_key, outcome="found by its key"
+            )
+        self._journal.event("adapter_adopted", "the adapter was finished by an earlier call")
+        return describe_adapter(self._path, self._options)
+
+    def _train(self, call_number: int, done: int, training_number: int) -> None:
+        try:
+            self._strike("train", training_number)
+            self._take_steps(done)
+        except RunCancelled:
+            self._part.unlink(missing_ok=True)
+            self._journal.settle(call_number, "failed", outcome="cancelled")
+            raise
+        except PipelineError as exc:
+            if exc.code not in ("run_interrupted", "lease_lost"):
+                self._journal.settle(call_number, "failed", outcome=str(exc))
+            raise
+
+    def _take_steps(self, done: int) -> None:
+        self._record_again(done)
+        pending: list[StepMetrics] = []
+        told_at = time.monotonic()
+        with self._part.open("ab") as file:
+            for step in range(done + 1, self._steps_total + 1):
+                self._strike("step", step)
+                self._pause(self._script.step_delay_seconds)
+                samples = self._samples.fetch(self._positions(step))
+                file.write(self._line(step, samples))
+                file.flush()
+                pending.append(self._metrics(step, samples))
+                if time.monotonic() - told_at >= RECORD_SECONDS or len(pending) == RECORD_STEPS:
+                    self._journal.record(pending)
+                    self._journal.check()
+                    pending, told_at = [], time.monotonic()
+        if pending:
+            self._journal.record(pending)
+
+    def _finish(self, call_number: int, training_number: int) -> TrainedAdapter:
+        os.replace(self._part, self._path)
+        for fault in self._script.faults:
+            if fault.kind == "lost_reply" and fault.matches("train", training_number):
+                self._journal.settle(call_number, "unknown", outcome="the reply was lost")
+                raise BackendTimeout("the reply to the training was lost")
+        self._journal.settle(call_number, "done", external_id=self._job.run_key)
+        return describe_adapter(self._path, self._options)
+
+    def _record_again(self, done: int) -> None:
+        """Tell the steps that the file has: some may not have been told before the crash."""
+        for first in range(1, done + 1, RECORD_STEPS):
+            steps = range(first, min(first + RECORD_STEPS, done + 1))
+            self._journal.record(
+                [self._metrics(s, self._samples.fetch(self._positions(s))) for s in steps]
+            )
+
+    def _positions(self, step: int) -> list[int]:
+        begin = (step - 1) % self._steps_per_epoch * self._batch_size
+        return list(range(begin, min(begin + self._batch_size, len(self._samples))))
+
+    def _line(self, step: int, samples: list[Sample]) -> bytes:
+        line = {"step": step, "positions": self._positions(step)}
+        if step <= self._steps_per_epoch:  # later epochs repeat the texts
+            line["samples"] = [[s.prompt, s.response] for s in samples]
+        return json.dumps(line, ensure_ascii=False).encode() + b"\n"
+
+    def _metrics(self, step: int, samples: list[Sample]) -> StepMetrics:
+        progress = (step - 1) / max(1, self._steps_total - 1)
+        prompt_tokens = sum(estimate_tokens(s.prompt) for s in samples)
+        trained_tokens = sum(estimate_tokens(s.response) for s in samples)
+        return StepMetrics(
+            step=step,
+            epoch=step / self._steps_per_epoch,
+            train_loss=LAST_LOSS + (FIRST_LOSS - LAST_LOSS) * math.exp(-4 * progress),
+            learning_rate=self._options.learning_rate,
+            gradient_norm=None,
+            tokens=prompt_tokens + trained_tokens,
+            trained_tokens=trained_tokens,
+        )
+
+
+def adapter_path(folder: Path, run_key: str) -> Path:
+    """Give the file of a run's adapter."""
+    return folder / f"{run_key}.jsonl"
+
+
+def fill_options(
+    options: TrainingOptions, sample_count: int, steps_per_epoch: int
+) -> TrainingOptions:
+    """Give the options as they are really used."""
+    return replace(
+        options,
+        learning_rate=options.learning_rate or DEFAULT_LEARNING_RATE,
+        lora_rank=options.lora_rank or DEFAULT_RANK,
+        lora_alpha=options.lora_alpha or 2 * (options.lora_rank or DEFAULT_RANK),
+        batch_size=options.batch_size or math.ceil(sample_count / steps_per_epoch),
+        rehearsal="off",
+    )
+
+
+def cut_torn_line(part: Path) -> int:
+    """Give the number of whole steps in a file; half a line, left by a crash, is cut off."""
+    if not part.exists():
+        return 0
+    content = part.read_bytes()
+    whole = content[: content.rfind(b"\n") + 1]
+    if len(whole) < len(content):
+        part.write_bytes(whole)
+    return whole.count(b"\n")
+
+
+def describe_adapter(path: Path, options: TrainingOptions) -> TrainedAdapter:
+    """Give the adapter that lies in a finished file."""
+    content = path.read_bytes()
+    return TrainedAdapter(
+        external_id=path.stem,
+        artifact_uri=str(path),
+        artifact_bytes=len(content),
+        artifact_sha256=hashlib.sha256(content).hexdigest(),
+        options=options,
+    )
+
+
+def read_learned(path: Path) -> Iterator[tuple[str, str]]:
+    """Give the prompts that an adapter was trained on, with their responses."""
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            yield from ((prompt, text) for prompt, text in json.loads(line).get("samples", ()))
+
+
+def estimate_tokens(text: str) -> int:
+    """Guess how many tokens a text has."""
+    return math.ceil(len(text) / CHARACTERS_PER_TOKEN)

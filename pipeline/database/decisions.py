@@ -1,0 +1,61 @@
+"""Whether a version may go live, with the figures: `gate_decisions`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from pipeline.database.connection import Session
+from pipeline.database.times import format_time, parse_time
+from pipeline.records import Comparison
+
+
+@dataclass(frozen=True, slots=True)
+class GateDecision:
+    """What was decided about the version of one run."""
+
+    decision: str  #: accepted, rejected
+    reason: str
+    decided_at: datetime | None
+
+
+def fetch_decision(session: Session, run_id: int) -> GateDecision | None:
+    """Give the decision of a run; None when there is none yet."""
+    row = session.fetch_one("fetch_decision", run_id=run_id)
+    if row is None:
+        return None
+    return GateDecision(row.decision, row.reason, parse_time(row.decided_at))
+
+
+def replace_decision(
+    session: Session,
+    run_id: int,
+    adapter_name: str,
+    version_number: int,
+    comparison: Comparison,
+    *,
+    decision: str,
+    reason: str,
+    min_gain: float | None,
+    now: datetime,
+) -> None:
+    """Store the decision in place of an earlier one, and settle the version's state."""
+    session.execute("delete_decision", run_id=run_id)
+    session.insert(
+        "insert_decision",
+        **{**asdict(comparison), "compared_phase": comparison.compared_phase.value},
+        run_id=run_id,
+        adapter_name=adapter_name,
+        version_number=version_number,
+        decision=decision,
+        reason=reason,
+        min_gain=min_gain,
+        decided_at=format_time(now),
+    )
+    session.execute(
+        "settle_version",
+        adapter_name=adapter_name,
+        version_number=version_number,
+        state=decision,
+        run_id=run_id,
+    )

@@ -1,0 +1,101 @@
+"""Asks the prompts of a run in one phase, but none whose answer is stored or known.
+
+Prompts come in fixed chunks in the order of prompt_key. Each answer is committed at most 100 ms
+after it is known; the scores of a batch are written with the next batch, so that no answer waits
+for a scorer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+
+from pipeline.backends.base import (
+    Answer,
+    AnswerRequest,
+    Backend,
+    BaseModel,
+    Decoding,
+    TrainedAdapter,
+)
+from pipeline.database import responses, scores
+from pipeline.database.connection import Database
+from pipeline.errors import RunCancelled, RunInterrupted
+from pipeline.evaluation.answer_store import AnswerStore, PhaseResult
+from pipeline.evaluation.asking import BATCH_SIZE, Asking
+from pipeline.evaluation.scoring import Scoring
+from pipeline.records import Claim, Phase, RunPrompt
+
+
+def answer_phase(
+    database: Database,
+    claim: Claim,
+    run_id: int,
+    phase: Phase,
+    backend: Backend,
+    base_model: BaseModel,
+    adapter: TrainedAdapter | None,
+    prompts: Iterable[Sequence[RunPrompt]],
+    decoding: Decoding,
+    model_key: str,
+    decoding_key: str,
+    *,
+    check: Callable[[], None],
+    now: Callable[[], datetime],
+    on_progress: Callable[[int], None],
+    scoring: Scoring | None = None,
+) -> PhaseResult:
+    """Ask the prompts that have no row in this phase, and store the answers as they come.
+
+    Args:
+        adapter: None asks the base model alone.
+        prompts: chunks in the order of prompt_key, see prompts.read_prompt_chunks.
+        model_key: hash of the model that answers; equal ones give equal answers.
+        decoding_key: hash of the decoding settings.
+        check: raises when the run must stop; called at least twice a second.
+        on_progress: told how many prompts of the phase have a row, after each commit.
+        scoring: how to score the answers while others are asked; None: `score_responses` does all
+            of it later.
+
+    Raises:
+        BackendError: the backend could not go on; the answers known by then are stored.
+    """
+    store = AnswerStore(
+        database, claim, run_id, phase, model_key, decoding_key, now, on_progress, scoring
+    )
+    for chunk in prompts:
+        check()
+        missing = store.begin(chunk)
+        if missing:
+            requests = [AnswerRequest(p.prompt_key, p.prompt, p.system_prompt) for p in missing]
+            _ask_chunk(store, backend.answer(base_model, adapter, requests, decoding), check)
+    store.write_scores()
+    return store.result
+
+
+def forget_errors(
+    database: Database, claim: Claim, run_id: int, *, check: Callable[[], None]
+) -> int:
+    """Forget every error in place of an answer or a score, so that it is asked or scored again."""
+    forgotten = 0
+    for delete_errors in (responses.delete_error_responses, scores.delete_error_scores):
+        while True:
+            check()
+            with database.transaction(claim) as session:
+                deleted = delete_errors(session, run_id, BATCH_SIZE)
+            if not deleted:
+                break
+            forgotten += deleted
+    return forgotten
+
+
+def _ask_chunk(store: AnswerStore, answers: Iterator[Answer], check: Callable[[], None]) -> None:
+    with Asking(answers) as asking:
+        try:
+            for batch in asking.batches(check):
+                store.add(batch)
+                check()
+        except (RunInterrupted, RunCancelled):
+            store.add(asking.known())
+            raise
+    store.end()

@@ -1,0 +1,148 @@
+"""Decides whether a version may go live, says why in figures, and moves the alias `live`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pipeline.database import aliases, decisions
+from pipeline.database.connection import Database, Session
+from pipeline.records import Claim, Comparison, Phase
+
+#: What rounding may take from a gain that is just reached.
+ROUNDING = 1e-9
+LIVE = "live"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The gate's word on one version."""
+
+    is_accepted: bool
+    reason: str  #: in plain words, with the figures
+
+    @property
+    def decision(self) -> str:
+        """The word that stands in gate_decisions.decision and adapter_versions.state."""
+        return "accepted" if self.is_accepted else "rejected"
+
+
+def decide(comparison: Comparison, min_gain: float | None) -> Decision:
+    """Decide by the mean change of the primary score.
+
+    Args:
+        min_gain: the mean change that is asked for; None: every version passes.
+    """
+    figures = _describe(comparison)
+    if min_gain is None:
+        return Decision(True, f"accepted: no min_gain is set, so every version passes; {figures}")
+    if comparison.mean_change is None:
+        return Decision(
+            False, f"rejected: the gain asked for ({min_gain:+g}) is not shown; {figures}"
+        )
+    if comparison.mean_change >= min_gain - ROUNDING:
+        return Decision(
+            True, f"accepted: the mean change reaches min_gain {min_gain:+g}; {figures}"
+        )
+    return Decision(False, f"rejected: the mean change is below min_gain {min_gain:+g}; {figures}")
+
+
+def record_decision(
+    database: Database,
+    claim: Claim,
+    run_id: int,
+    version_number: int,
+    comparison: Comparison,
+    decision: Decision,
+    *,
+    min_gain: float | None,
+    now: datetime,
+) -> bool:
+    """Do write_decision in a transaction of its own."""
+    with database.transaction(claim) as session:
+        return write_decision(
+            session,
+            claim.adapter_name,
+            run_id,
+            version_number,
+            comparison,
+            decision,
+            min_gain=min_gain,
+            now=now,
+        )
+
+
+def write_decision(
+    session: Session,
+    adapter_name: str,
+    run_id: int,
+    version_number: int,
+    comparison: Comparison,
+    decision: Decision,
+    *,
+    min_gain: float | None,
+    now: datetime,
+) -> bool:
+    """Store the decision and point `live` to an accepted version; gives whether the alias moved.
+
+    A decision that is taken again, after failed answers were asked again, does not undo what
+    happened to the alias since.
+    """
+    reason = decision.reason
+    is_free = not _has_moved_since(session, adapter_name, run_id)
+    if decision.is_accepted and not is_free:
+        reason += "; live was moved since this run was first decided and stays where it is"
+    decisions.replace_decision(
+        session,
+        run_id,
+        adapter_name,
+        version_number,
+        comparison,
+        decision=decision.decision,
+        reason=reason,
+        min_gain=min_gain,
+        now=now,
+    )
+    if not decision.is_accepted or not is_free:
+        return False
+    return aliases.move_alias(
+        session, adapter_name, LIVE, version_number, run_id=run_id, reason=reason, now=now
+    )
+
+
+def _has_moved_since(session: Session, adapter_name: str, run_id: int) -> bool:
+    """Say whether something else moved the alias after this run was decided for the first time."""
+    earlier = decisions.fetch_decision(session, run_id)
+    last = aliases.fetch_last_move(session, adapter_name, LIVE)
+    if earlier is None or last is None or last.run_id == run_id:
+        return False
+    if earlier.decided_at is None or last.changed_at is None:
+        return True
+    return last.changed_at > earlier.decided_at
+
+
+def _describe(comparison: Comparison) -> str:
+    against = "the live version" if comparison.compared_phase == Phase.BEFORE else "the base model"
+    left_out = f"{_prompts(comparison.error_count)} left out because of errors"
+    if comparison.mean_change is None:
+        return f"no prompt could be compared with {against}, {left_out}"
+    text = (
+        f"mean score {comparison.mean_before:.3f} -> {comparison.mean_after:.3f} "
+        f"({comparison.mean_change:+.3f}{_interval(comparison)}) against {against} "
+        f"on {_prompts(comparison.prompts_compared)}: "
+        f"{comparison.wins} better, {comparison.losses} worse, {comparison.ties} equal"
+    )
+    return f"{text}, {left_out}" if comparison.error_count else text
+
+
+def _interval(comparison: Comparison) -> str:
+    if comparison.interval_low is None or comparison.interval_high is None:
+        return ""
+    return (
+        f", {comparison.interval_level:.0%} interval "
+        f"{comparison.interval_low:+.3f} to {comparison.interval_high:+.3f}"
+    )
+
+
+def _prompts(count: int) -> str:
+    return "1 prompt" if count == 1 else f"{count:,} prompts"

@@ -1,0 +1,23 @@
+-- Whether a version may go live: one row per run that evaluated.
+
+-- name: fetch_decision
+-- What was decided about a run, if it was.
+SELECT decision,
+       reason,
+       decided_at
+  FROM gate_decisions
+ WHERE run_id = :run_id;
+
+-- name: delete_decision
+-- Make room for the decision that follows a retry of failed answers.
+DELETE FROM gate_decisions
+ WHERE run_id = :run_id;
+
+-- name: insert_decision
+-- Keep the decision with its figures.
+INSERT INTO gate_decisions (run_id, adapter_name, version_number, decision, reason, compared_phase, prompts_compared, error_count,
+                            wins, losses, ties, mean_before, mean_after, mean_change, interval_low, interval_high,
+                            interval_level, min_gain, decided_at)
+VALUES (:run_id, :adapter_name, :version_number, :decision, :reason, :compared_phase, :prompts_compared, :error_count,
+        :wins, :losses, :ties, :mean_before, :mean_after, :mean_change, :interval_low, :interval_high,
+        :interval_level, :min_gain, :decided_at);
