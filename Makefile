@@ -75,8 +75,8 @@ rates: $(READY)  ## how often the embedded base model learns, keeps and leaks, o
 
 lock: $(READY)   ## requirements.lock from .venv, after an upgrade made there by hand
 	@{ sed -n '/^#/p' requirements.lock; \
-	   { $(BIN)/python -m pip freeze --exclude-editable --exclude sqltune | sed 's/^\(torch==[0-9.]*\).*/\1/'; \
-	     grep ' ; ' requirements.lock; } | LC_ALL=C sort -f; } > requirements.lock.new
+	   $(BIN)/python -m pip freeze --all --exclude-editable --exclude pip --exclude wheel \
+	     | sed 's/^\(torch==[0-9.]*\).*/\1/' | LC_ALL=C sort -f; } > requirements.lock.new
 	@mv requirements.lock.new requirements.lock
 
 clean:           ## remove .venv and all caches; your database and adapters stay
@@ -88,8 +88,11 @@ clean-demo:      ## remove sqltune.db and artifacts/, that is every run and ever
 	rm -rf sqltune.db sqltune.db-wal sqltune.db-shm artifacts
 
 $(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "there is no '$(PYTHON)' here; sqltune needs Python 3.11 or newer." >&2; \
+	  echo "Name one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "sqltune needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || echo not there)." >&2; \
+	  echo "sqltune needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1)." >&2; \
 	  echo "Name another one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 2; }
 	@$(PYTHON) -m venv .venv || { \
 	  echo "'$(PYTHON) -m venv' failed; on Debian and Ubuntu: apt-get install python3-venv" >&2; \

@@ -1,0 +1,54 @@
+"""The layer rule of pyproject.toml bites: a wrong import in a copy of the package is refused."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def copied_package(tmp_path: Path) -> Path:
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    only_code = shutil.ignore_patterns("__pycache__", "*.safetensors", "*.json")
+    shutil.copytree(ROOT / "pipeline", tmp_path / "pipeline", ignore=only_code)
+    return tmp_path
+
+
+def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
+    command = Path(sysconfig.get_path("scripts")) / "lint-imports"
+    return subprocess.run(
+        [command, "--no-cache"], cwd=folder, text=True, capture_output=True, check=False
+    )
+
+
+def test_every_module_imports_only_from_layers_below_its_own(copied_package: Path) -> None:
+    checked = lint_imports(copied_package)
+    assert checked.returncode == 0, checked.stdout
+
+
+@pytest.mark.parametrize(
+    ("module", "statement", "named"),
+    [
+        ("errors.py", "import pipeline.records", "pipeline.errors -> pipeline.records"),
+        ("records.py", "import pipeline.database", "pipeline.records -> pipeline.database"),
+        ("settings.py", "import sqlalchemy.orm", "pipeline.settings -> sqlalchemy"),
+        ("runner.py", "import pymysql", "pipeline.runner -> pymysql"),
+        ("runner.py", "import torch", "pipeline.runner -> torch"),
+        ("backends/base.py", "import transformers", "pipeline.backends.base -> transformers"),
+        ("stray.py", "", "pipeline.stray"),
+    ],
+)
+def test_a_wrong_import_or_a_module_without_a_layer_is_refused(
+    copied_package: Path, module: str, statement: str, named: str
+) -> None:
+    with (copied_package / "pipeline" / module).open("a", encoding="utf-8") as file:
+        file.write(f"\n{statement}\n")
+    checked = lint_imports(copied_package)
+    assert checked.returncode == 1
+    assert named in checked.stdout

@@ -1,0 +1,145 @@
+"""The Makefile and .ci/run: what they call, and what they say to whoever lacks something."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
+
+
+@pytest.fixture
+def fresh_clone(tmp_path: Path) -> Path:
+    """A folder with what make reads, and no .venv."""
+    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def installed_clone(fresh_clone: Path) -> Path:
+    """The same with a .venv that is newer than what it was made from."""
+    (fresh_clone / ".venv" / "bin").mkdir(parents=True)
+    (fresh_clone / ".venv" / "bin" / "python").touch()
+    (fresh_clone / ".venv" / ".installed").touch()
+    return fresh_clone
+
+
+def make(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    # A make that is a child of `make check` must not inherit its flags.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+    return subprocess.run(
+        ["make", *words], cwd=folder, env=environment, text=True, capture_output=True, check=False
+    )
+
+
+def python_of(folder: Path, version: str) -> str:
+    """A stand-in for an interpreter that is too old: it fails each check and tells its version."""
+    script = folder / "old-python"
+    script.write_text(
+        f'#!/bin/sh\n[ "$1" = --version ] && echo "Python {version}" && exit 0\nexit 1\n'
+    )
+    script.chmod(0o755)
+    return str(script)
+
+
+def test_help_lists_every_target(installed_clone: Path) -> None:
+    phony = re.search(r"^\.PHONY:((?:.*\\\n)*.*)$", MAKEFILE, re.MULTILINE)
+    assert phony
+    targets = set(phony[1].replace("\\\n", " ").split())
+    listed = {line.split()[1] for line in make(installed_clone, "help").stdout.splitlines()}
+    assert listed == targets
+
+
+def test_make_alone_shows_the_help(installed_clone: Path) -> None:
+    assert make(installed_clone).stdout == make(installed_clone, "help").stdout
+
+
+def test_check_runs_every_tool(installed_clone: Path) -> None:
+    planned = make(installed_clone, "--dry-run", "check").stdout
+    for tool in ("ruff format --check", "ruff check", "mypy", "lint-imports", "-m pytest"):
+        assert f".venv/bin/{tool}" in planned or f".venv/bin/python {tool}" in planned
+
+
+def test_check_leaves_out_only_what_needs_other_machines(installed_clone: Path) -> None:
+    planned = make(installed_clone, "--dry-run", "check").stdout
+    selected = re.search(r'pytest -m "([^"]+)"', planned)
+    assert selected
+    assert selected[1] == "not gpu and not docker and not singlestore"
+
+
+def test_ci_ends_with_the_last_line_of_pytest(installed_clone: Path) -> None:
+    planned = make(installed_clone, "--dry-run", "ci").stdout.splitlines()
+    assert "-m pytest" in planned[-1]
+
+
+def test_a_second_make_installs_nothing(installed_clone: Path) -> None:
+    assert "pip" not in make(installed_clone, "--dry-run", "demo").stdout
+
+
+@pytest.mark.parametrize("changed", ["requirements.lock", "pyproject.toml"])
+def test_a_changed_dependency_is_installed(installed_clone: Path, changed: str) -> None:
+    stamp = (installed_clone / ".venv" / ".installed").stat().st_mtime
+    os.utime(installed_clone / changed, (stamp + 10, stamp + 10))
+    assert "pip install" in make(installed_clone, "--dry-run", "demo").stdout
+
+
+def test_torch_comes_first_from_its_own_index_at_the_locked_version(fresh_clone: Path) -> None:
+    planned = make(fresh_clone, "--dry-run", "venv", "TORCH_INDEX=https://example.org/cu130").stdout
+    installs = [line for line in planned.splitlines() if "pip install" in line]
+    pin = re.search(r"^torch==\S+$", (ROOT / "requirements.lock").read_text("utf-8"), re.MULTILINE)
+    assert pin
+    assert installs[0].endswith(f"--extra-index-url https://example.org/cu130 {pin[0]}")
+    assert "--requirement requirements.lock" in installs[1]
+    assert installs[2].endswith("--editable .")
+
+
+def test_an_empty_torch_index_leaves_the_choice_to_pip(fresh_clone: Path) -> None:
+    planned = make(fresh_clone, "--dry-run", "venv", "TORCH_INDEX=").stdout
+    assert "index-url" not in planned
+
+
+def test_the_default_torch_index_holds_builds_for_the_processor() -> None:
+    assert re.search(r"^TORCH_INDEX \?= \S+/cpu$", MAKEFILE, re.MULTILINE)
+
+
+def test_too_old_a_python_is_named_with_the_way_out(fresh_clone: Path) -> None:
+    old = python_of(fresh_clone, "3.10.4")
+    refused = make(fresh_clone, "venv", f"PYTHON={old}")
+    assert refused.returncode != 0
+    assert "sqltune needs Python 3.11 or newer" in refused.stderr
+    assert "Python 3.10.4" in refused.stderr
+    assert "make venv PYTHON=" in refused.stderr
+    assert not (fresh_clone / ".venv").exists()
+
+
+def test_a_missing_python_is_named(fresh_clone: Path) -> None:
+    refused = make(fresh_clone, "venv", "PYTHON=no-such-python")
+    assert refused.returncode != 0
+    assert "there is no 'no-such-python' here" in refused.stderr
+    assert "make venv PYTHON=" in refused.stderr
+
+
+def test_clean_keeps_the_database_and_the_adapters(installed_clone: Path) -> None:
+    for name in ("artifacts", "pipeline", "tests"):
+        (installed_clone / name).mkdir()
+    (installed_clone / "sqltune.db").touch()
+    assert make(installed_clone, "clean").returncode == 0
+    assert not (installed_clone / ".venv").exists()
+    assert (installed_clone / "artifacts").exists()
+    assert (installed_clone / "sqltune.db").exists()
+
+
+def test_ci_run_calls_make_ci_and_stops_at_the_first_failure() -> None:
+    script = ROOT / ".ci" / "run"
+    lines = script.read_text("utf-8").splitlines()
+    assert lines[0].startswith("#!")
+    assert "set -euo pipefail" in lines
+    assert lines[-1] == "make ci"
+    assert os.access(script, os.X_OK)
