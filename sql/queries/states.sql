@@ -34,3 +34,11 @@ UPDATE adapter_states
 UPDATE adapter_states
    SET run_id = :run_id
  WHERE adapter_name = :adapter_name;
+
+-- name: hold_lease
+-- The first statement of a fenced transaction: it locks the lease row, and matches nothing when the lease was lost.
+UPDATE adapter_states
+   SET attempt = :attempt
+ WHERE adapter_name = :adapter_name
+   AND lease_owner = :owner
+   AND attempt = :attempt;

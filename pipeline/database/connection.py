@@ -1,0 +1,190 @@
+"""Connections, transactions and sessions over SQLAlchemy; the drivers' traps are dealt with here.
+
+Each piece of work is a short transaction of its own. With a claim it is fenced: its first statement touches the adapter's lease
+row, which fails when another runner has the adapter and holds whoever comes meanwhile until COMMIT.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, CursorResult, Engine, Row, TextClause, create_engine, event, text
+
+from pipeline.database.errors import translate_errors
+from pipeline.database.queries import load_statements
+from pipeline.database.urls import EngineKind, connect_options, parse_url
+from pipeline.errors import LeaseLost
+from pipeline.records import Claim
+
+__all__ = ["Database", "EngineKind", "Row", "Session"]
+
+#: How long a statement waits for a lock that somebody else holds.
+_LOCK_WAIT_SECONDS = 30
+
+
+class Session:
+    """Named statements on one connection, inside one transaction."""
+
+    def __init__(self, connection: Connection, statements: Mapping[str, TextClause]) -> None:
+        """Run on `connection`; who made it ends the transaction."""
+        self.connection = connection
+        self._statements = statements
+
+    def execute(self, name: str, **values: object) -> int:
+        """Run a statement and give the number of rows that it matched."""
+        return int(self._run(name, values).rowcount)
+
+    def execute_many(self, name: str, rows: Sequence[Mapping[str, object]]) -> None:
+        """Run a statement once per row, in as few round trips as the driver can."""
+        if not rows:
+            return
+        with translate_errors():
+            self.connection.execute(self._statements[name], list(rows))
+
+    def insert(self, name: str, **values: object) -> int:
+        """Run an INSERT and give the id that the database made."""
+        return int(self._run(name, values).lastrowid or 0)
+
+    def fetch_all(self, name: str, **values: object) -> list[Row[Any]]:
+        """Run a SELECT and give all rows, with attributes by column name."""
+        with translate_errors():
+            return list(self._run(name, values).fetchall())
+
+    def fetch_one(self, name: str, **values: object) -> Row[Any] | None:
+        """Run a SELECT and give its first row, None when there is none."""
+        with translate_errors():
+            return self._run(name, values).first()
+
+    def _run(self, name: str, values: Mapping[str, object]) -> CursorResult[Any]:
+        with translate_errors():
+            return self.connection.execute(self._statements[name], dict(values))
+
+
+class Database:
+    """One database, with a pool of connections for short transactions."""
+
+    def __init__(self, engine: Engine, kind: EngineKind, url_text: str) -> None:
+        """Use an engine that `open` made."""
+        self.engine = engine
+        self.kind = kind
+        self._url_text = url_text
+        self._statements = {n: text(s) for n, s in load_statements(kind.value).items()}
+
+    def __repr__(self) -> str:
+        return f"Database({self.address})"
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        *,
+        lock_wait_seconds: int = _LOCK_WAIT_SECONDS,
+        prepare_engine: Callable[[Engine], None] | None = None,
+    ) -> Database:
+        """Make a database of an address; nothing is connected yet.
+
+        Args:
+            url: for instance sqlite:///sqltune.db, mysql+pymysql://..., singlestoredb://...
+            lock_wait_seconds: how long a statement waits for a lock.
+            prepare_engine: called with the new engine before its first connection.
+
+        Raises:
+            ConfigError: the address cannot be used.
+        """
+        engine, kind = make_engine(url, lock_wait_seconds=lock_wait_seconds)
+        if prepare_engine is not None:
+            prepare_engine(engine)
+        return cls(engine, kind, url)
+
+    @property
+    def address(self) -> str:
+        """The address without its password."""
+        return self.engine.url.render_as_string(hide_password=True)
+
+    @contextmanager
+    def transaction(self, claim: Claim | None = None) -> Iterator[Session]:
+        """Give a session that is committed at the end of the block, and rolled back on an error.
+
+        Raises:
+            LeaseLost: `claim` no longer holds.
+            DatabaseUnavailable: no connection, or a lock that did not come free.
+        """
+        with translate_errors(), self.engine.connect() as connection, connection.begin():
+            session = Session(connection, self._statements)
+            if claim is not None:
+                _hold_lease(session, claim)
+            yield session
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Give a session for a short look; nothing is written."""
+        with translate_errors(), self.engine.connect() as connection:
+            if self.kind is EngineKind.SQLITE:
+                connection = connection.execution_options(sqltune_reads=True)
+            yield Session(connection, self._statements)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def make_engine(url_text: str, *, lock_wait_seconds: int) -> tuple[Engine, EngineKind]:
+    """Make an engine whose connections behave alike for all drivers."""
+    url, kind = parse_url(url_text)
+    url, options = connect_options(url, kind)
+    with translate_errors():
+        engine = create_engine(
+            url, connect_args=options, pool_pre_ping=kind is not EngineKind.SQLITE
+        )
+    if kind is EngineKind.SQLITE:
+        _prepare_sqlite(engine)
+    else:
+        _prepare_server(engine, kind, lock_wait_seconds)
+    return engine, kind
+
+
+def _hold_lease(session: Session, claim: Claim) -> None:
+    matched = session.execute(
+        "hold_lease",
+        adapter_name=claim.adapter_name,
+        owner=claim.owner,
+        attempt=claim.attempt,
+    )
+    if matched != 1:
+        raise LeaseLost(f"another runner took over {claim.adapter_name!r}")
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    """Readers and one writer at a time do not disturb each other; a writer asks for its lock at once."""
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+
+    @event.listens_for(engine, "begin")
+    def begun(connection: Connection) -> None:
+        reads = connection.get_execution_options().get("sqltune_reads")
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _prepare_server(engine: Engine, kind: EngineKind, lock_wait_seconds: int) -> None:
+    statements = [f"SET SESSION lock_wait_timeout = {int(lock_wait_seconds)}"]
+    if kind is EngineKind.MYSQL:
+        statements = [
+            "SET SESSION time_zone = '+00:00'",
+            "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+            f"SET SESSION innodb_lock_wait_timeout = {int(lock_wait_seconds)}",
+        ]
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: Any, _record: object) -> None:
+        cursor = connection.cursor()
+        try:
+            for statement in statements:
+                cursor.execute(statement)
+        finally:
+            cursor.close()

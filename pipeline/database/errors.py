@@ -1,0 +1,68 @@
+"""Driver errors become ours: one context manager, the most specific first."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import exc
+
+from pipeline.errors import DatabaseError, DatabaseUnavailable, SchemaOutOfDate
+
+#: Lock timeout, deadlock, cluster conflict, connection refused, gone or lost, server shutting down.
+_UNAVAILABLE_CODES = frozenset(
+    {1047, 1053, 1205, 1213, 1290, 1317, 1927, 2002, 2003, 2006, 2013, 2055}
+)
+_MISSING_TABLE_CODES = frozenset({1146, 1054})
+_SECRET = re.compile(r"://[^@\s]*@")
+
+
+@contextmanager
+def translate_errors() -> Iterator[None]:
+    """Turn what SQLAlchemy and the drivers raise into errors of ours."""
+    try:
+        yield
+    except exc.SQLAlchemyError as error:
+        raise _translate(error) from error
+
+
+def error_number(error: BaseException) -> int | None:
+    """Give the server's error number, None where there is none."""
+    original = getattr(error, "orig", None) or error
+    number = original.args[0] if original.args else None
+    return number if isinstance(number, int) else None
+
+
+def _translate(error: exc.SQLAlchemyError) -> DatabaseError:
+    text = _SECRET.sub("://...@", _message(error))
+    number = error_number(error)
+    is_broken = isinstance(error, exc.DBAPIError) and error.connection_invalidated
+    original = getattr(error, "orig", None)
+    if is_broken or number in _UNAVAILABLE_CODES or _is_busy(original, text):
+        return DatabaseUnavailable(f"the database is not available: {text}")
+    if number in _MISSING_TABLE_CODES or "no such table" in text or "no such column" in text:
+        return SchemaOutOfDate(f"{text}; run `sqltune init` first")
+    if "readonly database" in text or number in (1792, 1836):
+        return DatabaseError(f"the database may not be written: {text}")
+    if number == 1049:
+        return DatabaseError(f"{text}; CREATE DATABASE it first, then run `sqltune init`")
+    if number in (1044, 1045, 1142, 1143):
+        return DatabaseError(f"the database refuses this user: {text}; sql/README.md lists the GRANTs")
+    return DatabaseError(text)
+
+
+def _message(error: exc.SQLAlchemyError) -> str:
+    original = getattr(error, "orig", None)
+    if original is None:
+        return str(error).splitlines()[0]
+    arguments = original.args
+    text = arguments[-1] if arguments else original
+    return " ".join(str(text).split()) or type(original).__name__
+
+
+def _is_busy(original: object, text: str) -> bool:
+    if isinstance(original, sqlite3.OperationalError):
+        return "locked" in text or "disk is full" in text or "disk I/O" in text
+    return False
