@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
 from itertools import count
 from pathlib import Path
 
@@ -25,33 +25,36 @@ from pipeline.backends.base import (
     TrainedAdapter,
     TrainingJob,
 )
-from pipeline.backends.script import Fault, Script
+from pipeline.backends.script import Fault, read_script
 from pipeline.backends.scripted_training import (
     CHARACTERS_PER_TOKEN,
     ScriptedTraining,
     adapter_path,
+    estimate_sample,
     estimate_tokens,
     read_learned,
 )
 from pipeline.errors import BackendUnavailable, RequestRejected
+from pipeline.records import Sample
 
 #: How often a wait looks whether it may end, and whether the run must.
 TICK_SECONDS = 0.02
 CHECK_SECONDS = 0.5
+CLOSED = "the scripted backend was closed"
 
 
 class ScriptedBackend:
     """Plays a script.
 
     Args:
-        script: what to play.
+        script: the file to play; None: the built-in script.
         artifacts: the folder under which its adapters lie.
     """
 
-    def __init__(self, script: Script, artifacts: Path) -> None:
-        self._script = script
+    def __init__(self, script: Path | None, artifacts: Path) -> None:
+        self._script = read_script(script)
         self._folder = artifacts / "scripted"
-        self._pool = ThreadPoolExecutor(script.slots, thread_name_prefix="scripted")
+        self._pool = ThreadPoolExecutor(self._script.slots, thread_name_prefix="scripted")
         self._is_closed = threading.Event()
         self._answer_numbers = count(1)
         self._learned: dict[str, dict[str, str]] = {}
@@ -64,9 +67,11 @@ class ScriptedBackend:
         revision = revision or self._script.revision
         return BaseModel(base_model, revision, self._script.max_tokens, is_simulated=True)
 
-    def count_tokens(self, base_model: BaseModel, texts: Iterable[str]) -> Iterator[TokenCount]:
+    def count_tokens(
+        self, base_model: BaseModel, samples: Iterable[Sample]
+    ) -> Iterator[TokenCount]:
         """Guess the number of tokens from the number of characters."""
-        return (TokenCount(estimate_tokens(text), is_exact=False) for text in texts)
+        return (TokenCount(estimate_sample(sample), is_exact=False) for sample in samples)
 
     def train(self, job: TrainingJob, samples: Samples, journal: Journal) -> TrainedAdapter:
         """Write the samples into the adapter's file, step by step."""
@@ -94,15 +99,17 @@ class ScriptedBackend:
     ) -> Iterator[Answer]:
         """Answer in the script's number of threads, each as soon as its delay is over."""
         learned = self._load(adapter) if adapter is not None else None
-        futures = [
-            self._pool.submit(
-                self._answer_one, request, next(self._answer_numbers), learned, decoding
-            )
-            for request in requests
-        ]
+        futures: list[Future[Answer]] = []
         try:
+            for request in requests:
+                number = next(self._answer_numbers)
+                futures.append(
+                    self._pool.submit(self._answer_one, request, number, learned, decoding)
+                )
             for future in as_completed(futures):
                 yield future.result()
+        except (CancelledError, RuntimeError) as exc:  # the pool is shut down
+            raise BackendUnavailable(CLOSED) from exc
         finally:
             for future in futures:
                 future.cancel()
@@ -206,7 +213,7 @@ class ScriptedBackend:
             if left <= 0:
                 return
             if self._is_closed.wait(min(left, TICK_SECONDS)):
-                raise BackendUnavailable("the scripted backend was closed")
+                raise BackendUnavailable(CLOSED)
             if time.monotonic() - checked >= CHECK_SECONDS:
                 check()
                 checked = time.monotonic()

@@ -30,8 +30,9 @@ from pipeline.errors import BackendTimeout, DataError, PipelineError, RunCancell
 from pipeline.records import Sample
 
 CALL_KIND = "train"
-#: Steps are told this often, and at the latest with this many.
+#: Steps are told this often, and at the latest with this many; slow steps are told one by one.
 RECORD_SECONDS = 0.1
+SLOW_SECONDS = 0.01
 RECORD_STEPS = 500
 CHARACTERS_PER_TOKEN = 4
 DEFAULT_LEARNING_RATE = 1e-4
@@ -121,12 +122,16 @@ class ScriptedTraining:
                 file.write(self._line(step, samples))
                 file.flush()
                 pending.append(self._metrics(step, samples))
-                if time.monotonic() - told_at >= RECORD_SECONDS or len(pending) == RECORD_STEPS:
+                if self._is_time_to_tell(time.monotonic() - told_at, len(pending)):
                     self._journal.record(pending)
                     self._journal.check()
                     pending, told_at = [], time.monotonic()
         if pending:
             self._journal.record(pending)
+
+    def _is_time_to_tell(self, seconds: float, steps: int) -> bool:
+        is_slow = self._script.step_delay_seconds >= SLOW_SECONDS
+        return is_slow or seconds >= RECORD_SECONDS or steps == RECORD_STEPS
 
     def _finish(self, call_number: int, training_number: int) -> TrainedAdapter:
         os.replace(self._part, self._path)
@@ -157,7 +162,7 @@ class ScriptedTraining:
 
     def _metrics(self, step: int, samples: list[Sample]) -> StepMetrics:
         progress = (step - 1) / max(1, self._steps_total - 1)
-        prompt_tokens = sum(estimate_tokens(s.prompt) for s in samples)
+        tokens = sum(estimate_sample(s) for s in samples)
         trained_tokens = sum(estimate_tokens(s.response) for s in samples)
         return StepMetrics(
             step=step,
@@ -165,7 +170,7 @@ class ScriptedTraining:
             train_loss=LAST_LOSS + (FIRST_LOSS - LAST_LOSS) * math.exp(-4 * progress),
             learning_rate=self._options.learning_rate,
             gradient_norm=None,
-            tokens=prompt_tokens + trained_tokens,
+            tokens=tokens,
             trained_tokens=trained_tokens,
         )
 
@@ -217,6 +222,12 @@ def read_learned(path: Path) -> Iterator[tuple[str, str]]:
     with path.open(encoding="utf-8") as file:
         for line in file:
             yield from ((prompt, text) for prompt, text in json.loads(line).get("samples", ()))
+
+
+def estimate_sample(sample: Sample) -> int:
+    """Guess how many tokens a sample has."""
+    texts = (sample.system_prompt or "", sample.prompt, sample.response)
+    return sum(estimate_tokens(text) for text in texts)
 
 
 def estimate_tokens(text: str) -> int:

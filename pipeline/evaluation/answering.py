@@ -7,7 +7,7 @@ for a scorer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from pipeline.backends.base import (
@@ -23,8 +23,8 @@ from pipeline.database.connection import Database
 from pipeline.errors import RunCancelled, RunInterrupted
 from pipeline.evaluation.answer_store import AnswerStore, PhaseResult
 from pipeline.evaluation.asking import BATCH_SIZE, Asking
-from pipeline.evaluation.scoring import Scoring
-from pipeline.records import Claim, Phase, RunPrompt
+from pipeline.evaluation.prompts import read_prompt_chunks
+from pipeline.records import Adapter, Claim, Phase
 
 
 def answer_phase(
@@ -32,30 +32,28 @@ def answer_phase(
     claim: Claim,
     run_id: int,
     phase: Phase,
+    *,
     backend: Backend,
     base_model: BaseModel,
     adapter: TrainedAdapter | None,
-    prompts: Iterable[Sequence[RunPrompt]],
     decoding: Decoding,
     model_key: str,
     decoding_key: str,
-    *,
     check: Callable[[], None],
     now: Callable[[], datetime],
-    on_progress: Callable[[int], None],
-    scoring: Scoring | None = None,
+    on_progress: Callable[[int, int], None],
+    scoring: Adapter | None = None,
 ) -> PhaseResult:
     """Ask the prompts that have no row in this phase, and store the answers as they come.
 
     Args:
         adapter: None asks the base model alone.
-        prompts: chunks in the order of prompt_key, see prompts.read_prompt_chunks.
         model_key: hash of the model that answers; equal ones give equal answers.
         decoding_key: hash of the decoding settings.
         check: raises when the run must stop; called at least twice a second.
-        on_progress: told how many prompts of the phase have a row, after each commit.
-        scoring: how to score the answers while others are asked; None: `score_responses` does all
-            of it later.
+        on_progress: told how many prompts of the phase have a row, and of how many, after commits.
+        scoring: the adapter by whose row answers are scored while others are asked; None:
+            `score_responses` does all of it later.
 
     Raises:
         BackendError: the backend could not go on; the answers known by then are stored.
@@ -63,7 +61,7 @@ def answer_phase(
     store = AnswerStore(
         database, claim, run_id, phase, model_key, decoding_key, now, on_progress, scoring
     )
-    for chunk in prompts:
+    for chunk in read_prompt_chunks(database, run_id):
         check()
         missing = store.begin(chunk)
         if missing:
@@ -73,14 +71,11 @@ def answer_phase(
     return store.result
 
 
-def forget_errors(
-    database: Database, claim: Claim, run_id: int, *, check: Callable[[], None]
-) -> int:
+def forget_errors(database: Database, claim: Claim, run_id: int) -> int:
     """Forget every error in place of an answer or a score, so that it is asked or scored again."""
     forgotten = 0
     for delete_errors in (responses.delete_error_responses, scores.delete_error_scores):
         while True:
-            check()
             with database.transaction(claim) as session:
                 deleted = delete_errors(session, run_id, BATCH_SIZE)
             if not deleted:

@@ -7,10 +7,8 @@ prompts are drawn, never single answers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Iterator, Sequence
+from statistics import fmean
 
 from pipeline.database import responses
 from pipeline.database import scores as scores_table
@@ -51,33 +49,33 @@ def compare(database: Database, run_id: int, *, seed: int) -> Comparison:
         else:
             before.append(pair.score_before)
             after.append(pair.score_after)
-    return summarise_pairs(compared_phase, np.array(before), np.array(after), error_count, seed)
+    return summarise_pairs(compared_phase, before, after, error_count, seed)
 
 
 def summarise_pairs(
     compared_phase: Phase,
-    before: NDArray[np.float64],
-    after: NDArray[np.float64],
+    before: Sequence[float],
+    after: Sequence[float],
     error_count: int,
     seed: int,
 ) -> Comparison:
     """Count wins, losses and ties and bound the mean change.
 
     Args:
-        before: (prompts,) float64, scores in [0, 1].
-        after: (prompts,) float64, of the same prompts in the same order.
+        before: scores in [0, 1], one a prompt.
+        after: of the same prompts in the same order.
         error_count: prompts left out.
         seed: of the bootstrap.
     """
-    changes = after - before
+    changes = [new - old for old, new in zip(before, after, strict=True)]
     low, high = bound_mean(changes, seed)
     return Comparison(
         compared_phase=compared_phase,
         prompts_compared=len(changes),
         error_count=error_count,
-        wins=int((changes > TIE).sum()),
-        losses=int((changes < -TIE).sum()),
-        ties=int((np.abs(changes) <= TIE).sum()),
+        wins=sum(change > TIE for change in changes),
+        losses=sum(change < -TIE for change in changes),
+        ties=sum(abs(change) <= TIE for change in changes),
         mean_before=_mean(before),
         mean_after=_mean(after),
         mean_change=_mean(changes),
@@ -87,20 +85,17 @@ def summarise_pairs(
     )
 
 
-def bound_mean(changes: NDArray[np.float64], seed: int) -> tuple[float | None, float | None]:
-    """Give the percentile bootstrap interval of the mean; None with fewer than two prompts.
-
-    Args:
-        changes: (prompts,) float64.
-    """
+def bound_mean(changes: Sequence[float], seed: int) -> tuple[float | None, float | None]:
+    """Give the percentile bootstrap interval of the mean; None with fewer than two prompts."""
     if len(changes) < 2:
         return None, None
-    if np.ptp(changes) <= TIE:
+    if max(changes) - min(changes) <= TIE:
         return _mean(changes), _mean(changes)
+    import numpy as np
     from scipy.stats import bootstrap
 
     result = bootstrap(
-        (changes,),
+        (np.array(changes),),
         np.mean,
         confidence_level=INTERVAL_LEVEL,
         n_resamples=max(999, min(RESAMPLES, MAX_DRAWS // len(changes))),
@@ -131,5 +126,5 @@ def _read_pairs(database: Database, run_id: int, compared_phase: Phase) -> Itera
         after_key = page[-1].prompt_key
 
 
-def _mean(values: NDArray[np.float64]) -> float | None:
-    return float(values.mean()) if len(values) else None
+def _mean(values: Sequence[float]) -> float | None:
+    return fmean(values) if values else None

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pipeline.database import aliases, decisions
-from pipeline.database.connection import Database, Session
-from pipeline.records import Claim, Comparison, Phase
+from pipeline.database.connection import Session
+from pipeline.records import Comparison, Phase
 
 #: What rounding may take from a gain that is just reached.
 ROUNDING = 1e-9
@@ -15,7 +15,7 @@ LIVE = "live"
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class Verdict:
     """The gate's word on one version."""
 
     is_accepted: bool
@@ -27,7 +27,7 @@ class Decision:
         return "accepted" if self.is_accepted else "rejected"
 
 
-def decide(comparison: Comparison, min_gain: float | None) -> Decision:
+def judge(comparison: Comparison, min_gain: float | None) -> Verdict:
     """Decide by the mean change of the primary score.
 
     Args:
@@ -35,50 +35,23 @@ def decide(comparison: Comparison, min_gain: float | None) -> Decision:
     """
     figures = _describe(comparison)
     if min_gain is None:
-        return Decision(True, f"accepted: no min_gain is set, so every version passes; {figures}")
+        return Verdict(True, f"accepted: no min_gain is set, so every version passes; {figures}")
     if comparison.mean_change is None:
-        return Decision(
+        return Verdict(
             False, f"rejected: the gain asked for ({min_gain:+g}) is not shown; {figures}"
         )
     if comparison.mean_change >= min_gain - ROUNDING:
-        return Decision(
-            True, f"accepted: the mean change reaches min_gain {min_gain:+g}; {figures}"
-        )
-    return Decision(False, f"rejected: the mean change is below min_gain {min_gain:+g}; {figures}")
+        return Verdict(True, f"accepted: the mean change reaches min_gain {min_gain:+g}; {figures}")
+    return Verdict(False, f"rejected: the mean change is below min_gain {min_gain:+g}; {figures}")
 
 
-def record_decision(
-    database: Database,
-    claim: Claim,
-    run_id: int,
-    version_number: int,
-    comparison: Comparison,
-    decision: Decision,
-    *,
-    min_gain: float | None,
-    now: datetime,
-) -> bool:
-    """Do write_decision in a transaction of its own."""
-    with database.transaction(claim) as session:
-        return write_decision(
-            session,
-            claim.adapter_name,
-            run_id,
-            version_number,
-            comparison,
-            decision,
-            min_gain=min_gain,
-            now=now,
-        )
-
-
-def write_decision(
+def record_verdict(
     session: Session,
-    adapter_name: str,
     run_id: int,
+    adapter_name: str,
     version_number: int,
     comparison: Comparison,
-    decision: Decision,
+    verdict: Verdict,
     *,
     min_gain: float | None,
     now: datetime,
@@ -88,9 +61,9 @@ def write_decision(
     A decision that is taken again, after failed answers were asked again, does not undo what
     happened to the alias since.
     """
-    reason = decision.reason
+    reason = verdict.reason
     is_free = not _has_moved_since(session, adapter_name, run_id)
-    if decision.is_accepted and not is_free:
+    if verdict.is_accepted and not is_free:
         reason += "; live was moved since this run was first decided and stays where it is"
     decisions.replace_decision(
         session,
@@ -98,12 +71,12 @@ def write_decision(
         adapter_name,
         version_number,
         comparison,
-        decision=decision.decision,
+        decision=verdict.decision,
         reason=reason,
         min_gain=min_gain,
         now=now,
     )
-    if not decision.is_accepted or not is_free:
+    if not verdict.is_accepted or not is_free:
         return False
     return aliases.move_alias(
         session, adapter_name, LIVE, version_number, run_id=run_id, reason=reason, now=now

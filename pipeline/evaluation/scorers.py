@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NoReturn
 
-import regex
-
 from pipeline.errors import ConfigError, PipelineError
 from pipeline.evaluation.words import fold_text, split_words, trim_text
 
@@ -67,6 +65,8 @@ def score_contains(response: str, expected: str) -> float:
 
 def score_regex(response: str, expected: str) -> float:
     """1 where the expected text, a regular expression, is found in the answer."""
+    import regex
+
     try:
         found = regex.search(expected, response, timeout=REGEX_SECONDS, concurrent=True)
     except TimeoutError as exc:

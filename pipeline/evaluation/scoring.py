@@ -3,52 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 
 from pipeline.database import scores as scores_table
 from pipeline.database.connection import Database
-from pipeline.evaluation.scorers import SCORERS, ScorerError, check_scorers
+from pipeline.evaluation.scorers import SCORERS, ScorerError
 from pipeline.records import Adapter, Claim, Phase, Score
 
 #: Answers read and scores written at once; 100 rows keep a transaction in the low milliseconds.
 PAGE_SIZE = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Scoring:
-    """Which scorers an adapter asks for."""
-
-    scorer: str  #: primary, where a prompt names no other
-    extra_scorers: tuple[str, ...] = ()
-    pass_threshold: float | None = None  #: of the primary scorer; None: its own
-
-    def threshold(self, scorer: str) -> float:
-        """Give the score from which an answer passes."""
-        if scorer == self.scorer and self.pass_threshold is not None:
-            return self.pass_threshold
-        return SCORERS[scorer].pass_threshold if scorer in SCORERS else 1.0
-
-
-def plan_scoring(adapter: Adapter) -> Scoring:
-    """Read from the adapter's row how answers are scored.
-
-    Raises:
-        ConfigError: it names an unknown scorer.
-    """
-    check_scorers((adapter.scorer, *adapter.extra_scorers))
-    return Scoring(adapter.scorer, adapter.extra_scorers, adapter.pass_threshold)
-
-
 def score_answer(
-    scoring: Scoring,
+    scoring: Adapter,
     phase: Phase,
     prompt_key: str,
     primary: str,
     response: str,
     expected: str | None,
 ) -> list[Score]:
-    """Score one answer by its primary and the extra scorers; without an expected text few can."""
+    """Score one answer by its primary and the extra scorers; without an expected text few can.
+
+    Args:
+        scoring: the adapter whose row names the extra scorers and the threshold.
+        primary: the prompt's own scorer, else the adapter's.
+    """
     names = dict.fromkeys((primary, *scoring.extra_scorers))
     return [
         _score_by(name, scoring, phase, prompt_key, name == primary, response, expected)
@@ -61,13 +40,13 @@ def score_responses(
     database: Database,
     claim: Claim,
     run_id: int,
-    scoring: Scoring,
+    adapter: Adapter,
     *,
     check: Callable[[], None],
     now: Callable[[], datetime],
 ) -> int:
     """Score every answer of a run that has no score yet; gives the number of scores written."""
-    return sum(_score_phase(database, claim, run_id, phase, scoring, check, now) for phase in Phase)
+    return sum(_score_phase(database, claim, run_id, phase, adapter, check, now) for phase in Phase)
 
 
 def _score_phase(
@@ -75,7 +54,7 @@ def _score_phase(
     claim: Claim,
     run_id: int,
     phase: Phase,
-    scoring: Scoring,
+    scoring: Adapter,
     check: Callable[[], None],
     now: Callable[[], datetime],
 ) -> int:
@@ -104,7 +83,7 @@ def _score_phase(
 
 def _score_by(
     name: str,
-    scoring: Scoring,
+    scoring: Adapter,
     phase: Phase,
     prompt_key: str,
     is_primary: bool,
@@ -118,9 +97,15 @@ def _score_by(
         scorer=name,
         is_primary_scorer=is_primary,
         score=score,
-        pass_threshold=scoring.threshold(name),
+        pass_threshold=_threshold(scoring, name),
         error_message=message,
     )
+
+
+def _threshold(scoring: Adapter, scorer: str) -> float:
+    if scorer == scoring.scorer and scoring.pass_threshold is not None:
+        return scoring.pass_threshold
+    return SCORERS[scorer].pass_threshold if scorer in SCORERS else 1.0
 
 
 def _try_scorer(name: str, response: str, expected: str) -> tuple[float | None, str | None]:
