@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable
-from importlib.metadata import PackageNotFoundError, distribution, requires
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import pipeline
+from tests.requirement_closure import closure
 
 ROOT = Path(__file__).parents[2]
 LOCK = ROOT / "requirements.lock"
@@ -39,31 +39,6 @@ def everything(project: dict[str, Any]) -> list[Requirement]:
     for extra in project["project"]["optional-dependencies"].values():
         texts += extra
     return [Requirement(text) for text in texts]
-
-
-def closure(wanted: Iterable[Requirement], python: str) -> set[str]:
-    """Names of all distributions that these need, by the metadata of what is installed here."""
-    done: set[tuple[str, str]] = set()
-    waiting = [(canonicalize_name(r.name), extra) for r in wanted for extra in {"", *r.extras}]
-    while waiting:
-        name, extra = waiting.pop()
-        if (name, extra) in done or not is_installed(name):
-            continue
-        done.add((name, extra))
-        markers = {"python_version": python, "python_full_version": f"{python}.0", "extra": extra}
-        for requirement in map(Requirement, requires(name) or []):
-            if requirement.marker is None or requirement.marker.evaluate(markers):
-                found = canonicalize_name(requirement.name)
-                waiting += [(found, sub) for sub in {"", *requirement.extras}]
-    return {name for name, _ in done}
-
-
-def is_installed(name: str) -> bool:
-    try:
-        distribution(name)
-    except PackageNotFoundError:
-        return False
-    return True
 
 
 def test_lock_lies_within_the_ranges_of_pyproject(
