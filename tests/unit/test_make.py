@@ -57,6 +57,13 @@ def test_help_lists_every_target(installed_clone: Path) -> None:
     assert listed == targets
 
 
+def test_every_make_command_of_the_documents_exists(installed_clone: Path) -> None:
+    listed = {line.split()[1] for line in make(installed_clone, "help").stdout.splitlines()}
+    for path in ROOT.glob("*.md"):
+        named = re.findall(r"(?:`|^\$? ?)make ([a-z0-9-]+)", path.read_text("utf-8"), re.MULTILINE)
+        assert set(named) <= listed, path.name
+
+
 def test_make_alone_shows_the_help(installed_clone: Path) -> None:
     assert make(installed_clone).stdout == make(installed_clone, "help").stdout
 
