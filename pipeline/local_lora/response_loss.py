@@ -1,0 +1,56 @@
+"""Cross-entropy on response tokens only, a few rows at a time.
+
+The logits of one row take as much memory as the hidden states of all layers together, and most rows
+of a prompt need none; so only the rows that predict a response token are multiplied by the output
+matrix, and never all of them at once.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+#: Enough rows for the matrix product to be at full speed, few enough to stay near the cache.
+ROWS_AT_ONCE = 256
+
+
+def loss_with_gradient(
+    hidden: Tensor, output_weight: Tensor, targets: Tensor, weights: Tensor
+) -> tuple[float, Tensor]:
+    """The weighted sum of cross-entropies, and its gradient.
+
+    Args:
+        hidden: (rows, width), normalised hidden states that predict a response token.
+        output_weight: (vocabulary, width).
+        targets: (rows,) int64, the tokens to predict.
+        weights: (rows,) float32, factor on each row's loss.
+
+    Returns:
+        The loss, and (rows, width) the gradient of `hidden`.
+    """
+    gradient = torch.empty_like(hidden)
+    loss = 0.0
+    for start in range(0, len(hidden), ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        loss += _rows_loss(
+            hidden[rows], output_weight, targets[rows], weights[rows], gradient[rows]
+        )
+    return loss, gradient
+
+
+def _rows_loss(
+    hidden: Tensor, output_weight: Tensor, targets: Tensor, weights: Tensor, gradient: Tensor
+) -> float:
+    logits = functional.linear(hidden, output_weight)
+    target_logits = logits.gather(1, targets[:, None]).float()
+    top = logits.amax(1, keepdim=True).float()
+    probabilities = torch.softmax(logits, 1)
+    # The largest probability is exp(top - logsumexp): a cheap pass instead of a third exponential.
+    log_sum = top - probabilities.amax(1, keepdim=True).float().log()
+    losses = (log_sum - target_logits).squeeze(1)
+    places = torch.arange(len(targets), device=targets.device)
+    probabilities[places, targets] -= 1
+    torch.mm(probabilities, output_weight, out=gradient)
+    gradient.mul_(weights.to(gradient.dtype)[:, None])
+    return float((losses * weights).sum())
