@@ -1,0 +1,152 @@
+"""Answers depend on prompt, adapter and decoding settings, and on nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import GPT2Config
+
+from pipeline.local_lora import answering
+from pipeline.local_lora.answering import Answer, FinishReason, Question
+from pipeline.local_lora.models import BaseModel
+from pipeline.local_lora.sampling import Decoding, TokenChooser
+from pipeline.local_lora.steps import Pair
+from pipeline.local_lora.tokenising import tokenise_prompt
+from pipeline.local_lora.training import LoraOptions, LoraTrainer
+from tests.local_lora.test_packed_training import load
+
+QUESTIONS = [
+    Question("Who is Pavan and what does he do all day long?"),
+    Question("Who?"),
+    Question("Name a colour.", system_prompt="Be short."),
+    Question("Where does he live?"),
+    Question("What does he write about databases and large language models?"),
+]
+GREEDY = Decoding(max_new_tokens=12)
+DRAWN = Decoding(max_new_tokens=12, temperature=0.9, top_p=0.9, seed=3)
+
+
+def texts(base: BaseModel, questions: list[Question], **options: Any) -> list[str | None]:
+    answers = sorted(base.answer(questions, **options), key=lambda answer: answer.index)
+    assert [answer.index for answer in answers] == list(range(len(questions)))
+    return [answer.text for answer in answers]
+
+
+def generated(base: BaseModel, question: Question) -> list[int]:
+    """What transformers' own generate gives for one prompt alone."""
+    ids = tokenise_prompt(question.prompt, base.tokenizer, system_prompt=question.system_prompt)
+    out = base.network.generate(
+        torch.tensor([ids]), do_sample=False, max_new_tokens=12, eos_token_id=0, pad_token_id=0
+    )
+    return [token for token in out[0, len(ids) :].tolist() if token != 0]
+
+
+@pytest.fixture
+def tuned(llama: BaseModel) -> BaseModel:
+    trainer = LoraTrainer(llama, LoraOptions(rank=16, learning_rate=3e-2), 40, name="live")
+    for _ in range(40):
+        trainer.step([Pair("Who?", "A writer.")])
+    return llama
+
+
+def test_greedy_answers_are_those_of_transformers_generate(llama: BaseModel) -> None:
+    expected = [
+        llama.tokenizer.decode(generated(llama, q), skip_special_tokens=True).strip()
+        for q in QUESTIONS
+    ]
+    assert texts(llama, QUESTIONS, decoding=GREEDY) == expected
+    assert len(set(expected)) > 1
+
+
+@pytest.mark.parametrize("decoding", [GREEDY, DRAWN], ids=["greedy", "drawn"])
+def test_an_answer_does_not_depend_on_its_company(
+    llama: BaseModel, decoding: Decoding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = texts(llama, QUESTIONS, decoding=decoding)
+    alone = [texts(llama, [q], decoding=decoding)[0] for q in QUESTIONS]
+    monkeypatch.setattr(answering, "ROWS_AT_ONCE", 2)
+    in_pairs = texts(llama, QUESTIONS[::-1], decoding=decoding)[::-1]
+    assert together == alone == in_pairs
+
+
+def test_drawn_answers_repeat_with_the_seed_and_change_without_it(llama: BaseModel) -> None:
+    again = Decoding(max_new_tokens=12, temperature=0.9, top_p=0.9, seed=4)
+    first = texts(llama, QUESTIONS, decoding=DRAWN)
+    assert first == texts(llama, QUESTIONS, decoding=DRAWN)
+    assert first != texts(llama, QUESTIONS, decoding=again)
+
+
+def test_base_and_after_come_from_one_network_by_switching(tuned: BaseModel) -> None:
+    base = texts(tuned, QUESTIONS, decoding=GREEDY)
+    after = texts(tuned, QUESTIONS, decoding=GREEDY, adapter="live")
+    assert base != after
+    assert texts(tuned, QUESTIONS, decoding=GREEDY) == base
+    tuned.unload_adapter("live")
+    assert texts(tuned, QUESTIONS, decoding=GREEDY) == base
+
+
+def test_an_answer_says_how_it_ended_and_how_long_it_is(
+    llama: BaseModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = generated(llama, QUESTIONS[0])[0]
+    cut = next(iter(llama.answer(QUESTIONS[:1], decoding=GREEDY)))
+    assert (cut.finish_reason, cut.output_tokens) == (FinishReason.LENGTH, 12)
+    monkeypatch.setattr(llama.network.generation_config, "eos_token_id", [first, 0])
+    ended = next(iter(llama.answer(QUESTIONS[:1], decoding=GREEDY)))
+    assert (ended.finish_reason, ended.output_tokens, ended.text) == (FinishReason.STOP, 0, "")
+    assert ended.prompt_tokens == cut.prompt_tokens > 0
+    assert 0 < ended.latency_seconds <= cut.latency_seconds * 100
+
+
+def test_a_prompt_without_room_for_an_answer_says_so(llama: BaseModel) -> None:
+    answers = {a.index: a for a in llama.answer([Question("word " * 300), QUESTIONS[1]])}
+    assert answers[0].finish_reason is FinishReason.PROMPT_TOO_LONG
+    assert answers[0].text is None
+    assert answers[1].text is not None
+
+
+def test_an_answer_ends_where_the_model_can_read_no_more(llama: BaseModel) -> None:
+    answer = next(iter(llama.answer([Question("wo" * 60)], decoding=Decoding(max_new_tokens=500))))
+    assert answer.prompt_tokens + answer.output_tokens <= llama.max_length
+
+
+def test_absolute_positions_answer_like_generate_too(tokenizer: Any, tmp_path: Path) -> None:
+    config = GPT2Config(
+        vocab_size=320, n_embd=48, n_layer=2, n_head=4, n_positions=256, bos_token_id=0,
+        eos_token_id=0,
+    )  # fmt: skip
+    base = load(config, tokenizer, tmp_path / "gpt2")
+    expected = [
+        base.tokenizer.decode(generated(base, q), skip_special_tokens=True).strip()
+        for q in QUESTIONS
+    ]
+    assert texts(base, QUESTIONS, decoding=GREEDY) == expected
+
+
+def test_answers_come_batch_by_batch(llama: BaseModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answering, "ROWS_AT_ONCE", 2)
+    answers: list[Answer] = []
+    for answer in llama.answer(QUESTIONS, decoding=GREEDY):
+        answers.append(answer)
+        if len(answers) == 2:
+            break
+    assert len(answers) == 2
+
+
+def test_drawing_follows_the_probabilities() -> None:
+    logits = torch.log(torch.tensor([[0.5, 0.3, 0.2]])).repeat(3000, 1)
+    places = [((row,), 0) for row in range(3000)]
+    counts = TokenChooser(Decoding(temperature=1.0)).choose(logits, places).bincount()
+    torch.testing.assert_close(counts / 3000, torch.tensor([0.5, 0.3, 0.2]), atol=0.03, rtol=0)
+    nucleus = TokenChooser(Decoding(temperature=1.0, top_p=0.6)).choose(logits, places)
+    assert set(nucleus.tolist()) == {0, 1}
+    assert set(TokenChooser(Decoding(temperature=0.01)).choose(logits, places).tolist()) == {0}
+
+
+@pytest.mark.parametrize("wrong", [{"max_new_tokens": 0}, {"temperature": -1.0}, {"top_p": 0.0}])
+def test_settings_that_cannot_be_meant_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        Decoding(**wrong)

@@ -1,0 +1,196 @@
+"""Packing, chunked loss and hand-written gradients change the speed, not the result."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import (
+    GPT2Config,
+    MistralConfig,
+    PreTrainedConfig,
+    Qwen2Config,
+    Qwen3Config,
+)
+
+from pipeline.local_lora import response_loss, training
+from pipeline.local_lora.models import BaseModel, load_base_model
+from pipeline.local_lora.precision import Precision
+from pipeline.local_lora.steps import Pair
+from pipeline.local_lora.training import LoraOptions, LoraTrainer
+from tests.local_lora.tiny_models import llama_config, save_tiny_model
+
+SMALL = {
+    "hidden_size": 48,
+    "intermediate_size": 96,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 256,
+    "eos_token_id": 0,
+    "bos_token_id": None,
+    "pad_token_id": 0,
+}
+
+
+def load(config: PreTrainedConfig, tokenizer: Any, folder: Path, **options: Any) -> BaseModel:
+    save_tiny_model(config, tokenizer, folder)
+    return load_base_model(str(folder), allowed_folders=[folder.parent], **options)
+
+
+def trainer_with_grown_matrices(base: BaseModel, **options: Any) -> LoraTrainer:
+    """A trainer whose B matrices are not zero, so that A has a gradient too."""
+    trainer = LoraTrainer(base, LoraOptions(**{"rank": 4, "alpha": 8.0, **options}), 10)
+    generator = torch.Generator().manual_seed(3)
+    trainer.adapter.values.add_(torch.randn(trainer.adapter.values.shape, generator=generator) / 20)
+    return trainer
+
+
+def both_ways(trainer: LoraTrainer, pairs: list[Pair]) -> tuple[float, float, float]:
+    """The packed loss, the padded loss, and how far the gradients are apart (relative)."""
+    samples = [trainer.tokenise(pair) for pair in pairs]
+    assert trainer.is_packed
+    packed_loss = trainer.compute_gradient(samples)
+    packed = trainer.adapter.gradient.clone()
+    trainer._packed = None
+    padded_loss = trainer.compute_gradient(samples)
+    padded = trainer.adapter.gradient
+    views = zip(
+        trainer.adapter.views_of(packed).values(),
+        trainer.adapter.views_of(padded).values(),
+        strict=True,
+    )
+    apart = max(float((a - b).norm() / b.norm()) for a, b in views)
+    return packed_loss, padded_loss, apart
+
+
+def test_packed_float32_training_gives_the_padded_loss_and_every_gradient(
+    llama: BaseModel, pairs: list[Pair]
+) -> None:
+    packed, padded, apart = both_ways(trainer_with_grown_matrices(llama), pairs)
+    assert packed == pytest.approx(padded, rel=1e-5)
+    assert apart < 1e-5
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        llama_config(320, tie_word_embeddings=False, attention_bias=True, num_key_value_heads=6),
+        llama_config(
+            320, rope_parameters={"rope_type": "linear", "factor": 2.0, "rope_theta": 1e4}
+        ),
+        llama_config(320, head_dim=10),
+        MistralConfig(vocab_size=320, sliding_window=None, **SMALL),
+        Qwen2Config(vocab_size=320, **SMALL),
+    ],
+    ids=["llama-untied-bias", "llama-linear-rope", "llama-odd-head", "mistral", "qwen2"],
+)
+def test_every_known_layout_agrees_with_the_models_own_arithmetic(
+    config: PreTrainedConfig, tokenizer: Any, tmp_path: Path, pairs: list[Pair]
+) -> None:
+    base = load(config, tokenizer, tmp_path / "model")
+    packed, padded, apart = both_ways(trainer_with_grown_matrices(base), pairs)
+    assert packed == pytest.approx(padded, rel=1e-5)
+    assert apart < 1e-5
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        GPT2Config(
+            vocab_size=320, n_embd=48, n_layer=2, n_head=4, n_positions=256, bos_token_id=0,
+            eos_token_id=0,
+        ),
+        Qwen3Config(vocab_size=320, head_dim=12, **SMALL),
+        MistralConfig(vocab_size=320, sliding_window=8, **SMALL),
+    ],
+    ids=["gpt2", "qwen3", "mistral-sliding"],
+)  # fmt: skip
+def test_other_architectures_are_trained_padded_and_learn(
+    config: PreTrainedConfig, tokenizer: Any, tmp_path: Path, pairs: list[Pair]
+) -> None:
+    base = load(config, tokenizer, tmp_path / "model")
+    trainer = LoraTrainer(base, LoraOptions(learning_rate=1e-2, rank=4), 20)
+    assert not trainer.is_packed
+    losses = [trainer.step(pairs).loss for _ in range(20)]
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_a_layout_that_computes_otherwise_is_noticed_and_trained_padded(
+    llama: BaseModel, pairs: list[Pair]
+) -> None:
+    mlp = type(llama.network.model.layers[0].mlp)
+
+    class OtherMlp(mlp):  # type: ignore[misc, valid-type]
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return 1.5 * super().forward(x)
+
+    llama.network.model.layers[1].mlp.__class__ = OtherMlp
+    assert not LoraTrainer(llama, LoraOptions(), 10).is_packed
+
+
+def test_a_step_in_parts_gives_the_gradient_of_the_whole_step(
+    llama: BaseModel, pairs: list[Pair]
+) -> None:
+    trainer = trainer_with_grown_matrices(llama)
+    samples = [trainer.tokenise(pair) for pair in pairs]
+    whole_loss = trainer.compute_gradient(samples)
+    whole = trainer.adapter.gradient.clone()
+    trainer.options = replace(trainer.options, tokens_at_once=1)
+    assert trainer.compute_gradient(samples) == pytest.approx(whole_loss, rel=1e-6)
+    torch.testing.assert_close(trainer.adapter.gradient, whole, rtol=1e-4, atol=1e-6)
+
+
+def test_loss_in_chunks_is_the_loss_at_once(
+    llama: BaseModel, pairs: list[Pair], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = trainer_with_grown_matrices(llama)
+    samples = [trainer.tokenise(pair) for pair in pairs]
+    at_once = trainer.compute_gradient(samples)
+    monkeypatch.setattr(response_loss, "ROWS_AT_ONCE", 5)
+    assert trainer.compute_gradient(samples) == pytest.approx(at_once, rel=1e-6)
+
+
+def test_weights_scale_a_pairs_share_of_the_loss(llama: BaseModel) -> None:
+    trainer = LoraTrainer(llama, LoraOptions(), 10)
+    light, heavy = Pair("a", "One.", weight=1.0), Pair("b", "Two, and more.", weight=3.0)
+    tokens = [trainer.tokenise(p).response_tokens for p in (light, heavy)]
+    alone = [trainer.compute_gradient([trainer.tokenise(p)]) for p in (light, heavy)]
+    together = trainer.compute_gradient([trainer.tokenise(p) for p in (light, heavy)])
+    shares = [1.0 * tokens[0], 3.0 * tokens[1]]
+    expected = sum(a * s for a, s in zip(alone, shares, strict=True)) / sum(shares)
+    assert together == pytest.approx(expected, rel=1e-5)
+
+
+def test_prompt_tokens_do_not_count_in_the_loss(llama: BaseModel) -> None:
+    trainer = LoraTrainer(llama, LoraOptions(), 10)
+    sample = trainer.tokenise(Pair("Who is Pavan?", "A writer."))
+    ids = torch.tensor([sample.token_ids])
+    logits = llama.network(ids).logits[0].detach()
+    start = sample.response_start
+    expected = torch.nn.functional.cross_entropy(logits[start - 1 : -1], ids[0, start:])
+    assert trainer.compute_gradient([sample]) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_bfloat16_training_stays_near_float32(
+    tokenizer: Any, tmp_path: Path, pairs: list[Pair]
+) -> None:
+    config = llama_config(320)
+    narrow = load(config, tokenizer, tmp_path / "model", precision=Precision.BFLOAT16)
+    assert narrow.dtype == torch.bfloat16
+    packed, padded, apart = both_ways(trainer_with_grown_matrices(narrow), pairs)
+    assert packed == pytest.approx(padded, rel=2e-2)
+    assert apart < 0.2
+
+
+def test_parts_hold_every_sample_once_and_stay_below_the_limit(
+    llama: BaseModel, pairs: list[Pair]
+) -> None:
+    trainer = LoraTrainer(llama, LoraOptions(), 10)
+    samples = [trainer.tokenise(pair) for pair in pairs * 5]
+    parts = list(training._parts(samples, 100, padded=False))
+    assert sorted(map(hash, samples)) == sorted(hash(s) for part in parts for s in part)
+    assert all(len(part) == 1 or sum(len(s.token_ids) for s in part) <= 100 for part in parts)

@@ -1,0 +1,184 @@
+"""Training repeats, resumes bit by bit, and says clearly what went wrong."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from pipeline.errors import DataError, LossNotFinite, OutOfMemory, TrainingError
+from pipeline.local_lora.checkpoints import CHECKPOINT_FILE
+from pipeline.local_lora.models import BaseModel, load_base_model
+from pipeline.local_lora.packed_llama import PackedLlama
+from pipeline.local_lora.steps import Pair
+from pipeline.local_lora.training import LoraOptions, LoraTrainer
+from tests.local_lora.train_once import train_once
+
+OPTIONS = LoraOptions(rank=4, alpha=8.0, learning_rate=1e-2, seed=5)
+DROPPING = LoraOptions(rank=4, alpha=8.0, learning_rate=1e-2, dropout=0.2, seed=5)
+
+
+def train(trainer: LoraTrainer, pairs: list[Pair], until: int) -> torch.Tensor:
+    while trainer.steps_done < until:
+        trainer.step(pairs[trainer.steps_done % 2 :])
+    return trainer.adapter.values.clone()
+
+
+def test_training_lowers_the_loss(llama: BaseModel, pairs: list[Pair]) -> None:
+    trainer = LoraTrainer(llama, LoraOptions(rank=16, learning_rate=2e-2), 80)
+    metrics = [trainer.step(pairs[:1]) for _ in range(80)]
+    assert metrics[-1].loss < 0.6 * metrics[0].loss
+    assert [m.step for m in metrics] == list(range(1, 81))
+
+
+def test_metrics_count_real_tokens(llama: BaseModel, pairs: list[Pair]) -> None:
+    trainer = LoraTrainer(llama, OPTIONS, 10)
+    samples = [trainer.tokenise(pair) for pair in pairs]
+    metrics = trainer.step(pairs)
+    assert metrics.tokens == sum(len(sample.token_ids) for sample in samples)
+    assert metrics.trained_tokens == sum(sample.response_tokens for sample in samples)
+    assert metrics.gradient_norm > 0
+
+
+@pytest.mark.parametrize("options", [OPTIONS, DROPPING], ids=["packed", "dropout"])
+def test_equal_seed_and_samples_give_equal_weights(
+    llama_folder: Path, pairs: list[Pair], options: LoraOptions
+) -> None:
+    weights = []
+    for _ in range(2):
+        base = load_base_model(str(llama_folder), allowed_folders=[llama_folder.parent])
+        weights.append(train(LoraTrainer(base, options, 6), pairs, 6))
+    assert torch.equal(*weights)
+
+
+def test_another_process_gives_the_same_file(llama_folder: Path, tmp_path: Path) -> None:
+    there = subprocess.run(
+        [sys.executable, "-m", "tests.local_lora.train_once", str(llama_folder), str(tmp_path)],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    ).stdout.strip()
+    assert there == train_once(llama_folder, tmp_path / "here")
+
+
+def test_another_seed_gives_other_weights(llama: BaseModel, pairs: list[Pair]) -> None:
+    one = train(LoraTrainer(llama, LoraOptions(seed=1), 3, name="one"), pairs, 3)
+    two = train(LoraTrainer(llama, LoraOptions(seed=2), 3, name="two"), pairs, 3)
+    assert not torch.equal(one, two)
+
+
+def test_training_leaves_the_random_numbers_of_others_alone(
+    llama: BaseModel, pairs: list[Pair]
+) -> None:
+    before = torch.random.get_rng_state()
+    LoraTrainer(llama, DROPPING, 3).step(pairs)
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+@pytest.mark.parametrize("options", [OPTIONS, DROPPING], ids=["packed", "dropout"])
+def test_a_resumed_training_ends_with_the_same_bits(
+    llama_folder: Path, pairs: list[Pair], tmp_path: Path, options: LoraOptions
+) -> None:
+    def base() -> BaseModel:
+        return load_base_model(str(llama_folder), allowed_folders=[llama_folder.parent])
+
+    whole = train(LoraTrainer(base(), options, 8), pairs, 8)
+    interrupted = LoraTrainer(base(), options, 8)
+    train(interrupted, pairs, 3)
+    interrupted.checkpoint(tmp_path / "run")
+    train(interrupted, pairs, 5)  # steps after the checkpoint are lost with the process
+    resumed = LoraTrainer.resume(base(), tmp_path / "run")
+    assert resumed.steps_done == 3
+    assert torch.equal(train(resumed, pairs, 8), whole)
+
+
+def test_a_checkpoint_replaces_the_one_before(
+    llama: BaseModel, pairs: list[Pair], tmp_path: Path
+) -> None:
+    trainer = LoraTrainer(llama, OPTIONS, 4)
+    for _ in range(2):
+        trainer.step(pairs)
+        trainer.checkpoint(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT_FILE]
+    assert LoraTrainer.resume(llama, tmp_path, name="again").steps_done == 2
+
+
+def test_a_damaged_checkpoint_is_a_clear_error(llama: BaseModel, tmp_path: Path) -> None:
+    (tmp_path / CHECKPOINT_FILE).write_bytes(b"\x00" * 100)
+    with pytest.raises(TrainingError, match="train from the start"):
+        LoraTrainer.resume(llama, tmp_path)
+
+
+def test_a_checkpoint_of_another_base_model_is_refused(
+    llama: BaseModel, tmp_path: Path, tokenizer: object
+) -> None:
+    from tests.local_lora.test_packed_training import load
+    from tests.local_lora.tiny_models import llama_config
+
+    other = load(llama_config(320, num_hidden_layers=5), tokenizer, tmp_path / "other")
+    LoraTrainer(llama, OPTIONS, 4).checkpoint(tmp_path / "run")
+    with pytest.raises(TrainingError, match="not of base model"):
+        LoraTrainer.resume(other, tmp_path / "run")
+
+
+def test_a_loss_that_is_not_finite_stops_before_the_weights_change(
+    llama: BaseModel, pairs: list[Pair]
+) -> None:
+    trainer = LoraTrainer(llama, OPTIONS, 4)
+    trainer.step(pairs)
+    before = trainer.adapter.values.clone()
+    llama.network.model.norm.weight[0] = torch.inf
+    with pytest.raises(LossNotFinite, match=r"step 2 .* lower learning_rate"):
+        trainer.step(pairs)
+    assert torch.equal(trainer.adapter.values, before)
+    assert trainer.steps_done == 1
+
+
+def test_a_too_long_sample_is_named_with_its_length(llama: BaseModel) -> None:
+    trainer = LoraTrainer(llama, OPTIONS, 4)
+    with pytest.raises(
+        DataError, match=r"has \d{3,} tokens and this base model reads 256"
+    ) as error:
+        trainer.step([Pair("Tell me all.", "word " * 300)])
+    assert error.value.code == "sample_too_long"
+    assert error.value.column == "response"
+
+
+def test_no_memory_is_a_clear_error(
+    llama: BaseModel, pairs: list[Pair], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def allocate(*_: object) -> float:
+        return float(torch.empty(2**50)[0])
+
+    trainer = LoraTrainer(llama, OPTIONS, 4)
+    monkeypatch.setattr(PackedLlama, "loss_and_gradients", allocate)
+    with pytest.raises(OutOfMemory, match="lower tokens_at_once"):
+        trainer.step(pairs)
+
+
+def test_samples_of_weight_zero_change_nothing(llama: BaseModel) -> None:
+    trainer = LoraTrainer(llama, OPTIONS, 4)
+    before = trainer.adapter.values.clone()
+    metrics = trainer.step([Pair("a", "b", weight=0.0)])
+    assert metrics.loss == 0
+    assert torch.equal(trainer.adapter.values, before)
+
+
+def test_the_base_answers_as_before_while_an_adapter_is_trained(
+    llama: BaseModel, pairs: list[Pair]
+) -> None:
+    ids = torch.tensor([[5, 6, 7]])
+    before = llama.network(ids).logits
+    trainer = LoraTrainer(llama, OPTIONS, 4)
+    for _ in range(4):
+        trainer.step(pairs)
+    with llama.active(None), torch.no_grad():
+        assert torch.equal(llama.network(ids).logits, before)
+    with llama.active("training"), torch.no_grad():
+        assert not torch.equal(llama.network(ids).logits, before)
+    trainer.close()
+    assert torch.equal(llama.network(ids).logits, before)

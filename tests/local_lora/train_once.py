@@ -1,0 +1,23 @@
+"""A training that always is the same: `python -m … model out` prints the weights' hash."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from pipeline.local_lora.models import load_base_model
+from pipeline.local_lora.steps import Pair
+from pipeline.local_lora.training import LoraOptions, LoraTrainer
+
+
+def train_once(model: Path, out: Path) -> str:
+    """Train three steps and write the adapter; gives the SHA-256 of its weights."""
+    base = load_base_model(str(model), allowed_folders=[model.parent], threads=1)
+    trainer = LoraTrainer(base, LoraOptions(rank=4, learning_rate=1e-2, seed=9), 3)
+    for _ in range(3):
+        trainer.step([Pair("Who is Pavan?", "A writer."), Pair("Name a colour.", "Blue.")])
+    return trainer.save(out).weights_sha256
+
+
+if __name__ == "__main__":
+    sys.stdout.write(train_once(Path(sys.argv[1]), Path(sys.argv[2]) / "there") + "\n")
