@@ -32,7 +32,7 @@ class Session:
         self.connection = connection
         self._statements = statements
 
-    def execute(self, name: str, **values: object) -> int:
+    def execute(self, name: str, /, **values: object) -> int:
         """Run a statement and give the number of rows that it matched."""
         return int(self._run(name, values).rowcount)
 
@@ -43,16 +43,16 @@ class Session:
         with translate_errors():
             self.connection.execute(self._statements[name], list(rows))
 
-    def insert(self, name: str, **values: object) -> int:
+    def insert(self, name: str, /, **values: object) -> int:
         """Run an INSERT and give the id that the database made."""
         return int(self._run(name, values).lastrowid or 0)
 
-    def fetch_all(self, name: str, **values: object) -> list[Row[Any]]:
+    def fetch_all(self, name: str, /, **values: object) -> list[Row[Any]]:
         """Run a SELECT and give all rows, with attributes by column name."""
         with translate_errors():
             return list(self._run(name, values).fetchall())
 
-    def fetch_one(self, name: str, **values: object) -> Row[Any] | None:
+    def fetch_one(self, name: str, /, **values: object) -> Row[Any] | None:
         """Run a SELECT and give its first row, None when there is none."""
         with translate_errors():
             return self._run(name, values).first()

@@ -226,6 +226,7 @@ def _run(row: Any) -> Run:
         manifest_id=row.manifest_id,
         version_number=row.version_number,
         before_version=row.before_version,
+        prompts_selected=row.prompts_selected,
         failure_count=row.failure_count,
         is_retryable=None if row.is_retryable is None else bool(row.is_retryable),
         next_attempt_at=parse_time(row.next_attempt_at),

@@ -19,7 +19,7 @@ SELECT run_id
 -- One run.
 SELECT run_id, adapter_name, state, desired_state, run_key, run_kind, backend, base_model, base_model_revision,
        fingerprint, eval_fingerprint, training_key, evaluation_key, manifest_id, version_number, before_version,
-       settings, failure_count, is_retryable, next_attempt_at, queued_at, started_at, finished_at, error_code, error_message
+       prompts_selected, settings, failure_count, is_retryable, next_attempt_at, queued_at, started_at, finished_at, error_code, error_message
   FROM runs
  WHERE run_id = :run_id;
 
