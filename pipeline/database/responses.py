@@ -87,12 +87,6 @@ def insert_responses(
     session.execute("add_responses_stored", run_id=run_id, added=len(values))
 
 
-def count_run_prompts(session: Session, run_id: int) -> int:
-    """Count the prompts that a run asks."""
-    row = session.fetch_one("count_run_prompts", run_id=run_id)
-    return 0 if row is None else int(row.prompt_count)
-
-
 def count_responses(session: Session, run_id: int, phase: Phase) -> ResponseCounts:
     """Count the rows of one phase."""
     row = session.fetch_one("count_responses", run_id=run_id, phase=phase.value)

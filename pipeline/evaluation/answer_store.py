@@ -10,8 +10,8 @@ from pipeline.backends.base import Answer
 from pipeline.database import responses, scores
 from pipeline.database.connection import Database
 from pipeline.evaluation.asking import BATCH_CHARACTERS, BATCH_SIZE
-from pipeline.evaluation.scoring import score_answer
-from pipeline.records import Adapter, Claim, Phase, Response, RunPrompt, Score
+from pipeline.evaluation.scoring import Scoring, score_answer
+from pipeline.records import Claim, Phase, Response, RunPrompt, Score
 
 #: A longer answer is an error: it could not be stored on every server.
 MAX_ANSWER_CHARACTERS = 4_000_000
@@ -41,8 +41,8 @@ class AnswerStore:
         model_key: str,
         decoding_key: str,
         now: Callable[[], datetime],
-        on_progress: Callable[[int, int], None],
-        scoring: Adapter | None,
+        on_progress: Callable[[int], None],
+        scoring: Scoring | None,
     ) -> None:
         self.result = PhaseResult()
         self._database = database
@@ -55,7 +55,6 @@ class AnswerStore:
         self._on_progress = on_progress
         self._scoring = scoring
         self._done = 0
-        self._total = self._count_prompts()
         self._waiting: dict[str, RunPrompt] = {}
         self._scores: list[Score] = []
 
@@ -66,7 +65,7 @@ class AnswerStore:
         self._waiting = {p.prompt_key: p for p in chunk if p.prompt_key not in answered}
         if self._waiting:
             self._reuse(list(self._waiting.values()))
-        self._on_progress(self._done, self._total)
+        self._on_progress(self._done)
         missing = list(self._waiting.values())
         self.result = replace(self.result, asked=self.result.asked + len(missing))
         return missing
@@ -95,10 +94,6 @@ class AnswerStore:
                 scores.insert_scores(session, self._run_id, self._scores, now=self._now())
             self._scores = []
 
-    def _count_prompts(self) -> int:
-        with self._database.read() as session:
-            return responses.count_run_prompts(session, self._run_id)
-
     def _fetch_answered(self, chunk: Sequence[RunPrompt]) -> set[str]:
         with self._database.read() as session:
             return responses.fetch_answered_keys(
@@ -126,7 +121,7 @@ class AnswerStore:
             stored=self.result.stored + len(rows),
             errors=self.result.errors + sum(row.error_code is not None for row in rows),
         )
-        self._on_progress(self._done, self._total)
+        self._on_progress(self._done)
 
     def _score(self, prompts: Sequence[RunPrompt], rows: Sequence[Response]) -> list[Score]:
         if self._scoring is None:

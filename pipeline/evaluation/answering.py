@@ -24,7 +24,8 @@ from pipeline.errors import RunCancelled, RunInterrupted
 from pipeline.evaluation.answer_store import AnswerStore, PhaseResult
 from pipeline.evaluation.asking import BATCH_SIZE, Asking
 from pipeline.evaluation.prompts import read_prompt_chunks
-from pipeline.records import Adapter, Claim, Phase
+from pipeline.evaluation.scoring import Scoring
+from pipeline.records import Claim, Phase
 
 
 def answer_phase(
@@ -32,17 +33,17 @@ def answer_phase(
     claim: Claim,
     run_id: int,
     phase: Phase,
-    *,
     backend: Backend,
     base_model: BaseModel,
     adapter: TrainedAdapter | None,
     decoding: Decoding,
     model_key: str,
     decoding_key: str,
+    *,
     check: Callable[[], None],
     now: Callable[[], datetime],
-    on_progress: Callable[[int, int], None],
-    scoring: Adapter | None = None,
+    on_progress: Callable[[int], None],
+    scoring: Scoring | None = None,
 ) -> PhaseResult:
     """Ask the prompts that have no row in this phase, and store the answers as they come.
 
@@ -51,9 +52,9 @@ def answer_phase(
         model_key: hash of the model that answers; equal ones give equal answers.
         decoding_key: hash of the decoding settings.
         check: raises when the run must stop; called at least twice a second.
-        on_progress: told how many prompts of the phase have a row, and of how many, after commits.
-        scoring: the adapter by whose row answers are scored while others are asked; None:
-            `score_responses` does all of it later.
+        on_progress: told how many prompts of the phase have a row, after each commit.
+        scoring: how answers are scored while others are asked; None: `score_responses` does all
+            of it later.
 
     Raises:
         BackendError: the backend could not go on; the answers known by then are stored.

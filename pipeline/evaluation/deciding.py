@@ -15,7 +15,7 @@ LIVE = "live"
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Decision:
     """The gate's word on one version."""
 
     is_accepted: bool
@@ -27,7 +27,7 @@ class Verdict:
         return "accepted" if self.is_accepted else "rejected"
 
 
-def judge(comparison: Comparison, min_gain: float | None) -> Verdict:
+def decide(comparison: Comparison, min_gain: float | None) -> Decision:
     """Decide by the mean change of the primary score.
 
     Args:
@@ -35,23 +35,25 @@ def judge(comparison: Comparison, min_gain: float | None) -> Verdict:
     """
     figures = _describe(comparison)
     if min_gain is None:
-        return Verdict(True, f"accepted: no min_gain is set, so every version passes; {figures}")
+        return Decision(True, f"accepted: no min_gain is set, so every version passes; {figures}")
     if comparison.mean_change is None:
-        return Verdict(
+        return Decision(
             False, f"rejected: the gain asked for ({min_gain:+g}) is not shown; {figures}"
         )
     if comparison.mean_change >= min_gain - ROUNDING:
-        return Verdict(True, f"accepted: the mean change reaches min_gain {min_gain:+g}; {figures}")
-    return Verdict(False, f"rejected: the mean change is below min_gain {min_gain:+g}; {figures}")
+        return Decision(
+            True, f"accepted: the mean change reaches min_gain {min_gain:+g}; {figures}"
+        )
+    return Decision(False, f"rejected: the mean change is below min_gain {min_gain:+g}; {figures}")
 
 
-def record_verdict(
+def write_decision(
     session: Session,
-    run_id: int,
     adapter_name: str,
+    run_id: int,
     version_number: int,
     comparison: Comparison,
-    verdict: Verdict,
+    decision: Decision,
     *,
     min_gain: float | None,
     now: datetime,
@@ -61,9 +63,9 @@ def record_verdict(
     A decision that is taken again, after failed answers were asked again, does not undo what
     happened to the alias since.
     """
-    reason = verdict.reason
+    reason = decision.reason
     is_free = not _has_moved_since(session, adapter_name, run_id)
-    if verdict.is_accepted and not is_free:
+    if decision.is_accepted and not is_free:
         reason += "; live was moved since this run was first decided and stays where it is"
     decisions.replace_decision(
         session,
@@ -71,12 +73,12 @@ def record_verdict(
         adapter_name,
         version_number,
         comparison,
-        decision=verdict.decision,
+        decision=decision.decision,
         reason=reason,
         min_gain=min_gain,
         now=now,
     )
-    if not verdict.is_accepted or not is_free:
+    if not decision.is_accepted or not is_free:
         return False
     return aliases.move_alias(
         session, adapter_name, LIVE, version_number, run_id=run_id, reason=reason, now=now

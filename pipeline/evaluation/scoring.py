@@ -3,19 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 
 from pipeline.database import scores as scores_table
 from pipeline.database.connection import Database
-from pipeline.evaluation.scorers import SCORERS, ScorerError
+from pipeline.evaluation.scorers import SCORERS, ScorerError, check_scorers
 from pipeline.records import Adapter, Claim, Phase, Score
 
 #: Answers read and scores written at once; 100 rows keep a transaction in the low milliseconds.
 PAGE_SIZE = 100
 
 
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """Which scorers an adapter asks for."""
+
+    scorer: str  #: primary, where a prompt names no other
+    extra_scorers: tuple[str, ...] = ()
+    pass_threshold: float | None = None  #: of the primary scorer; None: its own
+
+
+def plan_scoring(adapter: Adapter) -> Scoring:
+    """Read from the adapter's row how answers are scored.
+
+    Raises:
+        ConfigError: it names an unknown scorer.
+    """
+    check_scorers((adapter.scorer, *adapter.extra_scorers))
+    return Scoring(adapter.scorer, adapter.extra_scorers, adapter.pass_threshold)
+
+
 def score_answer(
-    scoring: Adapter,
+    scoring: Scoring,
     phase: Phase,
     prompt_key: str,
     primary: str,
@@ -25,7 +45,6 @@ def score_answer(
     """Score one answer by its primary and the extra scorers; without an expected text few can.
 
     Args:
-        scoring: the adapter whose row names the extra scorers and the threshold.
         primary: the prompt's own scorer, else the adapter's.
     """
     names = dict.fromkeys((primary, *scoring.extra_scorers))
@@ -40,13 +59,13 @@ def score_responses(
     database: Database,
     claim: Claim,
     run_id: int,
-    adapter: Adapter,
+    scoring: Scoring,
     *,
     check: Callable[[], None],
     now: Callable[[], datetime],
 ) -> int:
     """Score every answer of a run that has no score yet; gives the number of scores written."""
-    return sum(_score_phase(database, claim, run_id, phase, adapter, check, now) for phase in Phase)
+    return sum(_score_phase(database, claim, run_id, phase, scoring, check, now) for phase in Phase)
 
 
 def _score_phase(
@@ -54,7 +73,7 @@ def _score_phase(
     claim: Claim,
     run_id: int,
     phase: Phase,
-    scoring: Adapter,
+    scoring: Scoring,
     check: Callable[[], None],
     now: Callable[[], datetime],
 ) -> int:
@@ -83,7 +102,7 @@ def _score_phase(
 
 def _score_by(
     name: str,
-    scoring: Adapter,
+    scoring: Scoring,
     phase: Phase,
     prompt_key: str,
     is_primary: bool,
@@ -102,7 +121,7 @@ def _score_by(
     )
 
 
-def _threshold(scoring: Adapter, scorer: str) -> float:
+def _threshold(scoring: Scoring, scorer: str) -> float:
     if scorer == scoring.scorer and scoring.pass_threshold is not None:
         return scoring.pass_threshold
     return SCORERS[scorer].pass_threshold if scorer in SCORERS else 1.0

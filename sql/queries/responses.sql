@@ -16,12 +16,6 @@ SELECT p.prompt_key,
  ORDER BY p.prompt_key
  LIMIT :page_size;
 
--- name: count_run_prompts
--- How many prompts a run asks.
-SELECT COUNT(*) AS prompt_count
-  FROM run_prompts
- WHERE run_id = :run_id;
-
 -- name: fetch_answered_keys
 -- Which prompts between two keys have a row in this phase: an answer or an error.
 SELECT prompt_key
