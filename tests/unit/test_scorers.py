@@ -1,0 +1,174 @@
+"""Each scorer against answers that are known to be right and known to be wrong."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.errors import ConfigError
+from pipeline.evaluation.scorers import (
+    MAX_CHARACTERS,
+    SCORERS,
+    ScorerError,
+    check_scorers,
+    score_chrf,
+    score_rouge_l,
+)
+
+EXPECTED = "Pavan Belagatti is a developer advocate who writes about databases."
+
+#: scorer, answer, expected, score
+RIGHT = [
+    ("exact", " Paris\n", "Paris"),
+    ("exact", "Cafe\u0301", "Café"),
+    ("contains", "The capital is PARIS, of course.", "paris"),
+    ("contains", "It is New\n  York.", "new york"),
+    ("contains", "首都是东京。", "东京"),
+    ("regex", "order 2024-11-23 shipped", r"\d{4}-\d{2}-\d{2}"),
+    ("regex", "Grüße", r"(?i)GRÜẞE"),
+    ("json_valid", '{"a": [1, 2.5e3, null, "é"]}', ""),
+    ("json_valid", " true ", ""),
+    ("json_valid", '{"id": ' + "9" * 5000 + "}", ""),
+    ("token_f1", EXPECTED.upper().replace(".", "!"), EXPECTED),
+    ("token_f1", "東京は日本の首都です", "東京は日本の首都です。"),
+    ("token_f1", "👍", " 👍 "),
+    ("rouge_l", EXPECTED, EXPECTED),
+    ("rouge_l", "ПРИВЕТ, мир", "привет мир"),
+    ("chrf", EXPECTED, EXPECTED),
+    ("chrf", "x", "x"),
+    ("similarity", "pavan  BELAGATTI", "Pavan Belagatti"),
+]
+WRONG = [
+    ("exact", "Paris.", "Paris"),
+    ("exact", "paris", "Paris"),
+    ("exact", "", "Paris"),
+    ("contains", "I do not know.", "Paris"),
+    ("contains", "", "Paris"),
+    ("regex", "order shipped", r"\d{4}-\d{2}-\d{2}"),
+    ("json_valid", "{'a': 1}", ""),
+    ("json_valid", "", ""),
+    ("json_valid", "NaN", ""),
+    ("json_valid", '{"a": Infinity}', ""),
+    ("json_valid", '```json\n{"a": 1}\n```', ""),
+    ("json_valid", '{"a": 1} and more', ""),
+    ("token_f1", "Bananas grow in warm countries", EXPECTED),
+    ("token_f1", "", EXPECTED),
+    ("token_f1", "👎", "👍"),
+    ("token_f1", "大阪", "東京"),
+    ("rouge_l", "Bananas grow in warm countries", EXPECTED),
+    ("rouge_l", "", EXPECTED),
+    ("chrf", "", EXPECTED),
+    ("chrf", "zzz qqq", "Paris"),
+    ("similarity", "", EXPECTED),
+    ("similarity", "zzz", "Paris"),
+]
+
+
+@pytest.mark.parametrize(("scorer", "response", "expected"), RIGHT)
+def test_a_right_answer_scores_one(scorer: str, response: str, expected: str) -> None:
+    assert SCORERS[scorer].score(response, expected) == 1.0
+
+
+@pytest.mark.parametrize(("scorer", "response", "expected"), WRONG)
+def test_a_wrong_answer_scores_zero(scorer: str, response: str, expected: str) -> None:
+    assert SCORERS[scorer].score(response, expected) == 0.0
+
+
+@pytest.mark.parametrize("scorer", ["token_f1", "rouge_l", "chrf", "similarity"])
+def test_an_answer_in_other_words_passes_and_one_about_something_else_does_not(scorer: str) -> None:
+    close = "Pavan Belagatti is an advocate for developers who writes about databases."
+    far = "The quick brown fox jumps over the lazy dog near the river bank."
+    chosen = SCORERS[scorer]
+    assert chosen.score(close, EXPECTED) >= chosen.pass_threshold
+    assert chosen.score(far, EXPECTED) < chosen.pass_threshold
+
+
+def test_token_f1_counts_repeated_words_once_each() -> None:
+    assert SCORERS["token_f1"].score("the the the", "the cat") == pytest.approx(2 / 5)
+
+
+def test_texts_without_blanks_are_scored_by_character() -> None:
+    assert SCORERS["token_f1"].score("日本の首都は大阪", "日本の首都は東京") == pytest.approx(6 / 8)
+
+
+def test_vowel_signs_belong_to_their_word() -> None:
+    assert SCORERS["token_f1"].score("हिन्दी भाषा", "हिन्दी") == pytest.approx(2 / 3)
+
+
+def test_rouge_l_counts_the_order_of_words_and_token_f1_does_not() -> None:
+    shuffled = "databases about writes"
+    assert SCORERS["token_f1"].score(shuffled, "writes about databases") == 1.0
+    assert score_rouge_l(shuffled, "writes about databases") == pytest.approx(1 / 3)
+
+
+WORDS = st.lists(st.sampled_from(["a", "b", "cat", "dog", "sat", "on"]), min_size=1, max_size=12)
+
+
+@settings(max_examples=40, deadline=None)
+@given(WORDS, WORDS)
+def test_rouge_l_is_what_the_reference_implementation_computes(
+    answered: list[str], wanted: list[str]
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from rouge_score.rouge_scorer import RougeScorer
+    reference = RougeScorer(["rougeL"]).score(" ".join(wanted), " ".join(answered))
+    ours = score_rouge_l(" ".join(answered), " ".join(wanted))
+    assert ours == pytest.approx(reference["rougeL"].fmeasure)
+
+
+def test_chrf_is_what_sacrebleu_prints() -> None:
+    from sacrebleu import sentence_chrf
+
+    answer = "Pavan writes about databases."
+    assert score_chrf(answer, EXPECTED) == pytest.approx(
+        sentence_chrf(answer, [EXPECTED]).score / 100
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(sorted(set(SCORERS) - {"regex"})), st.text(max_size=30), st.text(max_size=30))
+def test_every_score_is_between_zero_and_one_or_a_reason(
+    name: str, response: str, expected: str
+) -> None:
+    try:
+        score = SCORERS[name].score(response, expected)
+    except ScorerError as exc:
+        assert str(exc)
+    else:
+        assert 0.0 <= score <= 1.0
+
+
+def test_a_regular_expression_that_never_ends_is_an_error_and_not_a_stopped_run() -> None:
+    with pytest.raises(ScorerError, match="took over"):
+        SCORERS["regex"].score("a" * 5000 + "!", r"(a|aa|aaa)+$(?<=b)")
+
+
+def test_a_broken_regular_expression_is_an_error_and_not_a_wrong_answer() -> None:
+    with pytest.raises(ScorerError, match="not a regular expression"):
+        SCORERS["regex"].score("text", "(unclosed")
+
+
+def test_json_nested_beyond_measure_is_an_error_and_not_a_crash() -> None:
+    with pytest.raises(ScorerError, match="nested"):
+        SCORERS["json_valid"].score("[" * 100_000, "")
+
+
+def test_an_empty_expected_text_is_contained_in_no_answer() -> None:
+    with pytest.raises(ScorerError, match="empty"):
+        SCORERS["contains"].score("anything", "  ")
+
+
+@pytest.mark.parametrize("scorer", ["rouge_l", "chrf", "similarity"])
+def test_a_text_too_long_for_a_scorer_is_an_error(scorer: str) -> None:
+    with pytest.raises(ScorerError, match="too long"):
+        SCORERS[scorer].score("a" * (MAX_CHARACTERS + 1), "a")
+
+
+def test_an_unknown_scorer_is_refused_with_the_names_that_are_known() -> None:
+    check_scorers(SCORERS)
+    with pytest.raises(ConfigError, match=r"'bleu'; known are exact, contains"):
+        check_scorers(["exact", "bleu"])
