@@ -55,5 +55,5 @@ SELECT prompt_key, category, prompt, expected, response_before, response_after, 
        score_change, outcome, before_is_base
   FROM report_before_after
  WHERE adapter_name = :adapter_name
-   AND version_number = :version_number
+   AND adapter_version = :version_number
  ORDER BY score_change DESC, prompt_key;
