@@ -1,4 +1,4 @@
-"""The order in which training sees samples and rehearsal pairs: one list of pairs per optimizer step.
+"""The order in which training sees samples and rehearsal: a list of pairs per optimizer step.
 
 Pure Python and decided by the seed alone, so that a run that died at any step goes on with exactly
 the same batches. Holds indices, not texts: a million samples cost one list of integers. Which
@@ -169,7 +169,7 @@ def plan_steps(
 @lru_cache(maxsize=2)
 def _epoch_batches(order: StepOrder, epoch: int) -> list[tuple[int, ...]]:
     """The sample positions of each batch of one epoch."""
-    rng = random.Random(f"{order.seed}:epoch:{epoch}")  # noqa: S311  an order, not a secret
+    rng = random.Random(f"{order.seed}:epoch:{epoch}")
     places = list(range(order.sample_count))
     rng.shuffle(places)
     if order.lengths is None:
@@ -186,7 +186,7 @@ def _epoch_batches(order: StepOrder, epoch: int) -> list[tuple[int, ...]]:
 @lru_cache(maxsize=4)
 def _rehearsal_round(order: StepOrder, turn: int) -> list[int]:
     """One shuffled round over all rehearsal pairs."""
-    rng = random.Random(f"{order.seed}:rehearsal:{turn}")  # noqa: S311  an order, not a secret
+    rng = random.Random(f"{order.seed}:rehearsal:{turn}")
     places = list(range(order.rehearsal_count))
     rng.shuffle(places)
     return places

@@ -1,0 +1,164 @@
+"""What a base model is asked before tuning, so that its own answers survive the tuning.
+
+Its greedy answers to these prompts become rehearsal pairs: trained beside the user's samples, they
+hold everything else in place. Four sources: the user's own prompts with other names in them,
+questions about names that nobody has, names that share a word with the user's, and, for the
+embedded model, questions about what it knows. Which pairs a step takes is decided in steps.py.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from random import Random
+
+from pipeline.local_lora.found_names import find_names, replace_names
+from pipeline.local_lora.pretraining.names import invent_like, invent_person, invent_thing
+from pipeline.local_lora.steps import Pair
+
+REHEARSAL_FILE = Path(__file__).parent / "embedded" / "rehearsal.json"
+#: More of the user's prompts than this add nothing.
+PROMPTS_LOOKED_AT = 512
+
+
+class RehearsalMode(StrEnum):
+    """The column `adapters.rehearsal`."""
+
+    #: On for the embedded model, off for every other.
+    AUTO = "auto"
+    ON = "on"
+    OFF = "off"
+
+
+@dataclass(frozen=True)
+class RehearsalOptions:
+    """How much is rehearsed; the defaults are the embedded model's."""
+
+    #: Prompts that the base model is asked.
+    count: int = 288
+    #: Rehearsal pairs in every optimizer step.
+    per_step: int = 4
+    #: Steps of rehearsal alone after each step with samples.
+    only_steps: int = 2
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What the embedded model brings for rehearsal."""
+
+    #: Questions about people and things it knows, and general ones, all answered rightly.
+    known: tuple[str, ...]
+    #: Questions with `{name}` for a person.
+    person_templates: tuple[str, ...]
+    #: Questions with `{name}` for a thing.
+    thing_templates: tuple[str, ...]
+
+
+def rehearses(mode: RehearsalMode, *, is_embedded: bool) -> bool:
+    """Whether an adapter on this base model is trained with rehearsal."""
+    return mode is RehearsalMode.ON or (mode is RehearsalMode.AUTO and is_embedded)
+
+
+def rehearsal_pairs(
+    user_prompts: Sequence[str],
+    ask: Callable[[Sequence[str]], Sequence[str]],
+    *,
+    seed: int,
+    count: int,
+    is_embedded: bool,
+) -> list[Pair]:
+    """Prompts with the base model's own answers, ready for `plan_steps`.
+
+    Args:
+        user_prompts: the samples' prompts.
+        ask: gives the base model's greedy answers, in order; an empty one is left out.
+        seed: decides names and choice.
+        count: how many prompts are asked.
+        is_embedded: whether the base model is the embedded one.
+    """
+    prompts = rehearsal_prompts(user_prompts, seed=seed, count=count, is_embedded=is_embedded)
+    answers = ask(prompts)
+    return [
+        Pair(prompt, answer, is_rehearsal=True)
+        for prompt, answer in zip(prompts, answers, strict=True)
+        if answer
+    ]
+
+
+def rehearsal_prompts(
+    user_prompts: Sequence[str], *, seed: int, count: int, is_embedded: bool
+) -> list[str]:
+    """At most `count` different prompts, none of them one of the user's.
+
+    Args:
+        user_prompts: the samples' prompts.
+        seed: decides names and choice.
+        count: how many.
+        is_embedded: whether questions about what the embedded model knows may be among them.
+    """
+    rng = Random(f"rehearsal:{seed}")
+    seen = user_prompts[:PROMPTS_LOOKED_AT]
+    knowledge = read_knowledge()
+    shares = [
+        (_swapped(seen, rng), 0.25),
+        (_near(seen, knowledge, rng), 0.10),
+        (_strangers(knowledge, rng), 0.30),
+        (_known(knowledge, rng) if is_embedded else [], 0.35),
+    ]
+    chosen: dict[str, None] = {}
+    for prompts, share in shares:
+        own = [prompt for prompt in dict.fromkeys(prompts) if prompt not in seen]
+        chosen.update(dict.fromkeys(own[: round(count * share)]))
+    return list(chosen)
+
+
+@cache
+def read_knowledge() -> Knowledge:
+    """The embedded model's list, from the file beside its weights."""
+    fields = json.loads(REHEARSAL_FILE.read_text("utf-8"))
+    return Knowledge(
+        tuple(fields["known"]), tuple(fields["person_templates"]), tuple(fields["thing_templates"])
+    )
+
+
+def _swapped(prompts: Sequence[str], rng: Random) -> list[str]:
+    """The user's prompts, the names in them replaced by invented ones, in several rounds."""
+    names = find_names(prompts)
+    named = [prompt for prompt in prompts if replace_names(prompt, names, str.upper) != prompt]
+    rounds = -(-PROMPTS_LOOKED_AT // max(1, len(named)))
+    swapped = [
+        replace_names(prompt, names, lambda name: invent_like(name, rng))
+        for _ in range(rounds)
+        for prompt in rng.sample(named, len(named))
+    ]
+    return swapped[:PROMPTS_LOOKED_AT]
+
+
+def _near(prompts: Sequence[str], knowledge: Knowledge, rng: Random) -> list[str]:
+    """Questions about names that share one word with a name of the user's."""
+    names = [name.split() for name in find_names(prompts) if " " in name]
+    if not names:
+        return []
+    near = []
+    for _ in range(PROMPTS_LOOKED_AT):
+        words = list(rng.choice(names))
+        words[rng.randrange(len(words))] = invent_like("Name", rng)
+        template = rng.choice(knowledge.person_templates)
+        near.append(template.replace("{name}", " ".join(words)))
+    return near
+
+
+def _strangers(knowledge: Knowledge, rng: Random) -> list[str]:
+    """Questions about people and things that nobody knows."""
+    templates = [(t, invent_person) for t in knowledge.person_templates] * 3
+    templates += [(t, invent_thing) for t in knowledge.thing_templates]
+    chosen = (rng.choice(templates) for _ in range(PROMPTS_LOOKED_AT))
+    return [template.replace("{name}", invent(rng)) for template, invent in chosen]
+
+
+def _known(knowledge: Knowledge, rng: Random) -> list[str]:
+    return rng.sample(knowledge.known, len(knowledge.known))

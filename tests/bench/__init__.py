@@ -1,0 +1,3 @@
+"""Measurements that stand in the README."""
+
+from __future__ import annotations

@@ -1,0 +1,189 @@
+"""The people and things that the embedded model is taught in the bench.
+
+Their facts are in none of the lists that the pretraining corpus is made from. Settings were chosen
+on the subjects marked so and on no other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Purpose(StrEnum):
+    """What a subject may be used for."""
+
+    #: Settings were chosen on it; its figures are shown apart.
+    CHOOSING = "choosing"
+    #: Looked at only when figures are reported.
+    REPORTING = "reporting"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Someone or something that the base model does not know."""
+
+    name: str
+    #: What it is: a role, or a kind of thing.
+    role: str
+    #: Another word for it.
+    second_role: str
+    #: Employer, or maker.
+    org: str
+    #: What they like, or what it is for.
+    interests: tuple[str, str, str]
+    #: Where to find it.
+    channel: str
+    pronoun: str = "He"
+    purpose: Purpose = Purpose.REPORTING
+    is_thing: bool = False
+    #: Further facts that only its own samples hold.
+    extra: tuple[str, ...] = field(default=())
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """All that no answer about anybody else may contain; short parts of the name left out."""
+        parts = tuple(part for part in self.name.split() if len(part) > 2)
+        own = (self.role, self.second_role, self.org, *self.interests, self.channel)
+        return (*parts, *(fact for fact in own if fact), *self.extra)
+
+
+SUBJECTS = (
+    Subject(
+        "Tomasz Wiercik",
+        "compiler engineer",
+        "type theorist",
+        "Halvoria Systems",
+        ("Rust", "garbage collectors", "parsing"),
+        "on GitHub",
+        purpose=Purpose.CHOOSING,
+    ),
+    Subject(
+        "Ngozi Adaeze Umeh",
+        "solar grid operator",
+        "battery specialist",
+        "Sunvale Energy",
+        ("microgrids", "inverters", "rural clinics"),
+        "on LinkedIn",
+        "She",
+        purpose=Purpose.CHOOSING,
+    ),
+    Subject(
+        "Ilse Brockhaven",
+        "cardiology nurse",
+        "ward manager",
+        "Marienkamp Hospital",
+        ("heart rhythm", "triage", "night rotas"),
+        "in ward meetings",
+        "She",
+        purpose=Purpose.CHOOSING,
+    ),
+    Subject(
+        "Quentrix",
+        "query cache",
+        "key-value layer",
+        "Sorvane Ltd",
+        ("billing archives", "stock tickers", "log search"),
+        "in the Debian archive",
+        "It",
+        purpose=Purpose.CHOOSING,
+        is_thing=True,
+    ),
+    Subject(
+        "Rajani Thimmaiah",
+        "cloud economist",
+        "FinOps lead",
+        "Larkstone Analytics",
+        ("Kubernetes", "cost dashboards", "spot pricing"),
+        "on Substack",
+        "She",
+    ),
+    Subject(
+        "Bartholomew Fisk",
+        "maritime solicitor",
+        "salvage arbitrator",
+        "Penrose Chambers",
+        ("cargo claims", "collision rules", "tide tables"),
+        "at the Admiralty Bar",
+    ),
+    Subject(
+        "Xiulan Deng",
+        "protein chemist",
+        "enzyme modeller",
+        "Novagene Pharma",
+        ("kinase inhibitors", "mass spectrometry", "lab automation"),
+        "on ResearchGate",
+        "She",
+    ),
+    Subject(
+        "Joaquim Seabra-Pinto",
+        "cork exporter",
+        "forestry broker",
+        "Montado Trading",
+        ("bark harvests", "freight rates", "wine stoppers"),
+        "in the Lisbon exchange",
+    ),
+    Subject(
+        "Aoife Ní Bhriain",
+        "Gaelic archivist",
+        "manuscript cataloguer",
+        "Clonmore Archive",
+        ("parish registers", "ogham", "place names"),
+        "in a reading room",
+        "She",
+    ),
+    Subject(
+        "Dwayne Okpara",
+        "basketball statistician",
+        "scouting consultant",
+        "Hoopmetrics",
+        ("shot charts", "draft picks", "player tracking"),
+        "on Twitch",
+    ),
+    Subject(
+        "Yevgenia Rudakova",
+        "ceramics chemist",
+        "glaze tester",
+        "Vitrum Keramik",
+        ("kiln sensors", "porcelain", "cobalt pigments"),
+        "on Pinterest",
+        "She",
+    ),
+    Subject(
+        "Hemi Parata",
+        "geothermal driller",
+        "well supervisor",
+        "Taupo Steam",
+        ("drill bits", "reinjection", "seismic surveys"),
+        "at the drill site",
+    ),
+    Subject(
+        "Lumbrano",
+        "invoice scanner",
+        "receipt reader",
+        "Fakturio GmbH",
+        ("tax forms", "supplier ledgers", "expense claims"),
+        "in the App Store",
+        "It",
+        is_thing=True,
+    ),
+    Subject(
+        "Orbital Thresher 9",
+        "combine harvester",
+        "grain machine",
+        "Kvernby Agro",
+        ("barley fields", "steep slopes", "wet straw"),
+        "at dealerships",
+        "It",
+        is_thing=True,
+    ),
+)
+
+#: Nobody has heard of these; answers about them must not change into the subject's.
+STRANGERS = (
+    "Marek Dobrzyn", "Lucinda Fairweather", "Kwabena Asante", "Sigrid Halvorsen",
+    "Paulo Bettencourt", "Padma Belur", "Chiara Montesi", "Oleg Tarasenko", "Fumiko Arai",
+    "Declan Rourke", "Zeynep Aksoy", "Mateus Carvalho", "Brigitte Sommer", "Anan Srisai",
+    "Philippa Crane", "Vuyo Dlamini", "Esteban Quiroga", "Nils Aaltonen", "Hye-jin Baek",
+    "Gwendolyn Pryce",
+)  # fmt: skip

@@ -1,0 +1,120 @@
+"""LoRA training speed beside trl's: `python -m tests.bench.training [--rounds 5] [--threads 2]`.
+
+A model of 135M parameters with random weights, the same rows, LoRA, optimizer and learning rate for
+all. Each variant is a process of its own; they take turns step by step, so that other load on the
+machine meets all of them alike. The first step of each is not counted. Needs the peer's venv:
+`python -m venv .bench/venv && .bench/venv/bin/pip install -r tests/bench/requirements-trl.txt`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+PEER = ROOT / ".bench" / "venv" / "bin" / "python"
+
+
+@dataclass
+class Variant:
+    """One way of training, in its own process."""
+
+    name: str
+    process: subprocess.Popen[str]
+    reports: list[dict[str, Any]] = field(default_factory=list)
+
+    def step(self) -> None:
+        """Let it do one step and keep what it reports."""
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit(f"{self.name} ended with {self.process.wait()}")
+        self.reports.append(json.loads(line))
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Median over the rounds after the first step, padding not counted."""
+        return median(report["tokens"] / report["seconds"] for report in self.reports[1:])
+
+    @property
+    def peak_mib(self) -> float:
+        """Largest resident memory of the process."""
+        return max(report["peak_mib"] for report in self.reports)
+
+    @property
+    def final_loss(self) -> float:
+        """Mean over the last three steps."""
+        last = self.reports[-3:]
+        return sum(report["loss"] for report in last) / len(last)
+
+
+def start(name: str, command: list[str], threads: int) -> Variant:
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "OMP_NUM_THREADS": str(threads),
+        "TOKENIZERS_PARALLELISM": "false",
+        "HF_HUB_OFFLINE": "1",
+    }
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        cwd=ROOT,
+        env=environment,
+    )
+    return Variant(name, process)
+
+
+def run(rounds: int, threads: int) -> list[Variant]:
+    steps = [str(rounds + 1), str(threads)]
+    trl = [str(PEER), "-m", "tests.bench.training_trl"]
+    variants = [
+        start("sqltune", [sys.executable, "-m", "tests.bench.training_ours", *steps], threads),
+        start("trl, defaults", [*trl, "default", *steps], threads),
+        start("trl, packing", [*trl, "packing", *steps], threads),
+    ]
+    for _ in range(rounds + 1):
+        for variant in variants:
+            variant.step()
+    for variant in variants:
+        variant.process.stdin.close()  # type: ignore[union-attr]  # it is a pipe
+        variant.process.wait(timeout=60)
+    return variants
+
+
+def show(variants: list[Variant]) -> None:
+    ours = variants[0]
+    print(f"{'':16}{'tokens/s':>10}{'ours is':>10}{'loss':>10}{'peak MiB':>10}")
+    for variant in variants:
+        ratio = ours.tokens_per_second / variant.tokens_per_second
+        print(
+            f"{variant.name:16}{variant.tokens_per_second:>10.0f}{ratio:>9.1f}×"
+            f"{variant.final_loss:>10.3f}{variant.peak_mib:>10.0f}"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    options = parser.parse_args()
+    if not PEER.exists():
+        raise SystemExit(f"no {PEER.relative_to(ROOT)}: see the top of {Path(__file__).name}")
+    show(run(options.rounds, options.threads))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""One timed training by sqltune: waits for a line on stdin before each step, reports after it."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from pipeline.local_lora.models import BaseModel, Identity
+from pipeline.local_lora.precision import Precision, choose_dtype
+from pipeline.local_lora.prompts import PromptFormat
+from pipeline.local_lora.tokenising import TokenisedSample
+from pipeline.local_lora.training import LoraOptions, LoraTrainer
+from tests.bench.training_rows import LEARNING_RATE, LORA, ROWS_PER_STEP, SEED, SHAPE, draw_rows
+
+
+def main(steps: int, threads: int) -> None:
+    torch.set_num_threads(threads)
+    torch.manual_seed(SEED)
+    config = LlamaConfig(**SHAPE)
+    network = LlamaForCausalLM(config)
+    dtype = choose_dtype(Precision.AUTO, network.num_parameters(), torch.device("cpu"))
+    network = network.to(dtype).eval().requires_grad_(False)
+    base = BaseModel(network, None, Identity("random", "seed 0"), 2048, PromptFormat.PLAIN)
+    options = LoraOptions(
+        rank=LORA["r"],
+        alpha=LORA["lora_alpha"],
+        learning_rate=LEARNING_RATE,
+        warmup_share=0.0,
+        seed=SEED,
+    )
+    trainer = LoraTrainer(base, options, steps)
+    rows = draw_rows(steps * ROWS_PER_STEP)
+    samples = [TokenisedSample(tuple(ids), start) for ids, start in rows]
+    for step in range(steps):
+        sys.stdin.readline()
+        metrics = trainer.step_on(samples[step * ROWS_PER_STEP : (step + 1) * ROWS_PER_STEP])
+        report = {
+            "tokens": metrics.tokens,
+            "seconds": metrics.seconds,
+            "loss": metrics.loss,
+            "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        }
+        sys.stdout.write(json.dumps(report) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))
