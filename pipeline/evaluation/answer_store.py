@@ -72,11 +72,8 @@ class AnswerStore:
 
     def add(self, answers: Sequence[Answer]) -> None:
         """Store a batch of answers; one that was not asked for, or comes again, is dropped."""
-        rows = [
-            self._row_of(self._waiting[answer.prompt_key], answer)
-            for answer in {a.prompt_key: a for a in reversed(answers)}.values()
-            if answer.prompt_key in self._waiting
-        ]
+        wanted = {a.prompt_key: a for a in answers if a.prompt_key in self._waiting}
+        rows = [self._row_of(self._waiting[key], answer) for key, answer in wanted.items()]
         for batch in split_rows(rows):
             self._write(batch)
 

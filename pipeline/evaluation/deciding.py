@@ -105,7 +105,7 @@ def _describe(comparison: Comparison) -> str:
         f"mean score {comparison.mean_before:.3f} -> {comparison.mean_after:.3f} "
         f"({comparison.mean_change:+.3f}{_interval(comparison)}) against {against} "
         f"on {_prompts(comparison.prompts_compared)}: "
-        f"{comparison.wins} better, {comparison.losses} worse, {comparison.ties} equal"
+        f"{comparison.wins:,} better, {comparison.losses:,} worse, {comparison.ties:,} equal"
     )
     return f"{text}, {left_out}" if comparison.error_count else text
 

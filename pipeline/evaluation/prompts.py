@@ -14,7 +14,7 @@ CHUNK_SIZE = 2048
 #: Text from which a chunk ends early, in characters.
 CHUNK_CHARACTERS = 16_000_000
 #: Prompts read at once.
-PAGE_SIZE = 256
+PAGE_SIZE = 512
 
 
 def read_prompt_chunks(database: Database, run_id: int) -> Iterator[list[RunPrompt]]:
