@@ -221,7 +221,7 @@ def _apply_view(database: Database, view: View, now: datetime) -> None:
     exists = view.name in _existing_names(database)
     with translate_errors(), database.transaction() as session:
         for statement in view.statements(database.kind, exists=exists):
-            session.connection.exec_driver_sql(statement.replace("%", "%%"))
+            session.run_script(statement)
         session.execute("delete_view_record", view_name=view.name)
         session.execute(
             "insert_view_record", view_name=view.name, sha256=view.sha256, now=format_time(now)
@@ -231,11 +231,17 @@ def _apply_view(database: Database, view: View, now: datetime) -> None:
 def _run(database: Database, statement: str, *, tolerate_existing: bool = False) -> None:
     try:
         with database.transaction() as session, translate_errors():
-            session.connection.exec_driver_sql(statement.replace("%", "%%"))
+            session.run_script(statement)
     except DatabaseError as error:
         is_there = any(words in str(error).lower() for words in _ALREADY_THERE)
         if not (tolerate_existing and is_there):
             raise
+
+
+def _execute(session: Session, statement: str) -> None:
+    """Run one statement exactly as it stands: to no driver is a % in it special."""
+    connection = session.connection.execution_options(no_parameters=True)
+    connection.exec_driver_sql(statement)
 
 
 def _insert_row(
