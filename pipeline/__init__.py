@@ -1,4 +1,6 @@
-"""sqltune: fine-tuning that lives in a SQL database. The command is `sqltune`; this package is what it runs."""
+"""sqltune: fine-tuning that lives in a SQL database. The command is `sqltune`; this package is what
+it runs.
+"""
 
 from __future__ import annotations
 

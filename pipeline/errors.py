@@ -6,8 +6,8 @@ PipelineError                   code, retryable
 │   └── QueryRefused            a selection is not one harmless SELECT
 ├── DatabaseError
 │   ├── DatabaseUnavailable*    connection refused or lost, lock timeout
-│   ├── SchemaOutOfDate         `sqltune init` has to run first, or the schema is newer than this sqltune
-│   └── MigrationChanged        an applied migration file was edited
+│   ├── SchemaOutOfDate         `sqltune init` has to run first, or the schema is newer than this
+sqltune │   └── MigrationChanged        an applied migration file was edited
 ├── LeaseLost                   another runner owns the adapter now
 ├── RunCancelled                a person asked for the end of this run
 ├── RunInterrupted              this process was asked to stop; the run can be resumed
@@ -19,7 +19,8 @@ PipelineError                   code, retryable
     ├── LossNotFinite           └── OutOfMemory
                                                         * retryable
 
-To add one: put it in the tree, say when it is raised, give it a stable `code`, and keep it picklable.
+To add one: put it in the tree, say when it is raised, give it a stable `code`, and keep it
+picklable.
 """
 
 from __future__ import annotations
@@ -80,7 +81,9 @@ class DatabaseError(PipelineError):
 
 
 class DatabaseUnavailable(DatabaseError):
-    """Raised when the database cannot be reached, the connection broke, or a lock did not come free."""
+    """Raised when the database cannot be reached, the connection broke, or a lock did not come
+    free.
+    """
 
     code = "database_unavailable"
     retryable = True
@@ -154,7 +157,9 @@ class BackendUnavailable(BackendError):
 
 
 class RateLimited(BackendError):
-    """Raised when the backend asks to wait; `retry_after_seconds` is None where it does not say how long."""
+    """Raised when the backend asks to wait; `retry_after_seconds` is None where it does not say how
+    long.
+    """
 
     code = "rate_limited"
     retryable = True
@@ -171,7 +176,9 @@ class AuthenticationFailed(BackendError):
 
 
 class RequestRejected(BackendError):
-    """Raised when the backend understood the request and refuses it, for instance an unknown base model."""
+    """Raised when the backend understood the request and refuses it, for instance an unknown base
+    model.
+    """
 
     code = "request_rejected"
 

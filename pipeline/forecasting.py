@@ -1,9 +1,11 @@
-"""What a sync would do, adapter by adapter, with row and token counts. Writes nothing and sends no sample."""
+"""What a sync would do, adapter by adapter, with row and token counts. Writes nothing and sends no
+sample.
+"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -74,11 +76,11 @@ def _tokens(
     rows: int,
     check: Callable[[], None],
 ) -> Tokens | None:
-    texts = _texts(runtime, adapter, check)
+    samples = select_samples(runtime.selection_database, adapter, check=check)
     backend = runtime.backend(adapter.backend)
     counted, total, is_exact = 0, 0, True
     try:
-        for count in backend.count_tokens(base_model, islice(texts, _ROWS_COUNTED)):
+        for count in backend.count_tokens(base_model, islice(samples, _ROWS_COUNTED)):
             counted, total = counted + 1, total + count.tokens
             is_exact = is_exact and count.is_exact
     except PipelineError:
@@ -89,8 +91,3 @@ def _tokens(
     if counted < rows:
         return Tokens(round(total * rows / counted), "estimated")
     return Tokens(total, "exact" if is_exact else "estimated")
-
-
-def _texts(runtime: Runtime, adapter: Adapter, check: Callable[[], None]) -> Iterator[str]:
-    for sample in select_samples(runtime.selection_database, adapter, check=check):
-        yield f"{sample.prompt}\n{sample.response}"

@@ -1,4 +1,6 @@
-"""The journal of a training: what the backend tells becomes rows, committed under the adapter's lease."""
+"""The journal of a training: what the backend tells becomes rows, committed under the adapter's
+lease.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """The wanted keys: hashes of all that training, and of all that evaluation, depends on.
 
-Equal keys mean that nothing has to be done. Content counts, not the text of a query: the fingerprints stand for the rows.
+Equal keys mean that nothing has to be done. Content counts, not the text of a query: the
+fingerprints stand for the rows.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ def training_key(adapter: Adapter, base_model: BaseModel, fingerprint: str) -> s
 
 
 def evaluation_key(adapter: Adapter, eval_fingerprint: str) -> str:
-    """Hash all that only the evaluation depends on: prompts, expected answers, scorers, decoding and gate."""
+    """Hash all that only the evaluation depends on: prompts, expected answers, scorers, decoding
+    and gate.
+    """
     return _hash(
         "evaluation",
         eval_fingerprint,
@@ -66,7 +69,9 @@ def evaluation_key(adapter: Adapter, eval_fingerprint: str) -> str:
 
 
 def refusal_key(adapter: Adapter, code: str, message: str) -> str:
-    """Hash what was refused and why, so that the same refusal is written once and not at every sync."""
+    """Hash what was refused and why, so that the same refusal is written once and not at every
+    sync.
+    """
     return _hash("refused", repr(adapter), code, message)
 
 

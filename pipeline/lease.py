@@ -1,7 +1,8 @@
 """Keeping an adapter's lease alive while a run works, and hearing that the run must not go on.
 
-A thread renews the lease and reads what a person wants of the run; the working thread asks `check` between small pieces of
-work. Nothing is interrupted by force: what was committed stays, and the rest is done again by whoever resumes.
+A thread renews the lease and reads what a person wants of the run; the working thread asks `check`
+between small pieces of work. Nothing is interrupted by force: what was committed stays, and the
+rest is done again by whoever resumes.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ class LeaseKeeper:
         now: Callable[[], datetime],
         stop: threading.Event,
     ) -> None:
-        """Keep `claim` alive by a beat every third of `lease_seconds`, until `stop` or the end of the block."""
+        """Keep `claim` alive by a beat every third of `lease_seconds`, until `stop` or the end of
+        the block.
+        """
         self._database = database
         self._claim = claim
         self._lease_seconds = lease_seconds
@@ -85,7 +88,8 @@ class LeaseKeeper:
             try:
                 self._renew()
             except DatabaseError as error:
-                # A lost connection is no lost lease: the next beat tries again, and every write is fenced anyway.
+                # A lost connection is no lost lease: the next beat tries again, and every write is
+                # fenced anyway.
                 logger.warning(
                     "the lease of %s could not be renewed: %s",
                     self._claim.adapter_name,

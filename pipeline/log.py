@@ -1,6 +1,7 @@
 """The names of the events that sqltune logs, and how the command line shows them.
 
-Library code only calls `logging.getLogger(__name__)` with `extra={"event": ...}`; `configure` is called by the CLI alone.
+Library code only calls `logging.getLogger(__name__)` with `extra={"event": ...}`; only the CLI
+calls `configure`.
 """
 
 from __future__ import annotations
@@ -53,7 +54,9 @@ class JsonFormatter(logging.Formatter):
 def configure(level: str, log_format: str) -> None:
     """Send the log of sqltune to stderr, as sentences (`text`) or as JSON lines (`json`)."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter() if log_format == "json" else logging.Formatter("%(message)s"))
+    handler.setFormatter(
+        JsonFormatter() if log_format == "json" else logging.Formatter("%(message)s")
+    )
     logger = logging.getLogger("pipeline")
     logger.handlers[:] = [handler]
     logger.setLevel(level.upper())

@@ -1,6 +1,7 @@
 """What a sync would do for an adapter, and why: the wanted key against that of the last ended run.
 
-Reads only. The worker calls this under the adapter's lease; `sqltune plan` and `--dry-run` call it without.
+Reads only. The worker calls this under the adapter's lease; `sqltune plan` and `--dry-run` call it
+without.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Database rows and the values that travel between the layers, as frozen dataclasses.
 
-Parsed once at the edge; inside there are no dicts of strings. A field that may be None says what None means.
+Parsed once at the edge; inside there are no dicts of strings. A field that may be None says what
+None means.
 """
 
 from __future__ import annotations
@@ -100,6 +101,7 @@ class Run:
     manifest_id: int | None
     version_number: int | None
     before_version: int | None  #: the version that was live when the run began
+    prompts_selected: int | None
     failure_count: int
     is_retryable: bool | None
     next_attempt_at: datetime | None
@@ -190,7 +192,9 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How the answers after training compare with those before, prompt by prompt, on the primary scorer."""
+    """How the answers after training compare with those before, prompt by prompt, on the primary
+    scorer.
+    """
 
     compared_phase: Phase  #: BEFORE, or BASE where nothing was live
     prompts_compared: int

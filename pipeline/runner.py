@@ -1,7 +1,7 @@
 """One run, top to bottom: prepare, answer, train, answer again, decide.
 
-Where a run stands is in its row only. Each stage can be entered again after a crash: it leaves what is committed and does the
-rest. Every write is fenced by the adapter's lease.
+Where a run stands is in its row only. Each stage can be entered again after a crash: it leaves what
+is committed and does the rest. Every write is fenced by the adapter's lease.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import assert_never
 
-from pipeline import evaluation, keys, selection
+from pipeline import keys, selection
 from pipeline.backends.base import (
     Backend,
     BaseModel,
@@ -23,11 +23,28 @@ from pipeline.backends.base import (
 from pipeline.database import runs, states, versions
 from pipeline.database.connection import Session
 from pipeline.errors import DataError, LeaseLost
+from pipeline.evaluation.answering import answer_phase
+from pipeline.evaluation.comparing import compare
+from pipeline.evaluation.deciding import decide as decide_gate
+from pipeline.evaluation.deciding import write_decision
+from pipeline.evaluation.scoring import plan_scoring, score_responses
 from pipeline.journal import RunJournal
-from pipeline.records import Adapter, AdapterVersion, Claim, Phase, Run, RunKind, RunState
+from pipeline.records import (
+    Adapter,
+    AdapterVersion,
+    Claim,
+    Phase,
+    Run,
+    RunKind,
+    RunState,
+    Sample,
+)
 from pipeline.runtime import Runtime
 
 logger = logging.getLogger(__name__)
+
+#: Room for the words that a prompt form puts around a sample.
+_FORM_BYTES = 128
 
 
 @dataclass(frozen=True)
@@ -77,7 +94,8 @@ def carry_out(work: Work) -> RunState:
                 advance(work, run, RunState.ANSWERING_BEFORE)
             case RunState.ANSWERING_BEFORE:
                 answer_before(work, run)
-                # A run that has its version is reopened by `retry`: it must not train a second time.
+                # A run that has its version is reopened by `retry`: it must not train a second
+                # time.
                 trains = run.run_kind is RunKind.TRAIN and run.version_number is None
                 advance(work, run, RunState.TRAINING if trains else RunState.ANSWERING_AFTER)
             case RunState.TRAINING:
@@ -159,27 +177,33 @@ def decide(work: Work, run: Run) -> None:
     """Score, compare and let the gate say whether the version goes live; the run ends with it."""
     runtime = work.runtime
     version = _version(work, run.version_number)
-    evaluation.score_responses(
-        runtime.database, work.claim, work.run_id, work.adapter, check=work.check, now=runtime.now
+    score_responses(
+        runtime.database,
+        work.claim,
+        work.run_id,
+        plan_scoring(work.adapter),
+        check=work.check,
+        now=runtime.now,
     )
-    comparison = evaluation.compare(runtime.database, work.run_id, seed=work.adapter.seed)
-    verdict = evaluation.judge(comparison, work.adapter.min_gain)
-    state = RunState.SUCCEEDED if verdict.is_accepted else RunState.REJECTED
+    comparison = compare(runtime.database, work.run_id, seed=work.adapter.seed)
+    decision = decide_gate(comparison, work.adapter.min_gain)
+    state = RunState.SUCCEEDED if decision.is_accepted else RunState.REJECTED
     now = runtime.now()
     with runtime.database.transaction(work.claim) as session:
-        evaluation.record_verdict(
+        write_decision(
             session,
-            work.run_id,
             version.adapter_name,
+            work.run_id,
             version.version_number,
             comparison,
-            verdict,
+            decision,
             min_gain=work.adapter.min_gain,
             now=now,
         )
-        _add_event(work, session, state.value, verdict.reason)
+        _add_event(work, session, state.value, decision.reason)
         runs.end_run(session, run, runs.RunEnd(state), now=now)
         states.set_current_run(session, run.adapter_name, None)
+    runtime.reporter.say(f"  {decision.reason}")
 
 
 def advance(work: Work, run: Run, state: RunState) -> None:
@@ -247,16 +271,19 @@ def _prepare_samples(work: Work) -> None:
 
 
 def _too_long(work: Work) -> Callable[[str], int | None] | None:
-    """Give a function from a sample's text to its tokens where they are too many; None: no limit is known."""
+    """Give a function from a sample's text to its tokens where they are too many; None: no limit is
+    known.
+    """
     limit = work.base_model.max_tokens
     if limit is None:
         return None
 
     def count(text: str) -> int | None:
         # A token is at least one byte of text: most samples need no tokenizer.
-        if len(text.encode("utf-8")) <= limit:
+        if len(text.encode("utf-8")) + _FORM_BYTES <= limit:
             return None
-        tokens = next(work.backend.count_tokens(work.base_model, [text])).tokens
+        sample = Sample("", text, ".", None, 1.0, None, None)
+        tokens = next(work.backend.count_tokens(work.base_model, [sample])).tokens
         return tokens if tokens > limit else None
 
     return count
@@ -264,24 +291,31 @@ def _too_long(work: Work) -> Callable[[str], int | None] | None:
 
 def _answer(work: Work, phase: Phase, adapter: TrainedAdapter | None) -> None:
     runtime = work.runtime
-    evaluation.answer_phase(
+    total = work.run().prompts_selected
+    result = answer_phase(
         runtime.database,
         work.claim,
         work.run_id,
         phase,
-        backend=work.backend,
-        base_model=work.base_model,
-        adapter=adapter,
-        decoding=work.decoding,
-        model_key=keys.model_key(work.base_model, work.adapter.backend, adapter),
-        decoding_key=keys.decoding_key(work.decoding),
+        work.backend,
+        work.base_model,
+        adapter,
+        work.decoding,
+        keys.model_key(work.base_model, work.adapter.backend, adapter),
+        keys.decoding_key(work.decoding),
         check=work.check,
         now=runtime.now,
-        on_progress=lambda done, total: runtime.reporter.progress(
+        on_progress=lambda done: runtime.reporter.progress(
             f"answering ({phase.value})", done, total
         ),
+        scoring=plan_scoring(work.adapter),
     )
     runtime.reporter.finish()
+    if result.errors:
+        runtime.reporter.say(
+            f"  {result.errors:,} answers ({phase.value}) are errors: "
+            f"sqltune retry {work.run_id} --failed"
+        )
 
 
 def _version(work: Work, version_number: int | None) -> AdapterVersion:
@@ -289,14 +323,18 @@ def _version(work: Work, version_number: int | None) -> AdapterVersion:
     with work.runtime.database.read() as session:
         version = versions.get_version(session, name, version_number or 0)
     if version is None:
-        raise DataError(f"version {version_number} of {name!r} was deleted; use --force to train anew")
+        raise DataError(
+            f"version {version_number} of {name!r} was deleted; use --force to train anew"
+        )
     return version
 
 
 def _store_version(
     work: Work, run: Run, trained: TrainedAdapter, *, sample_count: int, train_seconds: float
 ) -> None:
-    """Write the version and move the run on, in one transaction: neither is ever seen without the other."""
+    """Write the version and move the run on, in one transaction: neither is ever seen without the
+    other.
+    """
     now = work.runtime.now()
     with work.runtime.database.transaction(work.claim) as session:
         number = versions.insert_version(

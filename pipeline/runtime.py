@@ -1,4 +1,4 @@
-"""What one process works with: database, backends, settings, clock, and the ear that hears of progress.
+"""What one process works with: database, backends, settings, clock, and who hears of progress.
 
 Built once by wiring and passed in; nothing here is global.
 """
@@ -50,7 +50,9 @@ class Runtime:
 
     database: Database
     selection_database: Database  #: may only read; the same server as `database`, or another
-    backend: Callable[[str], Backend]  #: gives the backend of a name, built once; ConfigError if unknown or not allowed
+    backend: Callable[
+        [str], Backend
+    ]  #: gives the backend of a name, built once; ConfigError if unknown or not allowed
     settings: Settings
     now: Callable[[], datetime]  #: UTC
     new_id: Callable[[], str]  #: a fresh unique name

@@ -1,7 +1,8 @@
 """What the operator decides: where the database, the weights and the allowed base models are.
 
-Order: command line flags, then SQLTUNE_* of the environment, then `sqltune.toml` of the working folder, then the defaults here.
-Rows of the database never override a setting. Secrets (the URLs may hold passwords) come from the environment only.
+Order: command line flags, then SQLTUNE_* of the environment, then `sqltune.toml` of the working
+folder, then the defaults here. Rows of the database never override a setting. Secrets (the URLs may
+hold passwords) come from the environment only.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ _SECRETS = ("database_url", "selection_url")
 
 
 class Settings(BaseSettings):
-    """The settings of one process; every field's environment variable is SQLTUNE_ and its name in capitals."""
+    """The settings of one process; every field's environment variable is SQLTUNE_ and its name in
+    capitals.
+    """
 
     model_config = SettingsConfigDict(
         env_prefix="SQLTUNE_", toml_file="sqltune.toml", frozen=True, extra="forbid"
@@ -48,8 +51,12 @@ class Settings(BaseSettings):
     threads: int | None = Field(None, ge=1, description="threads of torch; None: its own choice")
     selection_timeout_seconds: float = Field(600, gt=0, description="limit of one selection query")
     lease_seconds: float = Field(60, ge=1, description="how long a runner may be silent")
-    max_attempts: int = Field(3, ge=1, description="how often a run that may succeed later is tried")
-    retry_wait_seconds: float = Field(300, ge=0, description="pause before the first retry; doubles")
+    max_attempts: int = Field(
+        3, ge=1, description="how often a run that may succeed later is tried"
+    )
+    retry_wait_seconds: float = Field(
+        300, ge=0, description="pause before the first retry; doubles"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "warning", description="what the log on stderr shows"
     )
@@ -93,7 +100,8 @@ def load_settings(**flags: object) -> Settings:
     """Read the settings; a flag that is None was not given.
 
     Raises:
-        ConfigError: a setting is unknown or has a wrong value; the message names it without its value if it is a secret.
+        ConfigError: a setting is unknown or has a wrong value; the message names it without its
+        value if it is a secret.
     """
     given = {name: value for name, value in flags.items() if value is not None}
     try:
@@ -129,5 +137,6 @@ def _refuse_secrets_in_file(path: Path) -> None:
         url = str(tomllib.loads(path.read_text("utf-8")).get(name, ""))
         if "@" in url and ":" in url.split("@")[0].split("//")[-1]:
             raise ConfigError(
-                f"{path} holds a password in {name}; give it as SQLTUNE_{name.upper()} of the environment"
+                f"{path} holds a password in {name}; "
+                f"give it as SQLTUNE_{name.upper()} of the environment"
             )

@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 
+from pipeline import health
 from pipeline.backends.base import Backend
 from pipeline.database import migrations
 from pipeline.database.connection import Database
 from pipeline.errors import ConfigError
+from pipeline.health import Finding
 from pipeline.runtime import Reporter, Runtime
 from pipeline.settings import Settings
 
@@ -73,6 +75,27 @@ def open_migrated_runtime(settings: Settings, reporter: Reporter) -> Iterator[Ru
         yield runtime
 
 
+def examine(settings: Settings) -> list[Finding]:
+    """Look at database, tables, clock, text, adapters, selection user and artifacts folder."""
+    with ExitStack() as stack:
+        database = open_database(settings)
+        stack.callback(database.close)
+        selection_database = None
+        if settings.selection_url is not None:
+            selection_database = Database.open(settings.selection_url)
+            stack.callback(selection_database.close)
+        shelf = BackendShelf(settings)
+        stack.callback(shelf.close)
+        return health.examine(
+            settings,
+            database,
+            selection_database,
+            shelf.get,
+            new_id=new_id,
+            now_seconds=lambda: datetime.now(UTC).timestamp(),
+        )
+
+
 class BackendShelf:
     """Builds each backend when it is first asked for, and closes all at the end."""
 
@@ -88,10 +111,13 @@ class BackendShelf:
             ConfigError: there is none, or the settings do not allow it.
         """
         if name not in _BUILDERS:
-            raise ConfigError(f"unknown backend {name!r}: adapters.backend must be {_list(_BUILDERS)}")
+            raise ConfigError(
+                f"unknown backend {name!r}: adapters.backend must be {_list(_BUILDERS)}"
+            )
         if name not in self._settings.backends:
             raise ConfigError(
-                f"backend {name!r} is not allowed here: SQLTUNE_BACKENDS lists {_list(self._settings.backends)}"
+                f"backend {name!r} is not allowed here: SQLTUNE_BACKENDS lists "
+                f"{_list(self._settings.backends)}"
             )
         if name not in self._built:
             self._built[name] = _BUILDERS[name](self._settings)

@@ -1,6 +1,7 @@
-"""The loop of a sync: claim each adapter, plan under the claim, carry the run out, write how it ended, release.
+"""The loop of a sync: claim an adapter, plan, carry the run out, write how it ended, release.
 
-Exclusion is per adapter. A runner that is asked to stop leaves its run resumable; one that lost its lease writes nothing more.
+Exclusion is per adapter. A runner that is asked to stop leaves its run resumable; one that lost its
+lease writes nothing more.
 """
 
 from __future__ import annotations
@@ -327,7 +328,9 @@ def _refused_run(runtime: Runtime, plan: Plan) -> runs.NewRun:
 
 
 def _record_refusal(runtime: Runtime, claim: Claim, plan: Plan) -> Outcome:
-    """Write the refusal as a failed run, so that whoever looks for the adapter's runs finds the reason."""
+    """Write the refusal as a failed run, so that whoever looks for the adapter's runs finds the
+    reason.
+    """
     run_id = _take_up(runtime, claim, plan)
     error = plan.error or PipelineError(plan.reason)
     _end(runtime, claim, run_id, _failure(runtime, error, plan.failure_count))
@@ -342,9 +345,7 @@ def _effective_settings(runtime: Runtime, adapter: Adapter) -> dict[str, Any]:
     }
 
 
-def _work(
-    runtime: Runtime, claim: Claim, keeper: LeaseKeeper, run_id: int, plan: Plan
-) -> Work:
+def _work(runtime: Runtime, claim: Claim, keeper: LeaseKeeper, run_id: int, plan: Plan) -> Work:
     adapter, base_model = plan.adapter, plan.wanted.base_model if plan.wanted else None
     if base_model is None:
         # A resumed run goes on with the row and the base model that it began with.

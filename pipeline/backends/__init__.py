@@ -1,3 +1,5 @@
-"""Where training and answering happen; `base.py` holds the contract, one file per backend fulfils it."""
+"""Where training and answering happen; `base.py` holds the contract, one file per backend fulfils
+it.
+"""
 
 from __future__ import annotations

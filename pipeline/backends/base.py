@@ -1,19 +1,25 @@
 """What a backend is: the Protocol, the values it takes and gives, and its contract in words.
 
-A backend trains an adapter on samples and answers prompts. It never sees the database: samples come through `Samples`, and
-what it does is told through `Journal`. The contract, checked for every backend by tests/backends/contract.py:
+A backend trains an adapter on samples and answers prompts. It never sees the database: samples come
+through `Samples`, and what it does is told through `Journal`. The contract, checked for every
+backend by tests/backends/contract.py:
 
-1. `describe` changes nothing, sends no sample, and fails for a base model that the backend does not have.
-2. `train` is called with the run's key. Called again with the same key after a crash, it goes on or begins again such that
-   the finished adapter contains each batch exactly once per epoch: what the journal recorded of the earlier call tells which.
-3. Everything that changes something outside is announced by `Journal.intend` before it is sent and settled after. A reply
-   that was lost is reconciled (looked up by the run's key) before anything is repeated.
-4. `train` blocks until the adapter is finished, however the service works inside: step by step (local), one call a batch
-   (Gradient) or upload and poll (OpenAI's dialect). It calls `Journal.check` at least once a second while it works or waits,
-   and lets pass what that raises.
-5. `answer` yields each answer as soon as it is known, in any order, exactly one per request. What goes wrong with one
-   prompt is an Answer with an error; what goes wrong with all (credentials, service gone) is raised.
-6. Answers depend on the request, the model and the decoding settings alone; with temperature 0 they repeat.
+1. `describe` changes nothing, sends no sample, and fails for a base model that the backend does not
+   have.
+2. `train` is called with the run's key. Called again with the same key after a crash, it goes on or
+   begins again such that the finished adapter contains each batch exactly once per epoch: what the
+   journal recorded of the earlier call tells which.
+3. Everything that changes something outside is announced by `Journal.intend` before it is sent and
+   settled after. A reply that was lost is reconciled (looked up by the run's key) before anything
+   is repeated.
+4. `train` blocks until the adapter is finished, however the service works inside: step by step
+   (local), one call a batch (Gradient) or upload and poll (OpenAI's dialect). It calls
+   `Journal.check` at least once a second while it works or waits, and lets pass what that raises.
+5. `answer` yields each answer as soon as it is known, in any order, exactly one per request. What
+   goes wrong with one prompt is an Answer with an error; what goes wrong with all (credentials,
+   service gone) is raised.
+6. Answers depend on the request, the model and the decoding settings alone; with temperature 0 they
+   repeat.
 7. Secrets come from the environment and appear in no error, log line or value given back.
 8. A backend object may be used by one thread at a time and must be closed.
 """
@@ -32,7 +38,9 @@ class BaseModel:
     """A base model as a backend knows it."""
 
     name: str  #: as written in adapters.base_model
-    revision: str | None  #: what the name meant when it was resolved: a commit, a hash of the files, a service's id
+    revision: (
+        str | None
+    )  #: what the name meant when it was resolved: a commit, a hash of the files, a service's id
     max_tokens: int | None  #: longest prompt and response together; None: the backend does not say
     is_simulated: bool  #: the backend only plays back a script
 
@@ -77,13 +85,16 @@ class StepMetrics:
 
 @dataclass(frozen=True, slots=True)
 class TrainedAdapter:
-    """A finished adapter: what the backend needs to answer with it, and the options that were really used."""
+    """A finished adapter: what the backend needs to answer with it, and the options that were
+    really used.
+    """
 
     external_id: str | None  #: the adapter's id at a remote backend
     artifact_uri: str | None  #: where the weights lie, where they can be had
     artifact_bytes: int | None
     artifact_sha256: str | None
-    options: TrainingOptions  #: every None of the job filled in with what was used, where the backend knows it
+    #: every None of the job filled in with what was used, where the backend knows it
+    options: TrainingOptions
     rehearsal_pairs: int = 0  #: extra samples made from the base model's own answers
     cost_usd: float | None = None
 
@@ -140,7 +151,9 @@ class BackendCall:
 
 
 class Samples(Protocol):
-    """The samples of one manifest, in its order; read again and again without holding them in memory."""
+    """The samples of one manifest, in its order; read again and again without holding them in
+    memory.
+    """
 
     def __len__(self) -> int:
         """Give the number of samples."""
@@ -162,7 +175,14 @@ class Journal(Protocol):
         """Announce a call that changes something outside; gives its number."""
         ...
 
-    def settle(self, call_number: int, state: str, *, external_id: str | None = None, outcome: str | None = None) -> None:
+    def settle(
+        self,
+        call_number: int,
+        state: str,
+        *,
+        external_id: str | None = None,
+        outcome: str | None = None,
+    ) -> None:
         """Record how an announced call ended: done, failed or unknown."""
         ...
 
@@ -199,8 +219,12 @@ class Backend(Protocol):
         """
         ...
 
-    def count_tokens(self, base_model: BaseModel, texts: Iterable[str]) -> Iterator[TokenCount]:
-        """Count the tokens of each text, with the base model's own tokenizer where the backend has it."""
+    def count_tokens(
+        self, base_model: BaseModel, samples: Iterable[Sample]
+    ) -> Iterator[TokenCount]:
+        """Count the tokens of each sample as training would see it, with the base model's tokenizer
+        where there is one.
+        """
         ...
 
     def train(self, job: TrainingJob, samples: Samples, journal: Journal) -> TrainedAdapter:

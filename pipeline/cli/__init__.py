@@ -1,7 +1,8 @@
 """The command `sqltune`: parse, call, print. No SQL and no HTTP here.
 
-Data goes to stdout, talk to stderr. A failure is one clear line and an exit code: 0 done or nothing to do, 1 an enabled
-adapter's last run is failed, 2 usage or configuration, 3 a gate refused in this sync.
+Data goes to stdout, talk to stderr. A failure is one clear line and an exit code: 0 done or nothing
+to do, 1 an enabled adapter's last run is failed, 2 usage or configuration, 3 a gate refused in this
+sync.
 """
 
 from __future__ import annotations

@@ -12,6 +12,8 @@ from pipeline.cli.options import AsJson, read_settings
 from pipeline.cli.output import say, write_json, write_rows, write_table
 from pipeline.errors import ConfigError
 
+_STATUS_COLUMNS = ("adapter_name", "live", "decision", "reason", "decided_at", "works_on_it")
+
 
 def add_to(app: typer.Typer) -> None:
     """Add this module's commands."""
@@ -26,7 +28,10 @@ def status(as_json: AsJson = False) -> None:
 
     with _session() as session:
         rows = reports.list_status(session)
-    write_rows(rows, as_json=as_json, empty="no adapter is declared")
+    if as_json or not rows:
+        write_rows(rows, as_json=as_json, empty="no adapter is declared")
+    else:
+        write_table([_status_row(row) for row in rows], _STATUS_COLUMNS)
 
 
 def show(
@@ -64,7 +69,9 @@ def compare(
     elif not rows:
         say(f"{adapter!r} has no evaluated version{'' if version is None else f' {version}'}")
     else:
-        write_table(rows, ("prompt", "response_before", "response_after", "score_change", "outcome"))
+        write_table(
+            rows, ("prompt", "response_before", "response_after", "score_change", "outcome")
+        )
 
 
 @contextmanager
@@ -73,6 +80,19 @@ def _session() -> Iterator[Any]:
 
     with open_migrated_database(read_settings()) as database, database.read() as session:
         yield session
+
+
+def _status_row(row: dict[str, Any]) -> dict[str, Any]:
+    name = row["adapter_name"] if row["is_enabled"] else f"{row['adapter_name']} (disabled)"
+    owner = f"{row['lease_owner']} since {row['claimed_at']}" if row["lease_owner"] else ""
+    return {
+        "adapter_name": name,
+        "live": f"v{row['live_version']}" if row["live_version"] else "",
+        "decision": (row["decision"] or "not looked at yet").replace("_", " "),
+        "reason": row["decision_reason"],
+        "decided_at": str(row["decided_at"] or "")[:19],
+        "works_on_it": owner,
+    }
 
 
 def _write_report(report: dict[str, Any]) -> None:

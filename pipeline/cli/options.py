@@ -12,7 +12,9 @@ from pipeline.settings import Settings, load_settings
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 AdapterNames = Annotated[
     list[str] | None,
-    typer.Argument(help="Adapters by name; all enabled ones when none is named.", show_default=False),
+    typer.Argument(
+        help="Adapters by name; all enabled ones when none is named.", show_default=False
+    ),
 ]
 
 

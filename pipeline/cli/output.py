@@ -28,10 +28,9 @@ def write_json(value: object) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
 
 
-def write_json_line(value: object) -> None:
-    """Write one JSON document on one line of stdout, as UTF-8 whatever the locale says."""
-    line = json.dumps(value, ensure_ascii=False, default=_plain)
-    sys.stdout.buffer.write(line.encode("utf-8") + b"\n")
+def json_line(value: object) -> bytes:
+    """Give one JSON document as one line of UTF-8, whatever the locale says."""
+    return json.dumps(value, ensure_ascii=False, default=_plain).encode("utf-8") + b"\n"
 
 
 def write_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str) -> None:
@@ -74,7 +73,8 @@ def _cell(value: object) -> Any:
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
     if len(text) > _LONGEST_CELL:
         text = f"{text[:_LONGEST_CELL]}… ({len(text):,} characters)"
-    # Text, not markup: a model's answer may hold square brackets, and control characters steer terminals.
+    # Text, not markup: a model's answer may hold square brackets, and control characters steer
+    # terminals.
     return Text("".join(c if c == "\n" or c.isprintable() else "\ufffd" for c in text))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +15,9 @@ from pipeline.cli.reporters import make_reporter
 from pipeline.cli.stopping import StopRequest, stop_on_signals
 from pipeline.errors import ConfigError, RunInterrupted
 from pipeline.runtime import Runtime, SilentReporter
+
+if TYPE_CHECKING:
+    from pipeline.worker import Outcome
 
 
 def add_to(app: typer.Typer) -> None:
@@ -29,26 +32,29 @@ def sync(
     adapters: AdapterNames = None,
     force: Annotated[bool, typer.Option(help="Train even if nothing changed.")] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done; write nothing, call no backend.")
+        bool,
+        typer.Option("--dry-run", help="Say what would be done; write nothing, call no backend."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Bring adapters up to date: train what changed, answer, score, decide.
 
-    Exit code: 0 done or nothing to do, 1 an adapter's last run is failed, 2 usage, 3 a gate refused in this sync.
+    Exit code: 0 done or nothing to do, 1 an adapter's last run is failed, 2 usage, 3 a gate refused
+    in this sync.
     """
     if dry_run:
         _show_plan(adapters or [], force=force, count_tokens=False, as_json=as_json)
         return
     from pipeline import worker
 
-    with _stoppable() as stop, _open(quiet=as_json) as runtime:
+    with stoppable() as stop, _open(quiet=as_json) as runtime:
         outcomes = worker.sync(runtime, adapters or [], force=force, stop=stop.event)
     if as_json:
         write_json([_plain(outcome) for outcome in outcomes])
     else:
         for outcome in outcomes:
-            say(_sentence(outcome))
+            if outcome.is_new:
+                say(_sentence(outcome))
         if not outcomes:
             say("no enabled adapter: INSERT INTO adapters (adapter_name, base_model) VALUES (...)")
     raise typer.Exit(worker.exit_code(outcomes))
@@ -66,7 +72,9 @@ def plan(
 def cancel(
     run: Annotated[int, typer.Argument(help="The run_id, as `status` and report_runs show it.")],
 ) -> None:
-    """Ask for the end of a run. The runner at work ends it within seconds; a run without one ends here."""
+    """Ask for the end of a run. The runner at work ends it within seconds; a run without one ends
+    here.
+    """
     from pipeline import worker
 
     with _open(quiet=True) as runtime:
@@ -76,15 +84,18 @@ def cancel(
 def retry(
     run: Annotated[int, typer.Argument(help="The run_id of an ended run.")],
     failed: Annotated[
-        bool, typer.Option("--failed", help="Ask only the prompts whose answer or score is an error.")
+        bool,
+        typer.Option("--failed", help="Ask only the prompts whose answer or score is an error."),
     ] = False,
 ) -> None:
     """Ask again what failed in an ended run, score it, and decide anew."""
     if not failed:
-        raise ConfigError("retry repeats failed answers only: add --failed (sync --force trains anew)")
+        raise ConfigError(
+            "retry repeats failed answers only: add --failed (sync --force trains anew)"
+        )
     from pipeline import worker
 
-    with _stoppable() as stop, _open(quiet=False) as runtime:
+    with stoppable() as stop, _open(quiet=False) as runtime:
         outcome = worker.retry_failed(runtime, run, stop=stop.event)
     say(_sentence(outcome))
     raise typer.Exit(worker.exit_code([outcome]))
@@ -100,7 +111,7 @@ def _open(*, quiet: bool) -> Iterator[Runtime]:
 
 
 @contextmanager
-def _stoppable() -> Iterator[StopRequest]:
+def stoppable() -> Iterator[StopRequest]:
     """End with 128 + the signal's number, as a process does that a signal ended."""
     with stop_on_signals() as request:
         try:
@@ -118,7 +129,7 @@ def _show_plan(names: list[str], *, force: bool, count_tokens: bool, as_json: bo
     write_rows(rows, as_json=as_json, empty="no enabled adapter")
 
 
-def _sentence(outcome: Any) -> str:
+def _sentence(outcome: Outcome) -> str:
     text = f"{outcome.adapter_name}: "
     if outcome.is_new and outcome.state is not None:
         text += f"run {outcome.run_id} {outcome.state.value}"
@@ -126,7 +137,7 @@ def _sentence(outcome: Any) -> str:
     return text + outcome.decision.value.replace("_", " ")
 
 
-def _plain(outcome: Any) -> dict[str, Any]:
+def _plain(outcome: Outcome) -> dict[str, Any]:
     return {
         "adapter_name": outcome.adapter_name,
         "decision": outcome.decision.value,

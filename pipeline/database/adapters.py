@@ -39,9 +39,7 @@ def check_adapter(adapter: Adapter) -> None:
     _require(
         adapter, "rehearsal", adapter.rehearsal in ("auto", "on", "off"), "must be auto, on or off"
     )
-    _require(
-        adapter, "on_bad_row", adapter.on_bad_row in ("stop", "skip"), "must be stop or skip"
-    )
+    _require(adapter, "on_bad_row", adapter.on_bad_row in ("stop", "skip"), "must be stop or skip")
     _require(
         adapter, "max_skipped_share", 0 <= adapter.max_skipped_share <= 1, "must be from 0 to 1"
     )

@@ -1,4 +1,6 @@
-"""Calls that change something outside the database: the intent is committed first, the outcome after."""
+"""Calls that change something outside the database: the intent is committed first, the outcome
+after.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Connections, transactions and sessions over SQLAlchemy; the drivers' traps are dealt with here.
 
-Each piece of work is a short transaction of its own. With a claim it is fenced: its first statement touches the adapter's lease
-row, which fails when another runner has the adapter and holds whoever comes meanwhile until COMMIT.
+Each piece of work is a short transaction of its own. With a claim it is fenced: its first statement
+touches the adapter's lease row, which fails when another runner has the adapter and holds whoever
+comes meanwhile until COMMIT.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Engine, Row, TextClause, create_engine, event, text
+from sqlalchemy import Connection, CursorResult, Engine, Row, TextClause, text
 
+from pipeline.database.engines import READS_ONLY, make_engine
 from pipeline.database.errors import translate_errors
 from pipeline.database.queries import load_statements
-from pipeline.database.urls import EngineKind, connect_options, parse_url
+from pipeline.database.urls import EngineKind
 from pipeline.errors import LeaseLost
 from pipeline.records import Claim
 
@@ -57,6 +59,11 @@ class Session:
         with translate_errors():
             return self._run(name, values).first()
 
+    def run_script(self, statement: str) -> None:
+        """Run a statement of a file as it stands, without values: a per cent sign is just that."""
+        with translate_errors():
+            self.connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+
     def _run(self, name: str, values: Mapping[str, object]) -> CursorResult[Any]:
         with translate_errors():
             return self.connection.execute(self._statements[name], dict(values))
@@ -65,11 +72,10 @@ class Session:
 class Database:
     """One database, with a pool of connections for short transactions."""
 
-    def __init__(self, engine: Engine, kind: EngineKind, url_text: str) -> None:
+    def __init__(self, engine: Engine, kind: EngineKind) -> None:
         """Use an engine that `open` made."""
         self.engine = engine
         self.kind = kind
-        self._url_text = url_text
         self._statements = {n: text(s) for n, s in load_statements(kind.value).items()}
 
     def __repr__(self) -> str:
@@ -96,7 +102,7 @@ class Database:
         engine, kind = make_engine(url, lock_wait_seconds=lock_wait_seconds)
         if prepare_engine is not None:
             prepare_engine(engine)
-        return cls(engine, kind, url)
+        return cls(engine, kind)
 
     @property
     def address(self) -> str:
@@ -121,28 +127,12 @@ class Database:
     def read(self) -> Iterator[Session]:
         """Give a session for a short look; nothing is written."""
         with translate_errors(), self.engine.connect() as connection:
-            if self.kind is EngineKind.SQLITE:
-                connection = connection.execution_options(sqltune_reads=True)
-            yield Session(connection, self._statements)
+            reading = connection.execution_options(**{READS_ONLY: True})
+            yield Session(reading, self._statements)
 
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
-
-
-def make_engine(url_text: str, *, lock_wait_seconds: int) -> tuple[Engine, EngineKind]:
-    """Make an engine whose connections behave alike for all drivers."""
-    url, kind = parse_url(url_text)
-    url, options = connect_options(url, kind)
-    with translate_errors():
-        engine = create_engine(
-            url, connect_args=options, pool_pre_ping=kind is not EngineKind.SQLITE
-        )
-    if kind is EngineKind.SQLITE:
-        _prepare_sqlite(engine)
-    else:
-        _prepare_server(engine, kind, lock_wait_seconds)
-    return engine, kind
 
 
 def _hold_lease(session: Session, claim: Claim) -> None:
@@ -154,37 +144,3 @@ def _hold_lease(session: Session, claim: Claim) -> None:
     )
     if matched != 1:
         raise LeaseLost(f"another runner took over {claim.adapter_name!r}")
-
-
-def _prepare_sqlite(engine: Engine) -> None:
-    """Readers and one writer at a time do not disturb each other; a writer asks for its lock at once."""
-
-    @event.listens_for(engine, "connect")
-    def connected(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # we say BEGIN ourselves
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-
-    @event.listens_for(engine, "begin")
-    def begun(connection: Connection) -> None:
-        reads = connection.get_execution_options().get("sqltune_reads")
-        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
-
-
-def _prepare_server(engine: Engine, kind: EngineKind, lock_wait_seconds: int) -> None:
-    statements = [f"SET SESSION lock_wait_timeout = {int(lock_wait_seconds)}"]
-    if kind is EngineKind.MYSQL:
-        statements = [
-            "SET SESSION time_zone = '+00:00'",
-            "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-            f"SET SESSION innodb_lock_wait_timeout = {int(lock_wait_seconds)}",
-        ]
-
-    @event.listens_for(engine, "connect")
-    def connected(connection: Any, _record: object) -> None:
-        cursor = connection.cursor()
-        try:
-            for statement in statements:
-                cursor.execute(statement)
-        finally:
-            cursor.close()

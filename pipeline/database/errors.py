@@ -49,7 +49,9 @@ def _translate(error: exc.SQLAlchemyError) -> DatabaseError:
     if number == 1049:
         return DatabaseError(f"{text}; CREATE DATABASE it first, then run `sqltune init`")
     if number in (1044, 1045, 1142, 1143):
-        return DatabaseError(f"the database refuses this user: {text}; sql/README.md lists the GRANTs")
+        return DatabaseError(
+            f"the database refuses this user: {text}; sql/README.md lists the GRANTs"
+        )
     return DatabaseError(text)
 
 

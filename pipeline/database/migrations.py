@@ -1,7 +1,8 @@
-"""Migrations and views: plain SQL files, applied in order, each recorded in the ledger `schema_migrations`.
+"""Migrations and views: plain SQL files, applied in order and recorded in a ledger.
 
-DDL commits by itself on the MySQL family, so the ledger says `applying` before a file and `applied` after it. A file found
-`applying` is run again, and what exists already counts as done. An edited file that was applied is an error.
+DDL commits by itself on the MySQL family, so the ledger says `applying` before a file and `applied`
+after it. A file found `applying` is run again, and what exists already counts as done. An edited
+file that was applied is an error.
 """
 
 from __future__ import annotations
@@ -87,7 +88,10 @@ def print_pending(database: Database, *, now: datetime) -> str:
     if 0 not in _ledger(database):
         parts.append(_print_row(0, "init_lease", "free", "", moment))
     for migration in migrations:
-        parts += [migration.text, _print_row(migration.number, migration.name, "applied", migration.sha256, moment)]
+        parts += [
+            migration.text,
+            _print_row(migration.number, migration.name, "applied", migration.sha256, moment),
+        ]
     existing = _existing_names(database)
     for view in views:
         statements = view.statements(database.kind, exists=view.name in existing)
@@ -116,9 +120,7 @@ def _pending(database: Database) -> tuple[list[Migration], list[View]]:
                 f"{migration.file_name} was edited after it was applied at {row.applied_at}: "
                 "restore the file and write a new migration"
             )
-    migrations = [
-        m for m in known if m.number not in ledger or ledger[m.number].state != "applied"
-    ]
+    migrations = [m for m in known if m.number not in ledger or ledger[m.number].state != "applied"]
     recorded = _recorded_views(database) if ledger else {}
     views = [v for v in read_views() if recorded.get(v.name) != v.sha256]
     return migrations, views
@@ -147,7 +149,9 @@ def _refuse_taken_names(database: Database) -> None:
     """Look before the first statement whether a table of somebody else has one of our names."""
     ledger = _ledger(database)
     existing = _existing_names(database)
-    ours = [t for m in read_migrations(database.kind)[1:] if m.number not in ledger for t in m.tables]
+    ours = [
+        t for m in read_migrations(database.kind)[1:] if m.number not in ledger for t in m.tables
+    ]
     if not ledger:
         ours += [v.name for v in read_views()]
         ours += [t for t in _LEDGER_TABLES if not _is_empty_ledger(database, existing)]
@@ -210,7 +214,9 @@ def _apply_migration(database: Database, migration: Migration, now: datetime) ->
         if is_repeated:
             _set_state(session, migration, "applying", now)
         else:
-            _insert_row(session, migration.number, migration.name, "applying", migration.sha256, now)
+            _insert_row(
+                session, migration.number, migration.name, "applying", migration.sha256, now
+            )
     for statement in migration.statements:
         _run(database, statement, tolerate_existing=is_repeated)
     with database.transaction() as session:

@@ -1,6 +1,7 @@
 """Named statements: plain SQL files, found by name.
 
-`sql/queries/*.sql` holds what is the same for all engines, `sql/queries/<engine>/*.sql` the few statements that differ.
+`sql/queries/*.sql` holds what is the same for all engines, `sql/queries/<engine>/*.sql` the few
+statements that differ.
 """
 
 from __future__ import annotations

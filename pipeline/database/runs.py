@@ -127,7 +127,9 @@ def reopen_run(session: Session, run_id: int, state: RunState) -> None:
 
 
 def set_run_selection(session: Session, run_id: int, **values: object) -> None:
-    """Store what the training selection gave: manifest, fingerprint, key and the four sample counts."""
+    """Store what the training selection gave: manifest, fingerprint, key and the four sample
+    counts.
+    """
     session.execute("set_run_selection", run_id=run_id, **values)
 
 

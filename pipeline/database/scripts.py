@@ -1,4 +1,6 @@
-"""The SQL files that make the schema: migrations per engine, and views with one text for all engines."""
+"""The SQL files that make the schema: migrations per engine, and views with one text for all
+engines.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Who works on which adapter: claiming, renewing and releasing the lease.
 
-A claim is a compare-and-set on `attempt`, counted only when one row matched and COMMIT returned; the lease goes by the
-database's own clock.
+A claim is a compare-and-set on `attempt`, counted only when one row matched and COMMIT returned;
+the lease goes by the database's own clock.
 """
 
 from __future__ import annotations

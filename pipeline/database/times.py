@@ -1,4 +1,6 @@
-"""Times on their way into and out of the database: UTC, without a time zone, as text that every engine reads."""
+"""Times on their way into and out of the database: UTC, without a time zone, as text that every
+engine reads.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +8,18 @@ from datetime import UTC, datetime
 
 
 def format_time(moment: datetime) -> str:
-    """Give a UTC time as 'YYYY-MM-DD HH:MM:SS.ffffff'; a time that has a zone is moved to UTC first."""
+    """Give a UTC time as 'YYYY-MM-DD HH:MM:SS.ffffff'; a time that has a zone is moved to UTC
+    first.
+    """
     if moment.tzinfo is not None:
         moment = moment.astimezone(UTC).replace(tzinfo=None)
     return moment.isoformat(sep=" ", timespec="microseconds")
 
 
 def parse_time(value: object) -> datetime | None:
-    """Give a time as the database gave it: text from SQLite, a datetime from the others, None for NULL."""
+    """Give a time as the database gave it: text from SQLite, a datetime from the others, None for
+    NULL.
+    """
     if value is None or isinstance(value, datetime):
         return value
     return datetime.fromisoformat(str(value))

@@ -26,6 +26,7 @@ _KINDS = {
     "mariadb": EngineKind.MYSQL,
     "singlestoredb": EngineKind.SINGLESTORE,
 }
+_NO = ("false", "0", "no", "off")
 _EXAMPLES = (
     "sqlite:///sqltune.db, mysql+pymysql://user:password@host/database or "
     "singlestoredb://user:password@host/database"
@@ -45,7 +46,8 @@ def parse_url(text: str) -> tuple[URL, EngineKind]:
     kind = _KINDS.get(url.get_backend_name())
     if kind is None:
         raise ConfigError(
-            f"the database URL names engine {url.get_backend_name()!r}; it must look like {_EXAMPLES}"
+            f"the database URL names engine {url.get_backend_name()!r}; "
+            f"it must look like {_EXAMPLES}"
         )
     if kind is EngineKind.MYSQL and url.get_driver_name() in ("", "mysqldb"):
         url = url.set(drivername="mysql+pymysql")
@@ -58,28 +60,25 @@ def parse_url(text: str) -> tuple[URL, EngineKind]:
     return url, kind
 
 
-def connect_options(url: URL, kind: EngineKind) -> tuple[URL, dict[str, Any]]:
-    """Give the address and the driver's options, so that both drivers behave alike.
+def connect_options(
+    url: URL, kind: EngineKind, *, lock_wait_seconds: int
+) -> tuple[URL, dict[str, Any]]:
+    """Give the address and the driver's options, so that all drivers behave alike.
 
-    `?ssl_ca=` is understood by both; the singlestoredb client commits after each statement unless it is told not to.
+    Both network drivers understand `?ssl_ca=FILE`, and `&ssl_verify_identity=false` with it for a
+    certificate whose name is not the host's.
     """
     if kind is EngineKind.SQLITE:
-        return url, {"timeout": 30.0}
-    if kind is EngineKind.MYSQL:
-        return _pymysql_options(url)
-    return _singlestoredb_options(url)
-
-
-def _pymysql_options(url: URL) -> tuple[URL, dict[str, Any]]:
+        return url, {"timeout": float(lock_wait_seconds)}
     query = dict(url.query)
     options: dict[str, Any] = {"connect_timeout": 10, "charset": "utf8mb4"}
     authority = query.pop("ssl_ca", None)
+    checks_name = str(query.pop("ssl_verify_identity", "true")).lower() not in ("false", "0")
     if authority:
-        options["ssl"] = {"ca": authority, "check_hostname": True}
-    return url.set(query=query), options
-
-
-def _singlestoredb_options(url: URL) -> tuple[URL, dict[str, Any]]:
-    query = {name: value for name, value in url.query.items() if name != "autocommit"}
-    options: dict[str, Any] = {"autocommit": False, "connect_timeout": 10, "charset": "utf8mb4"}
+        options |= {"ssl_ca": authority, "ssl_verify_cert": True}
+        options["ssl_verify_identity"] = checks_name
+    if kind is EngineKind.SINGLESTORE:
+        # The client's own default commits after each statement.
+        query.pop("autocommit", None)
+        options["autocommit"] = False
     return url.set(query=query), options

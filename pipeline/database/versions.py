@@ -60,13 +60,9 @@ def insert_version(session: Session, version: NewVersion, *, now: datetime) -> i
     return number
 
 
-def get_version(
-    session: Session, adapter_name: str, version_number: int
-) -> AdapterVersion | None:
+def get_version(session: Session, adapter_name: str, version_number: int) -> AdapterVersion | None:
     """Give one version; None when there is none of this number."""
-    row = session.fetch_one(
-        "get_version", adapter_name=adapter_name, version_number=version_number
-    )
+    row = session.fetch_one("get_version", adapter_name=adapter_name, version_number=version_number)
     return _version(row) if row is not None else None
 
 

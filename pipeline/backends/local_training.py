@@ -1,0 +1,241 @@
+"""One training of the local backend: rehearsal, steps, checkpoints, and the finished folder.
+
+A training that died goes on from its checkpoint and ends with the same weights; one that had
+finished only gives back its folder.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+
+from pipeline.backends.base import (
+    Journal,
+    Samples,
+    StepMetrics,
+    TrainedAdapter,
+    TrainingJob,
+    TrainingOptions,
+)
+from pipeline.errors import TrainingError
+from pipeline.local_lora.adapters import WEIGHTS_FILE, SavedAdapter, read_manifest
+from pipeline.local_lora.answering import Question
+from pipeline.local_lora.checkpoints import CHECKPOINT_FILE
+from pipeline.local_lora.files import write_file
+from pipeline.local_lora.models import BaseModel
+from pipeline.local_lora.rehearsal import (
+    PROMPTS_LOOKED_AT,
+    RehearsalMode,
+    rehearsal_pairs,
+    rehearses,
+)
+from pipeline.local_lora.sampling import Decoding
+from pipeline.local_lora.sources import EMBEDDED_NAME
+from pipeline.local_lora.steps import Pair, StepOrder
+from pipeline.local_lora.training import LoraOptions, LoraTrainer
+from pipeline.local_lora.training import StepMetrics as LoraStep
+from pipeline.local_lora.tuning_defaults import EMBEDDED_TUNING, OTHER_TUNING, TuningDefaults
+from pipeline.records import Sample
+
+logger = logging.getLogger(__name__)
+
+#: A killed training repeats at most about this many seconds of work.
+CHECKPOINT_SECONDS = 30.0
+#: Longest answer of the base model that is rehearsed, in tokens.
+_REHEARSED_TOKENS = 64
+#: Steps that are committed together at most; they wait at most half a second for each other.
+_STEPS_AT_ONCE = 100
+_SECONDS_AT_ONCE = 0.5
+_REHEARSAL_FILE = "rehearsal.json"
+
+
+@dataclass(frozen=True)
+class LocalTraining:
+    """One training as asked for, and where its files go."""
+
+    base: BaseModel
+    job: TrainingJob
+    samples: Samples
+    journal: Journal
+    adapter_folder: Path
+    checkpoint_folder: Path
+    monotonic: Callable[[], float] = time.monotonic
+
+    def run(self) -> TrainedAdapter:
+        """Train to the end, or give back what an earlier call finished."""
+        options = fill_in(self.job)
+        if self.adapter_folder.exists():
+            return self._finished(options)
+        pairs = self._rehearsal(options)
+        order = self._order(options, len(pairs))
+        self.journal.plan(len(order))
+        trainer = self._trainer(options, len(order))
+        try:
+            self._train(trainer, order, pairs)
+            saved = self._save(trainer)
+        finally:
+            trainer.close()
+        shutil.rmtree(self.checkpoint_folder, ignore_errors=True)
+        return _trained(
+            options, len(pairs), saved.folder, saved.weights_bytes, saved.weights_sha256
+        )
+
+    def _train(self, trainer: LoraTrainer, order: StepOrder, pairs: Sequence[Pair]) -> None:
+        waiting: list[StepMetrics] = []
+        told_at = saved_at = self.monotonic()
+        for number in range(trainer.steps_done, len(order)):
+            self.journal.check()
+            step = order.step(number)
+            batch = [_pair(s) for s in self.samples.fetch(step.samples)]
+            batch += [pairs[i] for i in step.rehearsal]
+            waiting.append(_metrics(trainer.step(batch), len(order), order.epochs))
+            now = self.monotonic()
+            if len(waiting) >= _STEPS_AT_ONCE or now - told_at >= _SECONDS_AT_ONCE:
+                self.journal.record(waiting)
+                waiting, told_at = [], now
+            if now - saved_at >= CHECKPOINT_SECONDS:
+                trainer.checkpoint(self.checkpoint_folder)
+                saved_at = now
+        self.journal.record(waiting)
+
+    def _trainer(self, options: TrainingOptions, total_steps: int) -> LoraTrainer:
+        """Go on from the checkpoint if there is one that fits; else begin."""
+        if (self.checkpoint_folder / CHECKPOINT_FILE).exists():
+            try:
+                trainer = LoraTrainer.resume(self.base, self.checkpoint_folder)
+            except TrainingError as error:
+                self.journal.event("checkpoint_unreadable", f"training begins anew: {error}")
+            else:
+                self.journal.event("checkpoint_read", f"goes on after step {trainer.steps_done}")
+                return trainer
+        return LoraTrainer(self.base, _lora_options(options, self.job), total_steps)
+
+    def _order(self, options: TrainingOptions, pair_count: int) -> StepOrder:
+        rehearsal = _defaults(self.job).rehearsal
+        batch_size = options.batch_size or 1
+        sorts = pair_count == 0 and batch_size > 1
+        return StepOrder(
+            sample_count=len(self.samples),
+            rehearsal_count=pair_count,
+            epochs=options.epochs,
+            batch_size=batch_size,
+            rehearsal_per_step=rehearsal.per_step if pair_count else 0,
+            rehearsal_only_steps=rehearsal.only_steps if pair_count else 0,
+            seed=options.seed,
+            lengths=tuple(len(s.prompt) + len(s.response) for s in self.samples) if sorts else None,
+        )
+
+    def _rehearsal(self, options: TrainingOptions) -> list[Pair]:
+        """Ask the base model what it must not forget, once; a resumed training reads what was
+        answered.
+        """
+        if options.rehearsal == RehearsalMode.OFF:
+            return []
+        file = self.checkpoint_folder / _REHEARSAL_FILE
+        if file.exists():
+            return [Pair(**fields) for fields in json.loads(file.read_text("utf-8"))]
+        is_embedded = self.job.base_model.name == EMBEDDED_NAME
+        pairs = rehearsal_pairs(
+            [s.prompt for s in islice(self.samples, PROMPTS_LOOKED_AT)],
+            self._ask,
+            seed=options.seed,
+            count=_defaults(self.job).rehearsal.count,
+            is_embedded=is_embedded,
+        )
+        write_file(file, json.dumps([asdict(p) for p in pairs], ensure_ascii=False).encode())
+        self.journal.event(
+            "rehearsal",
+            f"{len(pairs)} of the base model's own answers are trained beside the samples",
+        )
+        return pairs
+
+    def _ask(self, prompts: Sequence[str]) -> list[str]:
+        texts = [""] * len(prompts)
+        decoding = Decoding(max_new_tokens=_REHEARSED_TOKENS)
+        for answer in self.base.answer([Question(p) for p in prompts], decoding=decoding):
+            self.journal.check()
+            texts[answer.index] = answer.text or ""
+        return texts
+
+    def _save(self, trainer: LoraTrainer) -> SavedAdapter:
+        call = self.journal.intend("save_adapter", str(self.adapter_folder))
+        saved = trainer.save(self.adapter_folder, fingerprint=self.job.fingerprint)
+        self.journal.settle(
+            call, "done", external_id=None, outcome=f"sha256 {saved.weights_sha256}"
+        )
+        return saved
+
+    def _finished(self, options: TrainingOptions) -> TrainedAdapter:
+        """Give back the folder that an earlier call wrote before it could tell."""
+        manifest = read_manifest(self.adapter_folder)
+        size = (self.adapter_folder / WEIGHTS_FILE).stat().st_size
+        pairs = len(self._rehearsal(options))
+        shutil.rmtree(self.checkpoint_folder, ignore_errors=True)
+        return _trained(options, pairs, self.adapter_folder, size, manifest["weights_sha256"])
+
+
+def fill_in(job: TrainingJob) -> TrainingOptions:
+    """Give the options with every None replaced by what is really used."""
+    asked, defaults = job.options, _defaults(job)
+    is_embedded = job.base_model.name == EMBEDDED_NAME
+    rank = asked.lora_rank or defaults.rank
+    scale = defaults.alpha / defaults.rank
+    rehearsed = rehearses(RehearsalMode(asked.rehearsal), is_embedded=is_embedded)
+    return TrainingOptions(
+        epochs=asked.epochs,
+        learning_rate=asked.learning_rate or defaults.learning_rate,
+        lora_rank=rank,
+        lora_alpha=asked.lora_alpha or round(rank * scale),
+        batch_size=asked.batch_size or defaults.batch_size,
+        rehearsal=RehearsalMode.ON.value if rehearsed else RehearsalMode.OFF.value,
+        seed=asked.seed,
+    )
+
+
+def _defaults(job: TrainingJob) -> TuningDefaults:
+    return EMBEDDED_TUNING if job.base_model.name == EMBEDDED_NAME else OTHER_TUNING
+
+
+def _lora_options(options: TrainingOptions, job: TrainingJob) -> LoraOptions:
+    return LoraOptions(
+        rank=options.lora_rank or 1,
+        alpha=float(options.lora_alpha or 1),
+        learning_rate=options.learning_rate or 0.0,
+        warmup_share=_defaults(job).warmup_share,
+        seed=options.seed,
+    )
+
+
+def _trained(
+    options: TrainingOptions, pair_count: int, folder: Path, size: int, sha256: str
+) -> TrainedAdapter:
+    return TrainedAdapter(
+        external_id=None,
+        artifact_uri=str(folder.resolve()),
+        artifact_bytes=size,
+        artifact_sha256=sha256,
+        options=options,
+        rehearsal_pairs=pair_count,
+    )
+
+
+def _pair(sample: Sample) -> Pair:
+    return Pair(sample.prompt, sample.response, sample.system_prompt, sample.weight)
+
+
+def _metrics(step: LoraStep, steps_total: int, epochs: int) -> StepMetrics:
+    return StepMetrics(
+        step=step.step,
+        epoch=round(step.step * epochs / steps_total, 4),
+        train_loss=step.loss,
+        learning_rate=step.learning_rate,
+        gradient_norm=step.gradient_norm,
+        tokens=step.tokens,
+        trained_tokens=step.trained_tokens,
+    )

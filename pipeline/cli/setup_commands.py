@@ -1,0 +1,70 @@
+"""Commands for the beginning: init, check, demo."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.options import AsJson, read_settings
+from pipeline.cli.output import say, write_json, write_table
+from pipeline.cli.reporters import make_reporter
+from pipeline.cli.run_commands import stoppable
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    app.command()(init)
+    app.command()(check)
+    app.command()(demo)
+
+
+def init(
+    print_only: Annotated[
+        bool, typer.Option("--print", help="Write the pending SQL to stdout instead of running it.")
+    ] = False,
+) -> None:
+    """Make the tables and views, or bring them up to date. Safe to repeat."""
+    from pipeline.database import migrations
+    from pipeline.wiring import open_database, utc_now
+
+    database = open_database(read_settings())
+    try:
+        if print_only:
+            typer.echo(migrations.print_pending(database, now=utc_now()), nl=False)
+            return
+        applied = migrations.apply(database, now=utc_now)
+    finally:
+        database.close()
+    for name in applied:
+        say(f"applied {name}")
+    say(f"{database.address} is up to date")
+
+
+def check(as_json: AsJson = False) -> None:
+    """Say what is configured, reachable and migrated. Ends with 2 if something must be mended."""
+    from pipeline.health import Verdict
+    from pipeline.wiring import examine
+
+    findings = examine(read_settings())
+    rows = [{"check": f.check, "verdict": f.verdict.value, "detail": f.detail} for f in findings]
+    if as_json:
+        write_json(rows)
+    else:
+        write_table(rows, ("check", "verdict", "detail"))
+    raise typer.Exit(2 if any(f.verdict is Verdict.FAILED for f in findings) else 0)
+
+
+def demo() -> None:
+    """Teach the embedded model who somebody is, with samples in SQL, and show before and after."""
+    from pipeline import demo as story
+    from pipeline.wiring import open_runtime
+
+    settings = read_settings()
+    with stoppable() as stop, open_runtime(settings, make_reporter(time.monotonic)) as runtime:
+        result = story.play(runtime, stop=stop.event, show=typer.echo)
+    if result.rows:
+        write_table(result.rows, story.COLUMNS)
+    say(result.closing)
+    raise typer.Exit(result.exit_code)
