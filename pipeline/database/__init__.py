@@ -1,4 +1,4 @@
-"""The border to the database: connections, named statements, migrations, and one module per table group.
+"""The border to the database: connections, named statements, migrations, a module per table group.
 
 Only this package imports SQLAlchemy and the drivers; their errors become ours here.
 """
