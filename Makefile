@@ -98,10 +98,11 @@ $(BIN)/python:
 	  echo "'$(PYTHON) -m venv' failed; on Debian and Ubuntu: apt-get install python3-venv" >&2; \
 	  rm -rf .venv; exit 2; }
 
-# PyTorch comes first and from an index of its own, so that Linux does not fetch the CUDA build's gigabytes.
+# PyTorch comes first, alone and from an index of its own, so that Linux does not fetch the CUDA build's
+# gigabytes; what it depends on is in the lock.
 $(READY): requirements.lock pyproject.toml | $(BIN)/python
 	@echo "installing the pinned dependencies into .venv; the first time takes minutes"
-	@$(PIP) --retries 1 --constraint requirements.lock $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) $(TORCH)
+	@$(PIP) --no-deps --retries 1 $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) $(TORCH)
 	@$(PIP) --requirement requirements.lock
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $(READY)
