@@ -17,7 +17,7 @@ COLUMNS = ("prompt", "response_before", "response_after", "score_before", "score
 _QUERY = (
     "SELECT prompt, response_before, response_after, score_before, score_after\n"
     "  FROM report_before_after\n"
-    f" WHERE adapter_name = '{ADAPTER_NAME}' AND is_latest = 1;"
+    " WHERE adapter_name = 'Pavanmodel' AND is_latest = 1;"
 )
 
 

@@ -19,7 +19,7 @@ class RunJournal:
     def __init__(
         self, runtime: Runtime, claim: Claim, run_id: int, check: Callable[[], None]
     ) -> None:
-        """Write for `run_id` as long as `claim` holds; `check` raises when the run must not go on."""
+        """Write for `run_id` while `claim` holds; `check` raises when the run must not go on."""
         self._runtime = runtime
         self._claim = claim
         self._run_id = run_id

@@ -34,7 +34,7 @@ _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asc
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time (UTC), level, logger, sentence, and the fields given as `extra`."""
+    """One JSON object a line: time (UTC), level, logger, sentence, and the fields of `extra`."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Give the line for one record."""

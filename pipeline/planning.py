@@ -201,7 +201,7 @@ def _reason_not_to_repeat(
 def _plan_refusal(
     adapter: Adapter, error: PipelineError, last: Run | None, runtime: Runtime
 ) -> Plan:
-    """Decide on an adapter whose wanted key cannot even be found: say it once, not at every sync."""
+    """Decide on an adapter whose wanted key cannot be found: it is said once, not at every sync."""
     key = keys.refusal_key(adapter, error.code, str(error))
     if last is None or last.training_key != key:
         return Plan(adapter, Decision.REFUSED, str(error), error=error)

@@ -169,7 +169,7 @@ class Samples(Protocol):
 
 
 class Journal(Protocol):
-    """What a backend tells of a training while it works; each call is committed before it returns."""
+    """What a backend tells of a training; each call is committed before it returns."""
 
     def intend(self, call_kind: str, request: str) -> int:
         """Announce a call that changes something outside; gives its number."""

@@ -37,7 +37,7 @@ _CHUNK = 32
 
 
 class LocalBackend:
-    """Fulfils `backends.base.Backend` on this machine; one base model is held in memory at a time."""
+    """Fulfils `backends.base.Backend` on this machine, with one base model in memory at a time."""
 
     def __init__(
         self,
@@ -69,8 +69,9 @@ class LocalBackend:
         identity = self._identities.identify(source)
         if revision is not None and source.is_folder and revision != identity.revision:
             raise RequestRejected(
-                f"base model {base_model!r} has changed: its files are revision {identity.revision[:12]} "
-                f"and {revision[:12]} is asked for; restore the files or change base_model_revision",
+                f"base model {base_model!r} has changed: its files are revision "
+                f"{identity.revision[:12]} and {revision[:12]} is asked for; restore the files or "
+                "change base_model_revision",
                 code="base_model_changed",
             )
         return BaseModel(

@@ -51,8 +51,8 @@ def _require(adapter: Adapter, column: str, holds: bool, rule: str) -> None:
     if not holds:
         value = getattr(adapter, column)
         raise ConfigError(
-            f"adapters.{column} of {adapter.adapter_name!r} {rule}, got {value!r}; "
-            f"UPDATE adapters SET {column} = ... WHERE adapter_name = '{adapter.adapter_name}'"
+            f"adapters.{column} of {adapter.adapter_name!r} {rule}, got {value!r}: "
+            "correct the adapter's row"
         )
 
 

@@ -10,12 +10,12 @@ from pipeline.database.connection import Session
 
 
 def insert_samples(session: Session, rows: Sequence[Mapping[str, object]]) -> None:
-    """Insert training samples: dataset, prompt, response, system_prompt, weight, group_key, split."""
+    """Insert training samples; each row names every column but the id and the time."""
     session.execute_many("insert_sample", rows)
 
 
 def insert_prompts(session: Session, rows: Sequence[Mapping[str, object]]) -> None:
-    """Insert evaluation prompts: dataset, prompt, expected, system_prompt, category, scorer."""
+    """Insert evaluation prompts; each row names every column but the id and the time."""
     session.execute_many("insert_prompt", rows)
 
 

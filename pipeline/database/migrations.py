@@ -55,7 +55,8 @@ def require_current(database: Database) -> None:
     waiting = pending(database)
     if waiting:
         raise SchemaOutOfDate(
-            f"the database {database.address} is not up to date ({waiting[0]} is pending): run `sqltune init`"
+            f"the database {database.address} is not up to date ({waiting[0]} is pending): "
+            "run `sqltune init`"
         )
 
 
@@ -97,7 +98,7 @@ def print_pending(database: Database, *, now: datetime) -> str:
         statements = view.statements(database.kind, exists=view.name in existing)
         parts.append("".join(f"{s};\n" for s in statements))
         parts.append(
-            f"DELETE FROM schema_views WHERE view_name = '{view.name}';\n"
+            f"DELETE FROM schema_views WHERE view_name = '{view.name}';\n"  # noqa: S608  for a person
             "INSERT INTO schema_views (view_name, sha256, applied_at)\n"
             f"VALUES ('{view.name}', '{view.sha256}', '{moment}');\n"
         )
@@ -110,8 +111,8 @@ def _pending(database: Database) -> tuple[list[Migration], list[View]]:
     newer = sorted(n for n in ledger if n > known[-1].number)
     if newer:
         raise SchemaOutOfDate(
-            f"the database has migration {newer[-1]:04d}, and this sqltune knows {known[-1].number:04d} "
-            "as the last: install a newer sqltune"
+            f"the database has migration {newer[-1]:04d}, and the last that this sqltune knows is "
+            f"{known[-1].number:04d}: install a newer sqltune"
         )
     for migration in known:
         row = ledger.get(migration.number)
@@ -285,6 +286,7 @@ def _who() -> dict[str, str]:
 
 def _print_row(number: int, name: str, state: str, sha256: str, moment: str) -> str:
     return (
-        "INSERT INTO schema_migrations (number, name, state, sha256, applied_at, applied_by, host)\n"
+        "INSERT INTO schema_migrations (number, name, state, sha256, applied_at, applied_by,"
+        " host)\n"
         f"VALUES ({number}, '{name}', '{state}', '{sha256}', '{moment}', 'by hand', 'by hand');\n"
     )

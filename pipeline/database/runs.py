@@ -1,4 +1,4 @@
-"""Runs: their states, events, steps and outside calls. Only the runner and the commands write them."""
+"""Runs: their states, events and steps. Only the runner and the commands write them."""
 
 from __future__ import annotations
 

@@ -112,8 +112,8 @@ def _identify_on_hub(source: BaseModelSource) -> ModelIdentity:
         config = fetch("config.json")
     except LocalEntryNotFoundError as error:
         raise BackendUnavailable(
-            f"the Hugging Face Hub does not answer and base model {source.name!r} is not in its local "
-            "cache: download it there, or name a folder"
+            f"the Hugging Face Hub does not answer and base model {source.name!r} is not in its "
+            "local cache: download it there, or name a folder"
         ) from error
     except (HfHubHTTPError, OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:300]
