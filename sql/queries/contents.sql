@@ -1,0 +1,48 @@
+-- Statements that read samples with their texts.
+
+-- name: fetch_samples_page
+-- The samples of a range of positions, in order.
+SELECT m.position, m.sample_key, c.prompt, c.response, c.system_prompt, c.weight, c.group_key, c.split
+  FROM manifest_samples AS m
+  JOIN contents AS c
+    ON c.content_hash = m.content_hash
+ WHERE m.manifest_id = :manifest_id
+   AND m.position >= :first_position
+   AND m.position < :end_position
+ ORDER BY m.position;
+
+-- name: fetch_samples_at
+-- The samples of up to sixteen positions, in any order.
+SELECT m.position, m.sample_key, c.prompt, c.response, c.system_prompt, c.weight, c.group_key, c.split
+  FROM manifest_samples AS m
+  JOIN contents AS c
+    ON c.content_hash = m.content_hash
+ WHERE m.manifest_id = :manifest_id
+   AND m.position IN (:p0, :p1, :p2, :p3, :p4, :p5, :p6, :p7,
+                      :p8, :p9, :p10, :p11, :p12, :p13, :p14, :p15);
+
+-- name: select_manifest_prompts
+-- The key and the prompt of every sample of a manifest; streamed, to be compared with the evaluation prompts.
+SELECT m.sample_key, c.prompt
+  FROM manifest_samples AS m
+  JOIN contents AS c
+    ON c.content_hash = m.content_hash
+ WHERE m.manifest_id = :manifest_id;
+
+-- name: select_run_prompts
+-- The key and the prompt of every evaluation prompt of a run.
+SELECT r.prompt_key, c.prompt
+  FROM run_prompts AS r
+  JOIN contents AS c
+    ON c.content_hash = r.content_hash
+ WHERE r.run_id = :run_id;
+
+-- name: add_run_prompt
+-- One evaluation prompt of a run, as it will be asked.
+INSERT INTO run_prompts (run_id, prompt_key, content_hash, category, scorer)
+VALUES (:run_id, :prompt_key, :content_hash, :category, :scorer);
+
+-- name: delete_run_prompts
+-- Forget the prompts of a run that are about to be frozen anew.
+DELETE FROM run_prompts
+ WHERE run_id = :run_id;

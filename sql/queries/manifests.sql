@@ -1,0 +1,150 @@
+-- Statements about manifests: the exact samples of a training.
+
+-- name: insert_manifest
+-- A manifest that is being written.
+INSERT INTO manifests (manifest_id, adapter_name, state, created_at)
+VALUES (:manifest_id, :adapter_name, 'writing', :now);
+
+-- name: get_manifest
+-- One manifest.
+SELECT manifest_id, adapter_name, state, fingerprint, dataset_number, sample_count
+  FROM manifests
+ WHERE manifest_id = :manifest_id;
+
+-- name: find_equal_manifest
+-- The adapter's complete manifest with this content, if there is one.
+SELECT manifest_id, sample_count
+  FROM manifests
+ WHERE adapter_name = :adapter_name
+   AND fingerprint = :fingerprint
+   AND state = 'complete'
+   AND manifest_id <> :manifest_id
+ ORDER BY dataset_number
+ LIMIT 1;
+
+-- name: get_last_manifest
+-- The adapter's complete manifest with the highest number.
+SELECT manifest_id, dataset_number, sample_count
+  FROM manifests
+ WHERE adapter_name = :adapter_name
+   AND state = 'complete'
+   AND manifest_id <> :manifest_id
+ ORDER BY dataset_number DESC
+ LIMIT 1;
+
+-- name: complete_manifest
+-- All its samples are written: from now on it never changes.
+UPDATE manifests
+   SET state = 'complete',
+       fingerprint = :fingerprint,
+       dataset_number = :dataset_number,
+       sample_count = :sample_count,
+       samples_added = :samples_added,
+       samples_removed = :samples_removed
+ WHERE manifest_id = :manifest_id
+   AND state = 'writing';
+
+-- name: reopen_manifest
+-- A manifest that is about to be removed counts no longer as complete.
+UPDATE manifests
+   SET state = 'writing',
+       fingerprint = NULL
+ WHERE manifest_id = :manifest_id;
+
+-- name: delete_manifest
+-- Remove a manifest whose samples are gone already.
+DELETE FROM manifests
+ WHERE manifest_id = :manifest_id;
+
+-- name: count_manifest_users
+-- How many other runs were trained on this manifest.
+SELECT COUNT(*) AS users
+  FROM runs
+ WHERE manifest_id = :manifest_id
+   AND run_id <> :run_id;
+
+-- name: add_manifest_sample
+-- One sample of a manifest.
+INSERT INTO manifest_samples (manifest_id, position, sample_key, content_hash)
+VALUES (:manifest_id, :position, :sample_key, :content_hash);
+
+-- name: get_last_position
+-- The highest position of a manifest; NULL when it has no samples.
+SELECT MAX(position) AS last_position
+  FROM manifest_samples
+ WHERE manifest_id = :manifest_id;
+
+-- name: delete_manifest_samples
+-- Remove a range of samples: the caller keeps each transaction short.
+DELETE FROM manifest_samples
+ WHERE manifest_id = :manifest_id
+   AND position >= :first_position
+   AND position < :end_position;
+
+-- name: get_manifest_sample
+-- One sample of a manifest.
+SELECT position, sample_key, content_hash
+  FROM manifest_samples
+ WHERE manifest_id = :manifest_id
+   AND position = :position;
+
+-- name: count_duplicate_keys
+-- How many samples of a manifest have a key that another sample had before them.
+SELECT COALESCE(SUM(copies - 1), 0) AS duplicates
+  FROM (SELECT COUNT(*) AS copies
+          FROM manifest_samples
+         WHERE manifest_id = :manifest_id
+         GROUP BY sample_key
+        HAVING COUNT(*) > 1) AS repeated;
+
+-- name: list_duplicate_keys
+-- Samples whose key another sample had before them, in order.
+SELECT later.position, later.sample_key, later.content_hash, repeated.first_position
+  FROM (SELECT sample_key, MIN(position) AS first_position
+          FROM manifest_samples
+         WHERE manifest_id = :manifest_id
+         GROUP BY sample_key
+        HAVING COUNT(*) > 1) AS repeated
+  JOIN manifest_samples AS later
+    ON later.sample_key = repeated.sample_key
+ WHERE later.manifest_id = :manifest_id
+   AND later.position > repeated.first_position
+ ORDER BY later.position
+ LIMIT :row_limit;
+
+-- name: count_duplicate_contents
+-- How many samples of a manifest have the content of another sample before them.
+SELECT COALESCE(SUM(copies - 1), 0) AS duplicates
+  FROM (SELECT COUNT(*) AS copies
+          FROM manifest_samples
+         WHERE manifest_id = :manifest_id
+         GROUP BY content_hash
+        HAVING COUNT(*) > 1) AS repeated;
+
+-- name: list_duplicate_contents
+-- Samples with the content of another sample before them, in order, and that sample's key.
+SELECT later.position, later.sample_key, earlier.sample_key AS first_key
+  FROM (SELECT content_hash, MIN(position) AS first_position
+          FROM manifest_samples
+         WHERE manifest_id = :manifest_id
+         GROUP BY content_hash
+        HAVING COUNT(*) > 1) AS repeated
+  JOIN manifest_samples AS later
+    ON later.content_hash = repeated.content_hash
+  JOIN manifest_samples AS earlier
+    ON earlier.manifest_id = :manifest_id
+   AND earlier.position = repeated.first_position
+ WHERE later.manifest_id = :manifest_id
+   AND later.position > repeated.first_position
+ ORDER BY later.position
+ LIMIT :row_limit;
+
+-- name: count_contents_not_in
+-- How many samples of one manifest have a content that another manifest has not.
+SELECT COUNT(*) AS samples
+  FROM manifest_samples AS one
+ WHERE one.manifest_id = :manifest_id
+   AND NOT EXISTS (SELECT 1
+                     FROM manifest_samples AS other
+                    WHERE other.content_hash = one.content_hash
+                      AND other.manifest_id = :other_manifest_id);
