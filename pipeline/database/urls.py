@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from inspect import signature
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import make_url
@@ -67,18 +69,53 @@ def connect_options(
 
     Both network drivers understand `?ssl_ca=FILE`, and `&ssl_verify_identity=false` with it for a
     certificate whose name is not the host's.
+
+    Raises:
+        ConfigError: an option is not one of the driver's, or the file of `ssl_ca` is missing.
     """
     if kind is EngineKind.SQLITE:
         return url, {"timeout": float(lock_wait_seconds)}
+    _refuse_unknown_options(url, kind)
     query = dict(url.query)
     options: dict[str, Any] = {"connect_timeout": 10, "charset": "utf8mb4"}
     authority = query.pop("ssl_ca", None)
     checks_name = str(query.pop("ssl_verify_identity", "true")).lower() not in ("false", "0")
     if authority:
+        if not Path(str(authority)).is_file():
+            raise ConfigError(f"ssl_ca in the database URL: there is no file {authority!r}")
         options |= {"ssl_ca": authority, "ssl_verify_cert": True}
         options["ssl_verify_identity"] = checks_name
-    if kind is EngineKind.SINGLESTORE:
-        # The client's own default commits after each statement.
-        query.pop("autocommit", None)
-        options["autocommit"] = False
-    return url.set(query=query), options
+    url = url.set(query=query)
+    return (url, options) if kind is EngineKind.MYSQL else _singlestoredb_options(url, options)
+
+
+def _singlestoredb_options(url: URL, options: dict[str, Any]) -> tuple[URL, dict[str, Any]]:
+    # The client's own default commits after each statement.
+    options["autocommit"] = False
+    # Its dialect leaves a slash in a password as it is, and reads the rest as the database.
+    if url.username:
+        options |= {"user": url.username, "password": url.password or ""}
+    query = {name: value for name, value in url.query.items() if name != "autocommit"}
+    bare = URL.create(
+        url.drivername, host=url.host, port=url.port, database=url.database, query=query
+    )
+    return bare, options
+
+
+def _refuse_unknown_options(url: URL, kind: EngineKind) -> None:
+    unknown = sorted(set(url.query) - _driver_options(kind) - {"ssl_ca", "ssl_verify_identity"})
+    if unknown:
+        raise ConfigError(
+            f"the database URL has option {unknown[0]!r}, which its driver does not know; "
+            "usual ones are ssl_ca, connect_timeout and local_infile"
+        )
+
+
+def _driver_options(kind: EngineKind) -> set[str]:
+    if kind is EngineKind.MYSQL:
+        from pymysql.connections import Connection
+
+        return set(signature(Connection.__init__).parameters)
+    from singlestoredb.connection import connect
+
+    return set(signature(connect).parameters)

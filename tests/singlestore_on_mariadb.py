@@ -1,0 +1,56 @@
+"""Lets the singlestoredb driver and dialect, and SingleStore's own SQL files, run on MariaDB.
+
+The dialect is told the version that SingleStore reports, so that it takes the paths it takes there. DDL
+is translated where MariaDB has other words: a shard key becomes a partition key, to which every unique
+key is held by the same rule (error 1503).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from sqlalchemy import Engine, event
+
+from pipeline.database.connection import Database
+
+#: What SELECT VERSION() gives on SingleStore.
+_VERSION = (5, 7, 32)
+_SHARD_KEY = re.compile(r",\s*SHARD KEY \((?P<columns>[^)]*)\)")
+_SORT_KEY = re.compile(r",\s*SORT KEY \([^)]*\)")
+
+
+def open_database(url: str, **options: Any) -> Database:
+    """Open a database of the tests; the singlestoredb driver is prepared for MariaDB."""
+    prepare = imitate_singlestore if url.startswith("singlestoredb://") else None
+    return Database.open(url, prepare_engine=prepare, **options)
+
+
+def imitate_singlestore(engine: Engine) -> None:
+    """Make an engine of the singlestoredb dialect behave on MariaDB as on SingleStore."""
+    dialect: Any = engine.dialect
+
+    def report_version(_connection: object) -> tuple[int, ...]:
+        dialect.server_version_info = _VERSION
+        return _VERSION
+
+    dialect._get_server_version_info = report_version
+    # It would ask for a variable that MariaDB 10.11 does not have.
+    dialect.get_isolation_level = lambda _connection: "READ COMMITTED"
+
+    @event.listens_for(engine, "before_cursor_execute", retval=True)
+    def translate(
+        _connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool
+    ) -> tuple[str, Any]:
+        return translate_ddl(statement), parameters
+
+
+def translate_ddl(statement: str) -> str:
+    """Give MariaDB's words for a CREATE TABLE of SingleStore's; any other statement stays."""
+    if not statement.lstrip().startswith(("CREATE TABLE", "CREATE ROWSTORE TABLE")):
+        return statement
+    shard_key = _SHARD_KEY.search(statement)
+    statement = _SORT_KEY.sub("", _SHARD_KEY.sub("", statement)).replace(" ROWSTORE", "", 1)
+    if shard_key is None:
+        return statement
+    return f"{statement}\nPARTITION BY KEY ({shard_key['columns']}) PARTITIONS 2"
