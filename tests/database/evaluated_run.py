@@ -1,0 +1,182 @@
+"""A run that is ready to ask its prompts, and a scripted backend to ask."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import text
+
+from pipeline.backends.base import Backend, Decoding
+from pipeline.backends.scripted import ScriptedBackend
+from pipeline.database.connection import Database
+from pipeline.evaluation import PhaseResult, Scoring, answer_phase, score_responses
+from pipeline.records import Claim, Phase
+
+ADAPTER = "demo"
+CLAIM = Claim(ADAPTER, "the-runner", 1)
+SCORING = Scoring("exact")
+GREEDY = Decoding(max_new_tokens=1_000_000, temperature=0.0, seed=0)
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+
+@dataclass
+class Clock:
+    """A time that moves on by a millisecond at each look."""
+
+    moment: datetime = NOW
+
+    def __call__(self) -> datetime:
+        self.moment += timedelta(milliseconds=1)
+        return self.moment
+
+
+@dataclass
+class EvaluatedRun:
+    """One run of the adapter `demo`, claimed by us."""
+
+    database: Database
+    folder: Path
+    run_id: int = 1
+    clock: Clock = field(default_factory=Clock)
+    backends: list[Backend] = field(default_factory=list)
+
+    def claim(self) -> None:
+        """Give the adapter's lease to CLAIM."""
+        self.execute(
+            "INSERT INTO adapter_states (adapter_name, attempt, lease_owner, lease_until_ms)"
+            " VALUES (:adapter_name, 1, :owner, 99999999999999)",
+            {"adapter_name": ADAPTER, "owner": CLAIM.owner},
+        )
+
+    def add_run(self, run_id: int) -> None:
+        self.execute(
+            "INSERT INTO runs (run_id, adapter_name) VALUES (:run_id, :adapter_name)",
+            {"run_id": run_id, "adapter_name": ADAPTER},
+        )
+
+    def add_prompts(
+        self,
+        expected: Mapping[str, str | None] | int,
+        *,
+        run_id: int | None = None,
+        scorer: str = "exact",
+    ) -> None:
+        """Freeze prompts and what they expect; a number makes so many, `yes` being right."""
+        if isinstance(expected, int):
+            expected = {f"Prompt {i:05}?": "yes" for i in range(expected)}
+        contents = [{"h": content_hash(p, r), "p": p, "r": r} for p, r in expected.items()]
+        known = {row[0] for row in self.rows("SELECT content_hash FROM contents")}
+        new = [content for content in contents if content["h"] not in known]
+        if new:
+            self.execute(
+                "INSERT INTO contents (content_hash, prompt, response) VALUES (:h, :p, :r)", *new
+            )
+        self.execute(
+            "INSERT INTO run_prompts (run_id, prompt_key, content_hash, scorer)"
+            " VALUES (:run_id, :k, :h, :scorer)",
+            *[
+                {
+                    "run_id": run_id or self.run_id,
+                    "k": f"k{i:05}",
+                    "h": c["h"],
+                    "scorer": scorer,
+                }
+                for i, c in enumerate(contents)
+            ],
+        )
+
+    def add_version(self, version_number: int) -> None:
+        self.execute(
+            "INSERT INTO adapter_versions (adapter_name, version_number, adapter_label, state,"
+            " is_latest, run_id, manifest_id, fingerprint, training_key, backend, base_model,"
+            " method, epochs, rehearsal, seed, sample_count, created_at)"
+            " VALUES (:adapter_name, :n, :label, 'trained', 1, 1, 1, 'f', 'k', 'scripted', 'toy',"
+            " 'lora', 3, 'off', 0, 4, '2026-11-23 12:00:00')",
+            {"adapter_name": ADAPTER, "n": version_number, "label": f"{ADAPTER} v{version_number}"},
+        )
+
+    def backend(self, **script: Any) -> ScriptedBackend:
+        """Open a scripted backend, closed with the run."""
+        file = self.folder / f"script-{len(self.backends)}.json"
+        file.write_text(json.dumps({"default_answer": "no", **script}), encoding="utf-8")
+        backend = ScriptedBackend(file, self.folder)
+        self.backends.append(backend)
+        return backend
+
+    def ask(
+        self,
+        phase: Phase = Phase.BASE,
+        backend: Backend | None = None,
+        *,
+        run_id: int | None = None,
+        model_key: str = "base",
+        decoding_key: str = "greedy",
+        check: Callable[[], None] = lambda: None,
+        scoring: Scoring | None = SCORING,
+        claim: Claim = CLAIM,
+        on_progress: Callable[[int], None] = lambda done: None,
+    ) -> PhaseResult:
+        backend = backend or self.backend()
+        return answer_phase(
+            self.database,
+            claim,
+            run_id or self.run_id,
+            phase,
+            backend,
+            backend.describe("toy", None),
+            None,
+            GREEDY,
+            model_key,
+            decoding_key,
+            check=check,
+            now=self.clock,
+            on_progress=on_progress,
+            scoring=scoring,
+        )
+
+    def score(self, scoring: Scoring = SCORING) -> int:
+        return score_responses(
+            self.database, CLAIM, self.run_id, scoring, check=lambda: None, now=self.clock
+        )
+
+    def rows(self, query: str, **values: object) -> list[tuple[Any, ...]]:
+        """Read rows as a person would."""
+        with self.database.read() as session:
+            return [tuple(row) for row in session.connection.execute(text(query), values)]
+
+    def value(self, query: str, **values: object) -> Any:
+        return self.rows(query, **values)[0][0]
+
+    def execute(self, statement: str, *values: Mapping[str, object]) -> None:
+        with self.database.transaction() as session:
+            session.connection.execute(text(statement), list(values) or None)
+
+    def responses(self, phase: Phase = Phase.BASE) -> dict[str, str | None]:
+        """The answers of a phase by prompt key; None for an error."""
+        return dict(
+            self.rows(
+                "SELECT prompt_key, response FROM responses WHERE run_id = :r AND phase = :p",
+                r=self.run_id,
+                p=phase.value,
+            )
+        )
+
+    def close(self) -> None:
+        for backend in self.backends:
+            backend.close()
+
+
+def content_hash(prompt: str, expected: str | None) -> str:
+    """What stands for the texts; any hash will do."""
+    return hashlib.sha256(repr((prompt, expected)).encode()).hexdigest()
+
+
+def right_answers(prompts: Sequence[int]) -> dict[str, str]:
+    """A script's answers that are right for these of the numbered prompts."""
+    return {f"Prompt {i:05}?": "yes" for i in prompts}
