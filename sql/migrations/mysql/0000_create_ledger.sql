@@ -3,19 +3,19 @@
 -- One row per migration file; row 0 is the lease of whoever runs init.
 CREATE TABLE IF NOT EXISTS schema_migrations (
     number          INTEGER NOT NULL,
-    name            VARCHAR(100) NOT NULL,
-    state           VARCHAR(16) NOT NULL,               -- applying -> applied; of row 0: free, held
-    sha256          VARCHAR(64) NOT NULL,               -- of the file's content
+    name            VARCHAR(100) COLLATE utf8mb4_bin NOT NULL,
+    state           VARCHAR(16) COLLATE utf8mb4_bin NOT NULL,               -- applying -> applied; of row 0: free, held
+    sha256          VARCHAR(64) COLLATE utf8mb4_bin NOT NULL,               -- of the file's content
     applied_at      DATETIME(6) NOT NULL,
-    applied_by      VARCHAR(100) NOT NULL,
-    host            VARCHAR(100) NOT NULL,
+    applied_by      VARCHAR(100) COLLATE utf8mb4_bin NOT NULL,
+    host            VARCHAR(100) COLLATE utf8mb4_bin NOT NULL,
     PRIMARY KEY (number)
-);
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 -- One row per view, with the hash of the text it was made from.
 CREATE TABLE IF NOT EXISTS schema_views (
-    view_name       VARCHAR(64) NOT NULL,
-    sha256          VARCHAR(64) NOT NULL,
+    view_name       VARCHAR(64) COLLATE utf8mb4_bin NOT NULL,
+    sha256          VARCHAR(64) COLLATE utf8mb4_bin NOT NULL,
     applied_at      DATETIME(6) NOT NULL,
     PRIMARY KEY (view_name)
-);
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
