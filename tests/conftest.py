@@ -1,7 +1,8 @@
 """Fixtures for all tests: a clean environment, and a fresh database on every engine.
 
-A test that takes `database`, `database_url` or `empty_database_url` runs once per engine. Tests that
-need what few machines have (a GPU, docker, a SingleStore server) run only when -m asks for them.
+A test that takes `database`, `database_url` or `empty_database_url` runs once per engine. Tests
+that need what few machines have (a GPU, docker, a SingleStore server) run only when -m asks for
+them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Databases for tests: a fresh one for each test, cheaply, on every engine.
 
-A migrated SQLite database is a copied file; on a server one database per driver is emptied after each
-test, and made anew when a test changed tables of ours.
+A migrated SQLite database is a copied file; on a server one database per driver is emptied after
+each test, and made anew when a test changed tables of ours.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Lets the singlestoredb driver and dialect, and SingleStore's own SQL files, run on MariaDB.
 
-The dialect is told the version that SingleStore reports, so that it takes the paths it takes there. DDL
-is translated where MariaDB has other words: a shard key becomes a partition key, to which every unique
-key is held by the same rule (error 1503).
+The dialect is told the version that SingleStore reports, so that it takes the paths it takes
+there. DDL is translated where MariaDB has other words: a shard key becomes a partition key, to
+which every unique key is held by the same rule (error 1503).
 """
 
 from __future__ import annotations
