@@ -85,6 +85,7 @@ def plan_adapter(
     with runtime.database.read() as session:
         unfinished = runs.find_unfinished_run(session, adapter.adapter_name)
         last = runs.find_last_ended_run(session, adapter.adapter_name)
+        last_planned = runs.find_last_planned_run(session, adapter.adapter_name)
         version = versions.get_latest_version(session, adapter.adapter_name)
     if unfinished is not None:
         reason = f"run {unfinished.run_id} stopped while {unfinished.state.value}"
@@ -95,7 +96,7 @@ def plan_adapter(
         return _plan_refusal(adapter, error, None if force else last, runtime)
     if force:
         return Plan(adapter, Decision.TRAIN, "asked for by --force", wanted)
-    return choose(adapter, wanted, last, version, runtime)
+    return choose(adapter, wanted, last_planned, version, runtime)
 
 
 def find_wanted(runtime: Runtime, adapter: Adapter, check: Callable[[], None]) -> Wanted:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline import log
-from pipeline.settings import Settings, load_settings
+if TYPE_CHECKING:
+    from pipeline.settings import Settings
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 AdapterNames = Annotated[
@@ -20,6 +20,10 @@ AdapterNames = Annotated[
 
 def read_settings(**flags: object) -> Settings:
     """Read the settings and set up the log by them."""
+    # `sqltune --help` answers without them.
+    from pipeline import log
+    from pipeline.settings import load_settings
+
     settings = load_settings(**flags)
     log.configure(settings.log_level, settings.log_format)
     return settings

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from pipeline.runtime import Reporter
-
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+    from pipeline.runtime import Reporter
 
 #: A plain line at most this often, so that a log file stays readable.
 _SECONDS_BETWEEN_LINES = 5.0

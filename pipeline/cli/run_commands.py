@@ -14,9 +14,9 @@ from pipeline.cli.output import say, write_json, write_rows
 from pipeline.cli.reporters import make_reporter
 from pipeline.cli.stopping import StopRequest, stop_on_signals
 from pipeline.errors import ConfigError, RunInterrupted
-from pipeline.runtime import Runtime, SilentReporter
 
 if TYPE_CHECKING:
+    from pipeline.runtime import Runtime
     from pipeline.worker import Outcome
 
 
@@ -103,6 +103,7 @@ def retry(
 
 @contextmanager
 def _open(*, quiet: bool) -> Iterator[Runtime]:
+    from pipeline.runtime import SilentReporter
     from pipeline.wiring import open_migrated_runtime
 
     reporter = SilentReporter() if quiet else make_reporter(time.monotonic)

@@ -87,6 +87,12 @@ def find_last_ended_run(session: Session, adapter_name: str) -> Run | None:
     return get_run(session, row.run_id) if row is not None else None
 
 
+def find_last_planned_run(session: Session, adapter_name: str) -> Run | None:
+    """Give the run that ended last among those whose wanted key was known, if any."""
+    row = session.fetch_one("find_last_planned_run", adapter_name=adapter_name)
+    return get_run(session, row.run_id) if row is not None else None
+
+
 def begin_run(session: Session, run_id: int, *, now: datetime) -> None:
     """Count that a runner took the run up, and how long it had waited the first time."""
     row = session.fetch_one("get_run", run_id=run_id)

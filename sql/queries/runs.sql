@@ -42,6 +42,17 @@ SELECT run_id
  ORDER BY finished_at DESC, run_id DESC
  LIMIT 1;
 
+-- name: find_last_planned_run
+-- The run that ended last among those whose wanted key was known: a refused row has no fingerprint.
+SELECT run_id
+  FROM runs
+ WHERE adapter_name = :adapter_name
+   AND run_key IS NOT NULL
+   AND fingerprint IS NOT NULL
+   AND state IN ('succeeded', 'rejected', 'failed', 'cancelled')
+ ORDER BY finished_at DESC, run_id DESC
+ LIMIT 1;
+
 -- name: begin_run
 -- A runner takes the run up, for the first time or again.
 UPDATE runs
