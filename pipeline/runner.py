@@ -20,7 +20,7 @@ from pipeline.backends.base import (
     TrainingJob,
     TrainingOptions,
 )
-from pipeline.database import runs, states, versions
+from pipeline.database import manifests, runs, states, versions
 from pipeline.database.connection import Session
 from pipeline.errors import DataError, LeaseLost
 from pipeline.evaluation.answering import answer_phase
@@ -146,15 +146,16 @@ def answer_before(work: Work, run: Run) -> None:
 def train(work: Work, run: Run) -> None:
     """Let the backend train, and write what it made as the adapter's next version."""
     runtime = work.runtime
-    if run.manifest_id is None or run.fingerprint is None:
+    if run.manifest_id is None:
         raise DataError(f"run {run.run_id} has no manifest; use --force to begin anew")
+    fingerprint = _manifest_fingerprint(work, run.manifest_id)
     samples = selection.read_samples(runtime.database, run.manifest_id)
     job = TrainingJob(
         run_key=run.run_key or str(run.run_id),
         adapter_name=work.adapter.adapter_name,
         base_model=work.base_model,
         options=keys.training_options(work.adapter),
-        fingerprint=run.fingerprint,
+        fingerprint=fingerprint,
     )
     began = runtime.now()
     runtime.reporter.say(
@@ -165,7 +166,8 @@ def train(work: Work, run: Run) -> None:
     )
     runtime.reporter.finish()
     seconds = (runtime.now() - began).total_seconds()
-    _store_version(work, run, trained, sample_count=len(samples), train_seconds=seconds)
+    version = _new_version(work, run, trained, fingerprint, len(samples), seconds)
+    _store_version(work, run, version)
 
 
 def answer_after(work: Work, run: Run) -> None:
@@ -329,32 +331,40 @@ def _version(work: Work, version_number: int | None) -> AdapterVersion:
     return version
 
 
-def _store_version(
-    work: Work, run: Run, trained: TrainedAdapter, *, sample_count: int, train_seconds: float
-) -> None:
-    """Write the version and move the run on, in one transaction: neither is ever seen without the
-    other.
-    """
+def _manifest_fingerprint(work: Work, manifest_id: int) -> str:
+    """Give the fingerprint of the samples as written: bad rows that were left out do not count."""
+    with work.runtime.database.read() as session:
+        manifest = manifests.get_manifest(session, manifest_id)
+    if manifest is None or manifest.fingerprint is None:
+        raise DataError(f"manifest {manifest_id} was deleted; use --force to begin anew")
+    return manifest.fingerprint
+
+
+def _store_version(work: Work, run: Run, version: versions.NewVersion) -> None:
+    """Write the version and move the run on, in one transaction: one is never seen alone."""
     now = work.runtime.now()
     with work.runtime.database.transaction(work.claim) as session:
-        number = versions.insert_version(
-            session, _new_version(work, run, trained, sample_count, train_seconds), now=now
-        )
-        runs.set_run_version(session, run.run_id, number, cost_usd=trained.cost_usd)
+        number = versions.insert_version(session, version, now=now)
+        runs.set_run_version(session, run.run_id, number, cost_usd=version.cost_usd)
         runs.set_run_state(session, run, RunState.ANSWERING_AFTER)
         _add_event(work, session, "trained", f"version {number} is trained")
-    work.runtime.reporter.say(f"  trained version {number} in {train_seconds:.1f} s")
+    work.runtime.reporter.say(f"  trained version {number} in {version.train_seconds:.1f} s")
 
 
 def _new_version(
-    work: Work, run: Run, trained: TrainedAdapter, sample_count: int, train_seconds: float
+    work: Work,
+    run: Run,
+    trained: TrainedAdapter,
+    fingerprint: str,
+    sample_count: int,
+    train_seconds: float,
 ) -> versions.NewVersion:
     options = trained.options
     return versions.NewVersion(
         adapter_name=run.adapter_name,
         run_id=run.run_id,
         manifest_id=run.manifest_id or 0,
-        fingerprint=run.fingerprint or "",
+        fingerprint=fingerprint,
         training_key=run.training_key or "",
         backend=work.adapter.backend,
         base_model=work.base_model.name,
