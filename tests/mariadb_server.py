@@ -1,226 +1,233 @@
-"""A private MariaDB: its own process, a random port, a temporary folder; gone when it is closed.
+"""A private MariaDB for the tests: a random port, data in a temporary folder, gone afterwards.
 
-It never touches a server that it did not start. Without a `mariadbd` on this machine it uses docker
-where that runs, installs the server's binaries where it may (root on Debian or Ubuntu), and says
-what to type otherwise.
+It is made of the machine's own `mariadbd`; without one docker runs it, and root on Debian or Ubuntu
+gets the server's binaries installed (no service is set up or started). A server that the tests did
+not start is never touched.
 """
 
 from __future__ import annotations
 
-import ctypes
 import getpass
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from urllib.parse import quote
 
 import pymysql
 
-_PACKAGES = ("mariadb-server-core", "mariadb-client-core")
-_INSTALL = ("apt-get", "install", "--yes", "--no-install-recommends", *_PACKAGES)
-_IMAGE = "mariadb:10.11"
-_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin:/opt/homebrew/bin"
-_START_SECONDS = 60.0
+PACKAGES = ("mariadb-server-core", "mariadb-client-core")
+IMAGE = "mariadb:10.11"
+USER = "tester"
+#: Shows in no error; its odd letters have to be escaped in an address.
+PASSWORD = "pass/w@rd:1"
+
+_FOLDERS = os.pathsep.join(
+    ["/usr/sbin", "/usr/local/sbin", "/usr/libexec", "/opt/homebrew/bin", "/usr/local/bin"]
+)
+_START_SECONDS = 120
+_OPTIONS = (
+    "--bind-address=127.0.0.1",
+    "--skip-name-resolve",
+    "--performance-schema=0",
+    "--character-set-server=utf8mb4",
+    "--innodb-buffer-pool-size=128M",
+    "--innodb-log-file-size=32M",
+    "--innodb-flush-log-at-trx-commit=0",
+    "--innodb-use-native-aio=0",
+    "--max-allowed-packet=64M",
+)
 
 
+@dataclass(frozen=True)
 class MariadbServer:
-    """A running server; user root needs no password, and only this machine reaches it."""
+    """A running server and how to reach it."""
 
-    def __init__(self, *, template: Path | None = None, options: Sequence[str] = ()) -> None:
-        """Start it.
+    port: int
+    folder: Path
+    process: subprocess.Popen[bytes]
+    container: str | None  #: None: a process of this machine
 
-        Args:
-            template: a data folder to copy instead of making one, see `make_template`.
-            options: further options of mariadbd.
-        """
-        self.folder = Path(tempfile.mkdtemp(prefix="sqltune-mariadb-"))
-        self.socket_path = self.folder / "s.sock"
-        self.port = 0
-        self._options = list(options)
-        self._process: subprocess.Popen[bytes] | None = None
-        self._container: str | None = None
-        try:
-            self._start(template)
-        except BaseException:
-            self.close()
-            raise
-
-    def url(self, driver: str, database: str, *, user: str = "root", password: str = "") -> str:
-        """Give an address; driver is mysql+pymysql or singlestoredb."""
-        login = f"{user}:{password}" if password else user
-        return f"{driver}://{login}@127.0.0.1:{self.port}/{database}"
+    def url(self, driver: str, database: str) -> str:
+        """Give the address of a database for `mysql+pymysql` or `singlestoredb`."""
+        return f"{driver}://{USER}:{quote(PASSWORD, safe='')}@127.0.0.1:{self.port}/{database}"
 
     def execute(self, *statements: str, database: str | None = None) -> list[tuple[object, ...]]:
-        """Run statements as root and give the rows of the last one."""
-        connection = pymysql.connect(
-            host="127.0.0.1", port=self.port, user="root", database=database, autocommit=True
-        )
-        rows: list[tuple[object, ...]] = []
-        with connection, connection.cursor() as cursor:
+        """Run statements as the server's root; gives the rows of the last."""
+        with self.connect(database) as connection, connection.cursor() as cursor:
             for statement in statements:
                 cursor.execute(statement)
-                rows = list(cursor.fetchall())
-        return rows
+            return list(cursor.fetchall())
 
-    def create_database(self, name: str) -> None:
-        """Make an empty database, as sql/README.md tells people to."""
-        self.execute(
-            f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci"
+    def connect(self, database: str | None = None) -> pymysql.Connection[pymysql.cursors.Cursor]:
+        """Connect as the server's root, committing each statement."""
+        return pymysql.connect(
+            host="127.0.0.1", port=self.port, user="root", database=database, autocommit=True
         )
 
-    def drop_database(self, name: str) -> None:
-        """Remove a database."""
-        self.execute(f"DROP DATABASE IF EXISTS {name}")
-
-    def client(self, script: str, database: str, *, time_zone: str = "+00:00") -> str:
-        """Run a script with the `mariadb` client, as a person would, and give what it printed."""
-        command = ["mariadb", "--no-defaults", "--protocol=tcp", "--host=127.0.0.1"]
-        command += [f"--port={self.port}", "--user=root", "--batch", "--skip-column-names"]
-        command += ["--default-character-set=utf8mb4", database]
-        command += [f"--init-command=SET SESSION time_zone = '{time_zone}'"]
-        if self._container is not None:
-            command = ["docker", "exec", "-i", self._container, *command]
-            command = ["--port=3306" if part.startswith("--port=") else part for part in command]
-        done = subprocess.run(
-            command, input=script, capture_output=True, text=True, env=_environment(), check=False
-        )
-        if done.returncode != 0:
-            raise RuntimeError(done.stderr)
-        return done.stdout
-
-    def close(self) -> None:
-        """Stop the server and remove all that it wrote."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.kill()  # nothing in it is worth an orderly end
-            self._process.wait()
-        if self._container is not None:
-            subprocess.run(["docker", "rm", "-f", self._container], capture_output=True, check=True)
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _start(self, template: Path | None) -> None:
-        if find_program("mariadbd") is None and _docker_runs():
-            self._start_container()
-        else:
-            self._start_process(template or make_template(self.folder / "template"))
-        self._wait()
-
-    def _start_process(self, template: Path) -> None:
-        shutil.copytree(template, self.folder / "data")
-        (self.folder / "tmp").mkdir()
-        self.port = _free_port()
-        log = (self.folder / "log").open("wb")
-        self._process = subprocess.Popen(
-            [
-                *(str(find_program("mariadbd")), "--no-defaults", f"--user={getpass.getuser()}"),
-                *(f"--datadir={self.folder / 'data'}", f"--socket={self.socket_path}"),
-                *(f"--tmpdir={self.folder / 'tmp'}", f"--pid-file={self.folder / 'pid'}"),
-                *(f"--port={self.port}", "--bind-address=127.0.0.1", "--skip-name-resolve"),
-                *("--performance-schema=0", "--innodb-log-file-size=32M"),
-                *("--innodb-buffer-pool-size=128M", "--innodb-flush-log-at-trx-commit=0"),
-                *("--innodb-use-native-aio=0", "--innodb-flush-method=nosync"),
-                *("--max-allowed-packet=64M", "--default-time-zone=+00:00", *self._options),
-            ],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            preexec_fn=_die_with_parent,
-        )
-        log.close()
-
-    def _start_container(self) -> None:
-        command = ["docker", "run", "--detach", "--publish=127.0.0.1::3306"]
-        command += [f"--volume={self.folder}:{self.folder}"]
-        command += ["--env=MARIADB_ALLOW_EMPTY_ROOT_PASSWORD=1", _IMAGE]
-        command += ["--skip-name-resolve", "--default-time-zone=+00:00", *self._options]
-        self._container = _output(command)
-        self.port = int(_output(["docker", "port", self._container, "3306/tcp"]).split(":")[-1])
-
-    def _wait(self) -> None:
-        deadline = time.monotonic() + _START_SECONDS
-        while True:
-            try:
-                self.execute("SELECT 1")
-                return
-            except pymysql.err.OperationalError as error:
-                if error.args[0] not in (2003, 2013):
-                    return  # it speaks, for instance to say that it wants TLS
-                if time.monotonic() > deadline or self._has_ended():
-                    raise RuntimeError(f"mariadbd did not start:\n{self._log()}") from error
-                time.sleep(0.05)
-
-    def _has_ended(self) -> bool:
-        return self._process is not None and self._process.poll() is not None
-
-    def _log(self) -> str:
-        path = self.folder / "log"
-        return path.read_text("utf-8", "replace")[-4000:] if path.exists() else ""
+    def client(self, *arguments: str) -> list[str]:
+        """Give the command line of the engine's own client, as root."""
+        address = ["--user=root", "--host=127.0.0.1", f"--port={self.port}", *arguments]
+        if self.container is None:
+            return [find_program("mariadb") or "mariadb", "--no-defaults", *address]
+        return ["docker", "exec", "-i", self.container, "mariadb", *address]
 
 
-def find_program(name: str) -> str | None:
-    """Give the path of a program, also where servers are kept."""
-    return shutil.which(name, path=_PATH)
+@contextmanager
+def start_server(*options: str) -> Iterator[MariadbServer]:
+    """Run a server with these further options, and remove it with its data at the end."""
+    prepare_machine()
+    folder = Path(tempfile.mkdtemp(prefix="sqltune-mariadb-"))
+    try:
+        server = _start(folder, options)
+        try:
+            _create_user(server)
+            yield server
+        finally:
+            _stop(server)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def make_template(folder: Path) -> Path:
-    """Make a data folder, to be copied by each server."""
-    ensure_installed()
-    subprocess.run(
-        [
-            *(str(find_program("mariadb-install-db")), "--no-defaults", f"--datadir={folder}"),
-            *("--auth-root-authentication-method=normal", "--skip-test-db"),
-            *("--innodb-log-file-size=32M", f"--user={getpass.getuser()}"),
-        ],
-        check=True,
-        capture_output=True,
-        env=_environment(),
-    )
-    return folder
+def find_program(name: str, path: str | None = None) -> str | None:
+    """Find a program also where servers are kept, which is not on everybody's PATH."""
+    path = os.environ.get("PATH", "") + os.pathsep + _FOLDERS if path is None else path
+    return shutil.which(name, path=path)
 
 
-def ensure_installed() -> None:
-    """Install the server's binaries if there are none and we may; else say how."""
-    if find_program("mariadbd") is not None and find_program("mariadb-install-db") is not None:
+@cache
+def prepare_machine() -> None:
+    """Make sure that a server can be started here, or say what a person has to do.
+
+    Raises:
+        RuntimeError: there is no server, no docker, and nothing that this user may install.
+    """
+    if find_program("mariadbd") or _docker_runs():
         return
+    install = f"apt-get install -y --no-install-recommends {' '.join(PACKAGES)}"
     if os.geteuid() != 0 or find_program("apt-get") is None:
-        raise RuntimeError(
-            "the database tests need the MariaDB server's binaries (no service): run\n"
-            f"    sudo {' '.join(_INSTALL)}\n"
-            "on Debian or Ubuntu, or start docker"
-        )
-    print(f"installing {' '.join(_PACKAGES)} for the database tests", file=sys.stderr)
-    environment = _environment() | {"DEBIAN_FRONTEND": "noninteractive"}
-    subprocess.run(["apt-get", "update"], check=True, capture_output=True, env=environment)
-    subprocess.run(list(_INSTALL), check=True, capture_output=True, env=environment)
+        raise RuntimeError(explain_missing_server(install))
+    sys.stderr.write(f"\nno mariadbd here: installing the binaries alone, no service: {install}\n")
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    for command in ("apt-get update", install):
+        subprocess.run(command.split(), check=True, env=environment, stdout=sys.stderr)
+
+
+def explain_missing_server(install: str) -> str:
+    """Say what to do where no server can be started."""
+    return (
+        "the database tests need MariaDB's server; here is neither `mariadbd` nor a docker daemon. "
+        f"On Debian and Ubuntu: sudo {install}. On macOS: brew install mariadb. "
+        "The tests start a private server themselves; none has to be running."
+    )
 
 
 def _docker_runs() -> bool:
-    if find_program("docker") is None:
+    docker = shutil.which("docker")
+    if docker is None:
         return False
-    return subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
+    return subprocess.run([docker, "info"], capture_output=True).returncode == 0
 
 
-def _output(command: list[str]) -> str:
-    done = subprocess.run(command, capture_output=True, check=True, text=True)
-    return done.stdout.strip()
+def _start(folder: Path, options: tuple[str, ...]) -> MariadbServer:
+    if find_program("mariadbd"):
+        shutil.copytree(_template(), folder / "data")
+    for _attempt in range(5):
+        server = _launch(folder, free_port(), options)
+        if _becomes_ready(server):
+            return server
+        _stop(server)
+    log = (folder / "error.log").read_text("utf-8", "replace")[-2000:]
+    raise RuntimeError(f"the private MariaDB did not start:\n{log}")
 
 
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+def _launch(folder: Path, port: int, options: tuple[str, ...]) -> MariadbServer:
+    log = (folder / "error.log").open("ab")
+    mariadbd = find_program("mariadbd")
+    container = None if mariadbd else f"sqltune-test-{os.getpid()}-{port}"
+    if mariadbd:
+        command = [*_with_parent(), mariadbd, "--no-defaults", f"--user={_user_name()}"]
+        command += [f"--datadir={folder}/data", f"--socket={folder}/s.sock"]
+        command += [f"--pid-file={folder}/pid", f"--tmpdir={folder}", f"--port={port}"]
+    else:
+        command = ["docker", "run", "--rm", f"--name={container}", "--network=host"]
+        command += [f"--volume={folder}:{folder}", "--env=MARIADB_ALLOW_EMPTY_ROOT_PASSWORD=1"]
+        command += ["--env=MARIADB_ROOT_HOST=127.0.0.1", IMAGE, f"--port={port}"]
+    process = subprocess.Popen([*command, *_OPTIONS, *options], stdout=log, stderr=log)
+    log.close()
+    return MariadbServer(port, folder, process, container)
 
 
-def _environment() -> dict[str, str]:
-    return os.environ | {"PATH": _PATH}
+def _becomes_ready(server: MariadbServer) -> bool:
+    """Wait until the server answers; False when it has ended, maybe because its port was taken."""
+    for _tick in range(_START_SECONDS * 10):
+        try:
+            server.connect().close()
+            return True
+        except pymysql.err.OperationalError:
+            try:
+                server.process.wait(timeout=0.1)
+                return False
+            except subprocess.TimeoutExpired:
+                continue
+    return False
 
 
-def _die_with_parent() -> None:
-    """On Linux, let the server end with the tests even when they are killed."""
-    if sys.platform == "linux":
-        set_parent_death_signal = 1  # PR_SET_PDEATHSIG of prctl(2)
-        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+def _stop(server: MariadbServer) -> None:
+    if server.container is not None:
+        subprocess.run(["docker", "kill", server.container], capture_output=True)
+    # Its data is thrown away, so nothing has to be written down before it ends.
+    server.process.kill()
+    server.process.wait()
+
+
+@cache
+def _template() -> Path:
+    """Make an empty data folder once per test session; each server gets a copy."""
+    folder = Path(tempfile.mkdtemp(prefix="sqltune-mariadb-template-"))
+    command = [find_program("mariadb-install-db") or "mariadb-install-db", "--no-defaults"]
+    command += [f"--user={_user_name()}", f"--datadir={folder}", "--skip-test-db"]
+    command += ["--auth-root-authentication-method=normal", "--innodb-log-file-size=32M"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
+    return folder
+
+
+def remove_template() -> None:
+    """Remove the empty data folder, if one was made."""
+    if _template.cache_info().currsize:
+        shutil.rmtree(_template(), ignore_errors=True)
+        _template.cache_clear()
+
+
+def _create_user(server: MariadbServer) -> None:
+    server.execute(
+        f"CREATE USER '{USER}'@'127.0.0.1' IDENTIFIED BY '{PASSWORD}'",
+        f"GRANT ALL ON *.* TO '{USER}'@'127.0.0.1'",
+    )
+
+
+def free_port() -> int:
+    """Give a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _user_name() -> str:
+    # mariadbd refuses to run as root unless root is named.
+    return getpass.getuser()
+
+
+def _with_parent() -> list[str]:
+    """On Linux the server ends with the test process, however that one ends."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig=KILL"] if setpriv and sys.platform == "linux" else []
