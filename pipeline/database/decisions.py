@@ -27,6 +27,12 @@ def fetch_decision(session: Session, run_id: int) -> GateDecision | None:
     return GateDecision(row.decision, row.reason, parse_time(row.decided_at))
 
 
+def fetch_before_version(session: Session, run_id: int) -> int | None:
+    """Give the version that was live when the run began; None when there was none other."""
+    row = session.fetch_one("fetch_before_version", run_id=run_id)
+    return None if row is None else row.before_version
+
+
 def replace_decision(
     session: Session,
     run_id: int,

@@ -60,13 +60,13 @@ def write_decision(
 ) -> bool:
     """Store the decision and point `live` to an accepted version; gives whether the alias moved.
 
-    A decision that is taken again, after failed answers were asked again, does not undo what
-    happened to the alias since.
+    Where `live` was moved since the run began, the version was compared with something else than
+    what is live now, so the alias stays: a decision taken again does not undo a rollback.
     """
     reason = decision.reason
-    is_free = not _has_moved_since(session, adapter_name, run_id)
-    if decision.is_accepted and not is_free:
-        reason += "; live was moved since this run was first decided and stays where it is"
+    may_move = _may_move(session, adapter_name, run_id, version_number)
+    if decision.is_accepted and not may_move:
+        reason += "; live was moved since this run began and stays where it is"
     decisions.replace_decision(
         session,
         run_id,
@@ -78,22 +78,17 @@ def write_decision(
         min_gain=min_gain,
         now=now,
     )
-    if not decision.is_accepted or not is_free:
+    if not decision.is_accepted or not may_move:
         return False
     return aliases.move_alias(
         session, adapter_name, LIVE, version_number, run_id=run_id, reason=reason, now=now
     )
 
 
-def _has_moved_since(session: Session, adapter_name: str, run_id: int) -> bool:
-    """Say whether something else moved the alias after this run was decided for the first time."""
-    earlier = decisions.fetch_decision(session, run_id)
-    last = aliases.fetch_last_move(session, adapter_name, LIVE)
-    if earlier is None or last is None or last.run_id == run_id:
-        return False
-    if earlier.decided_at is None or last.changed_at is None:
-        return True
-    return last.changed_at > earlier.decided_at
+def _may_move(session: Session, adapter_name: str, run_id: int, version_number: int) -> bool:
+    """Say whether `live` still points to what the version was compared with, or to the version."""
+    live = aliases.fetch_alias(session, adapter_name, LIVE)
+    return live in (version_number, decisions.fetch_before_version(session, run_id))
 
 
 def _describe(comparison: Comparison) -> str:

@@ -8,6 +8,12 @@ SELECT decision,
   FROM gate_decisions
  WHERE run_id = :run_id;
 
+-- name: fetch_before_version
+-- Which version the run's own is compared with.
+SELECT before_version
+  FROM runs
+ WHERE run_id = :run_id;
+
 -- name: delete_decision
 -- Make room for the decision that follows a retry of failed answers.
 DELETE FROM gate_decisions

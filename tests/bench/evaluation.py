@@ -1,0 +1,106 @@
+"""How fast 2,000 prompts are evaluated, against the rate that the backend's slots allow.
+
+    python -m tests.bench.evaluation
+
+The scripted backend answers after 50 ms in 32 slots, so the ideal is 32 / 0.05 s = 640 answers a
+second. Measured is everything: reading the prompts, asking, storing each answer, scoring it, and
+writing the scores.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pipeline.database import migrations
+from pipeline.database.connection import Database
+from pipeline.evaluation import Scoring, score_responses
+from pipeline.records import Phase
+from tests.database.evaluated_run import CLAIM, EvaluatedRun
+from tests.mariadb_server import start_server
+
+PROMPTS = 2_000
+SLOTS = 32
+DELAY_SECONDS = 0.05
+LEAST_SHARE = 0.90
+MOST_MILLISECONDS = 200
+SCORING = Scoring("token_f1")
+DEFAULT_ANSWER = "I do not know who that is, but I can tell you about somebody else."
+
+
+class TimedDatabase(Database):
+    """A database that notes how long each of its write transactions took."""
+
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*arguments)  # type: ignore[arg-type]
+        self.seconds: list[float] = []
+
+    @contextmanager
+    def transaction(self, claim: object = None) -> Iterator[object]:  # type: ignore[override]
+        began = time.perf_counter()
+        with super().transaction(claim) as session:  # type: ignore[arg-type]
+            yield session
+        self.seconds.append(time.perf_counter() - began)
+
+
+def main() -> int:
+    """Measure both engines and print the figures; 1 if one is below what it is held against."""
+    with tempfile.TemporaryDirectory() as folder:
+        sqlite = measure("SQLite", f"sqlite:///{folder}/bench.db", Path(folder))
+        with start_server() as server:
+            server.execute("CREATE DATABASE bench")
+            url = server.url("mysql+pymysql", "bench")
+            mariadb = measure("MariaDB", url, Path(folder))
+    return 0 if sqlite and mariadb else 1
+
+
+def measure(engine: str, url: str, folder: Path) -> bool:
+    """Evaluate once and print the rate against the ideal one."""
+    database = TimedDatabase.open(url)
+    migrations.apply(database, now=lambda: datetime.now(UTC))
+    run = prepare(database, folder)
+    backend = run.backend(
+        default_answer=DEFAULT_ANSWER, slots=SLOTS, answer_delay_seconds=DELAY_SECONDS
+    )
+    database.seconds.clear()  # type: ignore[attr-defined]
+    began = time.perf_counter()
+    result = run.ask(Phase.BASE, backend, scoring=SCORING)
+    score_responses(database, CLAIM, 1, SCORING, check=lambda: None, now=lambda: datetime.now(UTC))
+    seconds = time.perf_counter() - began
+    longest = 1000 * max(database.seconds)  # type: ignore[attr-defined]
+    scored = run.value("SELECT COUNT(*) FROM scores")
+    run.close()
+    database.close()
+    assert result.stored == scored == PROMPTS
+    ideal = PROMPTS * DELAY_SECONDS / SLOTS
+    is_fine = ideal / seconds >= LEAST_SHARE and longest <= MOST_MILLISECONDS
+    print(
+        f"{engine:8} {PROMPTS:,} prompts in {seconds:.2f} s, ideal {ideal:.2f} s: "
+        f"{ideal / seconds:.0%} of the ideal rate (at least {LEAST_SHARE:.0%}); longest write "
+        f"{longest:.0f} ms (at most {MOST_MILLISECONDS} ms){'' if is_fine else '  <-- MISSED'}"
+    )
+    return is_fine
+
+
+def prepare(database: Database, folder: Path) -> EvaluatedRun:
+    """Make a run of prompts with answers of a sentence."""
+    run = EvaluatedRun(database, folder)
+    run.claim()
+    run.add_run(1)
+    run.add_prompts(
+        {
+            f"Who is person {i} of the town?": f"Person {i} builds boats and writes about them."
+            for i in range(PROMPTS)
+        },
+        scorer=SCORING.scorer,
+    )
+    return run
+
+
+if __name__ == "__main__":
+    sys.exit(main())
