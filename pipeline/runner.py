@@ -133,7 +133,7 @@ def prepare(work: Work, run: Run) -> None:
             eval_fingerprint=prompts.fingerprint,
             evaluation_key=keys.evaluation_key(work.adapter, prompts.fingerprint),
         )
-    work.runtime.reporter.say(f"  {prompts.prompt_count:,} evaluation prompts")
+    work.runtime.reporter.say(f"  {_count(prompts.prompt_count, 'evaluation prompt')}")
 
 
 def answer_before(work: Work, run: Run) -> None:
@@ -159,7 +159,7 @@ def train(work: Work, run: Run) -> None:
     )
     began = runtime.now()
     runtime.reporter.say(
-        f"  training on {len(samples):,} samples, {_count(work.adapter.epochs, 'epoch')}"
+        f"  training on {_count(len(samples), 'sample')}, {_count(work.adapter.epochs, 'epoch')}"
     )
     trained = work.backend.train(
         job, samples, RunJournal(runtime, work.claim, work.run_id, work.check)
@@ -269,7 +269,7 @@ def _prepare_samples(work: Work) -> None:
             samples_used=manifest.sample_count,
         )
     skipped = f", {manifest.skipped:,} skipped" if manifest.skipped else ""
-    runtime.reporter.say(f"  {manifest.sample_count:,} samples{skipped}")
+    runtime.reporter.say(f"  {_count(manifest.sample_count, 'sample')}{skipped}")
 
 
 def _too_long(work: Work) -> Callable[[str], int | None] | None:
@@ -392,4 +392,4 @@ def _add_event(work: Work, session: Session, event: str, message: str) -> None:
 
 
 def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
