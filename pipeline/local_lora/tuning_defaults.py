@@ -32,3 +32,11 @@ class TuningDefaults:
 
 
 EMBEDDED_TUNING = TuningDefaults()
+#: For a pretrained model of ordinary size; rehearsal only where a row asks for it.
+OTHER_TUNING = TuningDefaults(
+    rank=16,
+    alpha=32.0,
+    learning_rate=2e-4,
+    batch_size=8,
+    rehearsal=RehearsalOptions(per_step=4, only_steps=0),
+)

@@ -1,0 +1,22 @@
+-- Statements about the tables that people write: used by `sqltune import` and the demo only.
+
+-- name: insert_sample
+-- One training sample.
+INSERT INTO training_samples (dataset, prompt, response, system_prompt, weight, group_key, split)
+VALUES (:dataset, :prompt, :response, :system_prompt, :weight, :group_key, :split);
+
+-- name: insert_prompt
+-- One evaluation prompt.
+INSERT INTO eval_prompts (dataset, prompt, expected, system_prompt, category, scorer)
+VALUES (:dataset, :prompt, :expected, :system_prompt, :category, :scorer);
+
+-- name: insert_echo
+-- A text that `sqltune check` writes and reads back before it rolls back.
+INSERT INTO eval_prompts (dataset, prompt)
+VALUES (:dataset, :prompt);
+
+-- name: get_echo
+-- The text as it came back.
+SELECT prompt
+  FROM eval_prompts
+ WHERE dataset = :dataset;

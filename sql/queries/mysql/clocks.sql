@@ -1,0 +1,9 @@
+-- What the server says of itself.
+
+-- name: get_server_version
+-- The version, in the server's own words.
+SELECT VERSION() AS version;
+
+-- name: get_default_time
+-- The time that a person's INSERT would get now.
+SELECT UTC_TIMESTAMP(6) AS default_time;
