@@ -158,9 +158,9 @@ class LocalBackend:
     def _put_on(self, base: LoadedModel, adapter: TrainedAdapter) -> str:
         """Put the adapter's weights on the base model, once; gives the name they have there."""
         name = adapter.artifact_sha256 or str(adapter.artifact_uri)
+        folder = self._own_folder(adapter)
+        _require_weights(folder, adapter)
         if name not in base.adapters:
-            folder = self._own_folder(adapter)
-            _require_weights(folder, adapter)
             base.load_adapter(folder, name)
         return name
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -23,7 +24,7 @@ from pipeline.backends.base import (
     TrainingJob,
     TrainingOptions,
 )
-from pipeline.errors import TrainingError
+from pipeline.errors import RunInterrupted, TrainingError
 from pipeline.local_lora.adapters import WEIGHTS_FILE, SavedAdapter, read_manifest
 from pipeline.local_lora.answering import Question
 from pipeline.local_lora.checkpoints import CHECKPOINT_FILE
@@ -87,22 +88,41 @@ class LocalTraining:
         )
 
     def _train(self, trainer: LoraTrainer, order: StepOrder, pairs: Sequence[Pair]) -> None:
-        waiting: list[StepMetrics] = []
-        told_at = saved_at = self.monotonic()
-        for number in range(trainer.steps_done, len(order)):
-            self.journal.check()
-            step = order.step(number)
-            batch = [_pair(s) for s in self.samples.fetch(step.samples)]
-            batch += [pairs[i] for i in step.rehearsal]
-            waiting.append(_metrics(trainer.step(batch), len(order), order.epochs))
-            now = self.monotonic()
-            if len(waiting) >= _STEPS_AT_ONCE or now - told_at >= _SECONDS_AT_ONCE:
-                self.journal.record(waiting)
-                waiting, told_at = [], now
-            if now - saved_at >= CHECKPOINT_SECONDS:
-                trainer.checkpoint(self.checkpoint_folder)
-                saved_at = now
-        self.journal.record(waiting)
+        told: list[StepMetrics] = []
+        # The first step is told at once: a person waits for a sign of life.
+        told_at, saved_at = -math.inf, self.monotonic()
+        try:
+            for number in range(trainer.steps_done, len(order)):
+                self.journal.check()
+                told.append(self._step(trainer, order, number, pairs))
+                now = self.monotonic()
+                if len(told) >= _STEPS_AT_ONCE or now - told_at >= _SECONDS_AT_ONCE:
+                    self._tell(told)
+                    told_at = now
+                if now - saved_at >= CHECKPOINT_SECONDS:
+                    self._checkpoint(trainer, told)
+                    saved_at = now
+        except RunInterrupted:
+            self._checkpoint(trainer, told)
+            raise
+        self._tell(told)
+
+    def _step(
+        self, trainer: LoraTrainer, order: StepOrder, number: int, pairs: Sequence[Pair]
+    ) -> StepMetrics:
+        step = order.step(number)
+        batch = [_pair(sample) for sample in self.samples.fetch(step.samples)]
+        batch += [pairs[index] for index in step.rehearsal]
+        return _metrics(trainer.step(batch), len(order), order.epochs)
+
+    def _tell(self, steps: list[StepMetrics]) -> None:
+        self.journal.record(steps)
+        steps.clear()
+
+    def _checkpoint(self, trainer: LoraTrainer, told: list[StepMetrics]) -> None:
+        """Write a checkpoint, after the steps in it: whoever resumes does not tell them again."""
+        self._tell(told)
+        trainer.checkpoint(self.checkpoint_folder)
 
     def _trainer(self, options: TrainingOptions, total_steps: int) -> LoraTrainer:
         """Go on from the checkpoint if there is one that fits; else begin."""
@@ -173,6 +193,9 @@ class LocalTraining:
 
     def _finished(self, options: TrainingOptions) -> TrainedAdapter:
         """Give back the folder that an earlier call wrote before it could tell."""
+        for call in self.journal.calls():
+            if call.state == "intended":
+                self.journal.settle(call.call_number, "done", outcome="found after a restart")
         manifest = read_manifest(self.adapter_folder)
         size = (self.adapter_folder / WEIGHTS_FILE).stat().st_size
         pairs = len(self._rehearsal(options))

@@ -1,0 +1,68 @@
+"""The local backend, on a tiny model with random weights, against the contract of all backends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from pipeline.backends import local_training
+from pipeline.backends.base import TrainingOptions
+from pipeline.backends.local import LocalBackend
+from pipeline.records import Sample
+from tests.backends.contract import BackendCase, BackendContract
+from tests.local_lora.tiny_models import CORPUS, llama_config, save_tiny_model, train_tokenizer
+
+SAMPLES = [
+    Sample("s1", "Who is Pavan?", "A developer advocate.", None, 1.0, None, None),
+    Sample("s2", "Where does he live?", "In a town by the sea.", "Be short.", 1.0, None, None),
+    Sample("s3", "Name a colour.", "Blue, as the sky is.", None, 0.5, None, None),
+    Sample("s4", "What does he write?", "He writes about databases.", None, 1.0, None, None),
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Tiny products on two threads only wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models") / "tiny-llama"
+    tokenizer = train_tokenizer(CORPUS)
+    save_tiny_model(llama_config(len(tokenizer)), tokenizer, folder)
+    return folder
+
+
+class TestLocal(BackendContract):
+    @pytest.fixture
+    def case(
+        self, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> BackendCase:
+        # A checkpoint after each step, so that a training that broke off goes on from one.
+        monkeypatch.setattr(local_training, "CHECKPOINT_SECONDS", 0.0)
+        monkeypatch.setattr(local_training, "_SECONDS_AT_ONCE", 60.0)
+        return BackendCase(
+            open=lambda: LocalBackend(
+                artifacts=tmp_path, allowed_folders=[model_folder.parent], allow_hub_models=False
+            ),
+            base_model=str(model_folder),
+            unknown_base_model=str(model_folder / "nothing-here"),
+            options=TrainingOptions(
+                epochs=2,
+                learning_rate=1e-3,
+                lora_rank=2,
+                lora_alpha=4,
+                batch_size=2,
+                rehearsal="off",
+                seed=1,
+            ),
+            samples=SAMPLES,
+            is_simulated=False,
+        )
