@@ -33,6 +33,7 @@ _FOLDERS = os.pathsep.join(
     ["/usr/sbin", "/usr/local/sbin", "/usr/libexec", "/opt/homebrew/bin", "/usr/local/bin"]
 )
 _START_SECONDS = 120
+_ROOM_BYTES = 4_000_000_000
 _OPTIONS = (
     "--bind-address=127.0.0.1",
     "--skip-name-resolve",
@@ -55,9 +56,9 @@ class MariadbServer:
     process: subprocess.Popen[bytes]
     container: str | None  #: None: a process of this machine
 
-    def url(self, driver: str, database: str) -> str:
+    def url(self, driver: str, database: str, *, user: str = USER, password: str = PASSWORD) -> str:
         """Give the address of a database for `mysql+pymysql` or `singlestoredb`."""
-        return f"{driver}://{USER}:{quote(PASSWORD, safe='')}@127.0.0.1:{self.port}/{database}"
+        return f"{driver}://{user}:{quote(password, safe='')}@127.0.0.1:{self.port}/{database}"
 
     def execute(self, *statements: str, database: str | None = None) -> list[tuple[object, ...]]:
         """Run statements as the server's root; gives the rows of the last."""
@@ -84,7 +85,7 @@ class MariadbServer:
 def start_server(*options: str) -> Iterator[MariadbServer]:
     """Run a server with these further options, and remove it with its data at the end."""
     prepare_machine()
-    folder = Path(tempfile.mkdtemp(prefix="sqltune-mariadb-"))
+    folder = _make_folder()
     try:
         server = _start(folder, options)
         try:
@@ -188,10 +189,17 @@ def _stop(server: MariadbServer) -> None:
     server.process.wait()
 
 
+def _make_folder() -> Path:
+    """Make a temporary folder, in memory where there is room: DDL is several times faster there."""
+    memory = Path("/dev/shm")
+    has_room = memory.is_dir() and shutil.disk_usage(memory).free > _ROOM_BYTES
+    return Path(tempfile.mkdtemp(prefix="sqltune-mariadb-", dir=memory if has_room else None))
+
+
 @cache
 def _template() -> Path:
     """Make an empty data folder once per test session; each server gets a copy."""
-    folder = Path(tempfile.mkdtemp(prefix="sqltune-mariadb-template-"))
+    folder = _make_folder()
     command = [find_program("mariadb-install-db") or "mariadb-install-db", "--no-defaults"]
     command += [f"--user={_user_name()}", f"--datadir={folder}", "--skip-test-db"]
     command += ["--auth-root-authentication-method=normal", "--innodb-log-file-size=32M"]

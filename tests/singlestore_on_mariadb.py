@@ -38,6 +38,13 @@ def imitate_singlestore(engine: Engine) -> None:
     # It would ask for a variable that MariaDB 10.11 does not have.
     dialect.get_isolation_level = lambda _connection: "READ COMMITTED"
 
+    @event.listens_for(engine, "connect")
+    def connected(connection: Any, _record: object) -> None:
+        # SingleStore's one limit for locks is two on MariaDB, and rows go by this one.
+        cursor = connection.cursor()
+        cursor.execute("SET SESSION innodb_lock_wait_timeout = @@SESSION.lock_wait_timeout")
+        cursor.close()
+
     @event.listens_for(engine, "before_cursor_execute", retval=True)
     def translate(
         _connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool

@@ -59,9 +59,9 @@ def _message(error: exc.SQLAlchemyError) -> str:
     original = getattr(error, "orig", None)
     if original is None:
         return str(error).splitlines()[0]
-    arguments = original.args
-    text = arguments[-1] if arguments else original
-    return " ".join(str(text).split()) or type(original).__name__
+    # pymysql gives (number, text), the singlestoredb client (number, text, state), SQLite (text,).
+    texts = [argument for argument in original.args if isinstance(argument, str)]
+    return " ".join((texts[0] if texts else str(original)).split()) or type(original).__name__
 
 
 def _is_busy(original: object, text: str) -> bool:

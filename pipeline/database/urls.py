@@ -71,9 +71,10 @@ def connect_options(
     certificate whose name is not the host's.
 
     Raises:
-        ConfigError: an option is not one of the driver's, or the file of `ssl_ca` is missing.
+        ConfigError: an option is not one of the driver's, or a file or folder is missing.
     """
     if kind is EngineKind.SQLITE:
+        _refuse_missing_folder(url)
         return url, {"timeout": float(lock_wait_seconds)}
     _refuse_unknown_options(url, kind)
     query = dict(url.query)
@@ -87,6 +88,14 @@ def connect_options(
         options["ssl_verify_identity"] = checks_name
     url = url.set(query=query)
     return (url, options) if kind is EngineKind.MYSQL else _singlestoredb_options(url, options)
+
+
+def _refuse_missing_folder(url: URL) -> None:
+    """SQLite makes a file, not a folder, and its own message names neither."""
+    if url.database and "uri" not in url.query:
+        folder = Path(url.database).parent
+        if not folder.is_dir():
+            raise ConfigError(f"the database URL names a file in {folder}, which is no folder")
 
 
 def _singlestoredb_options(url: URL, options: dict[str, Any]) -> tuple[URL, dict[str, Any]]:

@@ -1,0 +1,286 @@
+"""Connections, transactions and sessions: what is promised to every other part, on every engine."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from pipeline.database.connection import Database, Session
+from pipeline.database.states import claim_adapter, release_adapter
+from pipeline.errors import (
+    ConfigError,
+    DatabaseError,
+    DatabaseUnavailable,
+    LeaseLost,
+    SchemaOutOfDate,
+)
+from pipeline.records import Claim
+from tests.mariadb_server import MariadbServer
+
+NOW = datetime(2026, 11, 23, 6, 0)
+SAMPLE = {
+    "dataset": "d",
+    "prompt": "p",
+    "response": "r",
+    "system_prompt": None,
+    "weight": 1.0,
+    "group_key": None,
+    "split": None,
+}
+Open = Callable[..., Database]
+
+
+def count_samples(database: Database) -> int:
+    with database.read() as session:
+        result = session.connection.exec_driver_sql("SELECT COUNT(*) FROM training_samples")
+        return int(result.scalar_one())
+
+
+def kill_connection(database: Database, number: int) -> None:
+    with database.engine.connect() as other:
+        other.exec_driver_sql(f"KILL {number}")
+
+
+def connection_number(session: Session) -> int:
+    result = session.connection.exec_driver_sql("SELECT CONNECTION_ID()")
+    return int(result.scalar_one())
+
+
+on_servers = pytest.mark.parametrize(
+    "database_engine", ["mariadb-pymysql", "mariadb-singlestoredb"], indirect=True
+)
+
+
+class Interrupted(Exception):
+    """Something went wrong in the middle of a transaction."""
+
+
+def write_and_fail(database: Database) -> None:
+    with database.transaction() as session:
+        session.insert("insert_sample", **SAMPLE)
+        session.execute_many("insert_sample", [SAMPLE, SAMPLE])
+        raise Interrupted
+
+
+def write_over_killed_connection(database: Database, *, writes_after: bool) -> None:
+    with database.transaction() as session:
+        session.insert("insert_sample", **SAMPLE)
+        kill_connection(database, connection_number(session))
+        if writes_after:
+            session.insert("insert_sample", **SAMPLE)
+
+
+def test_what_a_transaction_wrote_is_there_after_its_end(database: Database) -> None:
+    with database.transaction() as session:
+        session.insert("insert_sample", **SAMPLE)
+    assert count_samples(database) == 1
+
+
+def test_an_error_rolls_back_really_all(database: Database) -> None:
+    with pytest.raises(Interrupted):
+        write_and_fail(database)
+    assert count_samples(database) == 0
+
+
+@pytest.mark.parametrize("database_engine", ["mariadb-singlestoredb"], indirect=True)
+def test_autocommit_in_the_address_is_not_obeyed(database_url: str, open_url: Open) -> None:
+    database = open_url(f"{database_url}?autocommit=true")
+    with pytest.raises(Interrupted):
+        write_and_fail(database)
+    assert count_samples(database) == 0
+
+
+def test_an_insert_gives_the_id_that_the_database_made(database: Database) -> None:
+    with database.transaction() as session:
+        first = session.insert("insert_sample", **SAMPLE)
+        second = session.insert("insert_sample", **SAMPLE)
+    assert first > 0
+    assert second not in (0, first)
+
+
+def test_the_row_count_is_of_rows_matched_also_when_nothing_changes(database: Database) -> None:
+    with database.transaction() as session:
+        session.execute("add_adapter_state", adapter_name="a")
+        changes = {"adapter_name": "a", "run_id": None}
+        assert session.execute("set_current_run", **changes) == 1
+        assert session.execute("set_current_run", adapter_name="b", run_id=None) == 0
+
+
+@on_servers
+def test_a_lost_connection_is_told_and_the_next_transaction_works(database: Database) -> None:
+    with pytest.raises(DatabaseUnavailable):
+        write_over_killed_connection(database, writes_after=True)
+    assert count_samples(database) == 0
+    with database.transaction() as session:
+        session.insert("insert_sample", **SAMPLE)
+    assert count_samples(database) == 1
+
+
+@on_servers
+def test_a_connection_lost_before_the_commit_leaves_nothing(database: Database) -> None:
+    with pytest.raises(DatabaseUnavailable):
+        write_over_killed_connection(database, writes_after=False)
+    assert count_samples(database) == 0
+
+
+@on_servers
+def test_a_connection_that_was_killed_while_idle_is_not_noticed(
+    database: Database, database_url: str, open_url: Open
+) -> None:
+    with database.read() as session:
+        number = connection_number(session)
+    kill_connection(open_url(database_url), number)
+    assert count_samples(database) == 0
+    with database.read() as session:
+        assert connection_number(session) != number
+
+
+def test_a_lock_that_does_not_come_free_is_told_as_unavailable(
+    database: Database, database_url: str, open_url: Open
+) -> None:
+    impatient = open_url(database_url, lock_wait_seconds=1)
+    with database.transaction() as session:
+        session.execute("add_adapter_state", adapter_name="a")
+        with (
+            pytest.raises(DatabaseUnavailable, match=r"(?i)lock"),
+            impatient.transaction() as other,
+        ):
+            other.execute("add_adapter_state", adapter_name="a")
+
+
+def test_a_reader_does_not_wait_for_a_writer_nor_a_writer_for_a_reader(
+    database: Database, database_url: str, open_url: Open
+) -> None:
+    impatient = open_url(database_url, lock_wait_seconds=1)
+    with database.transaction() as session:
+        session.insert("insert_sample", **SAMPLE)
+        assert count_samples(impatient) == 0
+    with database.read() as session:
+        assert session.fetch_one("get_adapter_state", adapter_name="a") is None
+        with impatient.transaction() as other:
+            other.insert("insert_sample", **SAMPLE)
+    assert count_samples(database) == 2
+
+
+def test_with_a_lost_claim_nothing_is_written(database: Database) -> None:
+    claim = claim_adapter(database, "a", owner="first", lease_seconds=60, now=NOW)
+    assert claim is not None
+    with database.transaction(claim) as session:
+        session.insert("insert_sample", **SAMPLE)
+    release_adapter(database, claim)
+    claim_adapter(database, "a", owner="second", lease_seconds=60, now=NOW)
+    with pytest.raises(LeaseLost, match="'a'"), database.transaction(claim) as session:
+        session.insert("insert_sample", **SAMPLE)
+    assert count_samples(database) == 1
+
+
+def test_a_claim_that_was_never_made_writes_nothing(database: Database) -> None:
+    with (
+        pytest.raises(LeaseLost),
+        database.transaction(Claim("nobody", "me", 1)) as session,
+    ):
+        session.insert("insert_sample", **SAMPLE)
+    assert count_samples(database) == 0
+
+
+def test_without_tables_the_message_says_init(empty_database_url: str, open_url: Open) -> None:
+    with (
+        pytest.raises(SchemaOutOfDate, match="sqltune init"),
+        open_url(empty_database_url).read() as session,
+    ):
+        session.fetch_all("list_adapters")
+
+
+def test_a_missing_database_is_named_with_what_to_do(mariadb_server: MariadbServer) -> None:
+    for driver in ("mysql+pymysql", "singlestoredb"):
+        database = Database.open(mariadb_server.url(driver, "nowhere"))
+        with pytest.raises(DatabaseError, match=r"'nowhere'.*CREATE DATABASE"), database.read():
+            pass
+
+
+def test_a_wrong_password_is_told_and_no_password_shown(mariadb_server: MariadbServer) -> None:
+    for driver in ("mysql+pymysql", "singlestoredb"):
+        url = mariadb_server.url(driver, "test", user="intruder", password="top-secret")
+        database = Database.open(url)
+        with pytest.raises(DatabaseError, match="GRANTs") as caught, database.read():
+            pass
+        assert not caught.value.retryable
+        assert "top-secret" not in str(caught.value) + repr(database)
+
+
+def test_a_server_that_does_not_answer_is_told_as_unavailable() -> None:
+    for driver in ("mysql+pymysql", "singlestoredb"):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))  # a port that nobody listens on, as it is only bound
+            port = probe.getsockname()[1]
+            database = Database.open(f"{driver}://a:secret@127.0.0.1:{port}/d")
+            with pytest.raises(DatabaseUnavailable) as caught, database.read():
+                pass
+        assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("database_engine", ["sqlite"], indirect=True)
+def test_a_sqlite_file_that_may_only_be_read_is_told(database_url: str, open_url: Open) -> None:
+    path = database_url.removeprefix("sqlite:///")
+    database = open_url(f"sqlite:///file:{path}?mode=ro&uri=true")
+    assert count_samples(database) == 0
+    with (
+        pytest.raises(DatabaseError, match="may not be written") as caught,
+        database.transaction() as session,
+    ):
+        session.insert("insert_sample", **SAMPLE)
+    assert not caught.value.retryable
+
+
+@on_servers
+def test_a_server_that_may_only_be_read_is_told(
+    database: Database, database_url: str, mariadb_server: MariadbServer, open_url: Open
+) -> None:
+    name = database_url.rpartition("/")[2]
+    mariadb_server.execute(
+        "CREATE USER IF NOT EXISTS 'plain'@'127.0.0.1'",
+        f"GRANT SELECT, INSERT ON {name}.* TO 'plain'@'127.0.0.1'",
+        "SET GLOBAL read_only = 1",
+    )
+    try:
+        driver = database_url.partition("://")[0]
+        plain = open_url(mariadb_server.url(driver, name, user="plain", password=""))
+        with pytest.raises(DatabaseError, match="read-only"), plain.transaction() as session:
+            session.insert("insert_sample", **SAMPLE)
+    finally:
+        mariadb_server.execute("SET GLOBAL read_only = 0", "DROP USER 'plain'@'127.0.0.1'")
+
+
+@on_servers
+def test_a_missing_right_is_told_with_where_the_rights_stand(
+    database: Database, database_url: str, mariadb_server: MariadbServer, open_url: Open
+) -> None:
+    name = database_url.rpartition("/")[2]
+    mariadb_server.execute(
+        "CREATE USER IF NOT EXISTS 'reader'@'127.0.0.1'",
+        f"GRANT SELECT ON {name}.* TO 'reader'@'127.0.0.1'",
+    )
+    try:
+        driver = database_url.partition("://")[0]
+        reader = open_url(mariadb_server.url(driver, name, user="reader", password=""))
+        with pytest.raises(DatabaseError, match=r"sql/README\.md"), reader.transaction() as session:
+            session.insert("insert_sample", **SAMPLE)
+    finally:
+        mariadb_server.execute("DROP USER 'reader'@'127.0.0.1'")
+
+
+def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="nowhere"):
+        Database.open(f"sqlite:///{tmp_path}/nowhere/sqltune.db")
+
+
+def test_a_duplicate_key_is_not_taken_for_an_outage(database: Database) -> None:
+    with database.transaction() as session:
+        session.execute("add_adapter_state", adapter_name="a")
+    with pytest.raises(DatabaseError) as caught, database.transaction() as session:
+        session.execute("add_adapter_state", adapter_name="a")
+    assert type(caught.value) is DatabaseError
