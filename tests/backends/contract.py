@@ -69,7 +69,7 @@ class KeptJournal:
     kept_calls: list[BackendCall] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
     steps_total: int | None = None
-    stop_at_step: int | None = None
+    stop_at_check: int | None = None
     stop_with: BaseException | None = None
     dies_at_settle: bool = False
     checks: int = 0
@@ -109,7 +109,7 @@ class KeptJournal:
 
     def check(self) -> None:
         self.checks += 1
-        if self.stop_at_step is not None and len(self.steps) >= self.stop_at_step:
+        if self.stop_at_check is not None and self.checks >= self.stop_at_check:
             assert self.stop_with is not None
             raise self.stop_with
 
@@ -226,10 +226,10 @@ class BackendContract:
     ) -> None:
         first, second = case.open(), case.open()
         whole = train(first, case, run_key="whole")
-        journal = KeptJournal(stop_at_step=1, stop_with=stop)
+        journal = KeptJournal(stop_at_check=3, stop_with=stop)
         with pytest.raises(type(stop)):
             train(first, case, journal, run_key="broken")
-        journal.stop_at_step = None
+        journal.stop_at_check = None
         resumed = train(second, case, journal, run_key="broken")
         assert resumed.artifact_sha256 == whole.artifact_sha256
         assert sorted(journal.steps) == list(range(1, (journal.steps_total or 0) + 1))
@@ -267,7 +267,7 @@ class BackendContract:
     def test_a_cancelled_training_ends_with_the_cancellation(
         self, backend: Backend, case: BackendCase
     ) -> None:
-        journal = KeptJournal(stop_at_step=1, stop_with=RunCancelled("enough"))
+        journal = KeptJournal(stop_at_check=2, stop_with=RunCancelled("enough"))
         with pytest.raises(RunCancelled, match="enough"):
             train(backend, case, journal)
         assert ask(backend, case, None), "the backend can go on with other work"

@@ -110,12 +110,12 @@ def test_a_line_torn_by_a_crash_is_trained_again(opened: list[Backend], folder: 
     case = folder.case(step_delay_seconds=0.01)
     opened.append(case.open())
     whole = train(opened[0], case, run_key="whole")
-    journal = KeptJournal(stop_at_step=2, stop_with=Dies())
+    journal = KeptJournal(stop_at_check=3, stop_with=Dies())
     with pytest.raises(Dies):
         train(opened[0], case, journal, run_key="torn")
     part = folder.path / "scripted" / "torn.part"
     part.write_bytes(part.read_bytes()[:-9])
-    journal.stop_at_step = None
+    journal.stop_at_check = None
     assert train(opened[0], case, journal, run_key="torn").artifact_sha256 == whole.artifact_sha256
 
 
