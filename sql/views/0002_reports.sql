@@ -71,8 +71,8 @@ SELECT v.adapter_name AS adapter_name,
                     COUNT(*) AS prompts_evaluated,
                     AVG(CASE WHEN b.score_change IS NULL THEN NULL ELSE b.score_before END) AS score_before,
                     AVG(CASE WHEN b.score_change IS NULL THEN NULL ELSE b.score_after END) AS score_after,
-                    SUM(b.is_improved) AS prompts_improved,
-                    SUM(b.is_regressed) AS prompts_regressed,
+                    COUNT(CASE WHEN b.is_improved = 1 THEN 1 END) AS prompts_improved,
+                    COUNT(CASE WHEN b.is_regressed = 1 THEN 1 END) AS prompts_regressed,
                     AVG(1.0 * b.passed_before) AS pass_rate_before,
                     AVG(1.0 * b.passed_after) AS pass_rate_after
                FROM report_before_after b

@@ -1,0 +1,191 @@
+"""A hand-made history of one adapter, small enough to check every figure of the reports by eye.
+
+Version 1 was trained when nothing was live and went live. Version 2 was compared with it and
+rejected. A third run failed. Prompts: k1 got better, k2 worse, k3 expects nothing, k4 hardly moved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import text
+
+from pipeline.database.connection import Database
+
+ADAPTER = "support-bot"
+_TIME = "2026-11-23 10:00:0{}.000000"
+
+
+def insert(database: Database, table: str, rows: Sequence[Mapping[str, object]]) -> None:
+    """Insert rows that all have the same columns."""
+    columns = ", ".join(rows[0])
+    values = ", ".join(f":{name}" for name in rows[0])
+    with database.transaction() as session:
+        session.connection.execute(
+            text(f"INSERT INTO {table} ({columns}) VALUES ({values})"), [dict(row) for row in rows]
+        )
+
+
+def insert_history(database: Database) -> None:
+    """Insert the whole history."""
+    _insert_runs(database)
+    _insert_versions(database)
+    _insert_prompts(database)
+    _insert_first_answers(database)
+    _insert_second_answers(database)
+    _insert_data(database)
+
+
+def _insert_runs(database: Database) -> None:
+    base = {"adapter_name": ADAPTER, "backend": "scripted", "is_simulated": 1}
+    base |= {"base_model": "toy", "queued_at": _TIME.format(0), "run_kind": "train"}
+    ended = {"wait_seconds": 1.5, "run_seconds": 90.0, "tokens_processed": 100, "cost_usd": "0.25"}
+    rows = [
+        {"run_id": 1, "state": "succeeded", "training_key": "t1", "version_number": 1},
+        {"run_id": 2, "state": "rejected", "training_key": "t2", "version_number": 2},
+        {"run_id": 3, "state": "failed", "training_key": "t2", "version_number": None},
+    ]
+    insert(database, "runs", [base | ended | row for row in rows])
+
+
+def _insert_versions(database: Database) -> None:
+    base = {"adapter_name": ADAPTER, "backend": "scripted", "base_model": "toy", "method": "lora"}
+    base |= {"fingerprint": "f", "epochs": 3, "lora_rank": 8, "rehearsal": "off", "seed": 0}
+    base |= {"steps": 2, "final_train_loss": 0.5, "train_seconds": 60.0, "sample_count": 2}
+    rows = [
+        {"version_number": n, "adapter_label": f"{ADAPTER} v{n}", "state": state, "run_id": n}
+        | {"is_latest": latest, "evaluation_run_id": n, "manifest_id": n, "training_key": f"t{n}"}
+        | {"created_at": _TIME.format(n)}
+        for n, state, latest in ((1, "accepted", 0), (2, "rejected", 1))
+    ]
+    insert(database, "adapter_versions", [base | row for row in rows])
+    insert(
+        database,
+        "aliases",
+        [
+            {
+                "adapter_name": ADAPTER,
+                "alias": alias,
+                "version_number": 1,
+                "changed_at": "2026-11-23",
+            }
+            for alias in ("live", "canary")
+        ],
+    )
+    figures = {"prompts_compared": 2, "error_count": 0, "wins": 1, "losses": 1, "ties": 0}
+    insert(
+        database,
+        "gate_decisions",
+        [
+            {"run_id": n, "adapter_name": ADAPTER, "version_number": n, "decision": decision}
+            | {"reason": "", "compared_phase": phase, "decided_at": _TIME.format(n)}
+            | figures
+            for n, decision, phase in ((1, "accepted", "base"), (2, "rejected", "before"))
+        ],
+    )
+
+
+def _insert_prompts(database: Database) -> None:
+    expected = {"k1": "yes", "k2": "yes", "k3": None, "k4": "yes"}
+    insert(
+        database,
+        "contents",
+        [
+            {"content_hash": f"h-{key}", "prompt": f"prompt {key}", "response": answer}
+            for key, answer in expected.items()
+        ],
+    )
+    insert(
+        database,
+        "run_prompts",
+        [
+            {"run_id": run, "prompt_key": key, "content_hash": f"h-{key}", "category": "c"}
+            | {"scorer": "exact"}
+            for run in (1, 2)
+            for key in expected
+        ],
+    )
+
+
+def _insert_first_answers(database: Database) -> None:
+    """Nothing was live: the base model is what version 1 is compared with."""
+    _answer(database, 1, "base", {"k1": 0.0, "k2": 1.0, "k3": None, "k4": 0.3})
+    _answer(database, 1, "after", {"k1": 1.0, "k2": 0.0, "k3": None, "k4": 0.1 + 0.2})
+    row = {"run_id": 1, "prompt_key": "k1", "phase": "after", "scorer": "token_f1", "score": 0.5}
+    row |= {"is_primary_scorer": 0, "pass_threshold": 0.8, "scored_at": _TIME.format(1)}
+    insert(database, "scores", [row])
+
+
+def _insert_second_answers(database: Database) -> None:
+    """Version 1 is live; k2 was answered under other settings before, and k4 not at all."""
+    _answer(database, 2, "base", {"k1": 0.0, "k2": 1.0, "k3": None, "k4": 0.3})
+    _answer(database, 2, "before", {"k1": 1.0, "k3": None})
+    _answer(database, 2, "before", {"k2": 0.0}, decoding_key="other")
+    row = {"run_id": 2, "prompt_key": "k4", "phase": "before", "error_code": "backend_timeout"}
+    insert(database, "responses", [row | _asked("greedy")])
+    _answer(database, 2, "after", {"k1": 1.0, "k2": 1.0, "k3": None, "k4": 1.0})
+
+
+def _answer(
+    database: Database,
+    run_id: int,
+    phase: str,
+    scores: Mapping[str, float | None],
+    *,
+    decoding_key: str = "greedy",
+) -> None:
+    key = {"run_id": run_id, "phase": phase}
+    responses = [
+        key
+        | {"prompt_key": k, "response": f"{phase} {k}", "latency_ms": 5.0}
+        | _asked(decoding_key)
+        for k in scores
+    ]
+    insert(database, "responses", responses)
+    scored = [
+        key
+        | {"prompt_key": k, "scorer": "exact", "score": score, "is_primary_scorer": 1}
+        | {"pass_threshold": 1.0, "scored_at": _TIME.format(run_id)}
+        for k, score in scores.items()
+        if score is not None
+    ]
+    if scored:
+        insert(database, "scores", scored)
+
+
+def _asked(decoding_key: str) -> dict[str, object]:
+    return {"content_hash": "h", "model_key": "m", "decoding_key": decoding_key} | {
+        "answered_at": _TIME.format(1)
+    }
+
+
+def _insert_data(database: Database) -> None:
+    manifests = [(1, "complete", 1, 2), (2, "complete", 2, 3), (3, "writing", None, None)]
+    insert(
+        database,
+        "manifests",
+        [
+            {"manifest_id": n, "adapter_name": ADAPTER, "state": state, "dataset_number": number}
+            | {"sample_count": count, "samples_added": 1, "samples_removed": 0}
+            | {"created_at": _TIME.format(n)}
+            for n, state, number, count in manifests
+        ],
+    )
+    insert(
+        database,
+        "manifest_samples",
+        [
+            {"manifest_id": n, "position": 0, "sample_key": "s", "content_hash": "h-k1"}
+            for n, *_ in manifests
+        ],
+    )
+    insert(
+        database,
+        "training_metrics",
+        [
+            {"run_id": run, "step": step, "epoch": 1.0, "train_loss": 2.0 / step}
+            | {"logged_at": _TIME.format(1)}
+            for run in (1, 2, 3)
+            for step in (1, 2)
+        ],
+    )
