@@ -33,6 +33,7 @@ from pipeline.local_lora.models import BaseModel
 from pipeline.local_lora.rehearsal import (
     PROMPTS_LOOKED_AT,
     RehearsalMode,
+    RehearsalOptions,
     rehearsal_pairs,
     rehearses,
 )
@@ -41,7 +42,7 @@ from pipeline.local_lora.sources import EMBEDDED_NAME
 from pipeline.local_lora.steps import Pair, StepOrder
 from pipeline.local_lora.training import LoraOptions, LoraTrainer
 from pipeline.local_lora.training import StepMetrics as LoraStep
-from pipeline.local_lora.tuning_defaults import EMBEDDED_TUNING, OTHER_TUNING, TuningDefaults
+from pipeline.local_lora.tuning_defaults import EMBEDDED_TUNING, TuningDefaults
 from pipeline.records import Sample
 
 logger = logging.getLogger(__name__)
@@ -54,6 +55,15 @@ _REHEARSED_TOKENS = 64
 _STEPS_AT_ONCE = 100
 _SECONDS_AT_ONCE = 0.5
 _REHEARSAL_FILE = "rehearsal.json"
+
+#: For a pretrained model of ordinary size; rehearsal only where a row asks for it.
+OTHER_TUNING = TuningDefaults(
+    rank=16,
+    alpha=32.0,
+    learning_rate=2e-4,
+    batch_size=8,
+    rehearsal=RehearsalOptions(per_step=4, only_steps=0),
+)
 
 
 @dataclass(frozen=True)
