@@ -42,7 +42,7 @@ from pipeline.local_lora.sources import EMBEDDED_NAME
 from pipeline.local_lora.steps import Pair, StepOrder
 from pipeline.local_lora.training import LoraOptions, LoraTrainer
 from pipeline.local_lora.training import StepMetrics as LoraStep
-from pipeline.local_lora.tuning_defaults import EMBEDDED_TUNING, TuningDefaults
+from pipeline.local_lora.tuning_defaults import TuningDefaults, tuning_for
 from pipeline.records import Sample
 
 logger = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ class LocalTraining:
 
     def run(self) -> TrainedAdapter:
         """Train to the end, or give back what an earlier call finished."""
-        options = fill_in(self.job)
+        options = fill_in(self.job, len(self.samples))
         if self.adapter_folder.exists():
             return self._finished(options)
         pairs = self._rehearsal(options)
@@ -96,6 +96,10 @@ class LocalTraining:
         return _trained(
             options, len(pairs), saved.folder, saved.weights_bytes, saved.weights_sha256
         )
+
+    @property
+    def _defaults(self) -> TuningDefaults:
+        return find_defaults(self.job, len(self.samples))
 
     def _train(self, trainer: LoraTrainer, order: StepOrder, pairs: Sequence[Pair]) -> None:
         told: list[StepMetrics] = []
@@ -144,10 +148,12 @@ class LocalTraining:
             else:
                 self.journal.event("checkpoint_read", f"goes on after step {trainer.steps_done}")
                 return trainer
-        return LoraTrainer(self.base, _lora_options(options, self.job), total_steps)
+        return LoraTrainer(
+            self.base, _lora_options(options, self._defaults.warmup_share), total_steps
+        )
 
     def _order(self, options: TrainingOptions, pair_count: int) -> StepOrder:
-        rehearsal = _defaults(self.job).rehearsal
+        rehearsal = self._defaults.rehearsal
         batch_size = options.batch_size or 1
         sorts = pair_count == 0 and batch_size > 1
         return StepOrder(
@@ -175,7 +181,7 @@ class LocalTraining:
             [s.prompt for s in islice(self.samples, PROMPTS_LOOKED_AT)],
             self._ask,
             seed=options.seed,
-            count=_defaults(self.job).rehearsal.count,
+            count=self._defaults.rehearsal.count,
             is_embedded=is_embedded,
         )
         write_file(file, json.dumps([asdict(p) for p in pairs], ensure_ascii=False).encode())
@@ -213,9 +219,9 @@ class LocalTraining:
         return _trained(options, pairs, self.adapter_folder, size, manifest["weights_sha256"])
 
 
-def fill_in(job: TrainingJob) -> TrainingOptions:
+def fill_in(job: TrainingJob, sample_count: int) -> TrainingOptions:
     """Give the options with every None replaced by what is really used."""
-    asked, defaults = job.options, _defaults(job)
+    asked, defaults = job.options, find_defaults(job, sample_count)
     is_embedded = job.base_model.name == EMBEDDED_NAME
     rank = asked.lora_rank or defaults.rank
     scale = defaults.alpha / defaults.rank
@@ -231,16 +237,19 @@ def fill_in(job: TrainingJob) -> TrainingOptions:
     )
 
 
-def _defaults(job: TrainingJob) -> TuningDefaults:
-    return EMBEDDED_TUNING if job.base_model.name == EMBEDDED_NAME else OTHER_TUNING
+def find_defaults(job: TrainingJob, sample_count: int) -> TuningDefaults:
+    """Give what holds where the adapter's row leaves the choice open."""
+    if job.base_model.name == EMBEDDED_NAME:
+        return tuning_for(sample_count, job.options.epochs)
+    return OTHER_TUNING
 
 
-def _lora_options(options: TrainingOptions, job: TrainingJob) -> LoraOptions:
+def _lora_options(options: TrainingOptions, warmup_share: float) -> LoraOptions:
     return LoraOptions(
         rank=options.lora_rank or 1,
         alpha=float(options.lora_alpha or 1),
         learning_rate=options.learning_rate or 0.0,
-        warmup_share=_defaults(job).warmup_share,
+        warmup_share=warmup_share,
         seed=options.seed,
     )
 
