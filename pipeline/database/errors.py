@@ -48,10 +48,17 @@ def _translate(error: exc.SQLAlchemyError) -> DatabaseError:
         return DatabaseError(f"the database may not be written: {text}")
     if number == 1049:
         return DatabaseError(f"{text}; CREATE DATABASE it first, then run `sqltune init`")
-    if number in (1044, 1045, 1142, 1143):
+    if number == 1045:
+        return DatabaseError(
+            f"the database refuses this login: {text}; look at the name, the password, and whether "
+            "the server wants TLS (?ssl_ca=FILE in the database URL)"
+        )
+    if number in (1044, 1142, 1143):
         return DatabaseError(
             f"the database refuses this user: {text}; sql/README.md lists the GRANTs"
         )
+    if number == 3159:
+        return DatabaseError(f"the server wants TLS: add ?ssl_ca=FILE to the database URL ({text})")
     return DatabaseError(text)
 
 

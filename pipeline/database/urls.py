@@ -43,7 +43,7 @@ def parse_url(text: str) -> tuple[URL, EngineKind]:
     """
     try:
         url = make_url(text)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise ConfigError(f"the database URL cannot be read; it looks like {_EXAMPLES}") from None
     kind = _KINDS.get(url.get_backend_name())
     if kind is None:

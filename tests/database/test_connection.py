@@ -206,7 +206,7 @@ def test_a_wrong_password_is_told_and_no_password_shown(mariadb_server: MariadbS
     for driver in ("mysql+pymysql", "singlestoredb"):
         url = mariadb_server.url(driver, "test", user="intruder", password="top-secret")
         database = Database.open(url)
-        with pytest.raises(DatabaseError, match="GRANTs") as caught, database.read():
+        with pytest.raises(DatabaseError, match="password") as caught, database.read():
             pass
         assert not caught.value.retryable
         assert "top-secret" not in str(caught.value) + repr(database)
