@@ -1,0 +1,196 @@
+"""The installed command `sqltune` as a person has it: a folder, an environment, a database.
+
+Nothing here reaches into the program: rows go in and come out by SQL, everything else through
+arguments, signals, stdout, stderr and the exit code.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import inspect, text
+
+from tests.singlestore_on_mariadb import open_database
+
+COMMAND = Path(sys.executable).parent / "sqltune"
+#: Nothing that a test starts takes longer, however busy the machine is.
+PATIENCE_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A command that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def said(self) -> str:
+        """Everything that it wrote."""
+        return self.out + self.err
+
+    @property
+    def data(self) -> Any:
+        """What `--json` gave."""
+        return json.loads(self.out)
+
+
+class Running:
+    """A command at work."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self.process.send_signal(number)
+
+    def finish(self) -> Finished:
+        """Wait for the end."""
+        out, err = self.process.communicate(timeout=PATIENCE_SECONDS)
+        return Finished(self.process.returncode, out, err)
+
+
+class Sqltune:
+    """The command in a folder of its own, with a script for the scripted backend."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.folder = folder
+        self.url = url
+        self.processes: list[subprocess.Popen[str]] = []
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("SQLTUNE_", "PYTHON"))}
+        self.environment = clean | {
+            "SQLTUNE_DATABASE_URL": url,
+            "SQLTUNE_SCRIPT": str(folder / "script.json"),
+            "SQLTUNE_RETRY_WAIT_SECONDS": "0",
+            "COLUMNS": "160",
+        }
+        self.play()
+
+    def play(self, **script: Any) -> None:
+        """Write what the scripted backend plays from now on."""
+        (self.folder / "script.json").write_text(json.dumps(script), encoding="utf-8")
+
+    def __call__(self, *arguments: str, **environment: str) -> Finished:
+        """Run the command to its end."""
+        return self.start(*arguments, **environment).finish()
+
+    def well(self, *arguments: str, **environment: str) -> Finished:
+        """Run the command to its end, which must be 0."""
+        done = self(*arguments, **environment)
+        assert done.code == 0, f"exit {done.code}\n{done.said}"
+        return done
+
+    def start(self, *arguments: str, **environment: str) -> Running:
+        """Start the command."""
+        process = subprocess.Popen(
+            [COMMAND, *arguments],
+            cwd=self.folder,
+            env=self.environment | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            # One that is stopped by Ctrl-C must not take the tests with it.
+            start_new_session=True,
+        )
+        self.processes.append(process)
+        return Running(process)
+
+    def close(self) -> None:
+        """End what a failing test left behind."""
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+
+
+class People:
+    """What people and their BI tools do: rows in and out by SQL."""
+
+    def __init__(self, url: str) -> None:
+        self.database = open_database(url)
+
+    def do(self, statement: str, **values: object) -> None:
+        """Run one statement that writes."""
+        with self.database.transaction() as session:
+            session.connection.execute(text(statement), values)
+
+    def rows(self, query: str, **values: object) -> list[tuple[Any, ...]]:
+        """Give the rows of a query."""
+        with self.database.read() as session:
+            return [tuple(row) for row in session.connection.execute(text(query), values)]
+
+    def value(self, query: str, **values: object) -> Any:
+        """Give the one value of a query."""
+        ((value,),) = self.rows(query, **values)
+        return value
+
+    def count(self, table: str, condition: str = "1 = 1") -> int:
+        """Count the rows of a table or view."""
+        return int(self.value(f"SELECT COUNT(*) FROM {table} WHERE {condition}"))
+
+    def insert(self, table: str, **values: object) -> None:
+        """Insert one row."""
+        names = ", ".join(values)
+        places = ", ".join(f":{name}" for name in values)
+        self.do(f"INSERT INTO {table} ({names}) VALUES ({places})", **values)
+
+    def declare(self, adapter_name: str, **columns: object) -> None:
+        """Declare an adapter on the scripted backend."""
+        values = {"base_model": "toy", "backend": "scripted", "epochs": 1, **columns}
+        self.insert("adapters", adapter_name=adapter_name, **values)
+
+    def teach(self, dataset: str, prompt: str, response: str, **columns: object) -> None:
+        """Insert a training sample."""
+        self.insert(
+            "training_samples", dataset=dataset, prompt=prompt, response=response, **columns
+        )
+
+    def ask(
+        self, dataset: str, prompt: str, expected: str | None = None, **columns: object
+    ) -> None:
+        """Insert an evaluation prompt."""
+        self.insert("eval_prompts", dataset=dataset, prompt=prompt, expected=expected, **columns)
+
+    def dump(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Give every row of every table."""
+        with self.database.read() as session:
+            tables = sorted(inspect(session.connection).get_table_names())
+        return {table: sorted(self.rows(f"SELECT * FROM {table}"), key=repr) for table in tables}
+
+    def await_row(self, query: str, **values: object) -> tuple[Any, ...]:
+        """Wait until a query gives a row."""
+        found: list[tuple[Any, ...]] = []
+
+        def look() -> bool:
+            found[:] = self.rows(query, **values)
+            return bool(found)
+
+        await_condition(look, query)
+        return found[0]
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.database.close()
+
+
+def await_condition(holds: Callable[[], bool], what: str) -> None:
+    """Look again and again until something holds."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    pause = threading.Event()
+    while not holds():
+        assert time.monotonic() < deadline, f"waited in vain for: {what}"
+        pause.wait(0.05)
