@@ -7,11 +7,19 @@ in its backward pass at the 20 to 400 tokens of a usual sample.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+#: Tokens that ask at once. A long segment is cut, so that its first tokens ask no later ones.
+QUERIES_AT_ONCE = 256
+#: Rows of scores are rounded up to full vector registers: torch's softmax takes three times as long
+#: on 60 columns as on 64. The extra columns are masked.
+_COLUMNS = 32
+#: Above this many keys the probabilities take more memory than all else, and are made again.
+_KEYS_TO_KEEP = 512
 
 
 @dataclass(frozen=True)
@@ -33,48 +41,58 @@ class AttentionShape:
         return self.query_heads // self.key_heads
 
 
+@dataclass(frozen=True)
+class _Piece:
+    """Tokens of one segment that ask together, and the tokens that they may ask."""
+
+    #: Rows that ask.
+    asking: slice
+    #: Rows that are asked: the segment from its start to the last of `asking`.
+    asked: slice
+    #: `asked` rounded up; what is beyond belongs to others and is masked.
+    asked_columns: slice
+    #: (group * asking, columns): minus infinity where a token must not look, else 0.
+    mask: Tensor
+
+
 class PackedAttention:
     """Attention for one arrangement of segments; the masks are made once for all layers."""
 
     def __init__(self, lengths: Sequence[int], shape: AttentionShape, like: Tensor) -> None:
-        """Prepare the masks.
+        """Prepare the pieces.
 
         Args:
             lengths: tokens of each segment, in order.
             shape: heads and their width.
             like: a tensor of the wanted dtype and device.
         """
-        self.lengths = tuple(lengths)
         self.shape = shape
-        self._masks = {length: self._mask(length, like) for length in set(lengths)}
+        self._masks: dict[tuple[int, int], Tensor] = {}
+        self._pieces = list(self._cut(lengths, like))
 
     def forward(
         self, query: Tensor, key: Tensor, value: Tensor
-    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+    ) -> tuple[Tensor, list[Tensor | None]]:
         """What each token attends to.
 
         Args:
             query: (tokens, query_heads, head_size), rotated.
-            key: (tokens, key_heads, head_size), rotated.
-            value: (tokens, key_heads, head_size).
+            key: (tokens + EXTRA_ROWS, key_heads, head_size), rotated; the extra rows are finite.
+            value: (tokens + EXTRA_ROWS, key_heads, head_size); the extra rows are finite.
 
         Returns:
-            (tokens, query_heads * head_size), and each segment's probabilities for `backward`.
+            (tokens, query_heads * head_size), and each piece's probabilities for `backward`.
         """
         output = torch.empty_like(query)
-        kept = []
-        parts = zip(*(t.split(self.lengths) for t in (query, key, value, output)), strict=True)
-        for q, k, v, out in parts:
-            scores = torch.baddbmm(
-                self._masks[len(q)],
-                self._grouped(q),
-                k.permute(1, 2, 0),
-                alpha=self.shape.scaling,
-            )
-            probabilities = torch.softmax(scores, -1)
-            out.copy_(self._ungrouped(torch.bmm(probabilities, v.transpose(0, 1)), len(q)))
-            kept.append(probabilities)
-        return output.flatten(1), tuple(kept)
+        kept: list[Tensor | None] = []
+        for piece in self._pieces:
+            probabilities = self._probabilities(piece, self._grouped(query[piece.asking]), key)
+            values = value[piece.asked_columns].transpose(0, 1)
+            attended = torch.bmm(probabilities, values)
+            output[piece.asking] = self._ungrouped(attended)
+            is_short = probabilities.shape[2] <= _KEYS_TO_KEEP
+            kept.append(probabilities if is_short else None)
+        return output.flatten(1), kept
 
     def backward(
         self,
@@ -82,9 +100,9 @@ class PackedAttention:
         query: Tensor,
         key: Tensor,
         value: Tensor,
-        kept: tuple[Tensor, ...],
+        kept: list[Tensor | None],
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Gradients of query, key and value, shaped like them.
+        """Gradients of query, key and value, (tokens, heads, head_size) each.
 
         Args:
             grad: (tokens, query_heads * head_size).
@@ -93,18 +111,32 @@ class PackedAttention:
             value: as in `forward`.
             kept: the probabilities that `forward` gave.
         """
-        grads = torch.empty_like(query), torch.empty_like(key), torch.empty_like(value)
-        tensors = (grad.view_as(query), query, key, value, *grads)
-        parts = zip(*(t.split(self.lengths) for t in tensors), strict=True)
-        for probabilities, (g, q, k, v, q_grad, k_grad, v_grad) in zip(kept, parts, strict=True):
-            g, q = self._grouped(g), self._grouped(q)
-            v_grad.copy_(torch.bmm(probabilities.transpose(1, 2), g).transpose(0, 1))
-            p_grad = torch.bmm(g, v.permute(1, 2, 0))
-            s_grad = torch._softmax_backward_data(p_grad, probabilities, -1, p_grad.dtype)
+        tokens = len(query)
+        grad = grad.view_as(query)
+        query_grad = torch.empty_like(query)
+        key_grad, value_grad = torch.zeros_like(key[:tokens]), torch.zeros_like(value[:tokens])
+        for piece, remembered in zip(self._pieces, kept, strict=True):
+            q, g = self._grouped(query[piece.asking]), self._grouped(grad[piece.asking])
+            p = self._probabilities(piece, q, key) if remembered is None else remembered
+            asked = len(value_grad[piece.asked])
+            value_grad[piece.asked] += torch.bmm(p.transpose(1, 2), g)[:, :asked].transpose(0, 1)
+            p_grad = torch.bmm(g, value[piece.asked_columns].permute(1, 2, 0))
+            s_grad = torch._softmax_backward_data(p_grad, p, -1, p_grad.dtype)
             s_grad.mul_(self.shape.scaling)
-            q_grad.copy_(self._ungrouped(torch.bmm(s_grad, k.transpose(0, 1)), len(k)))
-            k_grad.copy_(torch.bmm(s_grad.transpose(1, 2), q).transpose(0, 1))
-        return grads
+            q_grad = torch.bmm(s_grad, key[piece.asked_columns].transpose(0, 1))
+            query_grad[piece.asking] = self._ungrouped(q_grad)
+            key_grad[piece.asked] += torch.bmm(s_grad.transpose(1, 2), q)[:, :asked].transpose(0, 1)
+        return query_grad, key_grad, value_grad
+
+    def _probabilities(self, piece: _Piece, grouped_query: Tensor, key: Tensor) -> Tensor:
+        """(key_heads, group * asking, columns)."""
+        scores = torch.baddbmm(
+            piece.mask,
+            grouped_query,
+            key[piece.asked_columns].permute(1, 2, 0),
+            alpha=self.shape.scaling,
+        )
+        return torch.softmax(scores, -1)
 
     def _grouped(self, q: Tensor) -> Tensor:
         """(length, query_heads, size) as (key_heads, group * length, size)."""
@@ -112,11 +144,31 @@ class PackedAttention:
         heads = q.view(length, self.shape.key_heads, self.shape.group, size).permute(1, 2, 0, 3)
         return heads.reshape(self.shape.key_heads, self.shape.group * length, size)
 
-    def _ungrouped(self, q: Tensor, length: int) -> Tensor:
+    def _ungrouped(self, q: Tensor) -> Tensor:
         """The way back from `_grouped`, as a view."""
-        return q.view(self.shape.query_heads, length, -1).transpose(0, 1)
+        return q.view(self.shape.query_heads, -1, q.shape[2]).transpose(0, 1)
 
-    def _mask(self, length: int, like: Tensor) -> Tensor:
-        """(group * length, length): minus infinity on later tokens, else 0."""
-        mask = torch.full((length, length), -torch.inf, dtype=like.dtype, device=like.device)
-        return mask.triu_(1).repeat(self.shape.group, 1)
+    def _cut(self, lengths: Sequence[int], like: Tensor) -> Iterator[_Piece]:
+        start = 0
+        for length in lengths:
+            for first in range(0, length, QUERIES_AT_ONCE):
+                last = min(first + QUERIES_AT_ONCE, length)
+                mask = self._mask(first, last, like)
+                yield _Piece(
+                    asking=slice(start + first, start + last),
+                    asked=slice(start, start + last),
+                    asked_columns=slice(start, start + mask.shape[1]),
+                    mask=mask,
+                )
+            start += length
+
+    def _mask(self, first: int, last: int, like: Tensor) -> Tensor:
+        if (first, last) not in self._masks:
+            size = (last - first, -(-last // _COLUMNS) * _COLUMNS)
+            mask = torch.full(size, -torch.inf, dtype=like.dtype, device=like.device)
+            self._masks[first, last] = mask.triu_(first + 1).repeat(self.shape.group, 1)
+        return self._masks[first, last]
+
+
+#: Rows behind the last token that keys and values must have.
+EXTRA_ROWS = _COLUMNS - 1

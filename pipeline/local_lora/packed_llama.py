@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from pipeline.local_lora.elementwise import (
     gate_backward,
@@ -23,7 +24,7 @@ from pipeline.local_lora.elementwise import (
     rotate,
 )
 from pipeline.local_lora.lora_linear import FrozenLinear, LinearGroup
-from pipeline.local_lora.packed_attention import AttentionShape, PackedAttention
+from pipeline.local_lora.packed_attention import EXTRA_ROWS, AttentionShape, PackedAttention
 from pipeline.local_lora.response_loss import loss_with_gradient
 from pipeline.local_lora.tokenising import TokenisedSample
 
@@ -64,7 +65,7 @@ class Kept:
     query: Tensor
     key: Tensor
     value: Tensor
-    probabilities: tuple[Tensor, ...]
+    probabilities: list[Tensor | None]
     attended: Tensor
     out_low: Tensor | None
     middle: Tensor
@@ -178,8 +179,8 @@ class PackedLlama:
         normed, x_inverse = normalise(x, *layer.attention_norm)
         (q, k, v), qkv_low = layer.query_key_value.forward(normed, matrices)
         query = rotate(self._heads(q), packing.cosine, packing.sine)
-        key = rotate(self._heads(k), packing.cosine, packing.sine)
-        value = self._heads(v)
+        key = pad(rotate(self._heads(k), packing.cosine, packing.sine), (0, 0, 0, 0, 0, EXTRA_ROWS))
+        value = pad(self._heads(v), (0, 0, 0, 0, 0, EXTRA_ROWS))
         attended, probabilities = packing.attention.forward(query, key, value)
         (middle,), out_low = layer.attention_out.forward(attended, matrices, residual=x)
         middle_normed, middle_inverse = normalise(middle, *layer.feed_norm)

@@ -16,7 +16,7 @@ from transformers import (
     Qwen3Config,
 )
 
-from pipeline.local_lora import response_loss, training
+from pipeline.local_lora import packed_attention, response_loss, training
 from pipeline.local_lora.models import BaseModel, load_base_model
 from pipeline.local_lora.precision import Precision
 from pipeline.local_lora.steps import Pair
@@ -70,6 +70,16 @@ def both_ways(trainer: LoraTrainer, pairs: list[Pair]) -> tuple[float, float, fl
 def test_packed_float32_training_gives_the_padded_loss_and_every_gradient(
     llama: BaseModel, pairs: list[Pair]
 ) -> None:
+    packed, padded, apart = both_ways(trainer_with_grown_matrices(llama), pairs)
+    assert packed == pytest.approx(padded, rel=1e-5)
+    assert apart < 1e-5
+
+
+def test_segments_cut_into_pieces_give_the_same_gradients(
+    llama: BaseModel, pairs: list[Pair], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packed_attention, "QUERIES_AT_ONCE", 7)
+    monkeypatch.setattr(packed_attention, "_KEYS_TO_KEEP", 32)
     packed, padded, apart = both_ways(trainer_with_grown_matrices(llama), pairs)
     assert packed == pytest.approx(padded, rel=1e-5)
     assert apart < 1e-5
