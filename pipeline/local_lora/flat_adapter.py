@@ -6,7 +6,7 @@ where a model of 30 layers would otherwise need 420.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +28,8 @@ class FlatAdapter:
         self.values = torch.empty(count, dtype=torch.float32, device=device)
         #: (count,) float32, the gradient of the step under way.
         self.gradient = torch.zeros(count, dtype=torch.float32, device=device)
+        #: `gradient` by name.
+        self.gradients = self.views_of(self.gradient)
         views = self.views_of(self.values)
         for name, parameter in named_parameters:
             views[name].copy_(parameter.detach())
@@ -44,15 +46,10 @@ class FlatAdapter:
 
     def collect_autograd(self) -> None:
         """Make autograd add its gradients straight into `gradient`."""
-        for name, view in self.views_of(self.gradient).items():
+        for name, view in self.gradients.items():
             self._parameters[name].grad = view
 
     def release_autograd(self) -> None:
         """Let go of the gradient's memory once training has ended."""
         for parameter in self._parameters.values():
             parameter.grad = None
-
-    def copy_from(self, named: Mapping[str, Tensor]) -> None:
-        """Take over values of a checkpoint, by name."""
-        for name, view in self.views_of(self.values).items():
-            view.copy_(named[name])

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,9 @@ _log = logging.getLogger(__name__)
 
 #: How far the packed way may be from the model's own arithmetic: float32, and bf16 rounding.
 _TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 5e-2}
+
+#: What torch's allocators say, on processors and on accelerators.
+_NO_MEMORY = re.compile("allocate memory|out of memory", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -133,8 +136,17 @@ class LoraTrainer:
         return self.step_on([self.tokenise(pair) for pair in pairs])
 
     def tokenise(self, pair: Pair) -> TokenisedSample:
-        """A pair as this base model reads it; kept, because every epoch asks again."""
-        return _tokenise(pair, self.base)
+        """A pair as this base model reads it.
+
+        Raises:
+            DataError: it has more tokens than that.
+        """
+        return tokenise_pair(
+            pair,
+            self.base.tokenizer,
+            max_length=self.base.max_length,
+            prompt_format=self.base.prompt_format,
+        )
 
     def step_on(self, samples: Sequence[TokenisedSample]) -> StepMetrics:
         """One optimizer step on samples that are tokenised already; see `step`."""
@@ -267,7 +279,7 @@ class LoraTrainer:
         self, packed: PackedLlama, samples: Sequence[TokenisedSample], token_weight: float
     ) -> float:
         matrices = self.adapter.views_of(self.adapter.values.to(self.base.dtype))
-        gradients = self.adapter.views_of(self.adapter.gradient)
+        gradients = self.adapter.gradients
         parts = _parts(samples, self.options.tokens_at_once, padded=False)
         return math.fsum(
             packed.loss_and_gradients(part, token_weight, matrices, gradients) for part in parts
@@ -288,13 +300,6 @@ class LoraTrainer:
             f"the loss of step {self.steps_done + 1} is {loss} and its gradient's length {norm}; "
             f"lower learning_rate ({self.options.learning_rate:g}) or look for damaged samples"
         )
-
-
-@lru_cache(maxsize=65_536)
-def _tokenise(pair: Pair, base: BaseModel) -> TokenisedSample:
-    return tokenise_pair(
-        pair, base.tokenizer, max_length=base.max_length, prompt_format=base.prompt_format
-    )
 
 
 def _lora_config(base: BaseModel, options: LoraOptions) -> LoraConfig:
@@ -406,7 +411,7 @@ def _translate_memory(samples: Sequence[TokenisedSample]) -> Iterator[None]:
     except PipelineError:
         raise
     except (MemoryError, RuntimeError) as exc:
-        if not isinstance(exc, MemoryError) and "memory" not in str(exc):
+        if not isinstance(exc, MemoryError) and not _NO_MEMORY.search(str(exc)):
             raise
         longest = max((len(sample.token_ids) for sample in samples), default=0)
         raise OutOfMemory(

@@ -100,6 +100,24 @@ def test_a_loaded_adapter_answers_like_the_trained_one(
     assert llama.adapters == ()
 
 
+def test_adapters_in_memory_do_not_touch_each_other(
+    trained: LoraTrainer, llama: BaseModel, tmp_path: Path
+) -> None:
+    base = logits(llama, None)
+    trained.save(tmp_path / "early")
+    early = logits(llama, "training")
+    trained.step([Pair("a", "b")])
+    llama.load_adapter(tmp_path / "early", "early")
+    late = logits(llama, "training")
+    assert not torch.equal(late, early)
+    assert torch.equal(logits(llama, "early"), early)
+    assert torch.equal(logits(llama, None), base)
+    logits(llama, "early")
+    llama.unload_adapter("early")
+    assert torch.equal(logits(llama, "training"), late)
+    assert torch.equal(logits(llama, None), base)
+
+
 def test_saving_again_replaces_the_folder_and_leaves_nothing_beside_it(
     trained: LoraTrainer, tmp_path: Path
 ) -> None:

@@ -54,6 +54,18 @@ def test_equal_seed_and_samples_give_equal_weights(
     assert torch.equal(*weights)
 
 
+def test_a_second_training_in_a_process_gives_the_same_weights(
+    llama: BaseModel, pairs: list[Pair]
+) -> None:
+    weights = []
+    for _ in range(2):
+        trainer = LoraTrainer(llama, OPTIONS, 4)
+        weights.append(train(trainer, pairs, 4))
+        trainer.close()
+    assert torch.equal(*weights)
+    assert llama.adapters == ()
+
+
 def test_another_process_gives_the_same_file(llama_folder: Path, tmp_path: Path) -> None:
     there = subprocess.run(
         [sys.executable, "-m", "tests.local_lora.train_once", str(llama_folder), str(tmp_path)],
