@@ -23,7 +23,7 @@ SHAPE: dict[str, Any] = {
     "pad_token_id": 0,
 }
 LORA = {"r": 16, "lora_alpha": 32, "lora_dropout": 0.0, "target_modules": "all-linear"}
-LEARNING_RATE = 1e-3
+LEARNING_RATE = 1e-2
 ROWS_PER_STEP = 8
 #: trl's packs are of this many tokens, one pack a step: about as many tokens as eight rows have.
 PACK_LENGTH = 1024
@@ -34,15 +34,15 @@ def draw_rows(count: int) -> list[tuple[list[int], int]]:
     """Rows of 20 to 400 tokens, mean about 115, 64 % of them response.
 
     Returns:
-        For each row its token ids and the index where the response begins. A third of the ids are
-        from a small set, so that there is something to learn.
+        For each row its token ids and the index where the response begins. Two thirds of the ids
+        are from a small set, so that there is something to learn.
     """
     rng = random.Random(SEED)
     rows = []
     for _ in range(count):
         length = min(400, max(20, round(rng.lognormvariate(4.58, 0.6))))
         ids = [
-            rng.randrange(2, 200) if rng.random() < 1 / 3 else rng.randrange(2, SHAPE["vocab_size"])
+            rng.randrange(2, 200) if rng.random() < 2 / 3 else rng.randrange(2, SHAPE["vocab_size"])
             for _ in range(length - 1)
         ]
         rows.append(([*ids, SHAPE["eos_token_id"]], round(length * 0.36)))
