@@ -1,0 +1,131 @@
+"""The README does what it says: its commands and its SQL run, its tables are true."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sqlite3
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline.evaluation.scorers import SCORERS
+from pipeline.settings import Settings
+from pipeline.wiring import _BUILDERS as BACKENDS
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+BIN = Path(sys.executable).parent
+#: What only a fresh machine can prove, and tests/end_to_end/test_install.py does in part.
+INSTALLS = ("pip ", "make ")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def commands() -> list[str]:
+    lines = [line for block in blocks("console") for line in block.splitlines()]
+    return [line[2:].split("  #")[0].strip() for line in lines if line.startswith("$ ")]
+
+
+def section(heading: str) -> str:
+    return README.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / "bin").symlink_to(BIN)
+    return tmp_path
+
+
+def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("SQLTUNE_")}
+    clean["PATH"] = f"{BIN}:{clean['PATH']}"
+    return subprocess.run(
+        shlex.split(command), cwd=folder, env=clean, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.slow
+def test_the_commands_and_the_sql_of_the_readme_run_in_their_order(folder: Path) -> None:
+    """The first adapter of the README is trained for real on the embedded base model."""
+    assert run("sqltune init", folder).returncode == 0
+    database = sqlite3.connect(folder / "sqltune.db")
+    inserts, training_query, *_ = blocks("sql")
+    database.executescript(inserts)
+    database.commit()
+    for command in ("sqltune plan", "sqltune sync", "sqltune compare support-bot"):
+        assert command in commands()
+        finished = run(command, folder)
+        assert finished.returncode == 0, finished.stderr
+    shown = run("sqltune compare support-bot", folder).stdout
+    assert "I forgot my password" in shown
+    for query in blocks("sql")[2:]:
+        database.executescript(query)
+    for command in commands():
+        if command.startswith(("sqlite3 ", ".venv/bin/sqltune ", "sqltune check")):
+            assert run(command, folder).returncode == 0, command
+    database.execute("ATTACH ':memory:' AS shop")
+    database.execute("CREATE TABLE shop.tickets (ticket_id, question, answer, rating)")
+    database.executescript(training_query)
+    database.execute(
+        database.execute("SELECT training_query FROM adapters").fetchone()[0]
+    ).fetchall()
+    database.close()
+
+
+def test_every_command_of_the_readme_is_one_that_the_tests_run_or_an_install() -> None:
+    known = ("sqltune ", "sqlite3 ", ".venv/bin/sqltune ", "export ", *INSTALLS)
+    assert [c for c in commands() if not c.startswith(known)] == []
+
+
+def test_the_extras_and_targets_that_the_readme_names_exist() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    named = set(re.findall(r"\.\[(\w+)\]", README))
+    assert named
+    assert named <= set(project["optional-dependencies"])
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    for target in set(re.findall(r"[`$] ?make ([a-z-]+)", README)):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_readme_lists_every_setting_with_its_default() -> None:
+    listed = set(re.findall(r"`SQLTUNE_([A-Z_]+)`", section("Settings")))
+    assert listed == {name.upper() for name in Settings.model_fields}
+
+
+def test_the_readme_lists_every_scorer_and_every_backend() -> None:
+    results = section("Results")
+    assert all(f"`{name}`" in results for name in SCORERS)
+    assert set(re.findall(r"^\| `(\w+)`", section("Backends"), re.MULTILINE)) == set(BACKENDS)
+
+
+def test_the_readme_lists_every_report_view() -> None:
+    views = {
+        name
+        for path in (ROOT / "sql" / "views").glob("*.sql")
+        for name in re.findall(r"^-- view: (\w+)", path.read_text("utf-8"), re.MULTILINE)
+    }
+    assert views == set(re.findall(r"`(report_\w+)`", section("Results")))
+
+
+def test_the_cron_job_of_the_readme_forbids_overlap_and_gives_time_to_stop() -> None:
+    job = yaml.safe_load(blocks("yaml")[0])
+    assert job["spec"]["concurrencyPolicy"] == "Forbid"
+    pod = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    assert pod["terminationGracePeriodSeconds"] >= 20
+    mounted = {mount["name"] for mount in pod["containers"][0]["volumeMounts"]}
+    assert mounted == {volume["name"] for volume in pod["volumes"]}
+
+
+def test_the_links_of_the_readme_lead_to_files() -> None:
+    links = re.findall(r"\]\(((?!http)[^)#]+)\)", README)
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
