@@ -3,7 +3,7 @@ FROM python:3.12.12-slim-bookworm
 
 # Where pip looks for PyTorch first; this one holds builds for the processor alone.
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
-# "local,serve" adds the HTTP server; "" leaves out torch and the local backend.
+# EXTRAS= (empty) leaves out torch and the local backend.
 ARG EXTRAS=local
 
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PYTHONUNBUFFERED=1
