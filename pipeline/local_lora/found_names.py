@@ -41,7 +41,9 @@ def replace_names(text: str, names: Sequence[str], renamed: Callable[[str], str]
     pattern = re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in names))
 
     def rename(match: re.Match[str]) -> str:
-        return given.setdefault(match[0], renamed(match[0]))
+        if match[0] not in given:
+            given[match[0]] = renamed(match[0])
+        return given[match[0]]
 
     return pattern.sub(rename, text)
 

@@ -70,6 +70,7 @@ def rehearsal_pairs(
     seed: int,
     count: int,
     is_embedded: bool,
+    knowledge_file: Path = REHEARSAL_FILE,
 ) -> list[Pair]:
     """Prompts with the base model's own answers, ready for `plan_steps`.
 
@@ -79,8 +80,15 @@ def rehearsal_pairs(
         seed: decides names and choice.
         count: how many prompts are asked.
         is_embedded: whether the base model is the embedded one.
+        knowledge_file: its list of what can be asked.
     """
-    prompts = rehearsal_prompts(user_prompts, seed=seed, count=count, is_embedded=is_embedded)
+    prompts = rehearsal_prompts(
+        user_prompts,
+        seed=seed,
+        count=count,
+        is_embedded=is_embedded,
+        knowledge_file=knowledge_file,
+    )
     answers = ask(prompts)
     return [
         Pair(prompt, answer, is_rehearsal=True)
@@ -90,7 +98,12 @@ def rehearsal_pairs(
 
 
 def rehearsal_prompts(
-    user_prompts: Sequence[str], *, seed: int, count: int, is_embedded: bool
+    user_prompts: Sequence[str],
+    *,
+    seed: int,
+    count: int,
+    is_embedded: bool,
+    knowledge_file: Path = REHEARSAL_FILE,
 ) -> list[str]:
     """At most `count` different prompts, none of them one of the user's.
 
@@ -99,10 +112,11 @@ def rehearsal_prompts(
         seed: decides names and choice.
         count: how many.
         is_embedded: whether questions about what the embedded model knows may be among them.
+        knowledge_file: the list of these and of the templates for everybody else.
     """
     rng = Random(f"rehearsal:{seed}")
     seen = user_prompts[:PROMPTS_LOOKED_AT]
-    knowledge = read_knowledge()
+    knowledge = read_knowledge(knowledge_file)
     shares = [
         (_swapped(seen, rng), 0.25),
         (_near(seen, knowledge, rng), 0.10),
@@ -117,9 +131,9 @@ def rehearsal_prompts(
 
 
 @cache
-def read_knowledge() -> Knowledge:
-    """The embedded model's list, from the file beside its weights."""
-    fields = json.loads(REHEARSAL_FILE.read_text("utf-8"))
+def read_knowledge(file: Path) -> Knowledge:
+    """What the list beside the embedded model's weights holds."""
+    fields = json.loads(file.read_text("utf-8"))
     return Knowledge(
         tuple(fields["known"]), tuple(fields["person_templates"]), tuple(fields["thing_templates"])
     )

@@ -6,7 +6,7 @@ for the embedded model and the trainer's own for every other.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pipeline.local_lora.rehearsal import RehearsalOptions
 
@@ -32,11 +32,26 @@ class TuningDefaults:
 
 
 EMBEDDED_TUNING = TuningDefaults()
-#: For a pretrained model of ordinary size; rehearsal only where a row asks for it.
-OTHER_TUNING = TuningDefaults(
-    rank=16,
-    alpha=32.0,
-    learning_rate=2e-4,
-    batch_size=8,
-    rehearsal=RehearsalOptions(per_step=4, only_steps=0),
-)
+
+#: So few optimizer steps leave the adapter unfinished: steps of rehearsal alone fill them up.
+LEAST_STEPS = 72
+#: Beyond so many samples the samples themselves hold the model in place, and time counts.
+MANY_SAMPLES = 64
+
+
+def tuning_for(sample_count: int, epochs: int = EMBEDDED_TUNING.epochs) -> TuningDefaults:
+    """The embedded model's settings for so many samples; each is still seen `epochs` times."""
+    if sample_count > MANY_SAMPLES:
+        return replace(
+            EMBEDDED_TUNING,
+            epochs=epochs,
+            batch_size=8,
+            rehearsal=replace(EMBEDDED_TUNING.rehearsal, only_steps=0),
+        )
+    wanted = -(-LEAST_STEPS // max(1, sample_count * epochs)) - 1
+    only_steps = min(8, max(EMBEDDED_TUNING.rehearsal.only_steps, wanted))
+    return replace(
+        EMBEDDED_TUNING,
+        epochs=epochs,
+        rehearsal=replace(EMBEDDED_TUNING.rehearsal, only_steps=only_steps),
+    )

@@ -76,8 +76,8 @@ class Bench:
         name = EMBEDDED_NAME if folder is None else str(folder)
         allowed = [] if folder is None else [folder.parent]
         self.base: BaseModel = load_base_model(name, allowed_folders=allowed)
-        known = (folder or EMBEDDED_FOLDER) / "known_facts.json"
-        self.facts = json.loads(known.read_text("utf-8"))["facts"]
+        self.folder = folder or EMBEDDED_FOLDER
+        self.facts = json.loads((self.folder / "known_facts.json").read_text("utf-8"))["facts"]
         self._before: dict[str, str] = {}
 
     def ask(self, prompts: Sequence[str], adapter: str | None = None) -> list[str]:
@@ -102,6 +102,7 @@ class Bench:
             seed=seed,
             count=tuning.rehearsal.count,
             is_embedded=True,
+            knowledge_file=self.folder / "rehearsal.json",
         )
         steps = plan_steps(
             lesson.samples,
