@@ -15,13 +15,17 @@ backend by tests/backends/contract.py:
 4. `train` blocks until the adapter is finished, however the service works inside: step by step
    (local), one call a batch (Gradient) or upload and poll (OpenAI's dialect). It calls
    `Journal.check` at least once a second while it works or waits, and lets pass what that raises.
+   A service's job that works on by itself is stopped there when RunCancelled passes, and left to
+   be found again with everything else.
 5. `answer` yields each answer as soon as it is known, in any order, exactly one per request. What
    goes wrong with one prompt is an Answer with an error; what goes wrong with all (credentials,
-   service gone) is raised.
+   service gone) is raised. Closing the iterator early ends the asking and leaves the backend
+   usable; answers that were not yielded are asked again.
 6. Answers depend on the request, the model and the decoding settings alone; with temperature 0 they
    repeat.
 7. Secrets come from the environment and appear in no error, log line or value given back.
-8. A backend object may be used by one thread at a time and must be closed.
+8. A backend object is used by one thread at a time, though not always the same, and must be closed;
+   `close` may come from another thread and ends what still waits.
 """
 
 from __future__ import annotations

@@ -15,6 +15,9 @@ from pipeline.records import Claim, Phase, Response, RunPrompt, Score
 
 #: A longer answer is an error: it could not be stored on every server.
 MAX_ANSWER_CHARACTERS = 4_000_000
+#: Reused answers are in the database already, so more of them may be lost at once; their
+#: transaction with scores stays far below 200 ms.
+REUSED_AT_ONCE = 200
 #: What is kept of an error's message.
 MAX_MESSAGE_CHARACTERS = 4_000
 
@@ -102,7 +105,7 @@ class AnswerStore:
             known = responses.fetch_known_answers(
                 session, prompts, self._run_id, self._phase, self._model_key, self._decoding_key
             )
-        for batch in split_rows(known):
+        for batch in split_rows(known, REUSED_AT_ONCE):
             self._write(batch)
         self.result = replace(self.result, reused=self.result.reused + len(known))
 
@@ -170,14 +173,14 @@ class AnswerStore:
         )
 
 
-def split_rows(rows: Sequence[Response]) -> Iterator[list[Response]]:
+def split_rows(rows: Sequence[Response], size: int = BATCH_SIZE) -> Iterator[list[Response]]:
     """Split rows into batches that one short transaction can store."""
     batch: list[Response] = []
     characters = 0
     for row in rows:
         batch.append(row)
         characters += len(row.response or "")
-        if len(batch) == BATCH_SIZE or characters >= BATCH_CHARACTERS:
+        if len(batch) == size or characters >= BATCH_CHARACTERS:
             yield batch
             batch, characters = [], 0
     if batch:

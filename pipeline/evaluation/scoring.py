@@ -11,8 +11,8 @@ from pipeline.database.connection import Database
 from pipeline.evaluation.scorers import SCORERS, ScorerError, check_scorers
 from pipeline.records import Adapter, Claim, Phase, Score
 
-#: Answers read and scores written at once; 100 rows keep a transaction in the low milliseconds.
-PAGE_SIZE = 100
+#: Answers read and scores written at once; their transaction stays far below 200 ms.
+PAGE_SIZE = 200
 
 
 @dataclass(frozen=True, slots=True)
