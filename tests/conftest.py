@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from pipeline.database.connection import Database
+from tests.clients import Client, run_mariadb, run_sqlite
 from tests.databases import (
     ServerDatabases,
     copy_sqlite,
@@ -152,3 +154,13 @@ def open_url(database_engine: str) -> Iterator[Callable[..., Database]]:
 def database(database_url: str, open_url: Callable[..., Database]) -> Database:
     """Give an open, migrated database without rows."""
     return open_url(database_url)
+
+
+@pytest.fixture
+def own_client(database_engine: str, request: pytest.FixtureRequest) -> Client:
+    """Give what runs a script with the engine's own client: `sqlite3` or `mariadb`."""
+    if database_engine == "sqlite":
+        return run_sqlite
+    if database_engine == "singlestore":
+        pytest.skip("its own client is not on this machine")
+    return partial(run_mariadb, request.getfixturevalue("mariadb_server"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, CursorResult, Engine, Row, TextClause, text
@@ -108,6 +109,14 @@ class Database:
     def address(self) -> str:
         """The address without its password."""
         return self.engine.url.render_as_string(hide_password=True)
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether it is a SQLite file that is not there; to connect would make it."""
+        path = self.engine.url.database
+        if self.kind is not EngineKind.SQLITE or not path or path == ":memory:":
+            return False
+        return "uri" not in self.engine.url.query and not Path(path).exists()
 
     @contextmanager
     def transaction(self, claim: Claim | None = None) -> Iterator[Session]:

@@ -27,6 +27,8 @@ _LEASE_ROW = Migration(0, "init_lease", "")
 
 def read_ledger(database: Database) -> dict[int, Row[Any]]:
     """Give the rows of the ledger by number; none where there is no ledger yet."""
+    if database.is_missing:
+        return {}
     try:
         with database.read() as session:
             return {int(row.number): row for row in session.fetch_all("list_migrations")}
@@ -40,13 +42,20 @@ def read_view_hashes(database: Database) -> dict[str, str]:
         return {row.view_name: row.sha256 for row in session.fetch_all("list_views")}
 
 
-def is_readable(database: Database) -> bool:
-    """Whether both tables of the ledger are there and ours."""
+def foreign_tables(database: Database, existing: set[str]) -> set[str]:
+    """Give the tables that have the name of one of the ledger's and not its columns.
+
+    An init that died at its first statements may have left one of the two, and that one is ours.
+    """
+    looks = {"schema_migrations": "list_migrations", "schema_views": "list_views"}
+    return {t for t in existing.intersection(LEDGER_TABLES) if not _can_read(database, looks[t])}
+
+
+def _can_read(database: Database, query: str) -> bool:
     try:
         with database.read() as session:
-            session.fetch_all("list_migrations")
-            session.fetch_all("list_views")
-    except DatabaseError:
+            session.fetch_one(query)
+    except SchemaOutOfDate:
         return False
     return True
 

@@ -123,8 +123,7 @@ def _refuse_taken_names(database: Database) -> None:
     taken = tables & (ours | {view.name for view in read_views()})
     if not rows:
         taken |= views & {view.name for view in read_views()}
-    if tables.intersection(ledger.LEDGER_TABLES) and not ledger.is_readable(database):
-        taken |= tables.intersection(ledger.LEDGER_TABLES)
+    taken |= ledger.foreign_tables(database, tables)
     if taken:
         raise DatabaseError(
             f"{min(taken)} exists already and is not of sqltune: use a database of its own, "
@@ -134,6 +133,8 @@ def _refuse_taken_names(database: Database) -> None:
 
 def _existing_names(database: Database) -> tuple[set[str], set[str]]:
     """Give the names of all tables and of all views."""
+    if database.is_missing:
+        return set(), set()
     with translate_errors(), database.engine.connect() as connection:
         inspector = inspect(connection)
         return set(inspector.get_table_names()), set(inspector.get_view_names())
