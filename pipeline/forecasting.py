@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -76,13 +77,22 @@ def _tokens(
     rows: int,
     check: Callable[[], None],
 ) -> Tokens | None:
-    samples = select_samples(runtime.selection_database, adapter, check=check)
+    selected = select_samples(
+        runtime.selection_database,
+        adapter,
+        check=check,
+        timeout_seconds=runtime.settings.selection_timeout_seconds,
+    )
     backend = runtime.backend(adapter.backend)
     counted, total, is_exact = 0, 0, True
     try:
-        for count in backend.count_tokens(base_model, islice(samples, _ROWS_COUNTED)):
-            counted, total = counted + 1, total + count.tokens
-            is_exact = is_exact and count.is_exact
+        # Closed here: the rows after the last one that counts keep a connection open.
+        with closing(selected) as samples:
+            for count in backend.count_tokens(base_model, islice(samples, _ROWS_COUNTED)):
+                counted, total = counted + 1, total + count.tokens
+                is_exact = is_exact and count.is_exact
+    except RunInterrupted:
+        raise
     except PipelineError:
         # A plan is told also where tokens cannot be counted, for instance without the local extra.
         return None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from pipeline import keys
+from pipeline import evaluation, keys
 from pipeline.backends.base import BaseModel
 from pipeline.database import adapters, runs, versions
 from pipeline.errors import (
@@ -89,7 +89,13 @@ def plan_adapter(
         version = versions.get_latest_version(session, adapter.adapter_name)
     if unfinished is not None:
         reason = f"run {unfinished.run_id} stopped while {unfinished.state.value}"
-        return Plan(adapter, Decision.RESUME, reason, run=unfinished)
+        return Plan(
+            adapter,
+            Decision.RESUME,
+            reason,
+            run=unfinished,
+            failure_count=unfinished.failure_count,
+        )
     try:
         wanted = find_wanted(runtime, adapter, check)
     except (ConfigError, DataError, BackendError, DatabaseUnavailable) as error:
@@ -108,18 +114,20 @@ def find_wanted(runtime: Runtime, adapter: Adapter, check: Callable[[], None]) -
         BackendError: the backend does not have the base model.
     """
     adapters.check_adapter(adapter)
+    evaluation.plan_scoring(adapter)
     backend = runtime.backend(adapter.backend)
     base_model = backend.describe(adapter.base_model, adapter.base_model_revision)
-    training = fingerprint_training(runtime.selection_database, adapter, check)
-    evaluation = fingerprint_evaluation(runtime.selection_database, adapter, check)
+    database, limit = runtime.selection_database, runtime.settings.selection_timeout_seconds
+    training = fingerprint_training(database, adapter, check, limit)
+    prompts = fingerprint_evaluation(database, adapter, check, limit)
     return Wanted(
         base_model=base_model,
         fingerprint=training.text,
-        eval_fingerprint=evaluation.text,
+        eval_fingerprint=prompts.text,
         samples=training.row_count,
-        prompts=evaluation.row_count,
+        prompts=prompts.row_count,
         training_key=keys.training_key(adapter, base_model, training.text),
-        evaluation_key=keys.evaluation_key(adapter, evaluation.text),
+        evaluation_key=keys.evaluation_key(adapter, prompts.text),
     )
 
 

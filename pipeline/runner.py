@@ -27,6 +27,7 @@ from pipeline.evaluation.answering import answer_phase
 from pipeline.evaluation.comparing import compare
 from pipeline.evaluation.deciding import decide as decide_gate
 from pipeline.evaluation.deciding import write_decision
+from pipeline.evaluation.scorers import SCORERS
 from pipeline.evaluation.scoring import plan_scoring, score_responses
 from pipeline.journal import RunJournal
 from pipeline.records import (
@@ -124,6 +125,8 @@ def prepare(work: Work, run: Run) -> None:
         work.adapter,
         check=work.check,
         now=work.runtime.now,
+        scorers=SCORERS,
+        timeout_seconds=work.runtime.settings.selection_timeout_seconds,
     )
     with work.runtime.database.transaction(work.claim) as session:
         runs.set_run_prompts(
@@ -254,6 +257,7 @@ def _prepare_samples(work: Work) -> None:
         check=work.check,
         now=runtime.now,
         on_progress=lambda rows: runtime.reporter.progress("selecting", rows, None),
+        timeout_seconds=runtime.settings.selection_timeout_seconds,
     )
     runtime.reporter.finish()
     with runtime.database.transaction(work.claim) as session:

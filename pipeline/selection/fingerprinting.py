@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 from pipeline.database.connection import Database
 from pipeline.database.streaming import open_stream
@@ -45,7 +45,7 @@ def select_samples(
     *,
     check: Callable[[], None],
     timeout_seconds: float = TIMEOUT_SECONDS,
-) -> Iterator[Sample]:
+) -> Generator[Sample, None, None]:
     """Give the samples that may be trained on, one by one, without writing anything.
 
     Raises:
