@@ -25,7 +25,8 @@ def utc_now() -> datetime:
 
 def new_id() -> str:
     """Give a unique name that says which machine made it."""
-    return f"{socket.gethostname()[:40].lower()}-{uuid.uuid4().hex}"
+    # runs.run_key holds 64 characters, 32 of them are the unique part.
+    return f"{socket.gethostname()[:31].lower()}-{uuid.uuid4().hex}"
 
 
 def open_database(settings: Settings) -> Database:
