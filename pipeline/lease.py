@@ -64,8 +64,9 @@ class LeaseKeeper:
         self._thread.join()
 
     def watch(self, run_id: int) -> None:
-        """Look from now on for a person's wish to cancel this run."""
+        """Look now and from now on for a person's wish to cancel this run."""
         self._run_id = run_id
+        self._look_for_cancel(run_id)
 
     def check(self) -> None:
         """Raise when the work must not go on.
@@ -110,6 +111,9 @@ class LeaseKeeper:
                 extra={"event": "lease_lost", "adapter": self._claim.adapter_name},
             )
         elif self._run_id is not None:
-            with self._database.read() as session:
-                if runs.get_desired_state(session, self._run_id) == "cancelled":
-                    self._cancelled.set()
+            self._look_for_cancel(self._run_id)
+
+    def _look_for_cancel(self, run_id: int) -> None:
+        with self._database.read() as session:
+            if runs.get_desired_state(session, run_id) == "cancelled":
+                self._cancelled.set()
