@@ -7,25 +7,34 @@ for an import.
 
 from __future__ import annotations
 
+import codecs
+import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline.backends.base import Samples
 from pipeline.database import inputs, versions
 from pipeline.database.connection import Database
-from pipeline.errors import ConfigError, DataError
+from pipeline.errors import ConfigError, DataError, PipelineError
 from pipeline.records import Sample
 from pipeline.selection import read_samples
 
-if TYPE_CHECKING:
-    import pandas as pd
+#: The values of one row, by column.
+Row = dict[str, Any]
 
+#: Rows of one transaction: at most this many, with about this much text.
 _ROWS_AT_ONCE = 500
+_CHARACTERS_AT_ONCE = 500_000
 _ROWS_READ = 10_000
+#: What the tables' shorter columns hold, in characters.
+_LONGEST = {"dataset": 191, "group_key": 191, "category": 100, "scorer": 64, "split": 16}
+_TEXT_OR_NUMBER = (str, int, float, Decimal, date)
 
 
 class InputTable(StrEnum):
@@ -69,17 +78,18 @@ def import_file(
         ConfigError: the file cannot be read, or is of a kind that is not known.
         DataError: a row cannot be used; nothing was inserted. Names row, column and cure.
     """
+    if not 0 < len(dataset) <= _LONGEST["dataset"]:
+        raise ConfigError(
+            f"--dataset must have 1 to {_LONGEST['dataset']} characters, got {len(dataset)}"
+        )
     for _ in _rows(path, table):
         pass
     inserted = 0
-    batch: list[dict[str, Any]] = []
-    for row in _rows(path, table):
-        batch.append({**row, "dataset": dataset})
-        if len(batch) >= _ROWS_AT_ONCE:
-            inserted += _insert(database, table, batch)
-            batch = []
-            on_progress(inserted)
-    return inserted + _insert(database, table, batch)
+    for batch in _batches(_rows(path, table)):
+        _insert(database, table, [{**row, "dataset": dataset} for row in batch])
+        inserted += len(batch)
+        on_progress(inserted)
+    return inserted
 
 
 def exported_samples(
@@ -88,7 +98,7 @@ def exported_samples(
     """Give the samples that a version was trained on, in its manifest's order, as plain objects.
 
     Raises:
-        ConfigError: the adapter has no such version.
+        ConfigError: the adapter has no such version; before the first sample is asked for.
     """
     with database.read() as session:
         version = (
@@ -100,8 +110,7 @@ def exported_samples(
         wanted = "no version yet" if version_number is None else f"no version {version_number}"
         raise ConfigError(f"adapter {adapter_name!r} has {wanted}")
     samples: Samples = read_samples(database, version.manifest_id)
-    for sample in samples:
-        yield _plain(sample)
+    return (_plain(sample) for sample in samples)
 
 
 def _plain(sample: Sample) -> dict[str, Any]:
@@ -109,66 +118,69 @@ def _plain(sample: Sample) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _insert(database: Database, table: InputTable, rows: list[dict[str, Any]]) -> int:
-    if rows:
-        with database.transaction() as session:
-            if table is InputTable.TRAINING_SAMPLES:
-                inputs.insert_samples(session, rows)
-            else:
-                inputs.insert_prompts(session, rows)
-    return len(rows)
+def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    """Give rows in batches that one short transaction can store."""
+    batch: list[Row] = []
+    characters = 0
+    for row in rows:
+        batch.append(row)
+        characters += sum(len(value) for value in row.values() if isinstance(value, str))
+        if len(batch) >= _ROWS_AT_ONCE or characters >= _CHARACTERS_AT_ONCE:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch
 
 
-def _rows(path: Path, table: InputTable) -> Iterator[dict[str, Any]]:
+def _insert(database: Database, table: InputTable, rows: list[Row]) -> None:
+    with database.transaction() as session:
+        if table is InputTable.TRAINING_SAMPLES:
+            inputs.insert_samples(session, rows)
+        else:
+            inputs.insert_prompts(session, rows)
+
+
+def _rows(path: Path, table: InputTable) -> Iterator[Row]:
     """Read and check the rows; the first row of the file is row 1."""
     columns = _COLUMNS[table]
-    number = 0
-    for frame in _frames(path):
-        frame.columns = [str(name).strip().lower() for name in frame.columns]
-        missing = [name for name in columns.required if name not in frame.columns]
-        if missing:
+    for number, values in enumerate(_records(path), start=1):
+        missing = [name for name in columns.required if name not in values]
+        if missing and number == 1:
             raise DataError(
-                f"{path.name} has no column {missing[0]!r} (it has: {', '.join(frame.columns)}); "
+                f"{path.name} has no column {missing[0]!r} (it has: {', '.join(values)}); "
                 f"{table.value} needs {', '.join(columns.required)}",
                 column=missing[0],
             )
-        for values in frame.to_dict("records"):
-            number += 1
-            yield _row(path, number, values, columns)
+        yield _row(path, number, values, columns)
 
 
-def _row(path: Path, number: int, values: dict[Any, Any], columns: _Columns) -> dict[str, Any]:
-    row = {name: _value(path, number, name, values.get(name)) for name in columns.all}
+def _row(path: Path, number: int, values: Row, columns: _Columns) -> Row:
+    row: Row = {name: _value(path, number, name, values.get(name)) for name in columns.all}
     for name in columns.required:
         if row[name] is None or not str(row[name]).strip():
-            raise DataError(
-                f"row {number} of {path.name}: {name} is empty; fill it in or leave the row out",
-                key=str(number),
-                column=name,
-            )
+            raise _refuse(path, number, name, "is empty; fill it in or leave the row out")
     if "weight" in row:
         row["weight"] = _weight(path, number, row["weight"])
     return row
 
 
-def _value(path: Path, number: int, name: str, value: object) -> object:
+def _value(path: Path, number: int, name: str, value: object) -> str | None:
     if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
         return None
-    if name == "weight":
-        return value
-    if not isinstance(value, str):
-        value = str(value)
-    fault = _fault(value)
+    if isinstance(value, bool) or not isinstance(value, _TEXT_OR_NUMBER):
+        raise _refuse(path, number, name, f"must be a text, got {type(value).__name__}")
+    text = str(value)
+    fault = _fault(text, _LONGEST.get(name))
     if fault is not None:
-        raise DataError(
-            f"row {number} of {path.name}: {name} {fault}", key=str(number), column=name
-        )
-    return value
+        raise _refuse(path, number, name, fault)
+    return text
 
 
-def _fault(text: str) -> str | None:
+def _fault(text: str, longest: int | None) -> str | None:
     if "\0" in text:
         return "holds a NUL character, which databases do not store as text; remove it"
+    if longest is not None and len(text) > longest:
+        return f"has {len(text)} characters; the column holds {longest}"
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
@@ -182,69 +194,90 @@ def _weight(path: Path, number: int, value: object) -> float:
     except ValueError:
         weight = 0.0
     if not 0 < weight < math.inf:
-        raise DataError(
-            f"row {number} of {path.name}: weight must be a number above 0, got {value!r}",
-            key=str(number),
-            column="weight",
-        )
+        raise _refuse(path, number, "weight", f"must be a number above 0, got {value!r}")
     return weight
 
 
-def _frames(path: Path) -> Iterator[pd.DataFrame]:
-    """Read a file in parts, texts as they stand: nothing is guessed from them."""
-    import pandas as pd
+def _refuse(path: Path, number: int, column: str, fault: str) -> DataError:
+    return DataError(
+        f"row {number} of {path.name}: {column} {fault}", key=str(number), column=column
+    )
 
-    readers: dict[str, Callable[[Path], Iterator[pd.DataFrame]]] = {
-        ".csv": _csv_frames,
-        ".jsonl": _jsonl_frames,
-        ".ndjson": _jsonl_frames,
-        ".parquet": _parquet_frames,
+
+def _records(path: Path) -> Iterator[Row]:
+    """Read a file row by row, texts as they stand: nothing is guessed from them."""
+    readers: dict[str, Callable[[Path], Iterator[Row]]] = {
+        ".csv": _csv_records,
+        ".jsonl": _jsonl_records,
+        ".ndjson": _jsonl_records,
+        ".parquet": _parquet_records,
     }
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise ConfigError(f"{path.name}: only .csv, .jsonl and .parquet files can be imported")
     try:
-        yield from reader(path)
-    except FileNotFoundError:
-        raise ConfigError(f"there is no file {path}") from None
+        for record in reader(path):
+            yield {str(name).strip().lower(): value for name, value in record.items()}
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
         raise DataError(
             f"{path.name} is not UTF-8: byte {error.start} cannot be read; save it as UTF-8"
         ) from error
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
-        if isinstance(error, DataError | ConfigError):
-            raise
+    except PipelineError:
+        raise
+    except ValueError as error:  # pandas and pyarrow derive theirs from it
         raise DataError(f"{path.name} cannot be read: {' '.join(str(error).split())}") from error
 
 
-def _csv_frames(path: Path) -> Iterator[pd.DataFrame]:
+def _csv_records(path: Path) -> Iterator[Row]:
     import pandas as pd
 
     with pd.read_csv(
         path, dtype=str, keep_default_na=False, encoding="utf-8-sig", chunksize=_ROWS_READ
     ) as reader:
-        yield from reader
+        for frame in reader:
+            yield from frame.to_dict("records")  # type: ignore[misc]  # the names are texts
 
 
-def _jsonl_frames(path: Path) -> Iterator[pd.DataFrame]:
-    import pandas as pd
-
-    with pd.read_json(
-        path,
-        lines=True,
-        dtype=False,
-        convert_dates=False,
-        encoding="utf-8-sig",
-        chunksize=_ROWS_READ,
-    ) as reader:
-        yield from reader
+def _jsonl_records(path: Path) -> Iterator[Row]:
+    """Read line by line: pandas would make 42.0 of a 42 beside a row without a number."""
+    place, number = 0, 0
+    with path.open("rb") as stream:
+        for line in stream:
+            content = line.removeprefix(codecs.BOM_UTF8) if place == 0 else line
+            if content.strip():
+                number += 1
+                yield _jsonl_record(path, number, _decode(content, place))
+            place += len(line)
 
 
-def _parquet_frames(path: Path) -> Iterator[pd.DataFrame]:
+def _decode(line: bytes, place: int) -> str:
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        error.start += place  # in the file, not in the line
+        raise
+
+
+def _jsonl_record(path: Path, number: int, line: str) -> Row:
+    try:
+        # Numbers as they are written: 1e5 stays 1e5.
+        record = json.loads(line, parse_int=str, parse_float=str, parse_constant=str)
+    except (ValueError, RecursionError) as error:
+        raise DataError(
+            f"row {number} of {path.name} is not JSON: {error}", key=str(number)
+        ) from None
+    if not isinstance(record, dict):
+        raise DataError(f"row {number} of {path.name} is not a JSON object", key=str(number))
+    return record
+
+
+def _parquet_records(path: Path) -> Iterator[Row]:
     try:
         import pyarrow.parquet as parquet
     except ImportError:
         raise ConfigError("Parquet files need pyarrow: pip install 'sqltune[parquet]'") from None
     with parquet.ParquetFile(path) as file:
         for batch in file.iter_batches(batch_size=_ROWS_READ):
-            yield batch.to_pandas()
+            yield from batch.to_pylist()
