@@ -8,6 +8,7 @@ sync.
 from __future__ import annotations
 
 import sys
+from io import TextIOWrapper
 
 import typer
 
@@ -45,6 +46,7 @@ def _options(
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
+    _write_any_text()
     try:
         app(prog_name="sqltune")
     except PipelineError as error:
@@ -54,3 +56,17 @@ def main() -> None:
         # The reader of our output has gone, as `head` does.
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        # A folder that is missing, full or not ours: its own words name it.
+        say(f"sqltune: {error}")
+        sys.exit(1)
+
+
+def _write_any_text() -> None:
+    """Let no locale stop a prompt or an answer: UTF-8 into pipes and files, and on a terminal what
+    it can show.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            encoding = None if stream.isatty() else "utf-8"
+            stream.reconfigure(encoding=encoding, errors="backslashreplace")

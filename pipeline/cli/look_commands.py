@@ -64,6 +64,10 @@ def compare(
     with _session() as session:
         number = reports.find_compared_version(session, adapter) if version is None else version
         rows = reports.list_before_after(session, adapter, number) if number is not None else []
+        declared = [row["adapter_name"] for row in reports.list_status(session)]
+    if not rows and adapter not in declared:
+        known = ", ".join(declared) or "none"
+        raise ConfigError(f"no adapter named {adapter!r} in table adapters (there are: {known})")
     if as_json:
         write_json(rows)
     elif not rows:

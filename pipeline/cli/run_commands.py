@@ -135,7 +135,7 @@ def _sentence(outcome: Outcome) -> str:
     if outcome.is_new and outcome.state is not None:
         text += f"run {outcome.run_id} {outcome.state.value}"
         return f"{text}: {outcome.error_message}" if outcome.error_message else text
-    return text + outcome.decision.value.replace("_", " ")
+    return f"{text}{outcome.decision.value.replace('_', ' ')}, {outcome.reason}"
 
 
 def _plain(outcome: Outcome) -> dict[str, Any]:
