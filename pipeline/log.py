@@ -14,19 +14,16 @@ from datetime import UTC, datetime
 #: Every value of `event` that a log line may carry.
 EVENTS = frozenset(
     {
-        "adapter_claimed",
-        "adapter_busy",
         "adapter_decided",
         "run_begun",
         "run_state_changed",
-        "run_event",
         "run_ended",
         "run_failed",
         "run_interrupted",
         "lease_lost",
         "lease_renewal_failed",
-        "selection_on_main_connection",
-        "command_failed",
+        "packing_checked",
+        "packing_unavailable",
     }
 )
 

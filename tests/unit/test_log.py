@@ -1,0 +1,84 @@
+"""Log lines carry events that are listed, in sentences or as JSON; nothing else is configured."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline import log
+
+CODE = Path(__file__).parents[2] / "pipeline"
+EVENT = re.compile(r'extra=\{\s*"event": "(\w+)"')
+
+
+def sources() -> list[str]:
+    """Give the text of every module but the one that lists the events."""
+    paths = [path for path in CODE.rglob("*.py") if path.name != "log.py"]
+    return [path.read_text(encoding="utf-8") for path in paths]
+
+
+@pytest.fixture(autouse=True)
+def kept_logger() -> Iterator[None]:
+    """Put the logger back as it was."""
+    logger = logging.getLogger("pipeline")
+    before = (logger.handlers[:], logger.level, logger.propagate)
+    yield
+    logger.handlers[:], logger.level, logger.propagate = before
+
+
+def test_every_event_in_the_code_is_listed() -> None:
+    named = {name for text in sources() for name in EVENT.findall(text)}
+    assert "adapter_decided" in named
+    assert named - log.EVENTS == set()
+
+
+def test_every_listed_event_is_in_the_code() -> None:
+    unused = {n for n in log.EVENTS if not any(f'"{n}"' in text for text in sources())}
+    assert unused == set()
+
+
+def test_json_lines_carry_time_level_sentence_and_the_extra_fields(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    log.configure("info", "json")
+    logging.getLogger("pipeline.worker").info(
+        "run %s begins \U0001f680", 7, extra={"event": "run_begun", "run_id": 7}
+    )
+    line = json.loads(capsys.readouterr().err)
+    assert line["message"] == "run 7 begins \U0001f680"
+    assert (line["event"], line["run_id"], line["level"]) == ("run_begun", 7, "info")
+    assert line["time"].endswith("+00:00")
+
+
+def test_text_lines_are_the_sentence_alone_and_respect_the_level(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    log.configure("warning", "text")
+    logger = logging.getLogger("pipeline.worker")
+    logger.info("quiet", extra={"event": "run_begun"})
+    logger.warning("loud", extra={"event": "lease_lost"})
+    assert capsys.readouterr().err == "loud\n"
+
+
+def test_a_failure_in_json_keeps_its_traceback_in_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    log.configure("info", "json")
+    try:
+        raise ValueError("why")
+    except ValueError:
+        logging.getLogger("pipeline").exception("failed", extra={"event": "run_failed"})
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "ValueError: why" in json.loads(line)["traceback"]
+
+
+def test_configuring_twice_does_not_write_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure("info", "text")
+    log.configure("info", "text")
+    logging.getLogger("pipeline").info("once")
+    assert capsys.readouterr().err == "once\n"
