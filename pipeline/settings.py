@@ -7,6 +7,7 @@ hold passwords) come from the environment only.
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -108,6 +109,8 @@ def load_settings(**flags: object) -> Settings:
         settings = Settings(**given)  # type: ignore[arg-type]  # pydantic checks the types
     except ValidationError as error:
         raise ConfigError(_explain(error)) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"sqltune.toml is not TOML: {error}") from None
     _refuse_secrets_in_file(Path("sqltune.toml"))
     return settings
 
@@ -131,8 +134,6 @@ def _refuse_secrets_in_file(path: Path) -> None:
     """A password in a file that lies beside the code gets committed one day."""
     if not path.exists():
         return
-    import tomllib
-
     for name in _SECRETS:
         url = str(tomllib.loads(path.read_text("utf-8")).get(name, ""))
         if "@" in url and ":" in url.split("@")[0].split("//")[-1]:

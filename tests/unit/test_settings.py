@@ -1,0 +1,106 @@
+"""Flags over environment over file over defaults; a wrong value is named, a secret never shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import ConfigError
+from pipeline.settings import Settings, load_settings
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder without a settings file."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write_file(folder: Path, text: str) -> None:
+    (folder / "sqltune.toml").write_text(text, encoding="utf-8")
+
+
+def test_without_anything_the_defaults_hold() -> None:
+    settings = load_settings()
+    assert settings.database_url == "sqlite:///sqltune.db"
+    assert settings.lease_seconds == 60
+    assert settings.backends == ("local", "scripted")
+
+
+def test_a_flag_wins_over_the_environment_and_that_over_the_file(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_file(folder, "lease_seconds = 10\nmax_attempts = 5\nretry_wait_seconds = 7\n")
+    monkeypatch.setenv("SQLTUNE_LEASE_SECONDS", "20")
+    monkeypatch.setenv("SQLTUNE_MAX_ATTEMPTS", "6")
+    settings = load_settings(lease_seconds=30)
+    assert (settings.lease_seconds, settings.max_attempts) == (30, 6)
+    assert settings.retry_wait_seconds == 7
+
+
+def test_a_flag_that_was_not_given_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SQLTUNE_LEASE_SECONDS", "20")
+    assert load_settings(lease_seconds=None).lease_seconds == 20
+
+
+def test_lists_are_read_from_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SQLTUNE_BACKENDS", "local, scripted,")
+    monkeypatch.setenv("SQLTUNE_BASE_MODEL_FOLDERS", "/a:/b")
+    settings = load_settings()
+    assert settings.backends == ("local", "scripted")
+    assert settings.base_model_folders == (Path("/a"), Path("/b"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LEASE_SECONDS", "0"),
+        ("LEASE_SECONDS", "soon"),
+        ("MAX_ATTEMPTS", "0"),
+        ("RETRY_WAIT_SECONDS", "-1"),
+        ("LOG_LEVEL", "loud"),
+        ("LOG_FORMAT", "xml"),
+        ("THREADS", "0"),
+        ("SELECTION_TIMEOUT_SECONDS", "0"),
+        ("ARTIFACTS", "s3://bucket/x"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_variable(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"SQLTUNE_{name}", value)
+    with pytest.raises(ConfigError, match=f"SQLTUNE_{name}: .*{value}"):
+        load_settings()
+
+
+def test_an_unknown_name_in_the_file_is_refused(folder: Path) -> None:
+    write_file(folder, "lease_second = 10\n")
+    with pytest.raises(ConfigError, match="LEASE_SECOND"):
+        load_settings()
+
+
+def test_a_file_that_is_no_toml_is_named(folder: Path) -> None:
+    write_file(folder, "lease_seconds = \n")
+    with pytest.raises(ConfigError, match=r"sqltune\.toml is not TOML"):
+        load_settings()
+
+
+def test_a_password_in_the_file_is_refused(folder: Path) -> None:
+    write_file(folder, 'database_url = "mysql+pymysql://a:hidden@b/c"\n')
+    with pytest.raises(ConfigError, match="SQLTUNE_DATABASE_URL") as refused:
+        load_settings()
+    assert "hidden" not in str(refused.value)
+
+
+def test_an_address_without_a_password_may_stand_in_the_file(folder: Path) -> None:
+    write_file(folder, 'database_url = "sqlite:///own.db"\n')
+    assert load_settings().database_url == "sqlite:///own.db"
+
+
+def test_addresses_stand_in_no_repr_and_in_no_row() -> None:
+    url = "mysql+pymysql://a:hidden@b/c"
+    settings = Settings(database_url=url, selection_url=url)
+    assert "hidden" not in repr(settings)
+    assert "hidden" not in repr(settings.without_secrets())
+    assert "lease_seconds" in settings.without_secrets()
