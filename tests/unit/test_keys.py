@@ -1,0 +1,114 @@
+"""The wanted keys change with everything that matters, and with nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pipeline import keys
+from pipeline.backends.base import BaseModel, Decoding, TrainedAdapter
+from pipeline.records import Adapter
+
+ADAPTER = Adapter(
+    adapter_name="office",
+    base_model="toy",
+    is_enabled=True,
+    backend="scripted",
+    base_model_revision=None,
+    training_query=None,
+    eval_query=None,
+    epochs=3,
+    learning_rate=None,
+    lora_rank=None,
+    lora_alpha=None,
+    batch_size=None,
+    rehearsal="auto",
+    seed=0,
+    on_bad_row="stop",
+    max_skipped_share=0.01,
+    scorer="token_f1",
+    extra_scorers=(),
+    pass_threshold=None,
+    max_new_tokens=128,
+    temperature=0.0,
+    min_gain=None,
+)
+MODEL = BaseModel("toy", "r1", None, is_simulated=True)
+TRAINING = {
+    "backend": "local", "epochs": 4, "learning_rate": 0.1, "lora_rank": 4, "lora_alpha": 8,
+    "batch_size": 2, "rehearsal": "off", "seed": 1,
+}  # fmt: skip
+EVALUATION = {
+    "scorer": "exact", "extra_scorers": ("chrf",), "pass_threshold": 0.5, "max_new_tokens": 1,
+    "temperature": 0.5, "min_gain": 0.0,
+}  # fmt: skip
+NEITHER = {
+    "is_enabled": False, "training_query": "SELECT 1", "eval_query": "SELECT 1",
+    "on_bad_row": "skip", "max_skipped_share": 0.5, "adapter_name": "other",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("column", "value"), TRAINING.items())
+def test_the_training_key_changes_with_each_training_column(column: str, value: object) -> None:
+    changed = replace(ADAPTER, **{column: value})  # type: ignore[arg-type]
+    assert keys.training_key(changed, MODEL, "1-a") != keys.training_key(ADAPTER, MODEL, "1-a")
+
+
+@pytest.mark.parametrize(("column", "value"), (EVALUATION | NEITHER).items())
+def test_the_training_key_does_not_change_with_any_other_column(column: str, value: object) -> None:
+    changed = replace(ADAPTER, **{column: value})  # type: ignore[arg-type]
+    assert keys.training_key(changed, MODEL, "1-a") == keys.training_key(ADAPTER, MODEL, "1-a")
+
+
+@pytest.mark.parametrize(("column", "value"), EVALUATION.items())
+def test_the_evaluation_key_changes_with_each_evaluation_column(column: str, value: object) -> None:
+    changed = replace(ADAPTER, **{column: value})  # type: ignore[arg-type]
+    assert keys.evaluation_key(changed, "1-a") != keys.evaluation_key(ADAPTER, "1-a")
+
+
+#: A sampled answer depends on the seed; as a change of the seed trains, the training key says so.
+@pytest.mark.parametrize(("column", "value"), (TRAINING | NEITHER).items())
+def test_the_evaluation_key_does_not_change_with_any_other_column(
+    column: str, value: object
+) -> None:
+    changed = replace(ADAPTER, **{column: value})  # type: ignore[arg-type]
+    assert keys.evaluation_key(changed, "1-a") == keys.evaluation_key(ADAPTER, "1-a")
+
+
+def test_keys_change_with_the_rows_and_with_the_base_model() -> None:
+    training = keys.training_key(ADAPTER, MODEL, "1-a")
+    assert keys.training_key(ADAPTER, MODEL, "1-b") != training
+    assert keys.training_key(ADAPTER, replace(MODEL, revision="r2"), "1-a") != training
+    assert keys.training_key(ADAPTER, replace(MODEL, name="toy-2"), "1-a") != training
+    assert keys.evaluation_key(ADAPTER, "1-b") != keys.evaluation_key(ADAPTER, "1-a")
+
+
+def test_every_column_of_an_adapter_has_its_place_in_a_key_or_in_none() -> None:
+    # The two base_model columns are in the key through the resolved BaseModel.
+    known = TRAINING.keys() | EVALUATION.keys() | NEITHER.keys()
+    assert known | {"base_model", "base_model_revision"} == set(Adapter.__dataclass_fields__)
+
+
+def test_a_greedy_answer_does_not_depend_on_the_seed_and_a_sampled_one_does() -> None:
+    greedy, sampled = Decoding(10, 0.0, 1), Decoding(10, 0.7, 1)
+    assert keys.decoding_key(greedy) == keys.decoding_key(replace(greedy, seed=2))
+    assert keys.decoding_key(sampled) != keys.decoding_key(replace(sampled, seed=2))
+    assert keys.decoding_key(greedy) != keys.decoding_key(replace(greedy, max_new_tokens=11))
+    assert keys.decoding_key(greedy) != keys.decoding_key(sampled)
+
+
+def test_models_differ_by_backend_base_model_and_weights() -> None:
+    options = keys.training_options(ADAPTER)
+    adapters = [TrainedAdapter("id", "/a", 1, sha, options) for sha in ("s1", "s2", None)]
+    found = {keys.model_key(MODEL, "local", adapter) for adapter in (None, *adapters)}
+    found |= {keys.model_key(MODEL, "other", None)}
+    found |= {keys.model_key(replace(MODEL, revision=None), "local", None)}
+    assert len(found) == 6
+
+
+def test_parts_cannot_run_into_each_other() -> None:
+    one = keys.refusal_key(ADAPTER, "ab", "c")
+    assert keys.refusal_key(ADAPTER, "a", "bc") != one
+    assert keys.refusal_key(replace(ADAPTER, epochs=4), "ab", "c") != one
+    assert len(one) == 64
