@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pipeline import evaluation
 from pipeline.backends.base import Backend
 from pipeline.database import adapters, clocks, inputs, migrations
 from pipeline.database.connection import Database
@@ -122,6 +123,7 @@ def _examine_adapters(database: Database, backend: Callable[[str], Backend]) -> 
         name = f"adapter {adapter.adapter_name}"
         try:
             adapters.check_adapter(adapter)
+            evaluation.plan_scoring(adapter)
             model = backend(adapter.backend).describe(
                 adapter.base_model, adapter.base_model_revision
             )
