@@ -5,11 +5,13 @@
 #              GPU name the index of your CUDA version, or TORCH_INDEX= for what pip finds by itself
 # PIP_OPTIONS  added to each pip install
 # PYTEST       added to each pytest, for instance PYTEST="-k compose"
+# JOBS         processes that share the tests of `make check`, each with its own MariaDB; 0 for none but pytest's own
 
 PYTHON      ?= python3
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 PIP_OPTIONS ?=
 PYTEST      ?=
+JOBS        ?= 2
 
 BIN   := .venv/bin
 READY := .venv/.installed
@@ -34,7 +36,7 @@ check: $(READY)  ## everything that must pass before a commit, the test database
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -m "not gpu and not docker and not singlestore" $(PYTEST)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not gpu and not docker and not singlestore" $(PYTEST)
 
 ci: check        ## what the continuous integration runs: check, and the long suites
 
