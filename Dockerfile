@@ -14,11 +14,11 @@ RUN pip install --constraint requirements.lock --extra-index-url "${TORCH_INDEX}
  && rm -rf /src/*
 
 RUN useradd --create-home --uid 1000 sqltune \
- && install -d -o sqltune -g sqltune /work /work/artifacts
+ && install -d -o sqltune -g sqltune /srv/sqltune /srv/sqltune/artifacts
 USER sqltune
-WORKDIR /work
-ENV SQLTUNE_ARTIFACTS=/work/artifacts
-VOLUME /work/artifacts
+WORKDIR /srv/sqltune
+ENV SQLTUNE_ARTIFACTS=/srv/sqltune/artifacts
+VOLUME /srv/sqltune/artifacts
 
 ENTRYPOINT ["sqltune"]
 CMD ["sync"]
