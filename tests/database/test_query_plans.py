@@ -1,0 +1,125 @@
+"""The statements that run often, or over many rows, find their rows by a key."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from sqlalchemy import text
+
+from pipeline.database.connection import Database, EngineKind
+from pipeline.database.queries import load_statements
+
+#: The statements and the tables, by their names there, that none of them may read from end to end.
+HOT = {
+    "hold_lease": ["adapter_states"],
+    "renew_lease": ["adapter_states"],
+    "find_last_ended_run": ["runs"],
+    "find_last_planned_run": ["runs"],
+    "fetch_prompt_page": ["p", "c"],
+    "fetch_answered_keys": ["responses"],
+    "fetch_known_answers": ["p", "r"],
+    "fetch_unscored_responses": ["p", "r", "c", "s"],
+    "fetch_score_pairs": ["p", "c", "b", "a", "sb", "sa"],
+    "find_equal_manifest": ["manifests"],
+    "fetch_samples_page": ["m", "c"],
+    "get_last_position": ["manifest_samples"],
+    "count_contents_not_in": ["one", "other"],
+    "add_responses_stored": ["runs"],
+    "get_version": ["adapter_versions"],
+}
+VIEWS = {
+    "report_before_after": ["v", "g", "p", "c", "r0", "rb", "ra", "s0", "sb", "sa"],
+    "report_scores": ["p", "s", "c", "r"],
+    "report_training_steps": ["r", "v"],
+    "report_samples": ["s", "c"],
+}
+_VALUE = re.compile(r"(?<![:\w]):(\w+)")
+_ROWS = 2000
+_TIME = "'2026-11-23 06:00:00'"
+_FILL = f"""
+INSERT INTO contents (content_hash, prompt) SELECT SHA2(seq, 256), 'p' FROM seq_1_to_{_ROWS};
+INSERT INTO runs (adapter_name, state) SELECT CONCAT('a', seq), 'failed' FROM seq_1_to_{_ROWS};
+INSERT INTO adapter_states (adapter_name) SELECT CONCAT('a', seq) FROM seq_1_to_{_ROWS};
+INSERT INTO run_prompts SELECT MOD(seq, 40), seq, SHA2(seq, 256), 'c', 'exact'
+  FROM seq_1_to_{_ROWS};
+INSERT INTO responses (run_id, prompt_key, phase, content_hash, model_key, decoding_key, answered_at)
+SELECT MOD(seq, 40), seq, 'base', SHA2(seq, 256), 'm', 'd', {_TIME} FROM seq_1_to_{_ROWS};
+INSERT INTO scores SELECT MOD(seq, 40), seq, 'base', 'exact', 1, 1, 1, NULL, {_TIME}
+  FROM seq_1_to_{_ROWS};
+INSERT INTO manifests (manifest_id, adapter_name, state, fingerprint, created_at)
+SELECT seq, CONCAT('a', seq), 'complete', seq, {_TIME} FROM seq_1_to_{_ROWS};
+INSERT INTO manifest_samples SELECT MOD(seq, 40), seq, seq, SHA2(seq, 256)
+  FROM seq_1_to_{_ROWS};
+INSERT INTO training_metrics (run_id, step, epoch, train_loss, logged_at)
+SELECT MOD(seq, 40), seq, 1, 1, {_TIME} FROM seq_1_to_{_ROWS};
+INSERT INTO gate_decisions (run_id, adapter_name, decision, reason, compared_phase,
+                            prompts_compared, error_count, wins, losses, ties, decided_at)
+SELECT seq, CONCAT('a', seq), 'accepted', '', 'base', 0, 0, 0, 0, 0, {_TIME}
+  FROM seq_1_to_{_ROWS};
+INSERT INTO adapter_versions (adapter_name, version_number, adapter_label, state, is_latest, run_id,
+                              evaluation_run_id, manifest_id, fingerprint, training_key, backend,
+                              base_model, method, epochs, rehearsal, seed, sample_count, created_at)
+SELECT CONCAT('a', seq), 1, 'l', 'accepted', 1, seq, seq, 1, 'f', 't', 'b', 'm', 'lora', 3, 'off',
+       0, 1, {_TIME} FROM seq_1_to_40;
+ANALYZE TABLE contents, runs, adapter_states, run_prompts, responses, scores, manifests,
+              manifest_samples, training_metrics, gate_decisions, adapter_versions;
+"""
+
+
+@pytest.fixture
+def filled(database: Database) -> Database:
+    """A database with enough rows for the optimiser to have a choice; SQLite needs none."""
+    if database.kind is not EngineKind.SQLITE:
+        with database.transaction() as session:
+            for statement in _FILL.strip().split(";\n"):
+                session.connection.exec_driver_sql(statement.rstrip(";"))
+    return database
+
+
+def read_from_end_to_end(database: Database, statement: str) -> set[str]:
+    """The tables, by their names in the statement, of which every row is read."""
+    # A text is also compared with a number by its key, a number with a text is not.
+    values = {n: 7 if n.endswith(("size", "limit")) else "7" for n in _VALUE.findall(statement)}
+    with database.transaction() as session:
+        if database.kind is EngineKind.SQLITE:
+            plan = session.connection.execute(text(f"EXPLAIN QUERY PLAN {statement}"), values)
+            steps = [re.fullmatch(r"SCAN (\w+)", str(row[-1])) for row in plan]
+            return {step[1] for step in steps if step}
+        plan = session.connection.execute(text(f"EXPLAIN {statement}"), values)
+        return {row["table"] for row in plan.mappings() if row["type"] in ("ALL", "index")}
+
+
+def test_every_hot_statement_finds_its_rows_by_a_key(filled: Database) -> None:
+    for name, tables in HOT.items():
+        statement = load_statements(filled.kind.value)[name]
+        assert read_from_end_to_end(filled, statement).isdisjoint(tables), name
+
+
+def test_the_reports_of_one_adapter_are_found_by_keys(filled: Database) -> None:
+    for name, tables in VIEWS.items():
+        column = "dataset_name" if name == "report_samples" else "adapter_name"
+        statement = f"SELECT * FROM {name} WHERE {column} = :name"
+        assert read_from_end_to_end(filled, statement).isdisjoint(tables), name
+
+
+def test_the_default_selections_read_one_dataset_only(filled: Database) -> None:
+    for table in ("training_samples", "eval_prompts"):
+        statement = f"SELECT prompt FROM {table} WHERE dataset = :dataset"
+        if filled.kind is not EngineKind.SQLITE:
+            fill_dataset(filled, table)
+        assert read_from_end_to_end(filled, statement) == set()
+
+
+def fill_dataset(database: Database, table: str) -> None:
+    column = "response" if table == "training_samples" else "expected"
+    with database.transaction() as session:
+        session.connection.exec_driver_sql(
+            f"INSERT INTO {table} (dataset, prompt, {column})"
+            f" SELECT seq, 'p', 'r' FROM seq_1_to_{_ROWS}"
+        )
+
+
+def test_the_plan_of_a_statement_without_a_key_is_seen(filled: Database) -> None:
+    statement = "SELECT run_id FROM runs WHERE error_code = :code"
+    assert read_from_end_to_end(filled, statement) == {"runs"}
