@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -80,7 +80,8 @@ def insert_responses(
     """Store answers and errors, and count them in the run."""
     answered_at = format_time(now)
     values = [
-        {**asdict(row), "phase": row.phase.value, "run_id": run_id, "answered_at": answered_at}
+        {name: getattr(row, name) for name in Response.__dataclass_fields__}
+        | {"phase": row.phase.value, "run_id": run_id, "answered_at": answered_at}
         for row in rows
     ]
     session.execute_many("insert_response", values)

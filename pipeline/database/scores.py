@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
 from pipeline.database.connection import Session
@@ -50,8 +50,8 @@ def insert_scores(session: Session, run_id: int, scores: Sequence[Score], *, now
     """Store scores."""
     scored_at = format_time(now)
     values = [
-        {
-            **asdict(score),
+        {name: getattr(score, name) for name in Score.__dataclass_fields__}
+        | {
             "phase": score.phase.value,
             "is_primary_scorer": int(score.is_primary_scorer),
             "run_id": run_id,
