@@ -43,7 +43,8 @@ INSERT INTO runs (adapter_name, state) SELECT CONCAT('a', seq), 'failed' FROM se
 INSERT INTO adapter_states (adapter_name) SELECT CONCAT('a', seq) FROM seq_1_to_{_ROWS};
 INSERT INTO run_prompts SELECT MOD(seq, 40), seq, SHA2(seq, 256), 'c', 'exact'
   FROM seq_1_to_{_ROWS};
-INSERT INTO responses (run_id, prompt_key, phase, content_hash, model_key, decoding_key, answered_at)
+INSERT INTO responses (run_id, prompt_key, phase, content_hash, model_key, decoding_key,
+                       answered_at)
 SELECT MOD(seq, 40), seq, 'base', SHA2(seq, 256), 'm', 'd', {_TIME} FROM seq_1_to_{_ROWS};
 INSERT INTO scores SELECT MOD(seq, 40), seq, 'base', 'exact', 1, 1, 1, NULL, {_TIME}
   FROM seq_1_to_{_ROWS};
