@@ -1,0 +1,151 @@
+"""A lease is kept while its runner lives, and its runner hears when it must not go on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from pipeline.database import states
+from pipeline.database.connection import Database
+from pipeline.errors import LeaseLost, RunCancelled, RunInterrupted
+from pipeline.lease import LeaseKeeper
+from pipeline.records import Claim
+from tests.databases import copy_sqlite
+
+NOW = datetime(2026, 11, 23, 6, 0)
+
+
+@pytest.fixture
+def database(sqlite_template: Path, tmp_path: Path) -> Iterator[Database]:
+    """A migrated SQLite database."""
+    opened = Database.open(copy_sqlite(sqlite_template, tmp_path))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def claim(database: Database) -> Claim:
+    """A lease that this process holds."""
+    held = states.claim_adapter(database, "office", owner="me", lease_seconds=60, now=NOW)
+    assert held is not None
+    return held
+
+
+def keep(
+    database: Database,
+    claim: Claim,
+    *,
+    lease_seconds: float = 60,
+    stop: threading.Event | None = None,
+) -> LeaseKeeper:
+    return LeaseKeeper(
+        database,
+        claim,
+        lease_seconds=lease_seconds,
+        now=lambda: NOW,
+        stop=stop or threading.Event(),
+    )
+
+
+def write(database: Database, statement: str) -> None:
+    with database.transaction() as session:
+        session.connection.execute(text(statement))
+
+
+def await_raise(check: Callable[[], None], error: type[Exception]) -> None:
+    """Ask again and again until the check raises."""
+    with pytest.raises(error):
+        ask_often(check)
+
+
+def ask_often(check: Callable[[], None]) -> None:
+    pause = threading.Event()
+    for _ in range(1000):
+        check()
+        pause.wait(0.02)
+
+
+def test_a_lease_that_holds_lets_the_work_go_on(database: Database, claim: Claim) -> None:
+    with keep(database, claim) as keeper:
+        keeper.check()
+
+
+def test_a_request_to_stop_interrupts_the_run(database: Database, claim: Claim) -> None:
+    stop = threading.Event()
+    with keep(database, claim, stop=stop) as keeper:
+        stop.set()
+        with pytest.raises(RunInterrupted):
+            keeper.check()
+
+
+def test_a_lease_that_another_took_is_noticed_at_the_next_beat(
+    database: Database, claim: Claim
+) -> None:
+    with keep(database, claim, lease_seconds=0.1) as keeper:
+        write(database, "UPDATE adapter_states SET lease_owner = 'other', attempt = attempt + 1")
+        await_raise(keeper.check, LeaseLost)
+
+
+def test_a_cancelling_row_is_noticed_at_the_next_beat(database: Database, claim: Claim) -> None:
+    write(
+        database, "INSERT INTO runs (run_id, adapter_name, state) VALUES (1, 'office', 'training')"
+    )
+    with keep(database, claim, lease_seconds=0.1) as keeper:
+        keeper.watch(1)
+        keeper.check()
+        write(database, "UPDATE runs SET desired_state = 'cancelled'")
+        await_raise(keeper.check, RunCancelled)
+
+
+def test_a_run_that_was_cancelled_before_is_noticed_at_once(
+    database: Database, claim: Claim
+) -> None:
+    write(
+        database,
+        "INSERT INTO runs (run_id, adapter_name, state, desired_state)"
+        " VALUES (1, 'office', 'training', 'cancelled')",
+    )
+    with keep(database, claim) as keeper:
+        keeper.watch(1)
+        with pytest.raises(RunCancelled):
+            keeper.check()
+
+
+def test_the_beat_prolongs_the_lease(database: Database, claim: Claim) -> None:
+    write(database, "UPDATE adapter_states SET lease_until_ms = 0")
+
+    def prolonged() -> None:
+        with database.read() as session:
+            if not states.list_leases(session)["office"].is_expired:
+                raise TimeoutError
+
+    with keep(database, claim, lease_seconds=0.3):
+        await_raise(prolonged, TimeoutError)
+
+
+def test_a_database_that_is_away_for_a_beat_is_no_lost_lease(
+    database: Database, claim: Claim, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(database, "ALTER TABLE adapter_states RENAME TO away")
+    with keep(database, claim, lease_seconds=0.1) as keeper:
+
+        def complained() -> None:
+            keeper.check()
+            if any(getattr(r, "event", "") == "lease_renewal_failed" for r in caplog.records):
+                raise TimeoutError
+
+        await_raise(complained, TimeoutError)
+        keeper.check()
+
+
+def test_only_one_of_two_claims_is_given(database: Database, claim: Claim) -> None:
+    again = states.claim_adapter(database, "office", owner="you", lease_seconds=60, now=NOW)
+    assert again is None
+    states.release_adapter(database, claim)
+    later = states.claim_adapter(database, "office", owner="you", lease_seconds=60, now=NOW)
+    assert later == Claim("office", "you", claim.attempt + 1)
