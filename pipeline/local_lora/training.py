@@ -1,91 +1,40 @@
 """The training loop of one adapter: a step at a time, so that the caller decides what comes next.
 
-The caller deals out the samples of each step (steps.py); this file turns them into gradients,
-packed (`packed_llama`, where it was found to agree with the model's own arithmetic) or padded, and
-into one optimizer step. Same base model, options, samples, machine and threads: same weights.
+The caller deals out the samples of each step (steps.py), `gradients` turns them into a gradient, and
+this file makes one optimizer step of it. Same base model, options, samples, machine and threads:
+same weights.
 """
 
 from __future__ import annotations
 
-import logging
 import math
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from peft import LoraConfig
-from torch import Tensor, nn
+from torch import Tensor
 from transformers.pytorch_utils import Conv1D
 
 from pipeline.errors import LossNotFinite, OutOfMemory, PipelineError, TrainingError
 from pipeline.local_lora.adapters import SavedAdapter, save_adapter
 from pipeline.local_lora.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
-from pipeline.local_lora.flat_adapter import FlatAdapter
+from pipeline.local_lora.gradients import Gradients, seeded
+from pipeline.local_lora.lora_options import LoraOptions, StepMetrics
 from pipeline.local_lora.models import BaseModel
 from pipeline.local_lora.optimiser import AdamW, Schedule, learning_rate_at
-from pipeline.local_lora.packed_llama import PackedLlama, has_known_layout
-from pipeline.local_lora.padded import padded_loss
 from pipeline.local_lora.steps import Pair
 from pipeline.local_lora.tokenising import TokenisedSample, tokenise_pair
 
-_log = logging.getLogger(__name__)
-
-#: How far the packed way may be from the model's own arithmetic: float32, and bf16 rounding.
-_TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 5e-2}
+__all__ = ["LoraOptions", "LoraTrainer", "StepMetrics"]
 
 #: What torch's allocators say, on processors and on accelerators.
 _NO_MEMORY = re.compile("allocate memory|out of memory", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class LoraOptions:
-    """What the weights depend on, besides base model and samples."""
-
-    #: r: inner width of each LoRA pair.
-    rank: int = 16
-    #: The LoRA part is multiplied by alpha / rank.
-    alpha: float = 32.0
-    #: Share of a LoRA pair's input that is dropped while training; above 0 training is padded.
-    dropout: float = 0.0
-    #: Highest learning rate.
-    learning_rate: float = 2e-4
-    #: Share of the steps in which the rate rises.
-    warmup_share: float = 0.1
-    #: How it goes afterwards.
-    schedule: Schedule = Schedule.LINEAR
-    #: The gradient is shortened to this length; 0 leaves it.
-    max_gradient_norm: float = 1.0
-    #: AdamW's.
-    weight_decay: float = 0.0
-    #: Decides the first values of A and what dropout drops.
-    seed: int = 0
-    #: Tokens computed at once; a larger step is added up from several parts. Bounds the memory.
-    tokens_at_once: int = 2048
-
-
-@dataclass(frozen=True)
-class StepMetrics:
-    """One optimizer step."""
-
-    #: 1, 2, 3 …
-    step: int
-    #: Weighted mean over the trained tokens, in nats, before the step.
-    loss: float
-    #: Of this step.
-    learning_rate: float
-    #: Prompt and response, without padding.
-    tokens: int
-    #: Those that count in the loss.
-    trained_tokens: int
-    #: Length of the gradient before it was shortened.
-    gradient_norm: float
-    #: Duration of the step.
-    seconds: float
 
 
 class LoraTrainer:
@@ -106,24 +55,16 @@ class LoraTrainer:
         self.options = options
         self.total_steps = total_steps
         self.name = name
-        with _seeded(options.seed):
+        with seeded(options.seed):
             slot = base.add_adapter(_lora_config(base, options), name)
-        self._packed = _packed_model(base, slot, options)
-        self.adapter = FlatAdapter(_lora_parameters(base.network, slot, self._packed))
+        self.gradients = Gradients(base, slot, options)
+        self.adapter = self.gradients.adapter
         self._optimiser = AdamW(self.adapter.values, options.weight_decay)
-        if self._packed and not _agrees(self):
-            _log.info("this model is trained padded", extra={"event": "packing_unavailable"})
-            self._packed = None
 
     @property
     def steps_done(self) -> int:
         """Optimizer steps that are in the weights."""
         return self._optimiser.steps
-
-    @property
-    def is_packed(self) -> bool:
-        """Whether samples are packed; False: padded, slower, for any architecture."""
-        return self._packed is not None
 
     def step(self, pairs: Sequence[Pair]) -> StepMetrics:
         """One optimizer step on these pairs.
@@ -153,7 +94,7 @@ class LoraTrainer:
         started = time.monotonic()
         rate = self._learning_rate()
         with _translate_memory(samples):
-            loss = self.compute_gradient(samples)
+            loss = self.gradients.compute(samples, self.steps_done)
         norm = float(torch.linalg.vector_norm(self.adapter.gradient))
         self._refuse_not_finite(loss, norm)
         limit = self.options.max_gradient_norm
@@ -169,15 +110,6 @@ class LoraTrainer:
             gradient_norm=norm,
             seconds=time.monotonic() - started,
         )
-
-    def compute_gradient(self, samples: Sequence[TokenisedSample]) -> float:
-        """The mean loss of the samples; its gradient is then in `adapter.gradient`."""
-        self.adapter.gradient.zero_()
-        weight = sum(sample.weight * sample.response_tokens for sample in samples)
-        token_weight = 1 / weight if weight else 0.0
-        if self._packed:
-            return self._packed_loss(self._packed, samples, token_weight)
-        return self._padded_loss(samples, token_weight)
 
     def save(self, folder: Path | str, *, fingerprint: str | None = None) -> SavedAdapter:
         """Write the adapter in PEFT's format, with a manifest file.
@@ -203,7 +135,7 @@ class LoraTrainer:
                 "steps": self.steps_done,
                 "precision": str(self.base.dtype).removeprefix("torch."),
                 "prompt_format": str(self.base.prompt_format),
-                "is_packed": self.is_packed,
+                "is_packed": self.gradients.is_packed,
                 "threads": torch.get_num_threads(),
                 "torch_version": torch.__version__,
             },
@@ -215,16 +147,7 @@ class LoraTrainer:
         Raises:
             BackendError: it cannot be written, for instance because the disk is full.
         """
-        vectors = {
-            "values": self.adapter.values,
-            "mean": self._optimiser.mean,
-            "square": self._optimiser.square,
-        }
-        tensors = {
-            f"{kind}/{_portable(name, self.base.slot(self.name))}": view
-            for kind, vector in vectors.items()
-            for name, view in self.adapter.views_of(vector).items()
-        }
+        tensors = self._state()
         position = Checkpoint(self.steps_done, self.total_steps, asdict(self.options))
         return write_checkpoint(Path(folder), position, tensors)
 
@@ -254,16 +177,23 @@ class LoraTrainer:
         self.adapter.release_autograd()
         self.base.unload_adapter(self.name)
 
-    def _restore(self, tensors: Mapping[str, Tensor], steps_done: int) -> None:
-        slot = self.base.slot(self.name)
-        targets = {
+    def _state(self) -> dict[str, Tensor]:
+        """Views of all vectors that change while training, named alike in every process."""
+        vectors = {
             "values": self.adapter.values,
             "mean": self._optimiser.mean,
             "square": self._optimiser.square,
         }
-        for kind, vector in targets.items():
-            for name, view in self.adapter.views_of(vector).items():
-                view.copy_(tensors[f"{kind}/{_portable(name, slot)}"])
+        slot = self.base.slot(self.name)
+        return {
+            f"{kind}/{name.replace(f'.{slot}.', '.')}": view
+            for kind, vector in vectors.items()
+            for name, view in self.adapter.views_of(vector).items()
+        }
+
+    def _restore(self, tensors: Mapping[str, Tensor], steps_done: int) -> None:
+        for name, view in self._state().items():
+            view.copy_(tensors[name])
         self._optimiser.steps = steps_done
 
     def _learning_rate(self) -> float:
@@ -274,24 +204,6 @@ class LoraTrainer:
             warmup_share=self.options.warmup_share,
             schedule=self.options.schedule,
         )
-
-    def _packed_loss(
-        self, packed: PackedLlama, samples: Sequence[TokenisedSample], token_weight: float
-    ) -> float:
-        matrices = self.adapter.views_of(self.adapter.values.to(self.base.dtype))
-        gradients = self.adapter.gradients
-        parts = _parts(samples, self.options.tokens_at_once, padded=False)
-        return math.fsum(
-            packed.loss_and_gradients(part, token_weight, matrices, gradients) for part in parts
-        )
-
-    def _padded_loss(self, samples: Sequence[TokenisedSample], token_weight: float) -> float:
-        network = self.base.network
-        self.base.peft.set_adapter(self.base.slot(self.name))
-        self.adapter.collect_autograd()
-        parts = _parts(samples, self.options.tokens_at_once, padded=True)
-        with _dropping(network, self.options), _seeded(self.options.seed, self.steps_done):
-            return math.fsum(padded_loss(network, part, token_weight) for part in parts)
 
     def _refuse_not_finite(self, loss: float, norm: float) -> None:
         if math.isfinite(loss) and math.isfinite(norm):
@@ -316,94 +228,6 @@ def _lora_config(base: BaseModel, options: LoraOptions) -> LoraConfig:
     )
 
 
-def _lora_parameters(
-    network: nn.Module, slot: str, packed: PackedLlama | None
-) -> list[tuple[str, nn.Parameter]]:
-    """The adapter's matrices, in the order that the packed model wants."""
-    named = {name: p for name, p in network.named_parameters() if f".{slot}." in f".{name}."}
-    order = packed.matrix_names if packed else list(named)
-    return [(name, named[name]) for name in order]
-
-
-def _packed_model(base: BaseModel, slot: str, options: LoraOptions) -> PackedLlama | None:
-    if options.dropout or not has_known_layout(base.network.config):
-        return None
-    return PackedLlama(base.network, slot, options.rank, options.alpha / options.rank)
-
-
-@torch.no_grad()
-def _agrees(trainer: LoraTrainer) -> bool:
-    """Whether packed and padded give the same loss and gradient for this very model.
-
-    Asked with LoRA matrices that are not zero, on two samples of different length, before the first
-    step; the matrices are put back afterwards.
-    """
-    adapter, packed = trainer.adapter, trainer._packed
-    assert packed is not None  # noqa: S101  the caller asked
-    fresh = adapter.values.clone()
-    generator = torch.Generator().manual_seed(0)
-    adapter.values.copy_(torch.randn(fresh.shape, generator=generator).mul_(0.02))
-    samples = _probe_samples(trainer.base.network.config.vocab_size, generator)
-    weight = 1 / sum(sample.response_tokens for sample in samples)
-    loss = trainer._packed_loss(packed, samples, weight)
-    gradient = adapter.gradient.clone()
-    adapter.gradient.zero_()
-    expected_loss = trainer._padded_loss(samples, weight)
-    error = torch.linalg.vector_norm(gradient - adapter.gradient)
-    relative = float(error / torch.linalg.vector_norm(adapter.gradient))
-    tolerance = _TOLERANCE.get(trainer.base.dtype, 0.0)
-    adapter.release_autograd()
-    adapter.gradient.zero_()
-    adapter.values.copy_(fresh)
-    return relative < tolerance and abs(loss - expected_loss) < tolerance * abs(expected_loss)
-
-
-def _probe_samples(vocabulary: int, generator: torch.Generator) -> list[TokenisedSample]:
-    def sample(length: int, start: int) -> TokenisedSample:
-        ids = torch.randint(vocabulary, (length,), generator=generator)
-        return TokenisedSample(tuple(ids.tolist()), start)
-
-    return [sample(11, 4), sample(7, 2)]
-
-
-def _parts(
-    samples: Sequence[TokenisedSample], limit: int, *, padded: bool
-) -> Iterator[list[TokenisedSample]]:
-    """The samples in parts of at most `limit` tokens (padding counted), longest first."""
-    part: list[TokenisedSample] = []
-    size = 0
-    for sample in sorted(samples, key=lambda sample: -len(sample.token_ids)):
-        length = len(part[0].token_ids) if padded and part else len(sample.token_ids)
-        if part and size + length > limit:
-            yield part
-            part, size, length = [], 0, len(sample.token_ids)
-        part.append(sample)
-        size += length
-    if part:
-        yield part
-
-
-@contextmanager
-def _seeded(*seed: int) -> Iterator[None]:
-    """Torch's random numbers as decided by these numbers, and as before afterwards."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(hash(seed) % 2**63)
-        yield
-
-
-@contextmanager
-def _dropping(network: nn.Module, options: LoraOptions) -> Iterator[None]:
-    """LoRA's dropout switched on; the base model's own stays off, as it is when it answers."""
-    dropouts = [m for name, m in network.named_modules() if ".lora_dropout." in name]
-    for module in dropouts if options.dropout else []:
-        module.train()
-    try:
-        yield
-    finally:
-        for module in dropouts:
-            module.eval()
-
-
 @contextmanager
 def _translate_memory(samples: Sequence[TokenisedSample]) -> Iterator[None]:
     try:
@@ -418,8 +242,3 @@ def _translate_memory(samples: Sequence[TokenisedSample]) -> Iterator[None]:
             f"a training step does not fit into memory (longest sample: {longest} tokens); lower "
             "tokens_at_once, leave long samples out, or use a smaller base model"
         ) from exc
-
-
-def _portable(name: str, slot: str) -> str:
-    """A matrix's name without the adapter's name inside of the network."""
-    return name.replace(f".{slot}.", ".")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,8 @@ from transformers import (
     Qwen3Config,
 )
 
-from pipeline.local_lora import packed_attention, response_loss, training
+from pipeline.local_lora import packed_attention, response_loss
+from pipeline.local_lora.gradients import cut_into_parts
 from pipeline.local_lora.models import BaseModel, load_base_model
 from pipeline.local_lora.precision import Precision
 from pipeline.local_lora.steps import Pair
@@ -52,11 +52,11 @@ def trainer_with_grown_matrices(base: BaseModel, **options: Any) -> LoraTrainer:
 def both_ways(trainer: LoraTrainer, pairs: list[Pair]) -> tuple[float, float, float]:
     """The packed loss, the padded loss, and how far the gradients are apart (relative)."""
     samples = [trainer.tokenise(pair) for pair in pairs]
-    assert trainer.is_packed
-    packed_loss = trainer.compute_gradient(samples)
+    assert trainer.gradients.is_packed
+    packed_loss = trainer.gradients.compute(samples, 0)
     packed = trainer.adapter.gradient.clone()
-    trainer._packed = None
-    padded_loss = trainer.compute_gradient(samples)
+    trainer.gradients.pad()
+    padded_loss = trainer.gradients.compute(samples, 0)
     padded = trainer.adapter.gradient
     views = zip(
         trainer.adapter.views_of(packed).values(),
@@ -124,7 +124,7 @@ def test_other_architectures_are_trained_padded_and_learn(
 ) -> None:
     base = load(config, tokenizer, tmp_path / "model")
     trainer = LoraTrainer(base, LoraOptions(learning_rate=1e-2, rank=4), 20)
-    assert not trainer.is_packed
+    assert not trainer.gradients.is_packed
     losses = [trainer.step(pairs).loss for _ in range(20)]
     assert losses[-1] < 0.7 * losses[0]
 
@@ -139,7 +139,7 @@ def test_a_layout_that_computes_otherwise_is_noticed_and_trained_padded(
             return 1.5 * super().forward(x)
 
     llama.network.model.layers[1].mlp.__class__ = OtherMlp
-    assert not LoraTrainer(llama, LoraOptions(), 10).is_packed
+    assert not LoraTrainer(llama, LoraOptions(), 10).gradients.is_packed
 
 
 def test_a_step_in_parts_gives_the_gradient_of_the_whole_step(
@@ -147,10 +147,10 @@ def test_a_step_in_parts_gives_the_gradient_of_the_whole_step(
 ) -> None:
     trainer = trainer_with_grown_matrices(llama)
     samples = [trainer.tokenise(pair) for pair in pairs]
-    whole_loss = trainer.compute_gradient(samples)
+    whole_loss = trainer.gradients.compute(samples, 0)
     whole = trainer.adapter.gradient.clone()
-    trainer.options = replace(trainer.options, tokens_at_once=1)
-    assert trainer.compute_gradient(samples) == pytest.approx(whole_loss, rel=1e-6)
+    in_parts = trainer.gradients.compute(samples, 0, tokens_at_once=1)
+    assert in_parts == pytest.approx(whole_loss, rel=1e-6)
     torch.testing.assert_close(trainer.adapter.gradient, whole, rtol=1e-4, atol=1e-6)
 
 
@@ -159,17 +159,18 @@ def test_loss_in_chunks_is_the_loss_at_once(
 ) -> None:
     trainer = trainer_with_grown_matrices(llama)
     samples = [trainer.tokenise(pair) for pair in pairs]
-    at_once = trainer.compute_gradient(samples)
+    at_once = trainer.gradients.compute(samples, 0)
     monkeypatch.setattr(response_loss, "ROWS_AT_ONCE", 5)
-    assert trainer.compute_gradient(samples) == pytest.approx(at_once, rel=1e-6)
+    assert trainer.gradients.compute(samples, 0) == pytest.approx(at_once, rel=1e-6)
 
 
 def test_weights_scale_a_pairs_share_of_the_loss(llama: BaseModel) -> None:
     trainer = LoraTrainer(llama, LoraOptions(), 10)
     light, heavy = Pair("a", "One.", weight=1.0), Pair("b", "Two, and more.", weight=3.0)
     tokens = [trainer.tokenise(p).response_tokens for p in (light, heavy)]
-    alone = [trainer.compute_gradient([trainer.tokenise(p)]) for p in (light, heavy)]
-    together = trainer.compute_gradient([trainer.tokenise(p) for p in (light, heavy)])
+    alone = [trainer.gradients.compute([trainer.tokenise(p)], 0) for p in (light, heavy)]
+    both = [trainer.tokenise(p) for p in (light, heavy)]
+    together = trainer.gradients.compute(both, 0)
     shares = [1.0 * tokens[0], 3.0 * tokens[1]]
     expected = sum(a * s for a, s in zip(alone, shares, strict=True)) / sum(shares)
     assert together == pytest.approx(expected, rel=1e-5)
@@ -182,7 +183,7 @@ def test_prompt_tokens_do_not_count_in_the_loss(llama: BaseModel) -> None:
     logits = llama.network(ids).logits[0].detach()
     start = sample.response_start
     expected = torch.nn.functional.cross_entropy(logits[start - 1 : -1], ids[0, start:])
-    assert trainer.compute_gradient([sample]) == pytest.approx(float(expected), rel=1e-5)
+    assert trainer.gradients.compute([sample], 0) == pytest.approx(float(expected), rel=1e-5)
 
 
 def test_bfloat16_training_stays_near_float32(
@@ -201,6 +202,6 @@ def test_parts_hold_every_sample_once_and_stay_below_the_limit(
 ) -> None:
     trainer = LoraTrainer(llama, LoraOptions(), 10)
     samples = [trainer.tokenise(pair) for pair in pairs * 5]
-    parts = list(training._parts(samples, 100, padded=False))
+    parts = list(cut_into_parts(samples, 100, padded=False))
     assert sorted(map(hash, samples)) == sorted(hash(s) for part in parts for s in part)
     assert all(len(part) == 1 or sum(len(s.token_ids) for s in part) <= 100 for part in parts)
