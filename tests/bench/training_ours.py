@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import resource
 import sys
+import time
 
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -37,10 +38,12 @@ def main(steps: int, threads: int) -> None:
     samples = [TokenisedSample(tuple(ids), start) for ids, start in rows]
     for step in range(steps):
         sys.stdin.readline()
+        busy = time.process_time()
         metrics = trainer.step_on(samples[step * ROWS_PER_STEP : (step + 1) * ROWS_PER_STEP])
         report = {
             "tokens": metrics.tokens,
             "seconds": metrics.seconds,
+            "cpu_seconds": time.process_time() - busy,
             "loss": metrics.loss,
             "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         }

@@ -37,15 +37,18 @@ class Turnstile(TrainerCallback):
     def __init__(self, tokens_of: Any) -> None:
         self.tokens_of = tokens_of
         self.started = 0.0
+        self.busy = 0.0
         self.seconds = 0.0
+        self.cpu_seconds = 0.0
 
     def on_step_begin(self, *_: Any, **__: Any) -> None:
         # The batch is collated before this call; that time is left out in trl's favour.
         sys.stdin.readline()
-        self.started = time.monotonic()
+        self.started, self.busy = time.monotonic(), time.process_time()
 
     def on_step_end(self, *_: Any, **__: Any) -> None:
         self.seconds = time.monotonic() - self.started
+        self.cpu_seconds = time.process_time() - self.busy
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         if "loss" not in logs:
@@ -53,6 +56,7 @@ class Turnstile(TrainerCallback):
         report = {
             "tokens": self.tokens_of(state.global_step - 1),
             "seconds": self.seconds,
+            "cpu_seconds": self.cpu_seconds,
             "loss": float(logs["loss"]),
             "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         }
