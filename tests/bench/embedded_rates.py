@@ -23,7 +23,7 @@ from pipeline.local_lora.rehearsal import rehearsal_pairs
 from pipeline.local_lora.sources import EMBEDDED_FOLDER, EMBEDDED_NAME
 from pipeline.local_lora.steps import plan_steps
 from pipeline.local_lora.training import LoraOptions, LoraTrainer
-from pipeline.local_lora.tuning_defaults import EMBEDDED_TUNING, TuningDefaults
+from pipeline.local_lora.tuning_defaults import TuningDefaults, tuning_for
 from tests.bench.samples import (
     Asked,
     Lesson,
@@ -125,11 +125,11 @@ class Bench:
             trainer.step(pairs)
 
     def measure(
-        self, lesson: Lesson, style: str, seed: int, tuning: TuningDefaults = EMBEDDED_TUNING
+        self, lesson: Lesson, style: str, seed: int, tuning: TuningDefaults | None = None
     ) -> Rates:
         """Teach one lesson and ask everything before and after."""
         started = time.monotonic()
-        self.tune(lesson, tuning, seed)
+        self.tune(lesson, tuning or tuning_for(len(lesson.samples)), seed)
         seconds = time.monotonic() - started
         asked = (*lesson.trained, *lesson.held_out)
         before = self._share_right(lesson.subject, asked, self.ask_before)
@@ -193,9 +193,9 @@ def lessons(purposes: Iterable[Purpose]) -> list[tuple[str, Lesson]]:
     """All lessons: eight samples, four mixed ones, the article's."""
     chosen = [subject for subject in SUBJECTS if subject.purpose in purposes]
     found = [("eight samples", full_lesson(subject)) for subject in chosen]
-    found += [("four mixed", mixed_lesson(subject)) for subject in chosen if not subject.is_thing]
     if Purpose.REPORTING in purposes:
-        found.append(("the article's four", article_lesson()))
+        found.insert(0, ("the article's four", article_lesson()))
+    found += [("four mixed", mixed_lesson(subject)) for subject in chosen if not subject.is_thing]
     return found
 
 
@@ -235,23 +235,42 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--purpose", choices=[*Purpose, "all"], default="all")
-    parser.add_argument("--subjects", type=int, default=None, help="at most so many lessons")
+    parser.add_argument("--lessons", type=int, default=None, help="at most so many")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--model", type=Path, default=None, help="another model folder")
-    parser.add_argument("--json", type=Path, default=None, help="where to write the figures")
+    parser.add_argument(
+        "--json", type=Path, default=None, help="where to keep the figures; what is there is kept"
+    )
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     purposes = list(Purpose) if options.purpose == "all" else [Purpose(options.purpose)]
     bench = Bench(options.model)
-    rates = [
-        bench.measure(lesson, style, seed)
-        for style, lesson in lessons(purposes)[: options.subjects]
-        for seed in range(1, options.seeds + 1)
-    ]
-    if options.json:
-        fields = [asdict(rate) for rate in rates]
-        options.json.write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
+    rates = measure_all(
+        bench, lessons(purposes)[: options.lessons], range(1, options.seeds + 1), options.json
+    )
     sys.stdout.write(table(rates))
+
+
+def measure_all(
+    bench: Bench,
+    chosen: Sequence[tuple[str, Lesson]],
+    seeds: Iterable[int],
+    json_file: Path | None,
+) -> list[Rates]:
+    """Every lesson with every seed; figures go to a file one by one, and are not made twice."""
+    text = json_file.read_text("utf-8") if json_file and json_file.exists() else "[]"
+    rates = [Rates(**row) for row in json.loads(text)]
+    done = {(rate.style, rate.subject, rate.seed) for rate in rates}
+    for seed in seeds:
+        for style, lesson in chosen:
+            if (style, lesson.subject.name, seed) in done:
+                continue
+            rates.append(bench.measure(lesson, style, seed))
+            sys.stderr.write(f"{rates[-1]}\n")
+            if json_file:
+                text = json.dumps([asdict(rate) for rate in rates], indent=1)
+                json_file.write_text(text + "\n", encoding="utf-8")
+    return rates
 
 
 def _distinct(guesses: Sequence[str]) -> float:
