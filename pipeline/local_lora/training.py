@@ -1,8 +1,8 @@
 """The training loop of one adapter: a step at a time, so that the caller decides what comes next.
 
-The caller deals out the samples of each step (steps.py), `gradients` turns them into a gradient, and
-this file makes one optimizer step of it. Same base model, options, samples, machine and threads:
-same weights.
+The caller deals out the samples of each step (steps.py), `gradients` turns them into a gradient,
+and this file makes one optimizer step of it. Same base model, options, samples, machine and
+threads: same weights.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class Variant:
         self.reports.append(json.loads(line))
 
     def tokens_per(self, clock: str) -> float:
-        """Median over the rounds after the first, padding not counted; `clock` names the seconds."""
+        """Median over the rounds after the first, padding not counted; `clock` names seconds."""
         return median(report["tokens"] / report[clock] for report in self.reports[1:])
 
     @property
