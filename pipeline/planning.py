@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from pipeline import evaluation, keys
 from pipeline.backends.base import BaseModel
@@ -24,6 +25,8 @@ from pipeline.errors import (
 from pipeline.records import Adapter, AdapterVersion, Run, RunKind, RunState
 from pipeline.runtime import Runtime
 from pipeline.selection import fingerprint_evaluation, fingerprint_training
+
+_BAD_ROW_COLUMNS = ("on_bad_row", "max_skipped_share")
 
 
 class Decision(StrEnum):
@@ -66,6 +69,11 @@ class Plan:
     failure_count: int = 0  #: failed runs in a row with the wanted key
 
     @property
+    def run_id(self) -> int | None:
+        """The run to resume, or the last one."""
+        return self.run.run_id if self.run is not None else None
+
+    @property
     def run_kind(self) -> RunKind:
         """Whether the run that this plan asks for trains."""
         return RunKind.EVALUATE if self.decision is Decision.EVALUATE else RunKind.TRAIN
@@ -87,6 +95,7 @@ def plan_adapter(
         last = runs.find_last_ended_run(session, adapter.adapter_name)
         last_planned = runs.find_last_planned_run(session, adapter.adapter_name)
         version = versions.get_latest_version(session, adapter.adapter_name)
+        settings = runs.get_run_settings(session, last_planned.run_id) if last_planned else {}
     if unfinished is not None:
         reason = f"run {unfinished.run_id} stopped while {unfinished.state.value}"
         return Plan(
@@ -102,7 +111,11 @@ def plan_adapter(
         return _plan_refusal(adapter, error, None if force else last, runtime)
     if force:
         return Plan(adapter, Decision.TRAIN, "asked for by --force", wanted)
-    return choose(adapter, wanted, last_planned, version, runtime)
+    plan = choose(adapter, wanted, last_planned, version, runtime)
+    if plan.decision is Decision.BLOCKED and _treats_bad_rows_otherwise(adapter, settings):
+        reason = f"on_bad_row or max_skipped_share changed since run {plan.run_id} failed"
+        return Plan(adapter, Decision.TRAIN, reason, wanted)
+    return plan
 
 
 def find_wanted(runtime: Runtime, adapter: Adapter, check: Callable[[], None]) -> Wanted:
@@ -183,6 +196,15 @@ def _plan_repeat(
         version=version if is_trained else None,
         failure_count=last.failure_count,
     )
+
+
+def _treats_bad_rows_otherwise(adapter: Adapter, settings: dict[str, Any]) -> bool:
+    """Say whether the row tells to do something else with bad rows than it told the last run.
+
+    That is in no key, because it changes nothing where every row is good.
+    """
+    told = settings.get("adapter", {})
+    return any(told.get(name) != getattr(adapter, name) for name in _BAD_ROW_COLUMNS)
 
 
 def _reason_not_to_repeat(
