@@ -1,0 +1,156 @@
+"""Commands that only look: plan, status, show, compare, and the help of all."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.end_to_end.command import People, Sqltune
+from tests.end_to_end.conftest import ANSWER, QUESTION
+
+COMMANDS = [
+    "sync", "plan", "cancel", "retry", "status", "show", "compare", "import", "export", "init",
+    "check", "demo",
+]  # fmt: skip
+
+
+def test_plan_says_what_sync_would_do_with_rows_and_estimated_tokens(
+    sqltune: Sqltune, people: People, office: str
+) -> None:
+    before = people.dump()
+    (row,) = sqltune.well("plan", "--json").data
+    assert row["decision"] == "train"
+    assert row["reason"] == "never trained"
+    assert (row["samples"], row["prompts"], row["epochs"]) == (1, 1, 1)
+    assert row["token_count"] == "estimated"
+    assert row["tokens_per_epoch"] > 0
+    assert people.dump() == before
+    table = sqltune.well("plan").out
+    assert "never trained" in table
+
+
+def test_plan_follows_the_rows(sqltune: Sqltune, people: People, trained_office: str) -> None:
+    assert sqltune.well("plan", "--json").data[0]["decision"] == "up_to_date"
+    assert sqltune.well("plan", "--force", "--json").data[0]["decision"] == "train"
+    people.do("UPDATE adapters SET base_model = ''")
+    sqltune.play(base_models=["toy"])
+    refused = sqltune.well("plan", "--json").data[0]
+    assert refused["decision"] == "refused"
+    assert "no base model ''" in refused["reason"]
+
+
+def test_status_shows_each_adapter_with_its_decision_and_live_version(
+    sqltune: Sqltune, people: People, trained_office: str
+) -> None:
+    people.declare("attic", is_enabled=0)
+    rows = {row["adapter_name"]: row for row in sqltune.well("status", "--json").data}
+    assert rows["office"]["live_version"] == 1
+    assert rows["office"]["decision"] == "train"
+    assert rows["attic"]["decision"] is None
+    table = sqltune.well("status").out
+    assert "attic (disabled)" in table
+    assert "v1" in table
+
+
+def test_status_without_adapters_says_so(sqltune: Sqltune, people: People) -> None:
+    assert "no adapter is declared" in sqltune.well("status").err
+    assert sqltune.well("status", "--json").data == []
+
+
+def test_show_tells_a_run_with_its_events_findings_and_gate(
+    sqltune: Sqltune, people: People, office: str
+) -> None:
+    people.teach("office", QUESTION, ANSWER)
+    sqltune.well("sync")
+    report = sqltune.well("show", "1", "--json").data
+    assert report["state"] == "succeeded"
+    assert report["events"][0]["event"] == "begun"
+    assert report["gate"]["decision"] == "accepted"
+    assert report["issue_counts"], "a sample that is there twice is a finding"
+    table = sqltune.well("show", "1").out
+    assert "accepted" in table
+    unknown = sqltune("show", "99")
+    assert (unknown.code, "there is no run 99" in unknown.err) == (2, True)
+
+
+def test_compare_shows_before_and_after_side_by_side(
+    sqltune: Sqltune, people: People, trained_office: str
+) -> None:
+    (row,) = sqltune.well("compare", "office", "--json").data
+    assert (row["response_before"], row["response_after"]) == ("I do not know.", ANSWER)
+    assert (row["outcome"], row["score_after"]) == ("improved", 1.0)
+    assert ANSWER in sqltune.well("compare", "office").out
+    assert sqltune.well("compare", "office", "--version", "1", "--json").data == [row]
+
+
+def test_compare_of_what_does_not_exist_says_so(
+    sqltune: Sqltune, people: People, office: str
+) -> None:
+    assert "has no evaluated version" in sqltune.well("compare", "office").err
+    assert "has no evaluated version 7" in sqltune.well("compare", "office", "--version", "7").err
+    unknown = sqltune("compare", "offcie")
+    assert (unknown.code, "no adapter named 'offcie'" in unknown.err) == (2, True)
+
+
+def test_an_answer_cannot_steer_the_terminal(sqltune: Sqltune, people: People, office: str) -> None:
+    people.do(
+        "UPDATE training_samples SET response = :r", r="\x1b[2J[red]gone[/red]\x07 \U0001f680"
+    )
+    sqltune.well("sync")
+    table = sqltune.well("compare", "office").out
+    assert "\x1b" not in table
+    assert "\x07" not in table
+    assert "[red]gone[/red]" in table
+    assert "\U0001f680" in table
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_texts_are_printed_whatever_the_locale_says(
+    sqltune: Sqltune, people: People, office: str, encoding: str
+) -> None:
+    people.do("UPDATE training_samples SET response = :r", r="Utrecht \U0001f680 שלום")
+    foreign = {"LC_ALL": "C", "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    sqltune.well("sync", **foreign)
+    done = sqltune.well("compare", "office", "--json", **foreign)
+    assert done.data[0]["response_after"] == "Utrecht \U0001f680 שלום"
+    sqltune.well("compare", "office", **foreign)
+
+
+def test_sync_gives_json_and_nothing_else_on_stdout(
+    sqltune: Sqltune, people: People, office: str
+) -> None:
+    (row,) = sqltune.well("sync", "--json").data
+    assert (row["adapter_name"], row["decision"], row["state"]) == ("office", "train", "succeeded")
+    assert sqltune.well("sync").out == "", "talk goes to stderr"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(sqltune: Sqltune, command: str) -> None:
+    text = sqltune.well(command, "--help").out
+    options = [line.split("  ") for line in text.split("Options:")[1].splitlines() if "--" in line]
+    assert options
+    for line in text.split("Options:")[1].strip().splitlines():
+        assert line.strip(), "each option stands with its help"
+    for parts in options:
+        described = [part for part in parts if part.strip() and not part.strip().startswith("-")]
+        assert described, f"{command}: {parts} has no help"
+
+
+def test_help_lists_every_command_and_version_is_told(sqltune: Sqltune) -> None:
+    text = sqltune.well("--help").out
+    assert [name for name in COMMANDS if f"\n  {name} " not in text] == []
+    assert sqltune.well("--version").out.startswith("sqltune ")
+    wrong = sqltune("snyc")
+    assert wrong.code == 2
+    assert sqltune("sync", "--fast").code == 2
+    assert sqltune("show", "first").code == 2
+
+
+def test_a_reader_that_goes_away_is_no_error(
+    sqltune: Sqltune, people: People, trained_office: str
+) -> None:
+    running = sqltune.start("show", "1", "--json")
+    assert running.process.stdout is not None
+    running.process.stdout.close()
+    assert running.process.stderr is not None
+    assert "Traceback" not in running.process.stderr.read()
+    running.process.wait()
