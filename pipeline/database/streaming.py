@@ -184,7 +184,8 @@ def _execute(
 
 def _reason(error: DatabaseError) -> str:
     original = getattr(error.__cause__, "orig", None)
-    return str(original.args[-1]) if original is not None and original.args else str(error)
+    texts = [part for part in getattr(original, "args", ()) if isinstance(part, str)]
+    return texts[0] if texts else str(error)
 
 
 def _next_size(rows: Rows, size: int) -> int:

@@ -28,7 +28,13 @@ from pipeline.selection.fingerprint import (
     raw_digest,
 )
 from pipeline.selection.leaks import note_leaks
-from pipeline.selection.rules import Problem, key_problem, scorer_problem, text_problem
+from pipeline.selection.rules import (
+    Problem,
+    key_problem,
+    label_problem,
+    scorer_problem,
+    text_problem,
+)
 from pipeline.selection.sources import TIMEOUT_SECONDS, find_source
 from pipeline.selection.training_rows import name_row
 
@@ -160,7 +166,7 @@ def _find_problems(
         ("prompt", text_problem("prompt", prompt, required=True)),
         ("expected", text_problem("expected", expected, required=False)),
         ("system_prompt", text_problem("system_prompt", system_prompt, required=False)),
-        ("category", key_problem("category", category, required=False, longest=100)),
+        ("category", label_problem("category", category, longest=100)),
         ("scorer", scorer_problem(scorer, scorers)),
     )
     return ((column, problem) for column, problem in checks if problem is not None)

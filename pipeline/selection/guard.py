@@ -60,6 +60,7 @@ def guard_query(sql: str, kind: EngineKind) -> str:
         raise QueryRefused(
             "the query is empty: write a SELECT, or NULL for the adapter's own dataset"
         )
+    _refuse_beginning(tokens[0])
     _refuse_comments(sql, tokens, kind)
     tokens = _without_semicolons(tokens)
     _refuse_words(tokens)
@@ -80,6 +81,16 @@ def _tokenise(sql: str, kind: EngineKind) -> list[Token]:
         raise QueryRefused(f"the query cannot be read: {_first_line(error)}") from None
 
 
+def _refuse_beginning(first: Token) -> None:
+    """Refuse what is no SELECT before sqlglot tries to make sense of it."""
+    from sqlglot import TokenType
+
+    if first.token_type is TokenType.SEMICOLON:
+        raise QueryRefused(f"the query holds no statement: {_ADVICE}")
+    if first.token_type not in (TokenType.SELECT, TokenType.WITH, TokenType.L_PAREN):
+        raise QueryRefused(f"the query begins with {first.text.upper()}: {_ADVICE}")
+
+
 def _refuse_comments(sql: str, tokens: list[Token], kind: EngineKind) -> None:
     """Refuse comments that a server may run: what is no token to us must be none to it."""
     pattern = _SQLITE_COMMENT if kind is EngineKind.SQLITE else _MYSQL_COMMENT
@@ -96,20 +107,16 @@ def _refuse_comments(sql: str, tokens: list[Token], kind: EngineKind) -> None:
 def _without_semicolons(tokens: list[Token]) -> list[Token]:
     from sqlglot import TokenType
 
-    while tokens and tokens[-1].token_type is TokenType.SEMICOLON:
+    while tokens[-1].token_type is TokenType.SEMICOLON:
         tokens = tokens[:-1]
     if any(token.token_type is TokenType.SEMICOLON for token in tokens):
         raise QueryRefused(f"the query holds several statements: {_ADVICE}")
-    if not tokens:
-        raise QueryRefused(f"the query holds no statement: {_ADVICE}")
     return tokens
 
 
 def _refuse_words(tokens: list[Token]) -> None:
     from sqlglot import TokenType
 
-    if tokens[0].token_type not in (TokenType.SELECT, TokenType.WITH, TokenType.L_PAREN):
-        raise QueryRefused(f"the query begins with {tokens[0].text.upper()}: {_ADVICE}")
     for token, following in zip(tokens, [*tokens[1:], None], strict=True):
         if token.token_type is TokenType.STRING:
             continue

@@ -111,9 +111,7 @@ def write_manifest(
     _remove_leftovers(work)
     with database.transaction(claim) as session:
         manifests.insert_manifest(session, run_id, adapter.adapter_name, now=now())
-    writer = SampleWriter(database, claim, run_id)
-    scan = _scan(work, writer)
-    writer.finish()
+    scan = _write(work)
     settle_repeats(
         database,
         claim,
@@ -125,6 +123,18 @@ def write_manifest(
     )
     _judge(work, scan)
     return _complete(work, scan)
+
+
+def _write(work: Selecting) -> Scan:
+    """Read the query and write its samples; a query that cannot be used leaves nothing behind."""
+    writer = SampleWriter(work.database, work.claim, work.run_id)
+    try:
+        scan = _scan(work, writer)
+    except DataError:
+        _remove_leftovers(work)
+        raise
+    writer.finish()
+    return scan
 
 
 def _scan(work: Selecting, writer: SampleWriter | None) -> Scan:

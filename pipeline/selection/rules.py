@@ -43,16 +43,19 @@ def clean_text(column: Column, *, required: bool) -> bool:
     return b"\x00" not in joined and _is_utf8(joined)
 
 
-def clean_keys(column: Column, *, required: bool) -> bool:
-    """Whether every value is a short text or an integer that all engines compare alike."""
-    types = set(map(type, column))
-    if types == {int}:
+def clean_labels(column: Column, *, required: bool) -> bool:
+    """Whether every value is a short text or an integer."""
+    if set(map(type, column)) == {int}:
         return True
     if not clean_text(column, required=required):
         return False
-    texts = [text for text in column if text is not None]
-    return not texts or (
-        max(map(len, texts)) <= KEY_CHARACTERS and b" \n" not in b"\n".join([*texts, b""])
+    return max((len(text) for text in column if text is not None), default=0) <= KEY_CHARACTERS
+
+
+def clean_keys(column: Column, *, required: bool) -> bool:
+    """Whether every value is a label that all engines compare alike."""
+    return clean_labels(column, required=required) and not any(
+        isinstance(key, bytes) and key.endswith(b" ") for key in column
     )
 
 
@@ -80,10 +83,10 @@ def text_problem(name: str, value: Any, *, required: bool) -> Problem | None:
     return _encoding_problem(name, value)
 
 
-def key_problem(
-    name: str, value: Any, *, required: bool, longest: int = KEY_CHARACTERS
+def label_problem(
+    name: str, value: Any, *, required: bool = False, longest: int = KEY_CHARACTERS
 ) -> Problem | None:
-    """Say what is wrong with a key or a group, or None."""
+    """Say what is wrong with a group or a category, or None."""
     if isinstance(value, int):
         return None
     problem = text_problem(name, value, required=required)
@@ -91,14 +94,20 @@ def key_problem(
         return problem
     if (characters := len(value.decode())) > longest:
         return Problem(
-            "key_too_long",
+            "label_too_long",
             f"{name} has {characters} characters, more than {longest}: use a shorter one",
         )
-    if value.endswith(b" "):
+    return None
+
+
+def key_problem(name: str, value: Any, *, required: bool) -> Problem | None:
+    """Say what is wrong with a row's own key, or None."""
+    problem = label_problem(name, value, required=required)
+    if problem is None and isinstance(value, bytes) and value.endswith(b" "):
         return Problem(
             "key_padded", f"{name} ends with a space, which engines compare differently: TRIM it"
         )
-    return None
+    return problem
 
 
 def weight_problem(value: Any) -> Problem | None:
@@ -116,7 +125,7 @@ def weight_problem(value: Any) -> Problem | None:
 
 def scorer_problem(value: Any, known: Collection[str] | None) -> Problem | None:
     """Say what is wrong with a prompt's own scorer, or None; `known` None: any name will do."""
-    problem = key_problem("scorer", value, required=False, longest=64)
+    problem = label_problem("scorer", value, longest=64)
     if problem is not None or value is None or known is None:
         return problem
     name = value.decode() if isinstance(value, bytes) else str(value)

@@ -18,10 +18,12 @@ from pipeline.selection.rules import (
     KEY_CHARACTERS,
     Problem,
     clean_keys,
+    clean_labels,
     clean_text,
     clean_weights,
     describe,
     key_problem,
+    label_problem,
     text_problem,
     weight_problem,
 )
@@ -84,7 +86,7 @@ class TrainingRows:
             and clean_text(responses, required=True)
             and clean_text(systems, required=False)
             and clean_weights(weights)
-            and clean_keys(groups, required=False)
+            and clean_labels(groups, required=False)
             and clean_keys(keys, required=self.has_own_keys)
         )
         batch = encode_samples(columns) if is_clean else None
@@ -119,7 +121,7 @@ class TrainingRows:
             ("response", text_problem("response", response, required=True)),
             ("system_prompt", text_problem("system_prompt", system_prompt, required=False)),
             ("weight", weight_problem(weight)),
-            ("group_key", key_problem("group_key", group_key, required=False)),
+            ("group_key", label_problem("group_key", group_key)),
         )
         problems = [(column, problem) for column, problem in checks if problem is not None]
         yield from problems

@@ -1,4 +1,4 @@
-"""What the selection tests share: an adapter, a claim, a run, and the rows that a selection left behind."""
+"""What the selection tests share: an adapter, a claim, a run, and what a selection left behind."""
 
 from __future__ import annotations
 
@@ -56,7 +56,9 @@ class Desk:
     def write(self, run_id: int = 1, **changes: Any) -> Manifest:
         """Write a manifest of the adapter, changed as asked."""
         options: dict[str, Any] = {"too_long": None, "check": go_on, "now": lambda: NOW}
-        options |= {name: changes.pop(name) for name in list(changes) if name in options}
+        for name in (*options, "on_progress", "timeout_seconds"):
+            if name in changes:
+                options[name] = changes.pop(name)
         return write_manifest(
             self.database,
             self.selection_database or self.database,

@@ -1,0 +1,375 @@
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from pipeline.database.connection import Database, EngineKind
+from pipeline.errors import DatabaseUnavailable, DataError, QueryRefused
+from pipeline.selection import fingerprint_training, read_samples, select_samples
+from tests.database.selecting import Desk, go_on, open_desk
+from tests.databases import copy_sqlite
+
+GOOD = {"prompt": "p", "response": "r"}
+
+
+@pytest.fixture
+def desk(database: Database) -> Desk:
+    return open_desk(database)
+
+
+@pytest.fixture
+def sqlite_desk(sqlite_template: Path, tmp_path: Path) -> Iterator[Desk]:
+    database = Database.open(copy_sqlite(sqlite_template, tmp_path))
+    yield open_desk(database)
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("values", "rule", "column"),
+    [
+        ("NULL AS prompt, 'r' AS response", "missing", "prompt"),
+        ("'p' AS prompt, NULL AS response", "missing", "response"),
+        ("'' AS prompt, 'r' AS response", "empty", "prompt"),
+        ("'p' AS prompt, ' \t ' AS response", "empty", "response"),
+        ("7 AS prompt, 'r' AS response", "not_text", "prompt"),
+        ("'p' AS prompt, 1.5 AS response", "not_text", "response"),
+        ("'p' AS prompt, 'r' AS response, 3 AS system_prompt", "not_text", "system_prompt"),
+        ("'p' AS prompt, 'r' AS response, 0 AS weight", "bad_weight", "weight"),
+        ("'p' AS prompt, 'r' AS response, -1.5 AS weight", "bad_weight", "weight"),
+        ("'p' AS prompt, 'r' AS response, 'much' AS weight", "bad_weight", "weight"),
+        ("'p' AS prompt, 'r' AS response, 1.5 AS sample_key", "not_text", "sample_key"),
+        ("'p' AS prompt, 'r' AS response, NULL AS sample_key", "missing", "sample_key"),
+        ("'p' AS prompt, 'r' AS response, 'k ' AS sample_key", "key_padded", "sample_key"),
+        ("x'70ff' AS prompt, 'r' AS response", "undecodable", "prompt"),
+        ("x'eda080' AS prompt, 'r' AS response", "lone_surrogate", "prompt"),
+        ("'p' AS prompt, x'7000' AS response", "nul", "response"),
+    ],
+)
+def test_each_kind_of_bad_row_is_named_and_stops_the_run(
+    desk: Desk, values: str, rule: str, column: str
+) -> None:
+    with pytest.raises(DataError, match=f"1 of 1 rows cannot be trained on .1 {rule}; first: "):
+        desk.write(training_query=f"SELECT {values}")
+    ((found_rule, _, found_column, severity),) = desk.issues()
+    assert (found_rule, found_column, severity) == (rule, column, "error")
+    assert desk.issue_counts() == {rule: 1}
+    assert desk.rows("SELECT COUNT(*) FROM manifest_samples") == [(0,)]
+    assert desk.rows("SELECT COUNT(*) FROM manifests") == [(0,)]
+
+
+def test_numbers_are_keys_groups_and_weights_as_they_come(desk: Desk) -> None:
+    query = "SELECT 7 AS sample_key, 'p' AS prompt, 'r' AS response, 2 AS weight, 9 AS group_key"
+    desk.write(training_query=query)
+    (sample,) = read_samples(desk.database, 1)
+    assert (sample.sample_key, sample.weight, sample.group_key) == ("7", 2.0, "9")
+
+
+def test_a_decimal_weight_is_the_number_that_it_shows(desk: Desk) -> None:
+    query = "SELECT 'p' AS prompt, 'r' AS response, CAST(2.25 AS DECIMAL(10, 2)) AS weight"
+    desk.write(training_query=query)
+    assert [sample.weight for sample in read_samples(desk.database, 1)] == [2.25]
+
+
+def test_bad_rows_are_left_out_named_and_counted_where_the_adapter_says_skip(desk: Desk) -> None:
+    desk.add_samples([{"prompt": f"p{n}", "response": f"r{n}"} for n in range(98)])
+    desk.add_samples([{"prompt": "", "response": "r"}, {"prompt": "p", "response": " "}])
+    with pytest.raises(DataError, match=r"more than max_skipped_share = 0\.01"):
+        desk.write(1, on_bad_row="skip")
+    manifest = desk.write(2, on_bad_row="skip", max_skipped_share=0.02)
+    assert (manifest.selected, manifest.skipped, manifest.sample_count) == (100, 2, 98)
+    assert manifest.fingerprint != manifest.manifest_fingerprint
+    fast = fingerprint_training(desk.database, desk.adapter, go_on)
+    assert fast.text == manifest.fingerprint
+
+
+def test_the_first_thousand_findings_of_a_rule_are_named_and_all_are_counted(desk: Desk) -> None:
+    desk.add_samples([{"prompt": "", "response": "r"} for _ in range(1100)])
+    with pytest.raises(DataError, match="1,100 of 1,100 rows"):
+        desk.write()
+    assert desk.issue_counts() == {"empty": 1100}
+    assert desk.rows("SELECT COUNT(*) FROM data_issues") == [(1000,)]
+
+
+def test_findings_of_an_earlier_attempt_do_not_stay(desk: Desk) -> None:
+    desk.add_sample("", "r")
+    for _attempt in range(2):
+        with pytest.raises(DataError):
+            desk.write()
+    assert desk.issue_counts() == {"empty": 1}
+    desk.run("UPDATE training_samples SET prompt = 'p'")
+    desk.write()
+    assert desk.issues() == []
+
+
+def test_a_key_given_twice_is_an_error_also_far_apart(desk: Desk) -> None:
+    _make_tickets(desk, [(f"k{n % 500}", f"p{n}") for n in range(501)])
+    query = "SELECT ticket AS sample_key, prompt, 'r' AS response FROM tickets"
+    with pytest.raises(DataError, match="1 duplicate_key; first: k0"):
+        desk.write(1, training_query=query)
+    manifest = desk.write(2, training_query=query, on_bad_row="skip")
+    assert (manifest.sample_count, manifest.skipped) == (500, 1)
+    samples = read_samples(desk.database, 2)
+    assert len({s.sample_key for s in samples}) == 500
+    assert manifest.manifest_fingerprint.startswith("500-")
+    assert desk.write(3, training_query=f"{query} WHERE prompt <> 'p500'").manifest_id == 2
+
+
+def test_many_repeated_keys_leave_positions_without_a_gap(desk: Desk) -> None:
+    _make_tickets(desk, [(f"k{n // 3}", f"p{n}") for n in range(300)])
+    query = "SELECT ticket AS sample_key, prompt, 'r' AS response FROM tickets"
+    manifest = desk.write(training_query=query, on_bad_row="skip", max_skipped_share=1.0)
+    assert (manifest.sample_count, manifest.skipped) == (100, 200)
+    samples = list(read_samples(desk.database, 1))
+    assert sorted(s.sample_key for s in samples) == sorted(f"k{n}" for n in range(100))
+
+
+def test_the_same_texts_twice_are_trained_on_twice_with_a_warning(desk: Desk) -> None:
+    desk.add_samples([GOOD, {"prompt": "q", "response": "s"}, GOOD])
+    manifest = desk.write()
+    assert manifest.sample_count == 3
+    ((rule, _, column, severity),) = desk.issues()
+    assert (rule, column, severity) == ("duplicate_content", None, "warning")
+
+
+def test_rows_without_a_key_are_named_by_their_content(desk: Desk) -> None:
+    query = "SELECT 'p' AS prompt, 'r' AS response UNION ALL SELECT 'p', 'r'"
+    desk.write(training_query=query)
+    first, second = read_samples(desk.database, 1)
+    assert first.sample_key == second.sample_key
+    assert desk.rows("SELECT DISTINCT content_hash FROM manifest_samples") == [(first.sample_key,)]
+    assert desk.issue_counts() == {"duplicate_content": 1}
+
+
+def test_a_sample_too_long_for_the_base_model_is_named_with_its_tokens(desk: Desk) -> None:
+    desk.add_samples([GOOD, {"prompt": "word " * 50, "response": "r"}])
+
+    def too_long(text: str) -> int | None:
+        return len(text.split()) if len(text.split()) > 40 else None
+
+    with pytest.raises(DataError, match="51 tokens"):
+        desk.write(too_long=too_long)
+    assert desk.issue_counts() == {"too_long": 1}
+
+
+def test_an_empty_selection_says_where_it_looked(desk: Desk) -> None:
+    with pytest.raises(DataError, match="training_samples has no rows with dataset = 'helpdesk'"):
+        desk.write()
+    with pytest.raises(DataError, match="the query gives no rows"):
+        desk.write(training_query="SELECT prompt, response FROM training_samples")
+    desk.add_sample("p", "r", split="test")
+    with pytest.raises(DataError, match="1 have another split than 'train'"):
+        desk.write()
+
+
+def test_one_row_is_enough(desk: Desk) -> None:
+    desk.add_sample("p", "r")
+    assert desk.write().sample_count == 1
+
+
+def test_null_in_every_optional_column_is_the_default(desk: Desk) -> None:
+    query = (
+        "SELECT 'p' AS prompt, 'r' AS response, NULL AS system_prompt, NULL AS weight, "
+        "NULL AS group_key, NULL AS split"
+    )
+    desk.write(1, training_query=query)
+    (sample,) = read_samples(desk.database, 1)
+    assert (sample.system_prompt, sample.weight, sample.group_key) == (None, 1.0, None)
+    # The same content, whether the columns are NULL or not there at all.
+    assert desk.write(2, training_query="SELECT 'p' AS prompt, 'r' AS response").shared
+
+
+def test_columns_are_found_by_name_in_any_order_and_case_and_others_may_be_there(
+    desk: Desk,
+) -> None:
+    query = "SELECT 1 AS extra, 'r' AS Response, 'g' AS GROUP_KEY, 'p' AS PROMPT, NULL AS more"
+    desk.write(training_query=query)
+    (sample,) = read_samples(desk.database, 1)
+    assert (sample.prompt, sample.response, sample.group_key) == ("p", "r", "g")
+
+
+def test_a_missing_column_is_named_with_those_that_are_there(desk: Desk) -> None:
+    with pytest.raises(DataError, match="no column response, only prompt, answer") as caught:
+        desk.write(training_query="SELECT 'p' AS prompt, 'r' AS answer")
+    assert caught.value.code == "missing_column"
+    with pytest.raises(DataError, match="2 columns named prompt"):
+        desk.write(training_query="SELECT 'p' AS prompt, 'q' AS prompt, 'r' AS response")
+
+
+def test_what_the_database_does_not_accept_is_told_in_its_words(desk: Desk) -> None:
+    with pytest.raises(DataError, match="no_such_table") as caught:
+        desk.write(training_query="SELECT prompt, response FROM no_such_table")
+    assert caught.value.code == "query_failed"
+
+
+def test_a_query_that_is_refused_writes_nothing(desk: Desk) -> None:
+    with pytest.raises(QueryRefused):
+        desk.write(training_query="DELETE FROM training_samples")
+    assert desk.rows("SELECT COUNT(*) FROM manifests") == [(0,)]
+
+
+def test_large_and_wide_texts_come_back_byte_for_byte(desk: Desk) -> None:
+    texts = [
+        "😀🚀 \U0010ffff",
+        "tab\tline\r\nback\\slash \\N \x1f\x1e\x1d '\"%s %% :name ?",
+        "é" * 500_000,
+        " padded ",
+        "NULL",
+    ]
+    desk.add_samples([{"prompt": text, "response": text, "group_key": text[:50]} for text in texts])
+    desk.write()
+    samples = list(read_samples(desk.database, 1))
+    assert [(s.prompt, s.response) for s in samples] == [(t, t) for t in texts]
+
+
+def test_a_per_cent_sign_and_a_colon_in_a_query_are_only_that(desk: Desk) -> None:
+    desk.add_samples([{"prompt": "100% :x", "response": "a"}, {"prompt": "50", "response": "b"}])
+    query = (
+        "SELECT prompt, response FROM training_samples WHERE prompt LIKE '%0% :x' AND ':y' = ':y'"
+    )
+    assert desk.write(training_query=query).sample_count == 1
+
+
+def test_rows_written_while_the_query_streams_are_not_part_of_it(desk: Desk) -> None:
+    desk.add_samples([{"prompt": f"p{n}", "response": "r" * 500} for n in range(3000)])
+    before = fingerprint_training(desk.database, desk.adapter, go_on)
+    pages = []
+
+    def write_on(rows: int) -> None:
+        pages.append(rows)
+        desk.add_sample(f"late {rows}", "r")
+
+    manifest = desk.write(on_progress=write_on)
+    assert len(pages) > 1
+    assert manifest.fingerprint == before.text
+
+
+def test_a_query_that_takes_too_long_is_stopped(desk: Desk) -> None:
+    endless = (
+        "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 500000000) "
+        "SELECT 'p' AS prompt, 'r' AS response FROM n WHERE i < 0"
+    )
+    with pytest.raises(DataError, match="took longer than 1 seconds") as caught:
+        desk.write(training_query=endless, timeout_seconds=1.0)
+    assert caught.value.code == "selection_timeout"
+
+
+def test_a_run_is_stopped_while_the_server_still_computes(desk: Desk) -> None:
+    endless = (
+        "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 500000000) "
+        "SELECT 'p' AS prompt, 'r' AS response FROM n WHERE i < 0"
+    )
+    asked = []
+
+    def stop_when_asked_again() -> None:
+        asked.append(1)
+        if len(asked) > 1:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        desk.write(training_query=endless, check=stop_when_asked_again)
+
+
+def test_a_connection_lost_in_the_middle_can_be_tried_again(desk: Desk) -> None:
+    if desk.database.kind is EngineKind.SQLITE:
+        pytest.skip("SQLite has no connection to lose")
+    desk.add_samples([{"prompt": f"p{n}", "response": "r" * 2000} for n in range(4000)])
+
+    def cut(rows: int) -> None:
+        with desk.database.engine.connect() as other:
+            mine = other.exec_driver_sql("SELECT CONNECTION_ID()").scalar()
+            running = other.exec_driver_sql(
+                "SELECT id FROM information_schema.processlist WHERE info LIKE '%FROM training%'"
+            ).fetchall()
+            for (number,) in running:
+                if number != mine:
+                    other.exec_driver_sql(f"KILL CONNECTION {int(number)}")
+
+    with pytest.raises(DatabaseUnavailable):
+        desk.write(on_progress=cut)
+    assert desk.write().sample_count == 4000
+
+
+def test_samples_are_selected_one_by_one_without_writing(desk: Desk) -> None:
+    desk.add_samples([GOOD, {"prompt": "", "response": "bad"}, {"prompt": "q", "response": "s"}])
+    samples = select_samples(desk.database, desk.adapter, check=go_on)
+    assert [sample.prompt for sample in samples] == ["p", "q"]
+    assert desk.issues() == []
+
+
+def test_a_row_that_nothing_could_be_trained_on_still_counts_in_the_fast_fingerprint(
+    desk: Desk,
+) -> None:
+    desk.add_samples([GOOD])
+    prints = {fingerprint_training(desk.database, desk.adapter, go_on).text}
+    for text in ("", " ", "x\t", "y"):
+        desk.run(f"UPDATE training_samples SET prompt = '{text}'")
+        prints.add(fingerprint_training(desk.database, desk.adapter, go_on).text)
+    assert len(prints) == 5
+
+
+def test_the_selection_may_run_on_another_database(
+    desk: Desk, tmp_path: Path, open_url: Callable[..., Database]
+) -> None:
+    path = tmp_path / "shop.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE tickets (question TEXT, answer TEXT)")
+        connection.execute("INSERT INTO tickets VALUES ('Wo?', 'Da. 😀')")
+        connection.commit()
+    shop = Database.open(f"sqlite:///{path}")
+    desk.selection_database = shop
+    query = "SELECT question AS prompt, answer AS response FROM tickets"
+    desk.write(training_query=query)
+    shop.close()
+    assert [s.response for s in read_samples(desk.database, 1)] == ["Da. 😀"]
+
+
+def test_text_that_sqlite_cannot_decode_is_a_finding_and_no_crash(sqlite_desk: Desk) -> None:
+    for text in ("CAST(x'70ff70' AS TEXT)", "CAST(x'eda080' AS TEXT)", "'a' || CHAR(0) || 'b'"):
+        sqlite_desk.run(
+            "INSERT INTO training_samples (dataset, prompt, response) "
+            f"VALUES ('helpdesk', {text}, 'r')"
+        )
+    with pytest.raises(DataError):
+        sqlite_desk.write()
+    assert sqlite_desk.issue_counts() == {"undecodable": 1, "lone_surrogate": 1, "nul": 1}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT load_extension('x') AS prompt, 'r' AS response",
+        "SELECT name AS prompt, 'r' AS response FROM pragma_table_info('runs')",
+    ],
+)
+def test_sqlite_itself_refuses_what_the_guard_would_have_let_through(
+    sqlite_desk: Desk, query: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.selection.sources.guard_query", lambda sql, kind: sql)
+    with pytest.raises(DataError, match="not accept"):
+        sqlite_desk.write(training_query=query)
+
+
+@pytest.mark.parametrize("statement", ["DELETE FROM training_samples", "DROP TABLE runs"])
+def test_the_selection_connection_itself_cannot_write(
+    desk: Desk, statement: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if desk.database.kind is EngineKind.SINGLESTORE and statement.startswith("DROP"):
+        pytest.skip("a server that ends the transaction at DDL needs a user that may only read")
+    desk.add_samples([GOOD])
+    monkeypatch.setattr("pipeline.selection.sources.guard_query", lambda sql, kind: sql)
+    with pytest.raises(DataError):
+        desk.write(training_query=statement)
+    assert desk.rows("SELECT COUNT(*) FROM training_samples") == [(1,)]
+    assert desk.rows("SELECT COUNT(*) FROM runs") == [(0,)]
+
+
+def _make_tickets(desk: Desk, rows: list[tuple[str, str]]) -> None:
+    desk.add_samples([{"prompt": f"{key}|{text}", "response": "r"} for key, text in rows])
+    desk.run(
+        "CREATE VIEW tickets AS SELECT SUBSTR(prompt, 1, INSTR(prompt, '|') - 1) AS ticket, "
+        "SUBSTR(prompt, INSTR(prompt, '|') + 1) AS prompt, sample_id FROM training_samples"
+    )
