@@ -1,0 +1,81 @@
+"""What the command prints: tables that fit, JSON that is JSON, plain lines at intervals."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime
+from decimal import Decimal
+
+import pytest
+
+from pipeline.cli.output import json_line, write_json, write_rows
+from pipeline.cli.reporters import LineReporter
+
+
+def test_json_keeps_letters_and_writes_times_and_decimals_plainly(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    row = {
+        "text": "\U0001f680 é",
+        "at": datetime(2026, 11, 23, 6, 0),
+        "day": date(2026, 11, 23),
+        "cost": Decimal("1.5000"),
+        "raw": b"abc",
+        "nothing": None,
+    }
+    write_json([row])
+    text = capsys.readouterr().out
+    assert "\U0001f680 é" in text
+    (read,) = json.loads(text)
+    assert read["at"] == "2026-11-23 06:00:00.000000"
+    assert (read["day"], read["cost"], read["raw"]) == ("2026-11-23", 1.5, "abc")
+
+
+def test_a_line_of_json_is_one_line_of_utf8() -> None:
+    line = json_line({"a": "two\nlines \u2028 \U0001f680"})
+    assert line.endswith(b"\n")
+    assert line.count(b"\n") == 1
+    assert "\U0001f680".encode() in line
+
+
+def test_no_rows_are_told_on_stderr_and_are_an_empty_list_as_json(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_rows([], as_json=False, empty="nothing here")
+    assert capsys.readouterr() == ("", "nothing here\n")
+    write_rows([], as_json=True, empty="nothing here")
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_a_table_into_a_pipe_is_as_wide_as_120_characters_and_cuts_no_name(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows = [{"adapter": "office", "reason": "word " * 100, "score": 0.123456, "gone": None}]
+    write_rows(rows, as_json=False, empty="")
+    lines = capsys.readouterr().out.splitlines()
+    assert max(len(line) for line in lines) <= 120
+    assert "0.1235" in "".join(lines)
+    assert "characters)" in "".join(lines), "a very long cell says how long it is"
+
+
+def test_progress_is_told_at_intervals_and_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    now = [0.0]
+    reporter = LineReporter(lambda: now[0])
+    for step in range(1, 21):
+        now[0] += 1.0
+        reporter.progress("training", step, 20, "loss 1.000")
+    reporter.say("trained")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-2:] == ["  training: 20 of 20, loss 1.000", "trained"]
+    assert 3 <= len(lines) <= 6
+
+
+def test_a_new_activity_closes_the_one_before(capsys: pytest.CaptureFixture[str]) -> None:
+    reporter = LineReporter(lambda: 0.0)
+    reporter.progress("answering (base)", 3, 3)
+    reporter.progress("answering (after)", 1, None)
+    reporter.finish()
+    assert capsys.readouterr().err.splitlines() == [
+        "  answering (base): 3 of 3",
+        "  answering (after): 1",
+    ]
