@@ -7,28 +7,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from pipeline.backends.base import BaseModel
-from pipeline.errors import PipelineError, RunInterrupted
+from pipeline.errors import RunInterrupted
 from pipeline.planning import Decision, Plan, plan_adapter
 from pipeline.records import Adapter
 from pipeline.runtime import Runtime
 from pipeline.selection import select_samples
+from pipeline.token_counts import Tokens, count_epoch_tokens
 from pipeline.worker import choose_adapters
-
-#: Rows whose tokens are counted one by one; above, the rest is estimated from these.
-_ROWS_COUNTED = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """How many tokens one epoch of an adapter's samples has."""
-
-    count: int
-    kind: str  #: exact, estimated
 
 
 def forecast(
@@ -83,21 +71,6 @@ def _tokens(
         check=check,
         timeout_seconds=runtime.settings.selection_timeout_seconds,
     )
-    backend = runtime.backend(adapter.backend)
-    counted, total, is_exact = 0, 0, True
-    try:
-        # Closed here: the rows after the last one that counts keep a connection open.
-        with closing(selected) as samples:
-            for count in backend.count_tokens(base_model, islice(samples, _ROWS_COUNTED)):
-                counted, total = counted + 1, total + count.tokens
-                is_exact = is_exact and count.is_exact
-    except RunInterrupted:
-        raise
-    except PipelineError:
-        # A plan is told also where tokens cannot be counted, for instance without the local extra.
-        return None
-    if counted == 0:
-        return None
-    if counted < rows:
-        return Tokens(round(total * rows / counted), "estimated")
-    return Tokens(total, "exact" if is_exact else "estimated")
+    # Closed here: the rows after the last one that counts keep a connection open.
+    with closing(selected) as samples:
+        return count_epoch_tokens(runtime.backend(adapter.backend), base_model, samples, rows)

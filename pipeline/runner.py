@@ -41,6 +41,7 @@ from pipeline.records import (
     Sample,
 )
 from pipeline.runtime import Runtime
+from pipeline.token_counts import count_epoch_tokens
 
 logger = logging.getLogger(__name__)
 
@@ -260,7 +261,11 @@ def _prepare_samples(work: Work) -> None:
         timeout_seconds=runtime.settings.selection_timeout_seconds,
     )
     runtime.reporter.finish()
+    samples = selection.read_samples(runtime.database, manifest.manifest_id)
+    tokens = count_epoch_tokens(work.backend, work.base_model, samples, len(samples))
     with runtime.database.transaction(work.claim) as session:
+        if tokens is not None:
+            runs.set_manifest_tokens(session, manifest.manifest_id, tokens.count)
         runs.set_run_selection(
             session,
             work.run_id,
