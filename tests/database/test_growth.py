@@ -1,0 +1,111 @@
+"""As the tables grow, no statement of the runner reads one of them from end to end."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from sqlalchemy import text
+
+from pipeline.database.connection import Database, EngineKind
+from pipeline.database.queries import load_statements
+from pipeline.database.scripts import read_views
+from tests.database.grown_tables import ADAPTERS, grow
+
+#: Tables of a few rows per adapter, or of one row per version: reading all of them is right.
+SMALL = frozenset(
+    {"adapters", "adapter_states", "aliases", "alias_changes", "alias_history"}
+    | {"adapter_versions", "gate_decisions", "manifests", "schema_migrations", "schema_views"}
+)
+#: Statements that read a whole table on purpose.
+READS_ALL = {
+    # A table of one row per run; asked when rows changed between choosing and writing a manifest.
+    "count_manifest_users",
+}
+#: The indexes, and the statements that they are there for.
+MADE_FOR = {
+    "find_last_ended_run": "runs_by_adapter",
+    "get_run_by_key": "runs_by_key",
+    "fetch_known_answers": "responses_by_model",
+    "find_equal_manifest": "manifests_by_adapter",
+    "select_training_samples": "training_samples_by_dataset",
+    "select_eval_prompts": "eval_prompts_by_dataset",
+}
+#: Values that stand in the grown tables.
+VALUES: dict[str, object] = {
+    "adapter_name": ADAPTERS[1],
+    "run_key": "key-7",
+    "fingerprint": "f7",
+    "dataset": "d7",
+    "prompt_key": "k000007",
+    "after_key": "k000007",
+    "first_key": "k000007",
+    "last_key": "k000017",
+    "model_key": "base",
+    "decoding_key": "greedy",
+    "compared_phase": "before",
+    "phase": "after",
+    "content_hash": "hk000007",
+    "first_position": 7,
+    "end_position": 17,
+}
+
+
+def explain(database: Database, statement: str) -> list[dict[str, Any]]:
+    """The engine's plan of a statement, a row per table."""
+    values = {name: VALUES.get(name, 7) for name in re.findall(r"(?<![:\w]):(\w+)", statement)}
+    word = "EXPLAIN QUERY PLAN" if database.kind is EngineKind.SQLITE else "EXPLAIN"
+    with database.read() as session:
+        rows = session.connection.execute(text(f"{word} {statement}"), values)
+        return [dict(row) for row in rows.mappings()]
+
+
+def scanned(database: Database, statement: str) -> set[str]:
+    """The growing tables that a statement reads from end to end."""
+    names = table_names(statement)
+    found = set()
+    for row in explain(database, statement):
+        if database.kind is EngineKind.SQLITE:
+            scan = re.match(r"SCAN (\w+)", str(row["detail"]))
+            alias = scan[1] if scan else None
+        else:
+            alias = row["table"] if row["type"] in ("ALL", "index") else None
+        found.add(names.get(str(alias), "small"))
+    return found - SMALL - {"small"}
+
+
+def table_names(statement: str) -> dict[str, str]:
+    """Each table and alias of a statement, and of the views in it, with the table meant."""
+    bodies = {view.name: view.select for view in read_views()}
+    names: dict[str, str] = {}
+    texts = [statement]
+    while texts:
+        for table, alias in re.findall(
+            r"\b(?:FROM|JOIN|UPDATE)\s+(\w+)(?:\s+(?:AS\s+)?([a-z]\w*))?", texts.pop()
+        ):
+            if table in bodies:
+                texts.append(bodies[table])
+            else:
+                names |= {table: table, alias or table: table}
+    return names
+
+
+def test_no_statement_reads_a_growing_table_from_end_to_end(database: Database) -> None:
+    grow(database)
+    statements = dict(load_statements(database.kind.value))
+    for column in ("sample_key", "content_hash"):
+        statements[f"which versions saw a {column}"] = (
+            "SELECT v.adapter_label FROM manifest_samples s JOIN adapter_versions v "
+            f"ON v.manifest_id = s.manifest_id WHERE s.{column} = '7'"
+        )
+    found = {}
+    for name, statement in statements.items():
+        is_read = re.match(r"(SELECT|UPDATE|DELETE)\b", statement) and "FROM" in statement
+        if (is_read or statement.startswith("UPDATE")) and name not in READS_ALL:
+            found[name] = scanned(database, statement)
+    assert {name: tables for name, tables in found.items() if tables} == {}
+    assert len(found) > 60
+    for name, index in MADE_FOR.items():
+        rows = explain(database, load_statements(database.kind.value)[name])
+        used = [str(row.get("key") or row.get("detail")) for row in rows]
+        assert any(index in text for text in used), f"{name} goes by {used}"
