@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -26,6 +26,10 @@ _log = logging.getLogger(__name__)
 #: How far packed and padded gradients may be apart, relative: rounding is far below, another
 #: arithmetic far above.
 _TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.1}
+
+
+def _go_on() -> None:
+    """The pause of a caller who has nothing to do in it."""
 
 
 class Gradients:
@@ -59,7 +63,12 @@ class Gradients:
         self._packed = None
 
     def compute(
-        self, samples: Sequence[TokenisedSample], step: int, *, tokens_at_once: int | None = None
+        self,
+        samples: Sequence[TokenisedSample],
+        step: int,
+        *,
+        tokens_at_once: int | None = None,
+        pause: Callable[[], None] = _go_on,
     ) -> float:
         """The weighted mean loss; its gradient is then in `adapter.gradient`.
 
@@ -67,6 +76,7 @@ class Gradients:
             samples: one optimizer step.
             step: its number, which decides what dropout drops.
             tokens_at_once: another limit than the options'.
+            pause: called now and then; what it raises ends the computation.
         """
         self.adapter.gradient.zero_()
         weight = sum(sample.weight * sample.response_tokens for sample in samples)
@@ -74,26 +84,39 @@ class Gradients:
         limit = tokens_at_once or self._options.tokens_at_once
         parts = list(cut_into_parts(samples, limit, padded=not self.is_packed))
         if self._packed:
-            return self._packed_loss(self._packed, parts, token_weight)
-        return self._padded_loss(parts, token_weight, step)
+            return self._packed_loss(self._packed, parts, token_weight, pause)
+        return self._padded_loss(parts, token_weight, step, pause)
 
     def _packed_loss(
-        self, packed: PackedLlama, parts: list[list[TokenisedSample]], token_weight: float
+        self,
+        packed: PackedLlama,
+        parts: list[list[TokenisedSample]],
+        token_weight: float,
+        pause: Callable[[], None],
     ) -> float:
         matrices = self.adapter.views_of(self.adapter.values.to(self._base.dtype))
         gradients = self.adapter.gradients
         return math.fsum(
-            packed.loss_and_gradients(part, token_weight, matrices, gradients) for part in parts
+            packed.loss_and_gradients(part, token_weight, matrices, gradients, pause)
+            for part in parts
         )
 
     def _padded_loss(
-        self, parts: list[list[TokenisedSample]], token_weight: float, step: int
+        self,
+        parts: list[list[TokenisedSample]],
+        token_weight: float,
+        step: int,
+        pause: Callable[[], None],
     ) -> float:
         network = self._base.network
         self._base.peft.set_adapter(self._slot)
         self.adapter.collect_autograd()
         with _dropping(network, self._options), seeded(self._options.seed, step):
-            return math.fsum(padded_loss(network, part, token_weight) for part in parts)
+            losses = []
+            for part in parts:
+                pause()
+                losses.append(padded_loss(network, part, token_weight))
+        return math.fsum(losses)
 
     @torch.no_grad()
     def _agrees(self, packed: PackedLlama) -> bool:
@@ -108,10 +131,10 @@ class Gradients:
         adapter.values.copy_(torch.randn(fresh.shape, generator=generator).mul_(0.02))
         samples = _probe_samples(self._base.network.config.vocab_size, generator)
         weight = 1 / sum(sample.response_tokens for sample in samples)
-        loss = self._packed_loss(packed, [samples], weight)
+        loss = self._packed_loss(packed, [samples], weight, _go_on)
         gradient = adapter.gradient.clone()
         adapter.gradient.zero_()
-        expected_loss = self._padded_loss([samples], weight, 0)
+        expected_loss = self._padded_loss([samples], weight, 0, _go_on)
         error = torch.linalg.vector_norm(gradient - adapter.gradient)
         relative = float(error / torch.linalg.vector_norm(adapter.gradient))
         adapter.release_autograd()

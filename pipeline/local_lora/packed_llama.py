@@ -8,7 +8,7 @@ used, and takes `padded` otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -138,6 +138,7 @@ class PackedLlama:
         token_weight: float,
         matrices: Mapping[str, Tensor],
         gradients: Mapping[str, Tensor],
+        pause: Callable[[], None],
     ) -> float:
         """The loss of the samples; the gradients of the adapter are added to `gradients`.
 
@@ -146,14 +147,17 @@ class PackedLlama:
             token_weight: factor on every response token's loss, besides its sample's weight.
             matrices: the adapter by name, in the model's dtype.
             gradients: float32 by name, added to.
+            pause: called at every layer; what it raises ends the computation.
         """
         x, packing = self._embed(samples)
         kept = []
         for layer in self.layers:
+            pause()
             x, layer_kept = self._forward(layer, x, packing, matrices)
             kept.append(layer_kept)
         loss, grad = self._loss(x, samples, token_weight)
         for index in reversed(range(len(self.layers))):
+            pause()
             grad = self._backward(
                 self.layers[index], grad, kept.pop(), packing, matrices, gradients, index > 0
             )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -33,6 +33,8 @@ from pipeline.local_lora.tokenising import TokenisedSample, tokenise_pair
 
 __all__ = ["LoraOptions", "LoraTrainer", "StepMetrics"]
 
+#: How often a step lets its caller look whether it may go on.
+PAUSE_SECONDS = 0.5
 #: What torch's allocators say, on processors and on accelerators.
 _NO_MEMORY = re.compile("allocate memory|out of memory", re.IGNORECASE)
 
@@ -66,15 +68,22 @@ class LoraTrainer:
         """Optimizer steps that are in the weights."""
         return self._optimiser.steps
 
-    def step(self, pairs: Sequence[Pair]) -> StepMetrics:
+    def step(
+        self, pairs: Sequence[Pair], *, pause: Callable[[], None] | None = None
+    ) -> StepMetrics:
         """One optimizer step on these pairs.
+
+        Args:
+            pairs: what to learn.
+            pause: called about twice a second while the step is computed, and free to raise: then
+                the step is given up and the weights stay as they were.
 
         Raises:
             DataError: a pair has more tokens than the base model reads.
             LossNotFinite: the loss is not a number; the weights stay as they were.
             OutOfMemory: the step does not fit into memory; the weights stay as they were.
         """
-        return self.step_on([self.tokenise(pair) for pair in pairs])
+        return self.step_on([self.tokenise(pair) for pair in pairs], pause=pause)
 
     def tokenise(self, pair: Pair) -> TokenisedSample:
         """A pair as this base model reads it.
@@ -89,12 +98,16 @@ class LoraTrainer:
             prompt_format=self.base.prompt_format,
         )
 
-    def step_on(self, samples: Sequence[TokenisedSample]) -> StepMetrics:
+    def step_on(
+        self, samples: Sequence[TokenisedSample], *, pause: Callable[[], None] | None = None
+    ) -> StepMetrics:
         """One optimizer step on samples that are tokenised already; see `step`."""
         started = time.monotonic()
         rate = self._learning_rate()
         with _translate_memory(samples):
-            loss = self.gradients.compute(samples, self.steps_done)
+            loss = self.gradients.compute(
+                samples, self.steps_done, pause=_seldom(pause, PAUSE_SECONDS)
+            )
         norm = float(torch.linalg.vector_norm(self.adapter.gradient))
         self._refuse_not_finite(loss, norm)
         limit = self.options.max_gradient_norm
@@ -212,6 +225,19 @@ class LoraTrainer:
             f"the loss of step {self.steps_done + 1} is {loss} and its gradient's length {norm}; "
             f"lower learning_rate ({self.options.learning_rate:g}) or look for damaged samples"
         )
+
+
+def _seldom(pause: Callable[[], None] | None, seconds: float) -> Callable[[], None]:
+    """A pause that may be called often and passes the call on at most once in so many seconds."""
+    passed_on = time.monotonic()
+
+    def pass_on() -> None:
+        nonlocal passed_on
+        if pause is not None and time.monotonic() - passed_on >= seconds:
+            pause()
+            passed_on = time.monotonic()
+
+    return pass_on
 
 
 def _lora_config(base: BaseModel, options: LoraOptions) -> LoraConfig:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline.errors import DataError, LossNotFinite, OutOfMemory, TrainingError
+from pipeline.errors import DataError, LossNotFinite, OutOfMemory, RunInterrupted, TrainingError
+from pipeline.local_lora import training
 from pipeline.local_lora.checkpoints import CHECKPOINT_FILE
 from pipeline.local_lora.models import BaseModel, load_base_model
 from pipeline.local_lora.packed_llama import PackedLlama
@@ -170,6 +171,23 @@ def test_no_memory_is_a_clear_error(
     monkeypatch.setattr(PackedLlama, "loss_and_gradients", allocate)
     with pytest.raises(OutOfMemory, match="lower tokens_at_once"):
         trainer.step(pairs)
+
+
+@pytest.mark.parametrize("options", [OPTIONS, DROPPING], ids=["packed", "dropout"])
+def test_a_step_can_be_given_up_on_its_way(
+    llama: BaseModel, pairs: list[Pair], options: LoraOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "PAUSE_SECONDS", 0)
+    whole, broken = (LoraTrainer(llama, options, 4, name=name) for name in ("whole", "broken"))
+
+    def interrupt() -> None:
+        raise RunInterrupted("stop")
+
+    broken.step(pairs)
+    with pytest.raises(RunInterrupted):
+        broken.step(pairs, pause=interrupt)
+    assert broken.steps_done == 1
+    assert torch.equal(train(broken, pairs, 4), train(whole, [*pairs], 4))
 
 
 def test_samples_of_weight_zero_change_nothing(llama: BaseModel) -> None:
