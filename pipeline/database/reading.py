@@ -46,7 +46,7 @@ class ReadingCursor:
 
 
 def open_reading_cursor(database: Database, *, timeout_seconds: float) -> ReadingCursor:
-    """Open a connection that only reads, with the server's own time limit where it has one."""
+    """Open a connection that only reads."""
     if database.kind is EngineKind.SQLITE:
         return _open_sqlite(database)
     return _open_server(database, timeout_seconds)
@@ -73,6 +73,8 @@ def _open_sqlite(database: Database) -> ReadingCursor:
     path = database.engine.url.database
     if not path or path == ":memory:":
         raise ConfigError("a selection needs a database in a file: sqlite:///name.db")
+    # sqlite:///file:name.db?mode=ro&uri=true names the same file in SQLite's own words.
+    path = path.removeprefix("file:")
     connection = sqlite3.connect(
         f"{Path(path).absolute().as_uri()}?mode=ro",
         uri=True,
@@ -138,11 +140,9 @@ def _make_read_only(database: Database, connection: Any, timeout_seconds: float)
     try:
         # Quotes and backslashes must mean to the server what they meant to the guard.
         cursor.execute("SET SESSION sql_mode = 'STRICT_ALL_TABLES'")
-        try:
-            cursor.execute(f"SET SESSION max_statement_time = {float(timeout_seconds)}")
-        except errors.Error:
+        for limit in _server_limits(timeout_seconds):
             with suppress(errors.Error):
-                cursor.execute(f"SET SESSION max_execution_time = {int(timeout_seconds * 1000)}")
+                cursor.execute(f"SET SESSION {limit}")
         if database.kind is EngineKind.MYSQL:
             cursor.execute("START TRANSACTION READ ONLY")
         else:
@@ -150,6 +150,20 @@ def _make_read_only(database: Database, connection: Any, timeout_seconds: float)
                 cursor.execute("START TRANSACTION READ ONLY")
     finally:
         cursor.close()
+
+
+def _server_limits(timeout_seconds: float) -> tuple[str, ...]:
+    """Give limits in MariaDB's and MySQL's words.
+
+    The watcher counts the time that we wait for the server. The server counts also the time that it
+    waits for us, which may be long, so its limits are wide: they are for a runner that died.
+    """
+    seconds = 10 * timeout_seconds + 3600
+    return (
+        f"max_statement_time = {seconds}",
+        f"max_execution_time = {int(seconds * 1000)}",
+        f"net_write_timeout = {int(seconds)}",
+    )
 
 
 def _unbuffered_cursor(connection: Any) -> Any:
