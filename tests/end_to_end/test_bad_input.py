@@ -1,0 +1,328 @@
+"""What people get wrong ends with one clear line that names the cure, and no traceback."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.databases import ServerDatabases
+from tests.end_to_end.command import People, Sqltune
+from tests.end_to_end.conftest import declare_office
+from tests.mariadb_server import MariadbServer
+
+NOTHING_SENT = "SELECT COUNT(*) FROM responses"
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "message"),
+    [
+        ("training_query = 'DELETE FROM x'", "query_refused", "the query begins with DELETE"),
+        (
+            "training_query = 'SELECT 1 AS prompt, 2 AS response; DROP TABLE runs'",
+            "query_refused",
+            "several statements",
+        ),
+        (
+            "training_query = 'SELECT prompt FROM training_samples'",
+            "missing_column",
+            "gives no column response, only prompt: name one by AS response",
+        ),
+        (
+            "training_query = 'SELECT prompt, answer AS response FROM training_samples'",
+            "query_failed",
+            "answer",
+        ),
+        ("training_query = 'SELECT prompt, response FROM nowhere'", "query_failed", "nowhere"),
+        ("eval_query = 'SELECT expected FROM eval_prompts'", "missing_column", "no column prompt"),
+        (
+            "training_query = 'SELECT prompt, response FROM training_samples WHERE 1 = 0'",
+            "empty_selection",
+            "there is nothing to train on: the query gives no rows",
+        ),
+        ("backend = 'cloud'", "config_error", "unknown backend 'cloud'"),
+        ("scorer = 'bleurt'", "config_error", "unknown scorer 'bleurt'; known are exact"),
+        ("extra_scorers = 'exact, vibes'", "config_error", "unknown scorer 'vibes'"),
+        ("base_model = 'nobody/has-this'", "request_rejected", "no base model 'nobody/has-this'"),
+        ("epochs = 0", "config_error", "adapters.epochs of 'office' must be at least 1, got 0"),
+        ("learning_rate = -1", "config_error", "adapters.learning_rate"),
+        ("on_bad_row = 'ask'", "config_error", "must be stop or skip"),
+        ("rehearsal = 'often'", "config_error", "must be auto, on or off"),
+    ],
+)
+def test_a_row_that_cannot_be_used_is_refused_with_its_reason_and_only_once(
+    sqltune: Sqltune, people: People, office: str, change: str, code: str, message: str
+) -> None:
+    sqltune.play(base_models=["toy"])
+    people.do(f"UPDATE adapters SET {change}")
+    done = sqltune("sync")
+    assert done.code == 1
+    assert message in done.err
+    assert "Traceback" not in done.err
+    run = people.rows("SELECT state, error_code FROM runs")
+    assert run == [("failed", code)]
+    assert message in people.value("SELECT error_message FROM runs")
+    assert people.value(NOTHING_SENT) == 0
+    again = sqltune("sync")
+    assert (again.code, people.count("runs")) == (1, 1)
+    assert message in again.err
+
+
+def test_a_refused_row_that_was_corrected_is_trained(
+    sqltune: Sqltune, people: People, office: str
+) -> None:
+    people.do("UPDATE adapters SET training_query = 'SELECT 1'")
+    assert sqltune("sync").code == 1
+    people.do("UPDATE adapters SET training_query = NULL")
+    sqltune.well("sync")
+    assert people.count("adapter_versions") == 1
+    assert sqltune.well("sync").err.count("nothing changed") == 1
+
+
+def test_an_adapter_without_samples_says_where_they_belong(
+    sqltune: Sqltune, people: People
+) -> None:
+    people.declare("office")
+    done = sqltune("sync")
+    assert done.code == 1
+    assert "training_samples has no rows with dataset = 'office'" in done.err
+
+
+def test_a_prompts_own_unknown_scorer_is_a_finding_that_stops_the_run(
+    sqltune: Sqltune, people: People, office: str
+) -> None:
+    people.ask("office", "Who?", "Me.", scorer="vibes")
+    done = sqltune("sync")
+    assert done.code == 1
+    finding = people.rows(
+        "SELECT selection, column_name, message FROM data_issues WHERE severity = 'error'"
+    )
+    assert [row[:2] for row in finding] == [("evaluation", "scorer")]
+    assert "vibes" in finding[0][2]
+    assert people.value(NOTHING_SENT) == 0
+
+
+def test_rows_with_null_are_named_and_stop_the_run_before_anything_is_sent(
+    sqltune_on: Sqltune, people_on: People
+) -> None:
+    declare_office(people_on)
+    query = (
+        "SELECT 'k1' AS sample_key, 'a' AS prompt, 'b' AS response"
+        " UNION ALL SELECT 'k2', NULL, 'c' UNION ALL SELECT 'k3', 'd', NULL"
+    )
+    people_on.do("UPDATE adapters SET training_query = :query", query=query)
+    done = sqltune_on("sync")
+    assert done.code == 1
+    assert "2 of 3 rows cannot be trained on" in done.err
+    findings = people_on.rows("SELECT row_key, column_name FROM data_issues ORDER BY row_key")
+    assert findings == [("k2", "prompt"), ("k3", "response")]
+    assert people_on.value(NOTHING_SENT) == 0
+    people_on.do("UPDATE adapters SET on_bad_row = 'skip', max_skipped_share = 1")
+    assert "1 sample, 2 skipped" in sqltune_on.well("sync").err
+    assert people_on.rows("SELECT samples_selected, samples_skipped, samples_used FROM runs"
+                          " WHERE state = 'succeeded'") == [(3, 2, 1)]  # fmt: skip
+    assert "nothing changed" in sqltune_on.well("sync").err
+
+
+def test_four_byte_letters_and_a_prompt_of_a_megabyte_arrive_unchanged(
+    sqltune_on: Sqltune, people_on: People
+) -> None:
+    rocket = "\U0001f680 שלום \\ ' \" ` % :name {x} \r\n\t é"
+    long = "Grüße \U0001f680 " * 80_000
+    people_on.declare("office \U0001f680")
+    people_on.teach("office \U0001f680", rocket, rocket[::-1])
+    people_on.teach("office \U0001f680", long, "long")
+    people_on.ask("office \U0001f680", rocket, rocket[::-1])
+    people_on.ask("office \U0001f680", long, "long")
+    sqltune_on.well("sync")
+    contents = dict(people_on.rows("SELECT prompt, response FROM contents"))
+    assert contents == {rocket: rocket[::-1], long: "long"}
+    after = people_on.rows("SELECT response FROM responses WHERE phase = 'after'")
+    assert sorted(after) == [("long",), (rocket[::-1],)]
+    compared = sqltune_on.well("compare", "office \U0001f680", "--json").data
+    assert {row["prompt"] for row in compared} == {rocket, long}
+    assert "nothing changed" in sqltune_on.well("sync").err
+
+
+@pytest.mark.parametrize(
+    "command", [("sync",), ("plan",), ("status",), ("show", "1"), ("export", "x")]
+)
+def test_a_database_that_is_not_migrated_names_init(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    sqltune = Sqltune(tmp_path, f"sqlite:///{tmp_path}/fresh.db")
+    done = sqltune(*command)
+    assert done.code == 2
+    assert "run `sqltune init`" in done.err
+    assert not (tmp_path / "fresh.db").exists(), "looking makes no database"
+
+
+def test_an_unmigrated_server_database_names_init(
+    database_engine: str, empty_database_url: str, tmp_path: Path
+) -> None:
+    done = Sqltune(tmp_path, empty_database_url)("sync")
+    assert (done.code, "run `sqltune init`" in done.err) == (2, True)
+
+
+def test_init_makes_the_tables_and_says_so_once(tmp_path: Path) -> None:
+    sqltune = Sqltune(tmp_path, f"sqlite:///{tmp_path}/fresh.db")
+    printed = sqltune.well("init", "--print").out
+    assert "CREATE TABLE adapters" in printed
+    assert "applied 0001_create_tables.sql" in sqltune.well("init").err
+    again = sqltune.well("init").err
+    assert "applied" not in again
+    assert "is up to date" in again
+    sqltune.well("sync")
+
+
+def test_a_table_of_somebody_else_stops_init_before_its_first_statement(tmp_path: Path) -> None:
+    path = tmp_path / "shop.db"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE runs (id INTEGER)")
+    connection.close()
+    done = Sqltune(tmp_path, f"sqlite:///{path}")("init")
+    assert done.code != 0
+    assert "runs exists already and is not of sqltune" in done.err
+    assert "CREATE DATABASE sqltune" in done.err
+    people = People(f"sqlite:///{path}")
+    assert people.rows("SELECT name FROM sqlite_master WHERE type = 'table'") == [("runs",)]
+    people.close()
+
+
+def test_a_file_that_may_only_be_read_says_so(
+    sqltune: Sqltune, people: People, office: str, tmp_path: Path
+) -> None:
+    address = f"sqlite:///file:{tmp_path}/sqltune.db?mode=ro&uri=true"
+    done = sqltune("sync", SQLTUNE_DATABASE_URL=address)
+    assert done.code == 1
+    assert "the database may not be written" in done.err
+    assert "Traceback" not in done.err
+    assert sqltune.well("plan", "--json", SQLTUNE_DATABASE_URL=address).data[0]["samples"] == 1
+
+
+@pytest.fixture
+def reader_url(
+    server_databases: Callable[[str], ServerDatabases], mariadb_server: MariadbServer
+) -> Iterator[str]:
+    """The address of a migrated database for a user who may only read it."""
+    databases = server_databases("mariadb-pymysql")
+    name = databases.make_migrated()
+    mariadb_server.execute(
+        "CREATE USER reader@127.0.0.1 IDENTIFIED BY 'only-reads'",
+        f"GRANT SELECT, SHOW VIEW ON {name}.* TO reader@127.0.0.1",
+    )
+    yield f"mysql+pymysql://reader:only-reads@127.0.0.1:{mariadb_server.port}/{name}"
+    mariadb_server.execute("DROP USER reader@127.0.0.1")
+    databases.give_back(name)
+
+
+def test_a_user_who_may_only_read_is_told_about_the_grants(
+    reader_url: str, mariadb_server: MariadbServer, tmp_path: Path
+) -> None:
+    database = reader_url.rpartition("/")[2]
+    mariadb_server.execute(
+        "INSERT INTO adapters (adapter_name, base_model, backend) VALUES ('a', 'b', 'scripted')",
+        database=database,
+    )
+    sqltune = Sqltune(tmp_path, reader_url)
+    done = sqltune("sync")
+    assert done.code == 1
+    assert "refuses this user" in done.err
+    assert "GRANT" in done.err
+    assert "only-reads" not in done.said
+    assert sqltune.well("status", "--json").data[0]["adapter_name"] == "a"
+    assert sqltune.well("plan", "--json").data[0]["adapter_name"] == "a"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("database_engine", ["mariadb-pymysql", "mariadb-singlestoredb"])
+def test_a_connection_that_is_lost_in_the_middle_loses_no_work(
+    sqltune_on: Sqltune, people_on: People, mariadb_server: MariadbServer
+) -> None:
+    declare_office(people_on)
+    gate = sqltune_on.folder / "go-on"
+    hang = {"at": "step", "number": 2, "kind": "hang", "until": str(gate)}
+    sqltune_on.play(faults=[hang], steps_per_epoch=4)
+    people_on.do("UPDATE adapters SET epochs = 4")
+    running = sqltune_on.start("sync")
+    people_on.await_row("SELECT 1 FROM backend_calls")
+    people_on.close()
+    kill_connections(mariadb_server, sqltune_on.url)
+    gate.touch()
+    done = running.finish()
+    assert "Traceback" not in done.err
+    people = People(sqltune_on.url)
+    try:
+        if done.code != 0:
+            assert "not available" in done.err
+            people.do("UPDATE adapter_states SET lease_until_ms = 0")
+            sqltune_on.well("sync")
+        assert people.rows("SELECT state FROM runs") == [("succeeded",)]
+        assert people.rows("SELECT version_number FROM adapter_versions") == [(1,)]
+        steps = people.rows("SELECT step FROM training_metrics ORDER BY step")
+        assert steps == [(n + 1,) for n in range(len(steps))]
+    finally:
+        people.close()
+
+
+def kill_connections(server: MariadbServer, url: str) -> None:
+    """Cut every connection to a database, as a restart of the server does."""
+    name = url.rpartition("/")[2].partition("?")[0]
+    ids = server.execute(f"SELECT id FROM information_schema.processlist WHERE db = '{name}'")
+    assert ids
+    for (number,) in ids:
+        server.execute(f"KILL CONNECTION {number}")
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("", "cannot be read; it looks like sqlite:///"),
+        ("sqltune.db", "cannot be read; it looks like sqlite:///"),
+        ("postgresql://a:hidden@b/c", "names engine 'postgresql'"),
+        ("mysql+aiomysql://a:hidden@b/c", "use mysql+pymysql://"),
+        ("mysql+pymysql://a:hidden@127.0.0.1:1/c", "not available"),
+        ("mysql+pymysql://a:hidden@no-such-host.invalid/c", "not available"),
+        ("sqlite:////no/such/folder/x.db", "/no/such/folder"),
+        ("mysql+pymysql://a:hidden@b/c?wrong=1", "option 'wrong'"),
+    ],
+)
+def test_an_address_that_cannot_be_used_says_how_one_looks(
+    tmp_path: Path, url: str, message: str
+) -> None:
+    done = Sqltune(tmp_path, url)("status")
+    assert done.code in (1, 2)
+    assert message in done.err
+    assert "hidden" not in done.said
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("SQLTUNE_LEASE_SECONDS", "0", "SQLTUNE_LEASE_SECONDS: "),
+        ("SQLTUNE_MAX_ATTEMPTS", "many", "got 'many'"),
+        ("SQLTUNE_LOG_LEVEL", "loud", "SQLTUNE_LOG_LEVEL"),
+        ("SQLTUNE_BACKENDS", "local", "backend 'scripted' is not allowed here"),
+        ("SQLTUNE_SCRIPT", "/no/such/script.json", "cannot read the script /no/such/script.json"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_value(
+    sqltune: Sqltune, people: People, office: str, name: str, value: str, message: str
+) -> None:
+    done = sqltune("sync", **{name: value})
+    assert done.code in (1, 2)
+    assert message in done.err
+    assert "Traceback" not in done.err
+
+
+def test_weights_that_cannot_be_written_end_in_one_line(
+    sqltune: Sqltune, people: People, office: str, tmp_path: Path
+) -> None:
+    (tmp_path / "taken").write_text("a file, no folder")
+    done = sqltune("sync", SQLTUNE_ARTIFACTS="taken")
+    assert done.code == 1
+    assert "taken" in people.value("SELECT error_message FROM runs")
+    assert people.value("SELECT lease_owner FROM adapter_states") is None
