@@ -103,7 +103,7 @@ def _allowed_folder(name: str, allowed_folders: Iterable[Path | str]) -> Path:
         listed = ", ".join(str(each) for each in allowed) or "none"
         raise RequestRejected(
             f"base model {name!r} is not in an allowed folder (allowed: {listed}); move it there "
-            "or add its folder to the settings",
+            "or add its folder to SQLTUNE_BASE_MODEL_FOLDERS",
             code="base_model_not_allowed",
         )
     return folder
