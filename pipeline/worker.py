@@ -252,7 +252,7 @@ def _run(runtime: Runtime, claim: Claim, keeper: LeaseKeeper, plan: Plan) -> Out
         raise
     except RunCancelled as error:
         _end(runtime, claim, run_id, runs.RunEnd(RunState.CANCELLED, error.code, str(error)))
-    except PipelineError as error:
+    except (PipelineError, OSError) as error:
         _end(runtime, claim, run_id, _failure(runtime, error, plan.failure_count))
     except Exception as error:
         logger.exception("run %s failed", run_id, extra={"event": "run_failed", "run_id": run_id})
@@ -359,16 +359,23 @@ def _work(runtime: Runtime, claim: Claim, keeper: LeaseKeeper, run_id: int, plan
 
 def _failure(runtime: Runtime, error: Exception, failures_before: int) -> runs.RunEnd:
     failures = failures_before + 1
-    is_retryable = isinstance(error, PipelineError) and error.retryable
+    # A full disk or a folder that is not ours gets mended, and nobody touches a row for it.
+    is_retryable = isinstance(error, OSError) or getattr(error, "retryable", False)
     pause = timedelta(seconds=runtime.settings.retry_wait_seconds * 2 ** (failures - 1))
     return runs.RunEnd(
         state=RunState.FAILED,
-        error_code=error.code if isinstance(error, PipelineError) else "internal_error",
+        error_code=_code(error),
         error_message=str(error) or type(error).__name__,
         is_retryable=is_retryable,
         failure_count=failures,
         next_attempt_at=runtime.now() + pause if is_retryable else None,
     )
+
+
+def _code(error: Exception) -> str:
+    if isinstance(error, PipelineError):
+        return error.code
+    return "os_error" if isinstance(error, OSError) else "internal_error"
 
 
 def _end(runtime: Runtime, claim: Claim, run_id: int, end: runs.RunEnd) -> None:
