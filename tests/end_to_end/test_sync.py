@@ -252,3 +252,18 @@ def test_the_effective_settings_are_stored_with_the_run_without_the_address(
     assert '"lease_seconds"' in settings
     assert '"adapter_name": "office"' in settings
     assert "database_url" not in settings
+
+
+def test_a_row_rolls_live_back_and_one_that_cannot_gets_its_reason(
+    sqltune: Sqltune, people: People, trained_office: str
+) -> None:
+    sqltune.well("sync", "--force")
+    assert people.rows("SELECT version_number FROM aliases") == [(2,)]
+    people.insert("alias_changes", adapter_name="office", version_number=1)
+    people.insert("alias_changes", adapter_name="office", version_number=9)
+    sqltune.well("sync")
+    states = people.rows("SELECT version_number, state FROM alias_changes ORDER BY version_number")
+    assert states == [(1, "applied"), (9, "refused")]
+    assert people.value("SELECT reason FROM alias_changes WHERE version_number = 9")
+    assert people.rows("SELECT version_number FROM aliases") == [(1,)]
+    assert people.count("alias_history") == 3

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.command import People, Sqltune
-from tests.end_to_end.conftest import declare_office
+from tests.end_to_end.conftest import ANSWER, declare_office
 
 
 def test_a_second_sync_says_who_works_since_when_and_ends_with_0(
@@ -91,3 +91,23 @@ def insert_by_client(path: Path, number: int) -> None:
         ["sqlite3", "-bail", path], input=script, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_row_edited_during_a_run_is_no_part_of_it_and_trains_the_next_version(
+    sqltune: Sqltune, people: People, office: str
+) -> None:
+    gate = sqltune.folder / "go-on"
+    sqltune.play(faults=[{"at": "step", "kind": "hang", "until": str(gate)}])
+    running = sqltune.start("sync")
+    people.await_row("SELECT 1 FROM backend_calls")
+    people.do("UPDATE training_samples SET response = 'edited'")
+    people.do("UPDATE adapters SET epochs = 2")
+    gate.touch()
+    assert running.finish().code == 0
+    first = people.rows("SELECT version_number, epochs FROM adapter_versions")
+    assert first == [(1, 1)]
+    after = people.rows("SELECT response FROM responses WHERE phase = 'after'")
+    assert after == [(ANSWER,)]
+    done = sqltune.well("sync")
+    assert "office: train, the content of the samples changed" in done.err
+    assert people.value("SELECT epochs FROM adapter_versions WHERE version_number = 2") == 2
