@@ -62,7 +62,7 @@ class Watcher:
         self._cursor = cursor
         self._check = check
         self._timeout_seconds = timeout_seconds
-        self._deadline = time.monotonic() + timeout_seconds
+        self._waited_seconds = 0.0
         self._waiting_since: float | None = None
         self._error: BaseException | None = None
         self._stopped = Event()
@@ -72,7 +72,8 @@ class Watcher:
     def guard(self, step: Callable[[], Rows]) -> Rows:
         """Do one step that may wait for the server; what stopped it is raised in its place."""
         self._check()
-        self._waiting_since = time.monotonic()
+        began = time.monotonic()
+        self._waiting_since = began
         try:
             with translate_errors():
                 return self._run(step)
@@ -81,6 +82,7 @@ class Watcher:
             raise
         finally:
             self._waiting_since = None
+            self._waited_seconds += time.monotonic() - began
             if self._error is not None:
                 raise self._error
 
@@ -106,7 +108,7 @@ class Watcher:
             if since is None or time.monotonic() - since < _PATIENCE_SECONDS:
                 continue
             try:
-                if time.monotonic() > self._deadline:
+                if self._waited_seconds + time.monotonic() - since > self._timeout_seconds:
                     raise self._timeout()
                 self._check()
             except BaseException as error:
@@ -134,11 +136,10 @@ def open_stream(
     """Run a query on a read-only connection of its own and give its rows as they come.
 
     Args:
-        database: where the query runs.
-        sql: one guarded SELECT, with `:name` for each of `values`.
-        values: without any, the text runs exactly as it stands.
-        check: raises when the work must not go on; asked at every page and while waiting.
-        timeout_seconds: longest time to wait for one page of rows.
+        database: where the query runs. sql: one guarded SELECT, with `:name` for each of `values`.
+        values: without any, the text runs exactly as it stands. check: raises when the work must
+        not go on; asked at every page and while waiting. timeout_seconds: longest time to wait for
+        the server, all in all; our own work on the rows does not count.
 
     Raises:
         DataError: the database does not accept the query.

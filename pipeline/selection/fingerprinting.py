@@ -35,7 +35,7 @@ def fingerprint_samples(
         content = ColumnMap(columns.fields, (None, *columns.indexes[1:]))
         for page in stream.pages():
             kept = without_held_out(content.split(page))
-            total.add(_digests(kept), len(kept[0]))
+            total.add(digest_page(kept), len(kept[0]))
     return total.result()
 
 
@@ -60,7 +60,8 @@ def select_samples(
             yield from _samples(rows.accept(page))
 
 
-def _digests(columns: list[Column]) -> list[bytes]:
+def digest_page(columns: list[Column]) -> list[bytes]:
+    """Hash a page of rows, also those that nothing could be trained on."""
     if not columns[0]:
         return []
     batch = encode_samples(columns, named=False)

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+
+from pipeline.database.bulk import Pace
+from pipeline.database.connection import Database
+from tests.database.selecting import Desk, open_desk
+from tests.databases import copy_sqlite
+
+
+@pytest.fixture
+def path(sqlite_template: Path, tmp_path: Path) -> Path:
+    return Path(copy_sqlite(sqlite_template, tmp_path).removeprefix("sqlite:///"))
+
+
+@pytest.fixture
+def desk(path: Path) -> Iterator[Desk]:
+    database = Database.open(f"sqlite:///{path}")
+    yield open_desk(database)
+    database.close()
+
+
+def test_a_transaction_grows_and_shrinks_to_a_fraction_of_the_limit() -> None:
+    for seconds_per_row in (1e-5, 1e-4, 2e-3):
+        moment = [0.0]
+        pace = Pace(clock=lambda moment=moment: moment[0])
+        taken = []
+        for _transaction in range(30):
+            rows = pace.rows
+            pace.begin()
+            moment[0] += rows * seconds_per_row
+            pace.end(rows)
+            taken.append(rows * seconds_per_row)
+        assert taken[-1] == pytest.approx(0.08, rel=0.05) or pace.rows == 20_000
+    # A server that is suddenly slow meets one long transaction, not two.
+    pace.begin()
+    moment[0] += 10.0
+    pace.end(pace.rows)
+    assert pace.rows == 20
+
+
+def test_a_short_last_transaction_says_nothing_about_the_pace() -> None:
+    moment = [0.0]
+    pace = Pace(clock=lambda: moment[0])
+    before = pace.rows
+    pace.begin()
+    moment[0] += 0.001
+    pace.end(10)
+    assert pace.rows == before
+
+
+def test_a_persons_inserts_succeed_while_a_large_selection_is_written(
+    desk: Desk, path: Path
+) -> None:
+    desk.add_samples([{"prompt": f"p{n}", "response": "r" * 300} for n in range(20_000)])
+    inserted, stop = [0], Event()
+
+    def insert_until_the_end() -> None:
+        with closing(sqlite3.connect(path, isolation_level=None)) as person:
+            while not stop.wait(0.002):
+                person.execute(
+                    "INSERT INTO training_samples (dataset, prompt, response) "
+                    "VALUES ('late', 'p', 'r')"
+                )
+                inserted[0] += 1
+
+    person = Thread(target=insert_until_the_end)
+    person.start()
+    try:
+        manifest = desk.write()
+    finally:
+        stop.set()
+        person.join()
+    assert manifest.sample_count == 20_000
+    assert inserted[0] > 0
+    assert desk.rows("SELECT COUNT(*) FROM training_samples WHERE dataset = 'late'") == [
+        (inserted[0],)
+    ]

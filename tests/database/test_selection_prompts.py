@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import pytest
+
+from pipeline.database import runs
+from pipeline.database.connection import Database
+from pipeline.errors import DataError
+from pipeline.selection import fingerprint_evaluation
+from tests.database.selecting import NOW, Desk, go_on, open_desk
+
+PROMPTS = "SELECT prompt_key, category, scorer FROM run_prompts ORDER BY prompt_key"
+
+
+@pytest.fixture
+def desk(database: Database) -> Desk:
+    return open_desk(database)
+
+
+def test_the_prompts_are_frozen_with_the_scorer_that_counts(desk: Desk) -> None:
+    desk.add_prompts(
+        [
+            {"prompt": "Who?", "expected": "Zoë 😀", "scorer": "exact", "category": "names"},
+            {"prompt": "What?", "expected": None, "scorer": None, "category": None},
+        ]
+    )
+    frozen = desk.freeze()
+    assert frozen.prompt_count == 2
+    assert [row[1:] for row in desk.rows(PROMPTS)] == [("names", "exact"), (None, "token_f1")]
+    desk.run("UPDATE eval_prompts SET prompt = 'edited'")
+    texts = "SELECT c.prompt, c.response FROM run_prompts r JOIN contents c ON c.content_hash = "
+    assert sorted(desk.rows(texts + "r.content_hash")) == [("What?", None), ("Who?", "Zoë 😀")]
+
+
+def test_the_fast_fingerprint_is_that_of_the_frozen_prompts(desk: Desk) -> None:
+    desk.add_prompts([{"prompt": f"p{n}", "expected": f"e{n}"} for n in range(300)])
+    fast = fingerprint_evaluation(desk.database, desk.adapter, go_on)
+    assert (fast.text, fast.row_count) == (desk.freeze().fingerprint, 300)
+
+
+@pytest.mark.parametrize(
+    ("change", "counts"),
+    [
+        ("prompt = 'x'", True),
+        ("expected = 'x'", True),
+        ("expected = NULL", True),
+        ("scorer = 'exact'", True),
+        ("system_prompt = ''", True),
+        ("category = 'x'", False),
+    ],
+)
+def test_what_the_answers_and_scores_depend_on_changes_the_fingerprint(
+    desk: Desk, change: str, counts: bool
+) -> None:
+    desk.add_prompts([{"prompt": "p", "expected": "e"}])
+    before = fingerprint_evaluation(desk.database, desk.adapter, go_on)
+    desk.run(f"UPDATE eval_prompts SET {change}")
+    after = fingerprint_evaluation(desk.database, desk.adapter, go_on)
+    assert (after != before) is counts
+
+
+@pytest.mark.parametrize(
+    ("query", "rule", "column"),
+    [
+        ("SELECT '' AS prompt", "empty", "prompt"),
+        ("SELECT NULL AS prompt", "missing", "prompt"),
+        ("SELECT 'p' AS prompt, 5 AS expected", "not_text", "expected"),
+        ("SELECT 'p' AS prompt, 'best' AS scorer", "unknown_scorer", "scorer"),
+        ("SELECT 'p' AS prompt, NULL AS prompt_key", "missing", "prompt_key"),
+        (
+            "SELECT 1 AS prompt_key, 'p' AS prompt UNION ALL SELECT 1, 'q'",
+            "duplicate_key",
+            "prompt_key",
+        ),
+        ("SELECT 'p' AS prompt UNION ALL SELECT 'p'", "duplicate_key", "prompt_key"),
+    ],
+)
+def test_a_prompt_that_cannot_be_asked_is_named_and_stops_the_run(
+    desk: Desk, query: str, rule: str, column: str
+) -> None:
+    with pytest.raises(DataError, match=f"cannot be asked .1 {rule}"):
+        desk.freeze(eval_query=query, scorers=("exact", "token_f1"))
+    assert [(r, c) for r, _, c, _ in desk.issues()] == [(rule, column)]
+
+
+def test_bad_prompts_are_left_out_where_the_adapter_says_skip(desk: Desk) -> None:
+    desk.add_prompts([{"prompt": "p"}, {"prompt": ""}])
+    frozen = desk.freeze(on_bad_row="skip", max_skipped_share=0.5)
+    assert (frozen.prompt_count, frozen.skipped) == (1, 1)
+    assert len(desk.rows(PROMPTS)) == 1
+
+
+def test_sample_key_is_taken_for_the_key_of_a_prompt(desk: Desk) -> None:
+    desk.freeze(eval_query="SELECT 'k1' AS sample_key, 'p' AS prompt, 1 AS extra")
+    assert [row[0] for row in desk.rows(PROMPTS)] == ["k1"]
+
+
+def test_no_prompts_are_no_error(desk: Desk) -> None:
+    assert desk.freeze().prompt_count == 0
+
+
+def test_prompts_are_frozen_anew_after_a_crash(desk: Desk) -> None:
+    desk.add_prompts([{"prompt": "p"}, {"prompt": "q"}])
+    desk.freeze()
+    desk.run("DELETE FROM eval_prompts WHERE prompt = 'q'")
+    assert desk.freeze().prompt_count == 1
+    assert len(desk.rows(PROMPTS)) == 1
+
+
+def test_a_prompt_that_was_trained_on_is_a_warning_that_names_both_rows(desk: Desk) -> None:
+    desk.add_samples([{"prompt": f"p{n}", "response": "r"} for n in range(5)])
+    desk.add_prompts([{"prompt": "p3"}, {"prompt": "fresh"}])
+    run_id = _queue_run(desk)
+    manifest = desk.write(run_id)
+    with desk.database.transaction() as session:
+        runs.set_run_selection(
+            session,
+            run_id,
+            manifest_id=manifest.manifest_id,
+            fingerprint=manifest.fingerprint,
+            training_key="k",
+            samples_selected=5,
+            samples_skipped=0,
+            samples_held_out=0,
+            samples_used=5,
+        )
+    assert desk.freeze(run_id).prompt_count == 2
+    ((rule, _, column, severity),) = desk.issues()
+    assert (rule, column, severity) == ("leak", "prompt", "warning")
+
+
+def test_the_findings_of_both_selections_stand_side_by_side(desk: Desk) -> None:
+    desk.add_sample("", "r")
+    desk.add_prompts([{"prompt": ""}])
+    for select in (desk.write, desk.freeze, desk.write):
+        with pytest.raises(DataError):
+            select()
+    found = "SELECT selection, rule FROM data_issues ORDER BY selection"
+    assert desk.rows(found) == [("evaluation", "empty"), ("training", "empty")]
+
+
+def test_a_manifest_that_the_planned_fingerprint_names_is_not_written_again(desk: Desk) -> None:
+    desk.add_samples([{"prompt": f"p{n}", "response": "r"} for n in range(5)])
+    first = desk.write(1)
+    run_id = _queue_run(desk, fingerprint=first.fingerprint)
+    second = desk.write(run_id)
+    assert (second.manifest_id, second.shared, second.sample_count) == (1, True, 5)
+    desk.add_sample("new", "r")
+    third = desk.write(_queue_run(desk, fingerprint=first.fingerprint))
+    assert (third.shared, third.sample_count) == (False, 6)
+
+
+def _queue_run(desk: Desk, fingerprint: str | None = None) -> int:
+    names = "adapter_name, run_key, fingerprint, queued_at"
+    shown = "NULL" if fingerprint is None else f"'{fingerprint}'"
+    key = f"key {len(desk.rows('SELECT run_id FROM runs'))}"
+    desk.run(
+        f"INSERT INTO runs ({names}) VALUES ('helpdesk', '{key}', {shown}, '{NOW.isoformat(' ')}')"
+    )
+    ((run_id,),) = desk.rows(f"SELECT run_id FROM runs WHERE run_key = '{key}'")
+    # The first manifests of these tests belong to runs that have no row.
+    if run_id == 1:
+        desk.run(f"DELETE FROM runs WHERE run_id = {run_id}")
+        return _queue_run(desk, fingerprint)
+    return int(run_id)
