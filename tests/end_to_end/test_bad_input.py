@@ -324,5 +324,10 @@ def test_weights_that_cannot_be_written_end_in_one_line(
     (tmp_path / "taken").write_text("a file, no folder")
     done = sqltune("sync", SQLTUNE_ARTIFACTS="taken")
     assert done.code == 1
+    assert "Traceback" not in done.err
+    run = people.rows("SELECT error_code, is_retryable FROM runs")
+    assert run == [("os_error", 1)]
     assert "taken" in people.value("SELECT error_message FROM runs")
     assert people.value("SELECT lease_owner FROM adapter_states") is None
+    (tmp_path / "taken").unlink()
+    assert "may succeed now (os_error)" in sqltune.well("sync", SQLTUNE_ARTIFACTS="taken").err
