@@ -1,0 +1,53 @@
+"""The same flow with real training: LoRA with torch on a tiny random base model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.command import People, Sqltune
+from tests.end_to_end.conftest import ANSWER, QUESTION
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def tiny_model(tmp_path: Path) -> Path:
+    """A folder with a base model of random weights."""
+    # Imported here: only this fixture needs torch.
+    from tests.local_lora.tiny_models import CORPUS, llama_config, save_tiny_model, train_tokenizer
+
+    folder = tmp_path / "models" / "tiny"
+    tokenizer = train_tokenizer(CORPUS)
+    save_tiny_model(llama_config(len(tokenizer)), tokenizer, folder)
+    return folder
+
+
+def test_a_base_model_in_an_allowed_folder_is_planned_exactly_trained_and_left_alone_after(
+    sqltune: Sqltune, people: People, tiny_model: Path
+) -> None:
+    people.declare(
+        "office", backend="local", base_model=str(tiny_model), max_new_tokens=8, epochs=2
+    )
+    people.teach("office", QUESTION, ANSWER)
+    people.ask("office", QUESTION, ANSWER)
+    refused = sqltune("sync")
+    assert refused.code == 1
+    assert "SQLTUNE_BASE_MODEL_FOLDERS" in refused.err
+    sqltune.environment["SQLTUNE_BASE_MODEL_FOLDERS"] = str(tiny_model.parent)
+    sqltune.environment["SQLTUNE_THREADS"] = "1"
+    (plan,) = sqltune.well("plan", "--json").data
+    assert (plan["decision"], plan["token_count"]) == ("train", "exact")
+    sqltune.well("sync")
+    version = people.rows(
+        "SELECT backend, artifact_uri, artifact_bytes > 0, lora_rank > 0 FROM adapter_versions"
+    )
+    assert [(row[0], row[2], row[3]) for row in version] == [("local", 1, 1)]
+    folder = sqltune.folder / version[0][1]
+    assert (folder / "adapter_model.safetensors").is_file()
+    assert people.value("SELECT is_simulated FROM runs WHERE state = 'succeeded'") == 0
+    losses = people.rows("SELECT train_loss FROM training_metrics ORDER BY step")
+    assert len(losses) == 2
+    assert people.count("responses") == 2
+    assert "nothing changed" in sqltune.well("sync").err
