@@ -38,6 +38,9 @@ def export_model(
     model.bfloat16()
     model.save_pretrained(folder)
     fast.save_pretrained(folder)
+    _name_tokenizer_class(folder / "tokenizer_config.json")
+    # safetensors makes files that only their owner may read.
+    (folder / "model.safetensors").chmod(0o644)
 
 
 def write_provenance(folder: Path, recipe: Recipe, progress: dict[str, Any]) -> None:
@@ -56,6 +59,13 @@ def write_provenance(folder: Path, recipe: Recipe, progress: dict[str, Any]) -> 
     }
     text = json.dumps(fields, indent=2) + "\n"
     (folder / "PROVENANCE.json").write_text(text, encoding="utf-8")
+
+
+def _name_tokenizer_class(path: Path) -> None:
+    """Name the class that every release of transformers knows."""
+    fields = json.loads(path.read_text("utf-8"))
+    fields["tokenizer_class"] = "PreTrainedTokenizerFast"
+    path.write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
 
 
 def hash_corpus(recipe: Recipe) -> str:

@@ -22,7 +22,7 @@ class Recipe:
     rows: int = 26
     length: int = 160
     #: Optimizer steps in all.
-    steps: int = 3600
+    steps: int = 2400
     #: Steps of the rise at the start, and share of all steps of the fall at the end.
     warmup_steps: int = 100
     decay_share: float = 0.4
