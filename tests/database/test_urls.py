@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from importlib.metadata import requires
+
 import pytest
+from pymysql import _auth
 
 from pipeline.database.connection import Database
 from pipeline.database.urls import EngineKind
@@ -53,6 +56,12 @@ def test_the_password_is_not_in_what_a_database_shows_of_itself(driver: str) -> 
     for text in (repr(database), database.address, str(vars(database))):
         assert "hidden" not in text
         assert "example.org:3307/sqltune" in text or text == str(vars(database))
+
+
+def test_what_the_default_login_of_mysql_8_needs_is_installed_with_sqltune() -> None:
+    # PyMySQL encrypts the password of caching_sha2_password with it, where there is no TLS.
+    assert any(name.startswith("cryptography") for name in requires("sqltune") or [])
+    assert _auth._have_cryptography
 
 
 def test_options_of_the_driver_are_passed_on() -> None:

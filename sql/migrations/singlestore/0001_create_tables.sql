@@ -1,7 +1,8 @@
 -- The tables of sqltune: what people write first, what the runner writes after.
 -- SingleStore. The same tables, columns and order stand in ../sqlite and ../mysql; a test compares the catalogs.
 -- Times are UTC, for which the server must run in UTC (`sqltune check` looks); flags are 0 or 1; keys compare byte by byte.
--- Every primary key contains its table's shard key. Small tables that change in place are rowstore.
+-- Every primary key contains its table's shard key. Small tables that change in place are rowstore; the others are
+-- columnstore, whose keys are hash keys.
 
 -- One row per training sample that people keep in our own table; a `training_query` may read any other table instead.
 CREATE TABLE training_samples (
@@ -16,7 +17,7 @@ CREATE TABLE training_samples (
     created_at          DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
     PRIMARY KEY (sample_id),
     -- The default training selection reads one dataset.
-    KEY training_samples_by_dataset (dataset),
+    KEY training_samples_by_dataset (dataset) USING HASH,
     SHARD KEY (sample_id)
 );
 
@@ -32,7 +33,7 @@ CREATE TABLE eval_prompts (
     created_at          DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
     PRIMARY KEY (prompt_id),
     -- The default evaluation selection reads one dataset.
-    KEY eval_prompts_by_dataset (dataset),
+    KEY eval_prompts_by_dataset (dataset) USING HASH,
     SHARD KEY (prompt_id)
 );
 
@@ -201,9 +202,9 @@ CREATE TABLE manifest_samples (
     content_hash        VARCHAR(64) COLLATE utf8mb4_bin NOT NULL COMMENT 'BLAKE2b-256 in hexadecimal',
     PRIMARY KEY (manifest_id, position),
     -- Which versions saw this row, and two rows under one key.
-    KEY manifest_samples_by_key (sample_key),
+    KEY manifest_samples_by_key (sample_key) USING HASH,
     -- Which versions saw this text, and the same text twice.
-    KEY manifest_samples_by_content (content_hash),
+    KEY manifest_samples_by_content (content_hash) USING HASH,
     SHARD KEY (manifest_id),
     SORT KEY (position)
 );
@@ -290,7 +291,7 @@ CREATE TABLE responses (
     answered_at         DATETIME(6) NOT NULL,
     PRIMARY KEY (run_id, prompt_key, phase),
     -- The base model's known answers to the same prompt under the same settings.
-    KEY responses_by_model (content_hash, model_key, decoding_key),
+    KEY responses_by_model (content_hash, model_key, decoding_key) USING HASH,
     SHARD KEY (run_id)
 );
 
