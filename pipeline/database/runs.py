@@ -82,13 +82,13 @@ def find_unfinished_run(session: Session, adapter_name: str) -> Run | None:
 
 
 def find_last_ended_run(session: Session, adapter_name: str) -> Run | None:
-    """Give the run that ended last, if any."""
+    """Give the last of the ended runs, if any."""
     row = session.fetch_one("find_last_ended_run", adapter_name=adapter_name)
     return get_run(session, row.run_id) if row is not None else None
 
 
 def find_last_planned_run(session: Session, adapter_name: str) -> Run | None:
-    """Give the run that ended last among those whose wanted key was known, if any."""
+    """Give the last of the ended runs whose wanted key was known, if any."""
     row = session.fetch_one("find_last_planned_run", adapter_name=adapter_name)
     return get_run(session, row.run_id) if row is not None else None
 

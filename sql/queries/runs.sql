@@ -33,24 +33,24 @@ SELECT run_id
  ORDER BY queued_at, run_id;
 
 -- name: find_last_ended_run
--- The run of an adapter that ended last.
+-- The last of an adapter's ended runs, by its beginning: a retry ends an old run anew and makes it no newer.
 SELECT run_id
   FROM runs
  WHERE adapter_name = :adapter_name
    AND run_key IS NOT NULL
    AND state IN ('succeeded', 'rejected', 'failed', 'cancelled')
- ORDER BY finished_at DESC, run_id DESC
+ ORDER BY started_at DESC, run_id DESC
  LIMIT 1;
 
 -- name: find_last_planned_run
--- The run that ended last among those whose wanted key was known: a refused row has no fingerprint.
+-- The last of the ended runs among those whose wanted key was known: a refused row has no fingerprint.
 SELECT run_id
   FROM runs
  WHERE adapter_name = :adapter_name
    AND run_key IS NOT NULL
    AND fingerprint IS NOT NULL
    AND state IN ('succeeded', 'rejected', 'failed', 'cancelled')
- ORDER BY finished_at DESC, run_id DESC
+ ORDER BY started_at DESC, run_id DESC
  LIMIT 1;
 
 -- name: begin_run

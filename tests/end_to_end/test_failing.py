@@ -137,3 +137,31 @@ def test_a_backend_that_is_gone_while_answering_fails_the_run_and_keeps_the_answ
     sqltune.well("sync")
     reused = people.count("responses", "reused_run_id = 1")
     assert reused == 1, "the answer that was paid for is used"
+
+
+def test_a_retry_of_an_old_run_makes_nothing_of_the_newer_ones_stale(
+    sqltune: Sqltune, people: People, office: str
+) -> None:
+    people.ask("office", "Who are you?", "A model.")
+    sqltune.play(faults=[{"at": "answer", "prompt": "Who are you?", "code": "rate_limited"}])
+    sqltune.well("sync")
+    sqltune.play()
+    people.do("UPDATE training_samples SET response = 'Our office is in Delft.'")
+    sqltune.well("sync")
+    sqltune.well("retry", "1", "--failed")
+    assert people.rows("SELECT version_number FROM aliases") == [(2,)]
+    assert "office: up to date, nothing changed since run 2" in sqltune.well("sync").err
+    assert people.count("runs") == 2
+
+
+def test_a_run_whose_base_model_is_gone_when_it_is_resumed_fails_with_the_reason(
+    sqltune: Sqltune, people: People, office: str
+) -> None:
+    sqltune.play(faults=[{"at": "train", "kind": "error", "code": "run_interrupted"}])
+    assert sqltune("sync").code != 0
+    assert people.value("SELECT state FROM runs") == "training"
+    sqltune.play(base_models=["other"])
+    done = sqltune("sync")
+    assert done.code == 1
+    assert "no base model 'toy'" in people.value("SELECT error_message FROM runs WHERE run_id = 1")
+    assert people.value("SELECT lease_owner FROM adapter_states") is None
