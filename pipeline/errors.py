@@ -6,8 +6,8 @@ PipelineError                   code, retryable
 │   └── QueryRefused            a selection is not one harmless SELECT
 ├── DatabaseError
 │   ├── DatabaseUnavailable*    connection refused or lost, lock timeout
-│   ├── SchemaOutOfDate         `sqltune init` has to run first, or the schema is newer than this
-sqltune │   └── MigrationChanged        an applied migration file was edited
+│   ├── SchemaOutOfDate         `sqltune init` has to run, or this sqltune is too old
+│   └── MigrationChanged        an applied migration file was edited
 ├── LeaseLost                   another runner owns the adapter now
 ├── RunCancelled                a person asked for the end of this run
 ├── RunInterrupted              this process was asked to stop; the run can be resumed
