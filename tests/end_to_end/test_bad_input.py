@@ -52,7 +52,7 @@ NOTHING_SENT = "SELECT COUNT(*) FROM responses"
         ("rehearsal = 'often'", "config_error", "must be auto, on or off"),
     ],
 )
-def test_a_row_that_cannot_be_used_is_refused_with_its_reason_and_only_once(
+def test_a_row_that_cannot_be_used_is_refused_with_its_reason_before_anything_is_sent(
     sqltune: Sqltune, people: People, office: str, change: str, code: str, message: str
 ) -> None:
     sqltune.play(base_models=["toy"])
@@ -65,9 +65,16 @@ def test_a_row_that_cannot_be_used_is_refused_with_its_reason_and_only_once(
     assert run == [("failed", code)]
     assert message in people.value("SELECT error_message FROM runs")
     assert people.value(NOTHING_SENT) == 0
-    again = sqltune("sync")
-    assert (again.code, people.count("runs")) == (1, 1)
-    assert message in again.err
+
+
+def test_a_refusal_is_a_row_once_and_is_told_at_every_sync(
+    sqltune: Sqltune, people: People, office: str
+) -> None:
+    people.do("UPDATE adapters SET backend = 'cloud'")
+    first, second = sqltune("sync"), sqltune("sync")
+    assert (first.code, second.code, people.count("runs")) == (1, 1, 1)
+    assert "unknown backend 'cloud'" in first.err
+    assert "unknown backend 'cloud'" in second.err
 
 
 def test_a_refused_row_that_was_corrected_is_trained(

@@ -128,12 +128,7 @@ def test_a_change_of_the_evaluation_alone_trains_nothing(
     [
         "UPDATE eval_prompts SET expected = 'In Utrecht.'",
         "UPDATE eval_prompts SET scorer = 'exact'",
-        "UPDATE adapters SET scorer = 'chrf'",
-        "UPDATE adapters SET extra_scorers = 'exact, rouge_l'",
-        "UPDATE adapters SET max_new_tokens = 7",
-        "UPDATE adapters SET temperature = 0.5",
-        "UPDATE adapters SET min_gain = 0.1",
-        "UPDATE adapters SET pass_threshold = 0.9",
+        "UPDATE adapters SET extra_scorers = 'exact, rouge_l', max_new_tokens = 7",
         "DELETE FROM eval_prompts",
     ],
 )
@@ -153,9 +148,6 @@ def test_what_only_the_evaluation_depends_on_evaluates(
         ("base_model = 'toy-2'", "the base model changed from toy to toy-2"),
         ("base_model_revision = 'r2'", "toy has another revision now"),
         ("epochs = 2", "the training options changed"),
-        ("learning_rate = 0.01", "the training options changed"),
-        ("lora_rank = 4", "the training options changed"),
-        ("seed = 9", "the training options changed"),
     ],
 )
 def test_what_training_depends_on_trains(
