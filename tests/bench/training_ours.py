@@ -16,6 +16,7 @@ from pipeline.local_lora.prompts import PromptFormat
 from pipeline.local_lora.tokenising import TokenisedSample
 from pipeline.local_lora.training import LoraOptions, LoraTrainer
 from tests.bench.training_rows import LEARNING_RATE, LORA, ROWS_PER_STEP, SEED, SHAPE, draw_rows
+from tests.bench.training_start import start_alike
 
 
 def main(steps: int, threads: int) -> None:
@@ -34,6 +35,7 @@ def main(steps: int, threads: int) -> None:
         seed=SEED,
     )
     trainer = LoraTrainer(base, options, steps)
+    start_alike(trainer.adapter.views_of(trainer.adapter.values))
     rows = draw_rows(steps * ROWS_PER_STEP)
     samples = [TokenisedSample(tuple(ids), start) for ids, start in rows]
     for step in range(steps):

@@ -29,6 +29,7 @@ from tests.bench.training_rows import (
     SHAPE,
     draw_rows,
 )
+from tests.bench.training_start import start_alike
 
 
 class Turnstile(TrainerCallback):
@@ -113,6 +114,7 @@ def main(variant: str, steps: int, threads: int) -> None:
     per_step = arguments.per_device_train_batch_size
     lengths = [len(ids) for ids in trainer.train_dataset["input_ids"]]
     turnstile.tokens_of = lambda step: sum(lengths[step * per_step : (step + 1) * per_step])
+    start_alike({n: p.data for n, p in trainer.model.named_parameters() if p.requires_grad})
     trainer.train()
 
 
