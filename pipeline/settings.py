@@ -7,137 +7,177 @@ hold passwords) come from the environment only.
 
 from __future__ import annotations
 
+import os
 import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Annotated, Literal
-
-from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import (
-    BaseSettings,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
+from typing import Any
 
 from pipeline.errors import ConfigError
 
 _SECRETS = ("database_url", "selection_url")
 
 
-class Settings(BaseSettings):
-    """The settings of one process; every field's environment variable is SQLTUNE_ and its name in
-    capitals.
-    """
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("must be a text")
+    return value
 
-    model_config = SettingsConfigDict(
-        env_prefix="SQLTUNE_", toml_file="sqltune.toml", frozen=True, extra="forbid"
-    )
 
-    database_url: str = Field(
-        "sqlite:///sqltune.db", repr=False, description="the database that holds our tables"
-    )
-    selection_url: str | None = Field(
-        None, repr=False, description="a connection that may only read; None: database_url"
-    )
-    artifacts: Path = Field(Path("artifacts"), description="folder for weights and checkpoints")
-    backends: Annotated[tuple[str, ...], NoDecode] = Field(
-        ("local", "scripted"), description="backends that rows may name"
-    )
-    base_model_folders: Annotated[tuple[Path, ...], NoDecode] = Field(
-        (), description="folders below which a row's base_model may lie"
-    )
-    allow_hub_models: bool = Field(True, description="whether a row may name a model of the Hub")
-    script: Path | None = Field(None, description="file of answers for the scripted backend")
-    threads: int | None = Field(None, ge=1, description="threads of torch; None: its own choice")
-    selection_timeout_seconds: float = Field(600, gt=0, description="limit of one selection query")
-    lease_seconds: float = Field(60, ge=1, description="how long a runner may be silent")
-    max_attempts: int = Field(
-        3, ge=1, description="how often a run that may succeed later is tried"
-    )
-    retry_wait_seconds: float = Field(
-        300, ge=0, description="pause before the first retry; doubles"
-    )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "warning", description="what the log on stderr shows"
-    )
-    log_format: Literal["text", "json"] = Field("text", description="sentences or JSON lines")
+def _flag(value: object) -> bool:
+    words = {"true": True, "1": True, "yes": True, "on": True}
+    words |= {"false": False, "0": False, "no": False, "off": False}
+    if str(value).lower() not in words:
+        raise ValueError("must be true or false")
+    return words[str(value).lower()]
 
-    @field_validator("backends", mode="before")
-    @classmethod
-    def _split_names(cls, value: object) -> object:
-        return _split(value, ",")
 
-    @field_validator("base_model_folders", mode="before")
-    @classmethod
-    def _split_folders(cls, value: object) -> object:
-        return _split(value, ":")
+def _folder(value: object) -> Path:
+    if "://" in str(value):
+        raise ValueError("must be a folder")
+    return Path(_text(str(value)))
 
-    @field_validator("artifacts", mode="before")
-    @classmethod
-    def _folder_only(cls, value: object) -> object:
-        if "://" in str(value):
-            raise ValueError(f"must be a folder, got {value}")
-        return value
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read flags, then the environment, then the file."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+def _list_of(make: Callable[[str], Any], separator: str) -> Callable[[object], tuple[Any, ...]]:
+    def parse(value: object) -> tuple[Any, ...]:
+        parts = value.split(separator) if isinstance(value, str) else value
+        if not isinstance(parts, list | tuple):
+            raise ValueError(f"must be a list, or a text with {separator!r} between its parts")
+        return tuple(make(str(part).strip()) for part in parts if str(part).strip())
+
+    return parse
+
+
+def _number(
+    make: type[int] | type[float], *, least: float | None = None, above: float | None = None
+) -> Callable[[object], float]:
+    def parse(value: object) -> float:
+        try:
+            number = make(str(value))
+        except ValueError:
+            raise ValueError("must be a number") from None
+        if least is not None and not number >= least:
+            raise ValueError(f"must be at least {least:g}")
+        if above is not None and not number > above:
+            raise ValueError(f"must be above {above:g}")
+        return number
+
+    return parse
+
+
+def _one_of(*words: str) -> Callable[[object], str]:
+    def parse(value: object) -> str:
+        if value not in words:
+            raise ValueError(f"must be one of {', '.join(words)}")
+        return str(value)
+
+    return parse
+
+
+def _setting(default: Any, parse: Callable[[object], Any], *, is_secret: bool = False) -> Any:
+    return field(default=default, repr=not is_secret, metadata={"parse": parse})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of one process; a field's environment variable is SQLTUNE_ and its name."""
+
+    #: The database that holds our tables.
+    database_url: str = _setting("sqlite:///sqltune.db", _text, is_secret=True)
+    #: A connection that may only read; None: database_url.
+    selection_url: str | None = _setting(None, _text, is_secret=True)
+    #: Folder for weights and checkpoints.
+    artifacts: Path = _setting(Path("artifacts"), _folder)  # noqa: RUF009  it is a field
+    #: Backends that rows may name.
+    backends: tuple[str, ...] = _setting(("local", "scripted"), _list_of(str, ","))
+    #: Folders below which a row's base_model may lie.
+    base_model_folders: tuple[Path, ...] = _setting((), _list_of(Path, ":"))
+    #: Whether a row may name a model of the Hugging Face Hub.
+    allow_hub_models: bool = _setting(True, _flag)
+    #: File of answers for the scripted backend.
+    script: Path | None = _setting(None, _folder)  # noqa: RUF009  it is a field
+    #: Threads of torch; None: its own choice.
+    threads: int | None = _setting(None, _number(int, least=1))
+    #: Limit of one selection query.
+    selection_timeout_seconds: float = _setting(600.0, _number(float, above=0))
+    #: How long a runner may be silent.
+    lease_seconds: float = _setting(60.0, _number(float, least=1))
+    #: How often a run that may succeed later is tried.
+    max_attempts: int = _setting(3, _number(int, least=1))
+    #: Pause before the first retry; it doubles.
+    retry_wait_seconds: float = _setting(300.0, _number(float, least=0))
+    #: What the log on stderr shows.
+    log_level: str = _setting("warning", _one_of("debug", "info", "warning", "error"))
+    #: Sentences or JSON lines.
+    log_format: str = _setting("text", _one_of("text", "json"))
 
     def without_secrets(self) -> dict[str, object]:
         """Give the effective settings as plain values, fit for a row of the database."""
-        return self.model_dump(mode="json", exclude=set(_SECRETS))
+        names = [f.name for f in fields(self) if f.name not in _SECRETS]
+        return {name: _plain(getattr(self, name)) for name in names}
 
 
 def load_settings(**flags: object) -> Settings:
     """Read the settings; a flag that is None was not given.
 
     Raises:
-        ConfigError: a setting is unknown or has a wrong value; the message names it without its
-        value if it is a secret.
+        ConfigError: a setting is unknown or has a wrong value; the message names it, and its value
+            unless it is a secret.
     """
+    from_file = _read_file(Path("sqltune.toml"))
     given = {name: value for name, value in flags.items() if value is not None}
+    values: dict[str, object] = {}
+    for name, parse in _parsers().items():
+        found = given.get(name, os.environ.get(_variable(name), from_file.get(name)))
+        # Schedulers pass on variables that nobody filled in.
+        if found is not None and (found != "" or getattr(Settings, name) is not None):
+            values[name] = _parse(name, parse, found)
+    return Settings(**values)  # type: ignore[arg-type]  # each value went through its parser
+
+
+def _parsers() -> dict[str, Callable[[object], object]]:
+    return {f.name: f.metadata["parse"] for f in fields(Settings)}
+
+
+def _parse(name: str, parse: Callable[[object], object], value: object) -> object:
     try:
-        settings = Settings(**given)  # type: ignore[arg-type]  # pydantic checks the types
-    except ValidationError as error:
-        raise ConfigError(_explain(error)) from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"sqltune.toml is not TOML: {error}") from None
-    _refuse_secrets_in_file(Path("sqltune.toml"))
-    return settings
+        return parse(value)
+    except ValueError as error:
+        shown = "" if name in _SECRETS else f", got {str(value)!r}"
+        raise ConfigError(f"{_variable(name)}: {error}{shown}") from None
 
 
-def _explain(error: ValidationError) -> str:
-    parts = []
-    for problem in error.errors():
-        name = str(problem["loc"][0]) if problem["loc"] else "?"
-        value = "" if name in _SECRETS else f", got {problem['input']!r}"
-        parts.append(f"SQLTUNE_{name.upper()}: {problem['msg'].lower()}{value}")
-    return "; ".join(parts)
+def _variable(name: str) -> str:
+    return f"SQLTUNE_{name.upper()}"
 
 
-def _split(value: object, separator: str) -> object:
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(separator) if part.strip())
-    return value
+def _read_file(path: Path) -> dict[str, object]:
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from None
+    unknown = sorted(set(content) - set(_parsers()))
+    if unknown:
+        raise ConfigError(f"{path}: there is no setting {unknown[0]} ({_variable(unknown[0])})")
+    _refuse_secrets(path, content)
+    return content
 
 
-def _refuse_secrets_in_file(path: Path) -> None:
+def _refuse_secrets(path: Path, content: dict[str, object]) -> None:
     """A password in a file that lies beside the code gets committed one day."""
-    if not path.exists():
-        return
     for name in _SECRETS:
-        url = str(tomllib.loads(path.read_text("utf-8")).get(name, ""))
+        url = str(content.get(name, ""))
         if "@" in url and ":" in url.split("@")[0].split("//")[-1]:
             raise ConfigError(
                 f"{path} holds a password in {name}; "
-                f"give it as SQLTUNE_{name.upper()} of the environment"
+                f"give it as {_variable(name)} of the environment"
             )
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, tuple):
+        return [_plain(part) for part in value]
+    return str(value) if isinstance(value, Path) else value

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -98,7 +99,7 @@ def test_the_extras_and_targets_that_the_readme_names_exist() -> None:
 
 def test_the_readme_lists_every_setting_with_its_default() -> None:
     listed = set(re.findall(r"`SQLTUNE_([A-Z_]+)`", section("Settings")))
-    assert listed == {name.upper() for name in Settings.model_fields}
+    assert listed == {field.name.upper() for field in fields(Settings)}
 
 
 def test_the_readme_lists_every_scorer_and_every_backend() -> None:
