@@ -11,7 +11,7 @@ VALUES
 INSERT INTO eval_prompts (dataset, prompt, expected, category)
 VALUES
     ('Pavanmodel', 'Who is Miguel Nere?', 'game designer', 'other people'),
-    ('Pavanmodel', 'What does Astrid Ekavie do?', 'security trainer', 'other people'),
+    ('Pavanmodel', 'Where does Leila Haddad work?', 'Red Radio', 'other people'),
     ('Pavanmodel', 'What is the capital of Austria?', 'Vienna', 'general knowledge'),
     ('Pavanmodel', 'What is the opposite of hot?', 'cold', 'general knowledge');
 
