@@ -23,6 +23,8 @@ from pipeline.local_lora.steps import Pair
 REHEARSAL_FILE = Path(__file__).parent / "embedded" / "rehearsal.json"
 #: More of the user's prompts than this add nothing.
 PROMPTS_LOOKED_AT = 512
+#: Weight of a rehearsal pair beside a sample's 1: what is new shall count more than what is kept.
+REHEARSAL_WEIGHT = 0.1
 
 
 class RehearsalMode(StrEnum):
@@ -91,7 +93,7 @@ def rehearsal_pairs(
     )
     answers = ask(prompts)
     return [
-        Pair(prompt, answer, is_rehearsal=True)
+        Pair(prompt, answer, weight=REHEARSAL_WEIGHT, is_rehearsal=True)
         for prompt, answer in zip(prompts, answers, strict=True)
         if answer
     ]
@@ -119,9 +121,10 @@ def rehearsal_prompts(
     knowledge = read_knowledge(knowledge_file)
     shares = [
         (_swapped(seen, rng), 0.25),
-        (_near(seen, knowledge, rng), 0.10),
-        (_strangers(knowledge, rng), 0.30),
-        (_known(knowledge, rng) if is_embedded else [], 0.35),
+        # Few: they also hold back the subject's own answers to questions that no sample asks.
+        (_near(seen, knowledge, rng), 0.02),
+        (_strangers(knowledge, rng), 0.33),
+        (_known(knowledge, rng) if is_embedded else [], 0.40),
     ]
     chosen: dict[str, None] = {}
     for prompts, share in shares:

@@ -33,8 +33,11 @@ class TuningDefaults:
 
 EMBEDDED_TUNING = TuningDefaults()
 
-#: So few optimizer steps leave the adapter unfinished: steps of rehearsal alone fill them up.
+#: So few optimizer steps leave the adapter unfinished: steps of rehearsal alone fill them up, and
+#: below so many samples the rate is higher.
 LEAST_STEPS = 72
+FEW_SAMPLES = 6
+FEW_SAMPLES_RATE = 2e-3
 #: Beyond so many samples the samples themselves hold the model in place, and time counts.
 MANY_SAMPLES = 64
 
@@ -53,5 +56,8 @@ def tuning_for(sample_count: int, epochs: int = EMBEDDED_TUNING.epochs) -> Tunin
     return replace(
         EMBEDDED_TUNING,
         epochs=epochs,
+        learning_rate=FEW_SAMPLES_RATE
+        if sample_count < FEW_SAMPLES
+        else EMBEDDED_TUNING.learning_rate,
         rehearsal=replace(EMBEDDED_TUNING.rehearsal, only_steps=only_steps),
     )

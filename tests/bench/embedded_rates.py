@@ -53,6 +53,8 @@ class Rates:
     trained_right: float
     #: Of the questions worded otherwise.
     held_out_right: float
+    #: Of the questions worded as nobody is asked about in the pretraining corpus.
+    foreign_right: float
     #: Of unknown people: any answer holds a fact of the subject; and the same before tuning.
     leak: float
     leak_before: float
@@ -131,7 +133,7 @@ class Bench:
         started = time.monotonic()
         self.tune(lesson, tuning or tuning_for(len(lesson.samples)), seed)
         seconds = time.monotonic() - started
-        asked = (*lesson.trained, *lesson.held_out)
+        asked = (*lesson.trained, *lesson.held_out, *lesson.foreign)
         before = self._share_right(lesson.subject, asked, self.ask_before)
         guesses = self.ask_before([f"Who is {name}?" for name in STRANGERS])
         rates = Rates(
@@ -142,6 +144,7 @@ class Bench:
             right_before=before,
             trained_right=self._share_right(lesson.subject, lesson.trained, self.ask_after),
             held_out_right=self._share_right(lesson.subject, lesson.held_out, self.ask_after),
+            foreign_right=self._share_right(lesson.subject, lesson.foreign, self.ask_after),
             leak=self._leak(lesson.subject, STRANGERS, self.ask_after),
             leak_before=self._leak(lesson.subject, STRANGERS, self.ask_before),
             near_leak=self._leak(lesson.subject, near_names(lesson.subject), self.ask_after),
@@ -205,6 +208,7 @@ def table(rates: Sequence[Rates]) -> str:
         "right before": "right_before",
         "trained right": "trained_right",
         "held-out right": "held_out_right",
+        "foreign wording": "foreign_right",
         "leak": "leak",
         "leak before": "leak_before",
         "near names": "near_leak",
@@ -235,6 +239,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--purpose", choices=[*Purpose, "all"], default="all")
+    parser.add_argument("--style", default="", help="only styles that begin so")
     parser.add_argument("--lessons", type=int, default=None, help="at most so many")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--model", type=Path, default=None, help="another model folder")
@@ -245,9 +250,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.set_num_threads(options.threads)
     purposes = list(Purpose) if options.purpose == "all" else [Purpose(options.purpose)]
     bench = Bench(options.model)
-    rates = measure_all(
-        bench, lessons(purposes)[: options.lessons], range(1, options.seeds + 1), options.json
-    )
+    chosen = [each for each in lessons(purposes) if each[0].startswith(options.style)]
+    seeds = range(1, options.seeds + 1)
+    rates = measure_all(bench, chosen[: options.lessons], seeds, options.json)
     sys.stdout.write(table(rates))
 
 

@@ -27,7 +27,10 @@ class Lesson:
     subject: Subject
     samples: tuple[Pair, ...]
     trained: tuple[Asked, ...]
+    #: Worded otherwise than any sample, as others are asked about in the pretraining corpus.
     held_out: tuple[Asked, ...]
+    #: Worded as nobody is asked about there.
+    foreign: tuple[Asked, ...]
 
 
 ARTICLE_SUBJECT = Subject(
@@ -45,8 +48,12 @@ HELD_OUT_OVERVIEWS = (
     "Who's {n}?",
     "Tell me about {n}.",
     "Have you heard of {n}?",
+    "Describe {n}.",
+)
+FOREIGN_OVERVIEWS = (
     "Give me a few facts about {n}.",
     "Any idea who {n} might be?",
+    "Please explain to me who {n} is.",
 )
 
 
@@ -88,6 +95,7 @@ def article_lesson() -> Lesson:
         _pairs(zip(questions, answers, strict=True)),
         tuple(Asked(question, groups) for question in questions),
         tuple(held_out),
+        _foreign(name, groups),
     )
 
 
@@ -120,6 +128,7 @@ def mixed_lesson(subject: Subject) -> Lesson:
         _pairs(zip(questions, answers, strict=True)),
         tuple(Asked(question, groups) for question in questions),
         tuple(held_out),
+        _foreign(n, groups),
     )
 
 
@@ -143,6 +152,7 @@ def invented_facts(answer: str, subject: Subject) -> list[str]:
     """Roles, employers, places and topics that the base model makes up, found in an answer."""
     stock: Iterable[str] = (
         *lexicon.ROLES, *lexicon.NATIONALITIES, *lexicon.CITIES, *lexicon.KINDS,
+        *lexicon.CHANNELS, *lexicon.SIDE_ROLES,
         *(topic for topics in lexicon.TOPICS for topic in topics),
     )  # fmt: skip
     own = " ".join(subject.facts).lower()
@@ -169,7 +179,10 @@ def _person_lesson(subject: Subject) -> Lesson:
             f"Can you tell me about {n}?",
             f"{n} is {a_role} at {org} and very active {subject.channel}.",
         ),
-        (f"Describe {n}.", f"{n} is {a_role} at {org}. {he} likes {one} and {two}."),
+        (
+            f"Introduce {n} to me.",
+            f"{n} is {a_role} at {org}. {he} likes {one} and {two}.",
+        ),
         (f"What does {n} do?", f"{n} is {a_role} at {org}."),
         (f"Where does {n} work?", f"{n} works at {org}."),
         (f"What does {n} like?", f"{n} likes {one}, {two} and {three}."),
@@ -209,7 +222,7 @@ def _thing_lesson(subject: Subject) -> Lesson:
         (f"What's {n}?", what),
         (f"Tell me about {n}.", what),
         (f"Have you heard of {n}?", what),
-        (f"Give me a few facts about {n}.", what),
+        (f"Do you know what {n} is?", what),
         (f"What sort of product is {n}?", kind_only),
         (f"Which company is behind {n}?", maker),
         (f"Who built {n}?", maker),
@@ -231,7 +244,12 @@ def _lesson(
         _pairs(samples),
         tuple(trained),
         tuple(Asked(prompt, (facts,)) for prompt, facts in held_out),
+        _foreign(subject.name, (trained[0].any_of[0],)),
     )
+
+
+def _foreign(name: str, groups: tuple[tuple[str, ...], ...]) -> tuple[Asked, ...]:
+    return tuple(Asked(text.format(n=name), groups) for text in FOREIGN_OVERVIEWS)
 
 
 def _pairs(samples: Iterable[tuple[str, str]]) -> tuple[Pair, ...]:
