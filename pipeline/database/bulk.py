@@ -1,4 +1,4 @@
-"""Writes samples in short transactions, as fast as the driver can: LOAD DATA where it streams.
+"""Writes samples in short transactions, as fast as the driver can.
 
 A transaction may hold its locks for 200 ms at most, so that a person's INSERT never waits for a
 run. How many rows fit is measured, not guessed.
@@ -9,43 +9,34 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from pipeline.database.connection import Database, Session
+from pipeline.database.loading import (
+    LOAD_CONTENTS,
+    LOAD_SAMPLES,
+    ContentRow,
+    can_load,
+    content_lines,
+    load,
+    sample_lines,
+)
 from pipeline.database.queries import load_statements
-from pipeline.database.reading import raise_driver_error
 from pipeline.database.urls import EngineKind
 from pipeline.errors import DatabaseError
 from pipeline.records import Claim
+
+__all__ = ["ContentRow", "Pace", "SampleWriter", "pack_contents"]
 
 #: Time that one transaction should take; the limit is 0.2.
 _TARGET_SECONDS = 0.08
 _FEWEST_ROWS, _FIRST_ROWS, _MOST_ROWS = 20, 200, 20_000
 _MOST_BYTES = 8_000_000
-
-#: key, content hash in hexadecimal, prompt, response, system prompt, weight, group, split; in UTF-8
-ContentRow = tuple[
-    bytes, bytes, bytes, bytes | None, bytes | None, float | None, bytes | None, bytes | None
-]
-
 _NAMED_VALUE = re.compile(r":(\w+)")
-_SEPARATOR, _END, _NULL = b"\x1f", b"\x1e", b"\\N"
-# Not a named statement: it depends on the driver, not on the engine.
-_LOAD = (
-    (
-        "LOAD DATA LOCAL INFILE ':stream:' IGNORE INTO TABLE {table} CHARACTER SET utf8mb4 "
-        r"FIELDS TERMINATED BY '\x1f' ESCAPED BY '\\' LINES TERMINATED BY '\x1e' ({columns})"
-    )
-    .replace(r"\x1f", "\x1f")
-    .replace(r"\x1e", "\x1e")
-)
-_LOAD_CONTENTS = _LOAD.format(
-    table="contents",
-    columns="content_hash, prompt, response, system_prompt, weight, group_key, split",
-)
-_LOAD_SAMPLES = _LOAD.format(
-    table="manifest_samples", columns="manifest_id, position, sample_key, content_hash"
-)
+
+#: Stores prepared rows inside a transaction, and gives how many rows were stored.
+Store = Callable[[Session], int]
 
 
 class Pace:
@@ -71,27 +62,56 @@ class Pace:
 
 
 class SampleWriter:
-    """Writes the samples of one manifest, position after position, with their contents."""
+    """Writes the samples of one manifest, position after position, with their contents.
+
+    One transaction is at work in a thread while the caller reads and checks the next rows. As a
+    context manager it waits for that thread at the end; `finish` says that all rows are there.
+    `new_contents` counts the contents that were not there before. Where it equals `position`, no
+    two samples have the same content.
+    """
 
     def __init__(self, database: Database, claim: Claim, manifest_id: int) -> None:
         """Write at position 0 first."""
         self.position = 0
+        self.new_contents = 0
         self._database = database
         self._claim = claim
         self._manifest_id = manifest_id
+        self._loads = can_load(database)
         self._pace = Pace()
         self._waiting: list[ContentRow] = []
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sample-writer")
+        self._written: Future[None] | None = None
+
+    def __enter__(self) -> SampleWriter:
+        """Give the writer."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Wait for the transaction at work; what is left is not written."""
+        self._thread.shutdown(wait=True)
 
     def add(self, rows: Iterable[ContentRow]) -> None:
-        """Take rows in, and write what fills a transaction."""
+        """Take rows in, and begin to write what fills a transaction."""
         self._waiting.extend(rows)
-        while len(self._waiting) >= (size := self._chunk_rows()):
-            self._write(size)
+        while len(self._waiting) >= self._chunk_rows():
+            self._begin_chunk()
 
     def finish(self) -> None:
         """Write what is left."""
         while self._waiting:
-            self._write(self._chunk_rows())
+            self._begin_chunk()
+        self._wait()
+
+    def _begin_chunk(self) -> None:
+        self._wait()
+        size = self._chunk_rows()
+        chunk, self._waiting = self._waiting[:size], self._waiting[size:]
+        self._written = self._thread.submit(self._write, chunk)
+
+    def _wait(self) -> None:
+        if self._written is not None:
+            self._written.result()
 
     def _chunk_rows(self) -> int:
         size = self._pace.rows
@@ -101,123 +121,50 @@ class SampleWriter:
         row_bytes = max(len(row[2]) + len(row[3] or b"") + len(row[4] or b"") for row in some)
         return max(1, min(size, _MOST_BYTES // max(row_bytes, 1)))
 
-    def _write(self, size: int) -> None:
-        chunk, self._waiting = self._waiting[:size], self._waiting[size:]
+    def _write(self, chunk: Sequence[ContentRow]) -> None:
+        # Nothing is prepared while others wait for the lock.
+        store_contents = pack_contents(self._database, chunk, loads=self._loads)
+        store_samples = self._pack_samples(chunk)
         with self._database.transaction(self._claim) as session:
             self._pace.begin()
-            add_contents(self._database, session, chunk)
-            _add_samples(self._database, session, self._manifest_id, self.position, chunk)
+            self.new_contents += store_contents(session)
+            stored = store_samples(session)
+            if stored != len(chunk):
+                raise DatabaseError(f"the database stored {stored} of {len(chunk)} samples")
         self._pace.end(len(chunk))
         self.position += len(chunk)
 
+    def _pack_samples(self, chunk: Sequence[ContentRow]) -> Store:
+        first = self.position
+        if self._loads:
+            lines = sample_lines(self._manifest_id, first, chunk)
+            return lambda session: load(self._database, session, LOAD_SAMPLES, lines)
+        values = [
+            (self._manifest_id, position, row[0].decode(), row[1].decode())
+            for position, row in enumerate(chunk, first)
+        ]
+        return _inserts(self._database, "add_manifest_sample", values)
 
-def add_contents(database: Database, session: Session, rows: Sequence[ContentRow]) -> None:
-    """Keep contents that are not there already."""
+
+def pack_contents(database: Database, rows: Sequence[ContentRow], *, loads: bool = False) -> Store:
+    """Prepare contents; the result stores those that are not there already."""
     # In one order everywhere: two runs that write the same texts cannot lock each other out.
     ordered = sorted(rows, key=lambda row: row[1])
-    if (cursor := _loading_cursor(session)) is not None:
-        _load(database, cursor, _LOAD_CONTENTS, _content_lines(ordered))
-        return
+    if loads:
+        lines = content_lines(ordered)
+        return lambda session: load(database, session, LOAD_CONTENTS, lines)
     values = [
         (h.decode(), p.decode(), _text(r), _text(s), w, _text(g), _text(t))
         for _, h, p, r, s, w, g, t in ordered
     ]
-    _execute_many(database, session, "add_content", values)
+    return _inserts(database, "add_content", values)
 
 
-def _add_samples(
-    database: Database, session: Session, manifest_id: int, first: int, rows: Sequence[ContentRow]
-) -> None:
-    if (cursor := _loading_cursor(session)) is not None:
-        lines = _sample_lines(manifest_id, first, rows)
-        stored = _load(database, cursor, _LOAD_SAMPLES, lines)
-        if stored != len(rows):
-            raise DatabaseError(f"the database stored {stored} of {len(rows)} samples")
-        return
-    values = [
-        (manifest_id, position, row[0].decode(), row[1].decode())
-        for position, row in enumerate(rows, first)
-    ]
-    _execute_many(database, session, "add_manifest_sample", values)
-
-
-def _execute_many(
-    database: Database, session: Session, name: str, values: Sequence[tuple[Any, ...]]
-) -> None:
-    """Run a statement once per row on the driver itself: SQLAlchemy's way costs twice the time."""
+def _inserts(database: Database, name: str, values: list[tuple[Any, ...]]) -> Store:
+    """Run a statement once per row, on the driver itself: SQLAlchemy takes twice the time."""
     mark = "?" if database.kind is EngineKind.SQLITE else "%s"
     sql = _NAMED_VALUE.sub(mark, load_statements(database.kind.value)[name])
-    session.connection.exec_driver_sql(sql, list(values))
-
-
-def _loading_cursor(session: Session) -> Any:
-    """Give a cursor that can stream LOAD DATA, None where driver or address cannot."""
-    driver: Any = session.connection.connection.driver_connection
-    if getattr(driver, "_local_infile", False) and hasattr(driver, "_local_infile_stream"):
-        return driver.cursor()
-    return None
-
-
-def _load(database: Database, cursor: Any, sql: str, lines: bytes) -> int:
-    try:
-        return int(cursor.execute(sql, infile_stream=[lines]) or cursor.rowcount)
-    except Exception as error:
-        raise_driver_error(database, error)
-        raise
-    finally:
-        cursor.close()
-
-
-def _content_lines(rows: Sequence[ContentRow]) -> bytes:
-    texts = [field for row in rows for field in row[2:] if isinstance(field, bytes)]
-    if _needs_escape(b"".join(texts)):
-        fields = [
-            (h, _escape(p), _escape(r), _escape(s), _number(w), _escape(g), _escape(t))
-            for _, h, p, r, s, w, g, t in rows
-        ]
-    else:
-        fields = [
-            (
-                h,
-                p,
-                _NULL if r is None else r,
-                _NULL if s is None else s,
-                _number(w),
-                _NULL if g is None else g,
-                _NULL if t is None else t,
-            )
-            for _, h, p, r, s, w, g, t in rows
-        ]
-    return b"".join([_SEPARATOR.join(line) + _END for line in fields])
-
-
-def _sample_lines(manifest_id: int, first: int, rows: Sequence[ContentRow]) -> bytes:
-    keys = [row[0] for row in rows]
-    if _needs_escape(b"".join(keys)):
-        keys = [_escape(key) for key in keys]
-    start = b"%d\x1f" % manifest_id
-    return b"".join(
-        [
-            b"%s%d\x1f%s\x1f%s\x1e" % (start, position, key, row[1])
-            for position, (key, row) in enumerate(zip(keys, rows, strict=True), first)
-        ]
-    )
-
-
-def _needs_escape(text: bytes) -> bool:
-    return b"\\" in text or _SEPARATOR in text or _END in text
-
-
-def _escape(value: bytes | None) -> bytes:
-    if value is None:
-        return _NULL
-    return value.replace(b"\\", b"\\\\").replace(_SEPARATOR, b"\\\x1f").replace(_END, b"\\\x1e")
-
-
-def _number(value: float | None) -> bytes:
-    if value is None:
-        return _NULL
-    return b"1" if value == 1.0 else repr(value).encode()
+    return lambda session: session.connection.exec_driver_sql(sql, values).rowcount
 
 
 def _text(value: bytes | None) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from pipeline.database.bulk import ContentRow, add_contents
+from pipeline.database.bulk import ContentRow, pack_contents
 from pipeline.database.connection import Database, Session
 from pipeline.records import Claim
 
@@ -32,8 +32,9 @@ def add_prompts(
     page: Sequence[tuple[ContentRow, FrozenPrompt]],
 ) -> None:
     """Store prompts with their texts, in one transaction."""
+    store_contents = pack_contents(database, [content for content, _ in page])
     with database.transaction(claim) as session:
-        add_contents(database, session, [content for content, _ in page])
+        store_contents(session)
         session.execute_many(
             "add_run_prompt", [asdict(prompt) | {"run_id": run_id} for _, prompt in page]
         )

@@ -92,7 +92,7 @@ def _open_sqlite(database: Database) -> ReadingCursor:
     return ReadingCursor(
         execute=execute,
         fetch=cursor.fetchmany,
-        column_names=lambda: [str(column[0]) for column in cursor.description],
+        column_names=lambda: [str(column[0]) for column in cursor.description or ()],
         abort=connection.interrupt,
         close=connection.close,
     )
@@ -127,7 +127,7 @@ def _open_server(database: Database, timeout_seconds: float) -> ReadingCursor:
     return ReadingCursor(
         execute=execute,
         fetch=lambda rows: list(cursor.fetchmany(rows)),
-        column_names=lambda: [str(column[0]) for column in cursor.description],
+        column_names=lambda: [str(column[0]) for column in cursor.description or ()],
         abort=lambda: _kill_query(database, connection),
         close=lambda: _close_server(pooled, cursor),
     )
@@ -143,11 +143,14 @@ def _make_read_only(database: Database, connection: Any, timeout_seconds: float)
         for limit in _server_limits(timeout_seconds):
             with suppress(errors.Error):
                 cursor.execute(f"SET SESSION {limit}")
+        # Of the session, not of one transaction: DDL would end that one and run in the next.
+        read_only = "SET SESSION TRANSACTION READ ONLY"
         if database.kind is EngineKind.MYSQL:
-            cursor.execute("START TRANSACTION READ ONLY")
+            cursor.execute(read_only)
         else:
             with suppress(errors.Error):
-                cursor.execute("START TRANSACTION READ ONLY")
+                cursor.execute(read_only)
+        cursor.execute("START TRANSACTION")
     finally:
         cursor.close()
 

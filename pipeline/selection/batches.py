@@ -113,9 +113,11 @@ def _encode_weights(column: Column) -> Sequence[float] | None:
     return [weight for weight in weights if weight is not None]
 
 
-def _name_keys(keys: Texts | None, digests: Sequence[bytes]) -> list[bytes]:
+def _name_keys(keys: Texts | None, digests: Sequence[bytes]) -> Sequence[bytes]:
     """Give each row its key, the content hash where it has none."""
     texts = keys or [None] * len(digests)
+    if None not in texts:
+        return cast("Sequence[bytes]", texts)
     return [
         digest.hex().encode() if key is None else key
         for key, digest in zip(texts, digests, strict=True)

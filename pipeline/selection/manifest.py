@@ -111,13 +111,14 @@ def write_manifest(
     _remove_leftovers(work)
     with database.transaction(claim) as session:
         manifests.insert_manifest(session, run_id, adapter.adapter_name, now=now())
-    scan = _write(work)
+    scan, new_contents = _write(work)
     settle_repeats(
         database,
         claim,
         run_id,
         scan.rows,
         scan.manifest_sum,
+        new_contents=new_contents,
         may_skip=_rows_to_spare(scan.rows, adapter),
         check=check,
     )
@@ -125,16 +126,19 @@ def write_manifest(
     return _complete(work, scan)
 
 
-def _write(work: Selecting) -> Scan:
-    """Read the query and write its samples; a query that cannot be used leaves nothing behind."""
-    writer = SampleWriter(work.database, work.claim, work.run_id)
+def _write(work: Selecting) -> tuple[Scan, int]:
+    """Read the query and write its samples; give also how many contents were new.
+
+    A query that cannot be used leaves nothing behind.
+    """
     try:
-        scan = _scan(work, writer)
+        with SampleWriter(work.database, work.claim, work.run_id) as writer:
+            scan = _scan(work, writer)
+            writer.finish()
     except DataError:
         _remove_leftovers(work)
         raise
-    writer.finish()
-    return scan
+    return scan, writer.new_contents
 
 
 def _scan(work: Selecting, writer: SampleWriter | None) -> Scan:

@@ -28,17 +28,23 @@ def settle_repeats(
     rows: TrainingRows,
     manifest_sum: FingerprintSum,
     *,
+    new_contents: int,
     may_skip: int,
     check: Callable[[], None],
 ) -> None:
-    """Note repeated keys and texts; up to `may_skip` repeated keys leave the manifest."""
-    if rows.has_own_keys:
+    """Note repeated keys and texts; up to `may_skip` repeated keys leave the manifest.
+
+    `new_contents` is how many contents were not there before: where all are new, none repeats.
+    """
+    has_only_new = new_contents == manifest_sum.result().row_count
+    if rows.may_repeat_keys:
         repeated = _note_keys(database, manifest_id, rows, may_skip)
         last = manifest_sum.result().row_count - 1
         for sample in repeated:
             manifest_sum.remove(bytes.fromhex(sample.content_hash or ""))
         _take_out(database, claim, manifest_id, repeated, last, check)
-    _note_contents(database, manifest_id, rows)
+    if not has_only_new:
+        _note_contents(database, manifest_id, rows)
 
 
 def _note_keys(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import lt
 from typing import Any
 
 from pipeline.records import SelectionName
@@ -54,11 +55,18 @@ class TrainingRows:
         self.refused: list[tuple[Any, ...]] = []  #: the fields of the last page's rows with a fault
         self._columns = columns
         self._too_long = too_long
+        self._last_key: Any = None
+        self._keys_ascend = True
 
     @property
     def has_own_keys(self) -> bool:
         """Whether the query names its rows; without, the content hash does."""
         return self._columns.gives("sample_key")
+
+    @property
+    def may_repeat_keys(self) -> bool:
+        """Whether a key may have come twice; keys that only ever grew have not."""
+        return self.has_own_keys and not self._keys_ascend
 
     def accept(self, rows: Sequence[Sequence[Any]]) -> SampleBatch:
         """Give the samples of a page; the others are counted and named."""
@@ -73,10 +81,19 @@ class TrainingRows:
             columns = pick_rows(columns, kept)
         if not numbers:
             return _EMPTY
+        self._keys_ascend = self._keys_ascend and self._follow_keys(columns[0])
         batch = self._encode_clean(columns)
         if batch is None:
             return self._encode_row_by_row(numbers, columns)
         return batch
+
+    def _follow_keys(self, keys: Column) -> bool:
+        """Whether all keys are integers, each above the one before, as a table's own id is."""
+        if set(map(type, keys)) != {int}:
+            return False
+        before = keys[0] - 1 if self._last_key is None else self._last_key
+        self._last_key = keys[-1]
+        return before < keys[0] and all(map(lt, keys, keys[1:]))
 
     def _encode_clean(self, columns: Sequence[Column]) -> SampleBatch | None:
         """Encode a page in which nothing is wrong; None when something is."""

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from threading import Event, Thread
@@ -10,6 +10,8 @@ import pytest
 
 from pipeline.database.bulk import Pace
 from pipeline.database.connection import Database
+from pipeline.database.loading import can_load
+from pipeline.selection import read_samples
 from tests.database.selecting import Desk, open_desk
 from tests.databases import copy_sqlite
 
@@ -17,6 +19,12 @@ from tests.databases import copy_sqlite
 @pytest.fixture
 def path(sqlite_template: Path, tmp_path: Path) -> Path:
     return Path(copy_sqlite(sqlite_template, tmp_path).removeprefix("sqlite:///"))
+
+
+@pytest.fixture
+def loading_desk(database_url: str, open_url: Callable[..., Database]) -> Desk:
+    separator = "&" if "?" in database_url else "?"
+    return open_desk(open_url(f"{database_url}{separator}local_infile=true"))
 
 
 @pytest.fixture
@@ -82,3 +90,42 @@ def test_a_persons_inserts_succeed_while_a_large_selection_is_written(
     assert desk.rows("SELECT COUNT(*) FROM training_samples WHERE dataset = 'late'") == [
         (inserted[0],)
     ]
+
+
+@pytest.mark.parametrize("database_engine", ["mariadb-singlestoredb"], indirect=True)
+def test_load_data_stores_what_single_inserts_would(loading_desk: Desk) -> None:
+    assert can_load(loading_desk.database)
+    texts = [
+        "😀 é \U0010ffff",
+        "tab\tline\r\nback\\slash \\N \\0 \x1f\x1e\x1d '\"%s %% :name ?",
+        "\\",
+        "\\N",
+        "NULL",
+        " padded ",
+        "x" * 3_000_000,
+    ]
+    rows = [
+        {
+            "prompt": texts[number % 7],
+            "response": texts[number % 7][::-1],
+            "system_prompt": (None, "", "s")[number % 3],
+            "group_key": texts[number % 7][:9],
+            "weight": (1.0, 0.1, 2.5, 1e-300)[number % 4],
+        }
+        for number in range(14)
+    ]
+    loading_desk.add_samples(rows)
+    assert loading_desk.write().sample_count == 14
+    samples = sorted(read_samples(loading_desk.database, 1), key=lambda s: int(s.sample_key))
+    assert [{name: getattr(sample, name) for name in rows[0]} for sample in samples] == rows
+
+
+@pytest.mark.parametrize("database_engine", ["mariadb-singlestoredb"], indirect=True)
+def test_load_data_leaves_contents_that_are_there_alone(loading_desk: Desk) -> None:
+    loading_desk.add_samples([{"prompt": f"p{n % 3}", "response": "r"} for n in range(7)])
+    loading_desk.write(1)
+    assert loading_desk.issue_counts() == {"duplicate_content": 4}
+    loading_desk.add_sample("p9", "r")
+    loading_desk.write(2)
+    assert loading_desk.rows("SELECT COUNT(*) FROM contents") == [(4,)]
+    assert loading_desk.rows("SELECT COUNT(*) FROM manifest_samples") == [(15,)]

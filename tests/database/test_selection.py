@@ -361,8 +361,6 @@ def test_the_selection_connection_itself_cannot_write(
     assert desk.rows("SELECT COUNT(*) FROM training_samples") == [(1,)]
 
 
-# Elsewhere DDL ends the transaction that only reads: the user's own rights have to forbid it.
-@pytest.mark.parametrize("database_engine", ["sqlite", "mariadb-pymysql"], indirect=True)
 def test_the_selection_connection_itself_cannot_drop_a_table(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
