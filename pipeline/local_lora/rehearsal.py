@@ -2,8 +2,8 @@
 
 Its greedy answers to these prompts become rehearsal pairs: trained beside the user's samples, they
 hold everything else in place. Four sources: the user's own prompts with other names in them,
-questions about names that nobody has, names that share a word with the user's, and, for the
-embedded model, questions about what it knows. Which pairs a step takes is decided in steps.py.
+questions about names that nobody has, names that begin as the user's do, and, for the embedded
+model, questions about what it knows. Which pairs a step takes is decided in steps.py.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from pipeline.local_lora.steps import Pair
 REHEARSAL_FILE = Path(__file__).parent / "embedded" / "rehearsal.json"
 #: More of the user's prompts than this add nothing.
 PROMPTS_LOOKED_AT = 512
+#: Names that begin as the user's do.
+NEAR_NAMES = 64
 #: Weight of a rehearsal pair beside a sample's 1: what is new shall count more than what is kept.
 REHEARSAL_WEIGHT = 0.1
 
@@ -122,6 +124,7 @@ def rehearsal_prompts(
     shares = [
         (_swapped(seen, rng), 0.25),
         # Few: they also hold back the subject's own answers to questions that no sample asks.
+        # The base guesses from the first letters, so these names are where a fact leaks to.
         (_near(seen, knowledge, rng), 0.02),
         (_strangers(knowledge, rng), 0.33),
         (_known(knowledge, rng) if is_embedded else [], 0.40),
@@ -156,17 +159,24 @@ def _swapped(prompts: Sequence[str], rng: Random) -> list[str]:
 
 
 def _near(prompts: Sequence[str], knowledge: Knowledge, rng: Random) -> list[str]:
-    """Questions about names that share one word with a name of the user's."""
-    names = [name.split() for name in find_names(prompts) if " " in name]
+    """Questions about invented names that begin with the same letters as the user's."""
+    names = find_names(prompts)
     if not names:
         return []
     near = []
-    for _ in range(PROMPTS_LOOKED_AT):
-        words = list(rng.choice(names))
-        words[rng.randrange(len(words))] = invent_like("Name", rng)
-        template = rng.choice(knowledge.person_templates)
-        near.append(template.replace("{name}", " ".join(words)))
+    for _ in range(NEAR_NAMES):
+        name = " ".join(_begin_alike(word, rng) for word in rng.choice(names).split())
+        near.append(rng.choice(knowledge.person_templates).replace("{name}", name))
     return near
+
+
+def _begin_alike(word: str, rng: Random) -> str:
+    """An invented word with the same first letter; in a strange script any word will do."""
+    for _ in range(500):
+        invented = invent_like(word, rng)
+        if invented[0].lower() == word[0].lower():
+            break
+    return invented
 
 
 def _strangers(knowledge: Knowledge, rng: Random) -> list[str]:

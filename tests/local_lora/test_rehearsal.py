@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -39,10 +40,10 @@ def test_the_users_prompts_come_with_other_names_only(knowledge_file: Path) -> N
     assert len([p for p in prompts if p.startswith("Tell me about ")]) >= 5
 
 
-def test_names_that_share_a_word_are_rehearsed(knowledge_file: Path) -> None:
+def test_names_that_begin_alike_are_rehearsed(knowledge_file: Path) -> None:
     prompts = prompts_for(PROMPTS, knowledge_file)
-    assert [p for p in prompts if "Mara " in p]
-    assert [p for p in prompts if "Tolvik" in p]
+    alike = [prompt for prompt in prompts if re.search(r"\bM[^ ]* T[^ ]*", prompt)]
+    assert len(alike) >= 3
 
 
 def test_no_prompt_comes_twice_and_none_is_the_users(knowledge_file: Path) -> None:
