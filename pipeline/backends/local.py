@@ -144,10 +144,9 @@ class LocalBackend:
         key = (base_model.name, base_model.revision)
         if self._loaded is None or self._loaded[0] != key:
             self._loaded = None  # two base models at once may not fit into memory
-            source = self._source(base_model)
             loaded = load_base_model(
                 base_model.name,
-                revision=None if source.is_folder else base_model.revision,
+                revision=base_model.revision,
                 allowed_folders=self._allowed_folders,
                 allow_hub=self._allow_hub_models,
                 threads=self._threads,

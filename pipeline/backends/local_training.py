@@ -127,7 +127,7 @@ class LocalTraining:
         step = order.step(number)
         batch = [_pair(sample) for sample in self.samples.fetch(step.samples)]
         batch += [pairs[index] for index in step.rehearsal]
-        return _metrics(trainer.step(batch), len(order), order.epochs)
+        return _metrics(trainer.step(batch, pause=self.journal.check), len(order), order.epochs)
 
     def _tell(self, steps: list[StepMetrics]) -> None:
         self.journal.record(steps)

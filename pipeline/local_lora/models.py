@@ -34,6 +34,10 @@ from pipeline.local_lora.sources import BaseModelSource, SourceKind, find_base_m
 UNKNOWN_MAX_LENGTH = 2048
 #: Tokenizers without a limit of their own give 10^30.
 _NO_LIMIT = 10**9
+#: Below, one thread is as fast as two on a quiet machine, and many times faster on a busy one.
+_SMALL_PARAMETERS = 32_000_000
+#: Torch's own choice, before anybody changed it.
+_TORCH_THREADS = torch.get_num_threads()
 
 
 @dataclass(frozen=True)
@@ -207,20 +211,20 @@ def load_base_model(
         allow_hub: whether a name may be looked up on the Hub.
         precision: dtype of the weights.
         prompt_format: plain, or the tokenizer's chat template; the embedded model is always plain.
-        threads: torch's threads, for the whole process; None leaves them.
+        threads: torch's threads, for the whole process; None: one for a small model, whose products
+            are so short that threads mostly wait for each other, and torch's choice for others.
         device: where the weights go.
 
     Raises:
         RequestRejected: no such base model, or not allowed, or not readable without its own code.
         BackendUnavailable: the Hub did not answer.
     """
-    if threads is not None:
-        torch.set_num_threads(threads)
     source = find_base_model(
         name, revision=revision, allowed_folders=allowed_folders, allow_hub=allow_hub
     )
     with _translate_loading(source), _without_progress_bars():
         network = _load_network(source, Precision(precision), torch.device(device))
+        torch.set_num_threads(threads or _choose_threads(network.num_parameters()))
         tokenizer = load_tokenizer(source)
     form = PromptFormat(prompt_format)
     return BaseModel(
@@ -232,6 +236,10 @@ def load_base_model(
         max_length=_max_length(network.config, tokenizer),
         prompt_format=PromptFormat.PLAIN if source.kind is SourceKind.EMBEDDED else form,
     )
+
+
+def _choose_threads(parameters: int) -> int:
+    return 1 if parameters < _SMALL_PARAMETERS else _TORCH_THREADS
 
 
 def load_tokenizer(source: BaseModelSource) -> Any:
