@@ -82,6 +82,31 @@ def test_the_commands_and_the_sql_of_the_readme_run_in_their_order(folder: Path)
     database.close()
 
 
+@pytest.mark.slow
+def test_the_demo_prints_what_the_readme_shows_and_trains_nothing_the_second_time(
+    folder: Path,
+) -> None:
+    """The prompts, the SQL and the scores are compared; other processors may word an answer
+    otherwise.
+    """
+    shown = README.split("<!-- demo output -->")[1].split("<!-- end of demo output -->")[0]
+    first = run("sqltune demo", folder)
+    assert first.returncode == 0, first.stderr
+    assert shown.split("┏")[0].strip("`\n ") in first.stdout
+    assert scores(shown) == scores(first.stdout)
+    second = run("sqltune demo", folder)
+    assert second.returncode == 0, second.stderr
+    assert "Nothing changed, so nothing was trained." in second.stderr
+    assert "INSERT" not in second.stdout
+
+
+def scores(table: str) -> list[list[str]]:
+    """The last two cells of each row that has them."""
+    rows = [line.strip("│").split("│") for line in table.splitlines() if line.startswith("│")]
+    cells = [[cell.strip() for cell in row[-2:]] for row in rows]
+    return [pair for pair in cells if all(pair)]
+
+
 def test_every_command_of_the_readme_is_one_that_the_tests_run_or_an_install() -> None:
     known = ("sqltune ", "sqlite3 ", ".venv/bin/sqltune ", "export ", *INSTALLS)
     assert [c for c in commands() if not c.startswith(known)] == []
