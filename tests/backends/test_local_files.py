@@ -54,13 +54,16 @@ def case(base_models: Path, tmp_path: Path) -> BackendCase:
 def test_a_rehearsed_training_resumes_with_the_same_pairs(case: BackendCase) -> None:
     case = replace(case, options=replace(OPTIONS, rehearsal="on"))
     backend = case.open()
-    whole = train(backend, case, run_key="whole")
+    undisturbed = KeptJournal()
+    whole = train(backend, case, undisturbed, run_key="whole")
     assert whole.options.rehearsal == "on"
     assert whole.rehearsal_pairs > 0
-    journal = KeptJournal(stop_at_step=1, stop_with=RunInterrupted("stop"))
+    # The last checks come between the steps, those before while the base model is asked.
+    stop_at = undisturbed.checks - 1
+    journal = KeptJournal(stop_at_check=stop_at, stop_with=RunInterrupted("stop"))
     with pytest.raises(RunInterrupted):
         train(backend, case, journal, run_key="broken")
-    journal.stop_at_step = None
+    journal.stop_at_check = None
     resumed = train(case.open(), case, journal, run_key="broken")
     assert "checkpoint_read" in journal.events
     assert resumed.artifact_sha256 == whole.artifact_sha256
