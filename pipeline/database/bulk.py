@@ -1,16 +1,20 @@
 """Writes samples in short transactions, as fast as the driver can.
 
-A transaction may hold its locks for 200 ms at most, so that a person's INSERT never waits for a
-run. How many rows fit is measured, not guessed.
+Contents are keyed by their hash, so they come in no order at all: a database page for each. Sorting
+as many as fit into memory before they are written halves what the database has to write.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from threading import Event
 from typing import Any
+
+from sqlalchemy import event
 
 from pipeline.database.connection import Database, Session
 from pipeline.database.loading import (
@@ -22,117 +26,135 @@ from pipeline.database.loading import (
     load,
     sample_lines,
 )
+from pipeline.database.pace import Pace
 from pipeline.database.queries import load_statements
 from pipeline.database.urls import EngineKind
 from pipeline.errors import DatabaseError
 from pipeline.records import Claim
 
-__all__ = ["ContentRow", "Pace", "SampleWriter", "pack_contents"]
+__all__ = ["ContentRow", "SampleWriter", "open_sample_writer", "pack_contents"]
 
-#: Time that one transaction should take; the limit is 0.2.
-_TARGET_SECONDS = 0.08
-_FEWEST_ROWS, _FIRST_ROWS, _MOST_ROWS = 20, 200, 20_000
-_MOST_BYTES = 8_000_000
+#: What is sorted and written at once. Twice as much is in memory: the next run is read meanwhile.
+_RUN_ROWS, _RUN_BYTES = 40_000, 16_000_000
+_CHUNK_BYTES = 4_000_000
+#: SQLite's page cache while samples are written, in KiB.
+_CACHE_KIB = 64_000
+#: Share of a transaction's time for which SQLite's lock is left alone after it. Who waits for it
+#: looks now and then only, and without a pause could look in vain for seconds.
+_PAUSE_SHARE = 0.25
+#: How long the caller waits for the writing thread before it asks whether to go on.
+_PATIENCE_SECONDS = 0.5
 _NAMED_VALUE = re.compile(r":(\w+)")
 
 #: Stores prepared rows inside a transaction, and gives how many rows were stored.
 Store = Callable[[Session], int]
 
 
-class Pace:
-    """How many rows one transaction may touch: as many as take `_TARGET_SECONDS`."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Begin carefully."""
-        self.rows = _FIRST_ROWS
-        self._clock = clock
-        self._began = 0.0
-
-    def begin(self) -> None:
-        """The transaction has its lock."""
-        self._began = self._clock()
-
-    def end(self, rows: int) -> None:
-        """The transaction with this many rows is committed."""
-        seconds = max(self._clock() - self._began, 1e-4)
-        wanted = int(rows * _TARGET_SECONDS / seconds)
-        if rows < self.rows and wanted > self.rows:
-            return  # a short last chunk says little
-        self.rows = max(_FEWEST_ROWS, min(wanted, 2 * self.rows, _MOST_ROWS))
-
-
 class SampleWriter:
     """Writes the samples of one manifest, position after position, with their contents.
 
-    One transaction is at work in a thread while the caller reads and checks the next rows. As a
-    context manager it waits for that thread at the end; `finish` says that all rows are there.
-    `new_contents` counts the contents that were not there before. Where it equals `position`, no
-    two samples have the same content.
+    One run of samples is written in a thread while the caller reads and checks the next.
     """
 
-    def __init__(self, database: Database, claim: Claim, manifest_id: int) -> None:
-        """Write at position 0 first."""
+    def __init__(
+        self,
+        database: Database,
+        claim: Claim,
+        manifest_id: int,
+        *,
+        loads: bool,
+        check: Callable[[], None],
+    ) -> None:
+        """Write at position 0 first.
+
+        Args:
+            database: used by the writing thread alone.
+            claim: holds each transaction back once it is lost.
+            manifest_id: the manifest to fill.
+            loads: whether driver and server can stream LOAD DATA.
+            check: raises when the work must not go on; asked while the caller waits.
+        """
         self.position = 0
+        #: Contents that were not there before. Where it equals `position`, no samples are equal.
         self.new_contents = 0
         self._database = database
         self._claim = claim
         self._manifest_id = manifest_id
-        self._loads = can_load(database)
-        self._pace = Pace()
-        self._waiting: list[ContentRow] = []
+        self._loads = loads
+        self._check = check
+        self._pace_of_contents, self._pace_of_samples = Pace(), Pace()
+        self._run: list[ContentRow] = []
+        self._run_bytes = 0
+        self._free_until = 0.0
+        self._stopped = Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sample-writer")
         self._written: Future[None] | None = None
 
-    def __enter__(self) -> SampleWriter:
-        """Give the writer."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Wait for the transaction at work; what is left is not written."""
-        self._thread.shutdown(wait=True)
-
-    def add(self, rows: Iterable[ContentRow]) -> None:
-        """Take rows in, and begin to write what fills a transaction."""
-        self._waiting.extend(rows)
-        while len(self._waiting) >= self._chunk_rows():
-            self._begin_chunk()
+    def add(self, rows: Sequence[ContentRow], text_bytes: int) -> None:
+        """Take rows in, whose texts have this many bytes, and write them once they are enough."""
+        self._run += rows
+        self._run_bytes += text_bytes
+        if len(self._run) >= _RUN_ROWS or self._run_bytes >= _RUN_BYTES:
+            self._begin_run()
 
     def finish(self) -> None:
-        """Write what is left."""
-        while self._waiting:
-            self._begin_chunk()
+        """Write what is left and wait for it."""
+        self._begin_run()
         self._wait()
 
-    def _begin_chunk(self) -> None:
+    def stop(self) -> None:
+        """End the thread after the transaction at work."""
+        self._stopped.set()
+        self._thread.shutdown(wait=True)
+
+    def _begin_run(self) -> None:
         self._wait()
-        size = self._chunk_rows()
-        chunk, self._waiting = self._waiting[:size], self._waiting[size:]
-        self._written = self._thread.submit(self._write, chunk)
+        self._written = self._thread.submit(self._write_run, self._run)
+        self._run, self._run_bytes = [], 0
+        if self._database.kind is EngineKind.SQLITE:
+            # It works in this process: a busy reader would take its time while it holds the lock.
+            self._wait()
 
     def _wait(self) -> None:
-        if self._written is not None:
-            self._written.result()
+        if self._written is None:
+            return
+        while not wait([self._written], timeout=_PATIENCE_SECONDS).done:
+            self._check()
+        self._written.result()
 
-    def _chunk_rows(self) -> int:
-        size = self._pace.rows
-        if not self._waiting:
-            return size
-        some = (self._waiting[0], self._waiting[len(self._waiting) // 2], self._waiting[-1])
-        row_bytes = max(len(row[2]) + len(row[3] or b"") + len(row[4] or b"") for row in some)
-        return max(1, min(size, _MOST_BYTES // max(row_bytes, 1)))
-
-    def _write(self, chunk: Sequence[ContentRow]) -> None:
-        # Nothing is prepared while others wait for the lock.
-        store_contents = pack_contents(self._database, chunk, loads=self._loads)
-        store_samples = self._pack_samples(chunk)
-        with self._database.transaction(self._claim) as session:
-            self._pace.begin()
-            self.new_contents += store_contents(session)
-            stored = store_samples(session)
+    def _write_run(self, rows: list[ContentRow]) -> None:
+        """Write contents in the order of their hashes, then samples in their own order."""
+        # One order everywhere also means that two runs with equal texts cannot lock each other out.
+        by_hash = sorted(rows, key=lambda row: row[1])
+        for chunk in self._chunks(by_hash, self._pace_of_contents):
+            store = pack_contents(self._database, chunk, loads=self._loads)
+            self.new_contents += self._commit(store, chunk, self._pace_of_contents)
+        for chunk in self._chunks(rows, self._pace_of_samples):
+            stored = self._commit(self._pack_samples(chunk), chunk, self._pace_of_samples)
             if stored != len(chunk):
                 raise DatabaseError(f"the database stored {stored} of {len(chunk)} samples")
-        self._pace.end(len(chunk))
-        self.position += len(chunk)
+            self.position += len(chunk)
+
+    def _chunks(self, rows: Sequence[ContentRow], pace: Pace) -> Iterator[Sequence[ContentRow]]:
+        """Cut rows into what fits into one transaction, judged anew each time."""
+        first = 0
+        while first < len(rows) and not self._stopped.is_set():
+            chunk = rows[first : first + pace.rows]
+            some = (chunk[0], chunk[len(chunk) // 2], chunk[-1])
+            fitting = _CHUNK_BYTES // max(1, *map(_text_bytes, some))
+            chunk = chunk[: max(1, fitting)]
+            yield chunk
+            first += len(chunk)
+
+    def _commit(self, store: Store, chunk: Sequence[ContentRow], pace: Pace) -> int:
+        if self._database.kind is EngineKind.SQLITE:
+            self._stopped.wait(max(0.0, self._free_until - time.monotonic()))
+        with self._database.transaction(self._claim) as session:
+            pace.begin()
+            stored = store(session)
+        pace.end(len(chunk))
+        self._free_until = time.monotonic() + _PAUSE_SHARE * pace.seconds
+        return stored
 
     def _pack_samples(self, chunk: Sequence[ContentRow]) -> Store:
         first = self.position
@@ -146,18 +168,55 @@ class SampleWriter:
         return _inserts(self._database, "add_manifest_sample", values)
 
 
+@contextmanager
+def open_sample_writer(
+    database: Database, claim: Claim, manifest_id: int, *, check: Callable[[], None]
+) -> Iterator[SampleWriter]:
+    """Give a writer for the samples of a manifest; its thread has ended when the block has."""
+    with _writing_database(database) as writing:
+        writer = SampleWriter(writing, claim, manifest_id, loads=can_load(database), check=check)
+        try:
+            yield writer
+        finally:
+            writer.stop()
+
+
 def pack_contents(database: Database, rows: Sequence[ContentRow], *, loads: bool = False) -> Store:
-    """Prepare contents; the result stores those that are not there already."""
-    # In one order everywhere: two runs that write the same texts cannot lock each other out.
-    ordered = sorted(rows, key=lambda row: row[1])
+    """Prepare contents before the lock is taken; the result stores those that are new."""
     if loads:
-        lines = content_lines(ordered)
+        lines = content_lines(rows)
         return lambda session: load(database, session, LOAD_CONTENTS, lines)
     values = [
-        (h.decode(), p.decode(), _text(r), _text(s), w, _text(g), _text(t))
-        for _, h, p, r, s, w, g, t in ordered
+        (
+            h.decode(),
+            p.decode(),
+            None if r is None else r.decode(),
+            None if s is None else s.decode(),
+            w,
+            None if g is None else g.decode(),
+            None if t is None else t.decode(),
+        )
+        for _, h, p, r, s, w, g, t in rows
     ]
     return _inserts(database, "add_content", values)
+
+
+@contextmanager
+def _writing_database(database: Database) -> Iterator[Database]:
+    """Give the database for writing; SQLite's with a connection of its own and a large cache."""
+    if database.kind is not EngineKind.SQLITE:
+        yield database
+        return
+    own = Database.open(database.engine.url.render_as_string(hide_password=False))
+
+    @event.listens_for(own.engine, "connect")
+    def connected(connection: Any, _record: object) -> None:
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+
+    try:
+        yield own
+    finally:
+        own.close()
 
 
 def _inserts(database: Database, name: str, values: list[tuple[Any, ...]]) -> Store:
@@ -167,5 +226,5 @@ def _inserts(database: Database, name: str, values: list[tuple[Any, ...]]) -> St
     return lambda session: session.connection.exec_driver_sql(sql, values).rowcount
 
 
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode()
+def _text_bytes(row: ContentRow) -> int:
+    return len(row[2]) + len(row[3] or b"") + len(row[4] or b"")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pipeline.database.bulk import Pace
 from pipeline.database.connection import Database, Row, Session
+from pipeline.database.pace import Pace
 from pipeline.database.times import format_time
 from pipeline.errors import DatabaseError
 from pipeline.records import Claim, Sample

@@ -75,8 +75,9 @@ def _open_sqlite(database: Database) -> ReadingCursor:
         raise ConfigError("a selection needs a database in a file: sqlite:///name.db")
     # sqlite:///file:name.db?mode=ro&uri=true names the same file in SQLite's own words.
     path = path.removeprefix("file:")
+    address = path if path.startswith("file:") else Path(path).absolute().as_uri()
     connection = sqlite3.connect(
-        f"{Path(path).absolute().as_uri()}?mode=ro",
+        f"{address}?mode=ro",
         uri=True,
         timeout=30,
         isolation_level=None,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pipeline.database import manifests, runs
-from pipeline.database.bulk import ContentRow, SampleWriter
+from pipeline.database.bulk import ContentRow, SampleWriter, open_sample_writer
 from pipeline.database.connection import Database
 from pipeline.database.streaming import open_stream
 from pipeline.errors import DataError
@@ -132,7 +132,7 @@ def _write(work: Selecting) -> tuple[Scan, int]:
     A query that cannot be used leaves nothing behind.
     """
     try:
-        with SampleWriter(work.database, work.claim, work.run_id) as writer:
+        with open_sample_writer(work.database, work.claim, work.run_id, check=work.check) as writer:
             scan = _scan(work, writer)
             writer.finish()
     except DataError:
@@ -160,7 +160,7 @@ def _scan(work: Selecting, writer: SampleWriter | None) -> Scan:
             scan.selection_sum.add(batch.digests, len(batch))
             scan.selection_sum.add(*digest_refused(rows.refused))
             if writer is not None:
-                writer.add(_content_rows(batch))
+                writer.add(_content_rows(batch), _text_bytes(batch))
             work.on_progress(rows.counts.selected)
     return scan
 
@@ -281,6 +281,11 @@ def _manifest(scan: Scan, manifest_id: int, *, shared: bool) -> Manifest:
         sample_count=kept.row_count,
         shared=shared,
     )
+
+
+def _text_bytes(batch: SampleBatch) -> int:
+    columns = (batch.prompts, batch.responses, batch.system_prompts)
+    return sum(len(text) for column in columns for text in column if text)
 
 
 def _content_rows(batch: SampleBatch) -> list[ContentRow]:

@@ -8,9 +8,9 @@ from threading import Event, Thread
 
 import pytest
 
-from pipeline.database.bulk import Pace
 from pipeline.database.connection import Database
 from pipeline.database.loading import can_load
+from pipeline.database.pace import Pace
 from pipeline.selection import read_samples
 from tests.database.selecting import Desk, open_desk
 from tests.databases import copy_sqlite

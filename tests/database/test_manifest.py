@@ -84,8 +84,11 @@ def test_a_changed_selection_counts_what_was_added_and_removed(desk: Desk) -> No
     assert desk.rows(query) == [(2, 1, 3)]
 
 
-def test_a_manifest_found_half_written_is_written_anew(desk: Desk) -> None:
-    desk.add_samples([{"prompt": f"p{n}", "response": f"r{n}"} for n in range(700)])
+def test_a_manifest_found_half_written_is_written_anew(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.add_samples([{"prompt": f"p{n}", "response": f"r{n}"} for n in range(3000)])
+    monkeypatch.setattr("pipeline.database.bulk._RUN_ROWS", 100)
 
     def stop_at_once() -> None:
         if desk.rows("SELECT COUNT(*) FROM manifest_samples") != [(0,)]:
@@ -95,9 +98,9 @@ def test_a_manifest_found_half_written_is_written_anew(desk: Desk) -> None:
         desk.write(1, check=stop_at_once)
     assert desk.rows("SELECT state FROM manifests") == [("writing",)]
     manifest = desk.write(1)
-    assert (manifest.sample_count, manifest.manifest_id) == (700, 1)
+    assert (manifest.sample_count, manifest.manifest_id) == (3000, 1)
     assert desk.rows("SELECT MIN(position), MAX(position), COUNT(*) FROM manifest_samples") == [
-        (0, 699, 700)
+        (0, 2999, 3000)
     ]
 
 
