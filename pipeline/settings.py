@@ -84,9 +84,9 @@ class Settings:
     """The settings of one process; a field's environment variable is SQLTUNE_ and its name."""
 
     #: The database that holds our tables.
-    database_url: str = _setting("sqlite:///sqltune.db", _text, is_secret=True)
+    database_url: str = _setting("sqlite:///sqltune.db", str, is_secret=True)
     #: A connection that may only read; None: database_url.
-    selection_url: str | None = _setting(None, _text, is_secret=True)
+    selection_url: str | None = _setting(None, str, is_secret=True)
     #: Folder for weights and checkpoints.
     artifacts: Path = _setting(Path("artifacts"), _folder)  # noqa: RUF009  it is a field
     #: Backends that rows may name.
