@@ -39,9 +39,10 @@ _RUN_ROWS, _RUN_BYTES = 40_000, 16_000_000
 _CHUNK_BYTES = 4_000_000
 #: SQLite's page cache while samples are written, in KiB.
 _CACHE_KIB = 64_000
-#: Share of a transaction's time for which SQLite's lock is left alone after it. Who waits for it
-#: looks now and then only, and without a pause could look in vain for seconds.
-_PAUSE_SHARE = 0.25
+#: SQLite's lock is left alone for so long, so often. Who waits for it looks only every 100 ms in
+#: the end (sqliteDefaultBusyCallback in https://sqlite.org/src/file/src/main.c) and would else look
+#: in vain for as long as samples are written.
+_BREATHER_SECONDS, _BREATHER_EVERY_SECONDS = 0.11, 1.5
 #: How long the caller waits for the writing thread before it asks whether to go on.
 _PATIENCE_SECONDS = 0.5
 _NAMED_VALUE = re.compile(r":(\w+)")
@@ -85,7 +86,7 @@ class SampleWriter:
         self._pace_of_contents, self._pace_of_samples = Pace(), Pace()
         self._run: list[ContentRow] = []
         self._run_bytes = 0
-        self._free_until = 0.0
+        self._released_at = self._breathed_at = time.monotonic()
         self._stopped = Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sample-writer")
         self._written: Future[None] | None = None
@@ -148,13 +149,22 @@ class SampleWriter:
 
     def _commit(self, store: Store, chunk: Sequence[ContentRow], pace: Pace) -> int:
         if self._database.kind is EngineKind.SQLITE:
-            self._stopped.wait(max(0.0, self._free_until - time.monotonic()))
+            self._breathe()
         with self._database.transaction(self._claim) as session:
             pace.begin()
             stored = store(session)
         pace.end(len(chunk))
-        self._free_until = time.monotonic() + _PAUSE_SHARE * pace.seconds
+        self._released_at = time.monotonic()
         return stored
+
+    def _breathe(self) -> None:
+        """Leave the lock alone, unless reading has done so lately."""
+        now = time.monotonic()
+        if now - self._released_at < _BREATHER_SECONDS:
+            if now - self._breathed_at < _BREATHER_EVERY_SECONDS:
+                return
+            self._stopped.wait(_BREATHER_SECONDS - (now - self._released_at))
+        self._breathed_at = time.monotonic()
 
     def _pack_samples(self, chunk: Sequence[ContentRow]) -> Store:
         first = self.position
@@ -212,9 +222,13 @@ def _writing_database(database: Database) -> Iterator[Database]:
     @event.listens_for(own.engine, "connect")
     def connected(connection: Any, _record: object) -> None:
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        # Else the last COMMIT would copy the whole log before it returns.
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
 
     try:
         yield own
+        with own.read() as session:
+            session.connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
     finally:
         own.close()
 

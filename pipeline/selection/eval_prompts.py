@@ -39,7 +39,7 @@ from pipeline.selection.sources import TIMEOUT_SECONDS, find_source
 from pipeline.selection.training_rows import name_row
 
 #: Prompts that one transaction stores.
-_PAGE = 200
+_PAGE, _PAGE_BYTES = 200, 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,11 +240,13 @@ def _pages(
     rows: Iterator[tuple[ContentRow, FrozenPrompt]],
 ) -> Iterator[list[tuple[ContentRow, FrozenPrompt]]]:
     page: list[tuple[ContentRow, FrozenPrompt]] = []
+    size = 0
     for row in rows:
         page.append(row)
-        if len(page) == _PAGE:
+        size += len(row[0][2])
+        if len(page) == _PAGE or size > _PAGE_BYTES:
             yield page
-            page = []
+            page, size = [], 0
     if page:
         yield page
 
