@@ -1,0 +1,1 @@
+"""Shapes of requests and replies on the wire, which client and server share. No HTTP, no torch."""

@@ -1,0 +1,237 @@
+"""Gradient's REST API, as release 1.13.1 of its Python SDK and the published schema have it.
+
+What our server takes and gives, and what the backend sends and reads. The names on the wire are
+camelCase. Requests are strict: a number in quotes is no number. Replies may hold more than is named
+here. Left out is what has nothing to do with fine-tuning (embeddings, RAG, blocks, files).
+
+Source: https://pypi.org/project/gradientai/1.13.1/, package gradientai.openapi.client.models.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field
+from pydantic.alias_generators import to_camel
+
+#: Every id of a base model or an adapter has so many characters; the SDK refuses others.
+ID_LENGTH = 50
+BASE_MODEL_SUFFIX, ADAPTER_SUFFIX = "_base_ml_model", "_model_adapter"
+#: Bounds of the published schema.
+MOST_RANK, MOST_GENERATED_TOKENS = 32, 511
+MOST_CHOICES, MOST_CHOICE_CHARACTERS = 10, 32
+
+Text = Annotated[str, Field(min_length=1)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class ErrorType(StrEnum):
+    """The `type` of an error of fine-tune and complete; clients branch on it, not on the status."""
+
+    BODY_PARSING = "bodyParsingError"
+    QUERY_OR_PATH_PARSING = "queryOrPathParsingError"
+    FLAGGED_CONTENT = "flaggedContent"
+    UNKNOWN_ADAPTER = "unknownModelAdapter"
+    UNPROCESSABLE = "unprocessableContent"
+    UNKNOWN_BASE_MODEL = "unknownBaseModel"
+    UNKNOWN_RAG_COLLECTION = "unknownRagCollection"
+    NO_RAG_DOCUMENTS = "noRagDocumentsFound"
+    RAG_REQUIRES_TEMPLATING = "ragRequiresAutoTemplating"
+    NO_GUIDANCE = "modelDoesNotSupportGuidance"
+    NOT_TUNABLE = "modelIncapableOfFineTuning"
+    NAN_LOSS = "nanLoss"
+    FAILED = "failed"
+
+
+class Capability(StrEnum):
+    """What a base model can do."""
+
+    COMPLETE = "complete"
+    FINE_TUNE = "fineTune"
+
+
+class CapabilityFilter(StrEnum):
+    """Which base models a listing is asked for."""
+
+    ANY = "any"
+    COMPLETE = "complete"
+    FINE_TUNE = "fineTune"
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(
+        alias_generator=to_camel, validate_by_name=True, strict=True, frozen=True
+    )
+
+
+class _Reply(BaseModel):
+    model_config = ConfigDict(
+        alias_generator=to_camel, validate_by_name=True, frozen=True, extra="ignore"
+    )
+
+
+class LoraHyperparameters(_Request):
+    """The width of LoRA's inner matrices."""
+
+    rank: Annotated[int, Field(gt=0, le=MOST_RANK)] | None = None
+
+
+class TrainingArguments(_Request):
+    """The optimizer's step size."""
+
+    learning_rate: Annotated[Number, Field(gt=0, lt=1)] | None = None
+
+
+class InitialHyperparameters(_Request):
+    """What a new adapter is trained with; every part may be null."""
+
+    lora_hyperparameters: LoraHyperparameters | None = None
+    training_arguments: TrainingArguments | None = None
+
+
+class NewAdapter(_Request):
+    """The base model of a new adapter and its name, which need not be unique."""
+
+    base_model_id: Text
+    name: Text
+
+
+class CreateRequest(_Request):
+    """Body of `POST /models`."""
+
+    model: NewAdapter
+    initial_hyperparameters: InitialHyperparameters | None = None
+
+    @property
+    def rank(self) -> int | None:
+        """LoRA's rank, where it was asked for."""
+        lora = self.initial_hyperparameters and self.initial_hyperparameters.lora_hyperparameters
+        return lora.rank if lora else None
+
+    @property
+    def learning_rate(self) -> float | None:
+        """The learning rate, where it was asked for."""
+        training = self.initial_hyperparameters and self.initial_hyperparameters.training_arguments
+        return training.learning_rate if training else None
+
+
+class InputPart(_Request):
+    """A piece of a sample; only the trainable ones count in the loss."""
+
+    value: Text
+    trainable: bool = True
+    parse_special_tokens: bool = True
+
+
+class FineTuningParameters(_Request):
+    """How much a sample's loss counts."""
+
+    multiplier: Annotated[Number, Field(gt=0)] | None = None
+
+
+class FineTuneSample(_Request):
+    """One sample: a text that is trained as a whole, or a list of parts."""
+
+    inputs: Text | list[InputPart]
+    fine_tuning_parameters: FineTuningParameters | None = None
+
+    @property
+    def parts(self) -> list[InputPart]:
+        """The sample as parts."""
+        return [InputPart(value=self.inputs)] if isinstance(self.inputs, str) else self.inputs
+
+    @property
+    def multiplier(self) -> float:
+        """The factor on the sample's loss."""
+        parameters = self.fine_tuning_parameters
+        return 1.0 if parameters is None or parameters.multiplier is None else parameters.multiplier
+
+
+class FineTuneRequest(_Request):
+    """Body of `POST /models/{id}/fine-tune`: train on exactly these samples, once."""
+
+    samples: list[FineTuneSample]
+
+
+class Guidance(_Request):
+    """The output must be one of these texts."""
+
+    type: Literal["choice"]
+    value: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=MOST_CHOICE_CHARACTERS)]],
+        Field(min_length=1, max_length=MOST_CHOICES),
+    ]
+
+
+class Rag(_Request):
+    """A collection of documents to answer from."""
+
+    collection_id: Text
+
+
+class CompleteRequest(_Request):
+    """Body of `POST /models/{id}/complete`; null means the service's default everywhere."""
+
+    query: Text
+    max_generated_token_count: Annotated[int, Field(gt=0, le=MOST_GENERATED_TOKENS)] | None = None
+    temperature: Number | None = None
+    top_k: int | None = None
+    top_p: Number | None = None
+    auto_template: bool | None = None
+    guidance: Guidance | None = None
+    rag: Rag | None = None
+
+
+class BaseModelItem(_Reply):
+    """A base model in a listing."""
+
+    type: Literal["baseModel"] = "baseModel"
+    id: Annotated[str, Field(min_length=ID_LENGTH, max_length=ID_LENGTH)]
+    name: Text
+    slug: Text
+    capabilities: list[Capability]
+
+
+class AdapterItem(_Reply):
+    """An adapter in a listing, and the reply of `GET /models/{id}`."""
+
+    type: Literal["modelAdapter"] = "modelAdapter"
+    id: Annotated[str, Field(min_length=ID_LENGTH, max_length=ID_LENGTH)]
+    name: Text
+    base_model_id: Text
+    latest_update_time: datetime
+
+
+class ModelList(_Reply):
+    """Reply of `GET /models`."""
+
+    models: list[Annotated[BaseModelItem | AdapterItem, Discriminator("type")]]
+
+
+class CreateReply(_Reply):
+    """Reply of `POST /models`."""
+
+    id: Text
+
+
+class FineTuneReply(_Reply):
+    """Reply of a fine-tune: the loss summed over the tokens that count, in nats."""
+
+    number_of_trainable_tokens: Annotated[int, Field(ge=0)]
+    sum_loss: Number
+
+
+class CompleteReply(_Reply):
+    """Reply of a complete: only what was generated, without the query."""
+
+    finish_reason: str
+    generated_output: str
+
+
+class ErrorReply(_Reply):
+    """What every error has; `type` is missing where a route knows only one."""
+
+    message: str = ""
+    type: str | None = None
