@@ -34,7 +34,7 @@ from pipeline.local_lora.rehearsal import (
     PROMPTS_LOOKED_AT,
     RehearsalMode,
     RehearsalOptions,
-    rehearsal_pairs,
+    extra_pairs,
     rehearses,
 )
 from pipeline.local_lora.sampling import Decoding
@@ -177,17 +177,19 @@ class LocalTraining:
         if file.exists():
             return [Pair(**fields) for fields in json.loads(file.read_text("utf-8"))]
         is_embedded = self.job.base_model.name == EMBEDDED_NAME
-        pairs = rehearsal_pairs(
-            [s.prompt for s in islice(self.samples, PROMPTS_LOOKED_AT)],
+        pairs = extra_pairs(
+            [_pair(sample) for sample in islice(self.samples, PROMPTS_LOOKED_AT)],
             self._ask,
+            self._defaults.rehearsal,
             seed=options.seed,
-            count=self._defaults.rehearsal.count,
             is_embedded=is_embedded,
         )
         write_file(file, json.dumps([asdict(p) for p in pairs], ensure_ascii=False).encode())
+        reworded = " and the samples' responses to reworded questions"
         self.journal.event(
             "rehearsal",
-            f"{len(pairs)} of the base model's own answers are trained beside the samples",
+            f"{len(pairs)} pairs are trained beside the samples: the base model's own answers"
+            + (reworded if self._defaults.rehearsal.rewordings else ""),
         )
         return pairs
 

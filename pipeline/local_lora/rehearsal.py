@@ -9,7 +9,7 @@ model, questions about what it knows. Which pairs a step takes is decided in ste
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -18,6 +18,7 @@ from random import Random
 
 from pipeline.local_lora.found_names import find_names, replace_names
 from pipeline.local_lora.pretraining.names import invent_like, invent_person, invent_thing
+from pipeline.local_lora.rewording import reworded_pairs
 from pipeline.local_lora.steps import Pair
 
 REHEARSAL_FILE = Path(__file__).parent / "embedded" / "rehearsal.json"
@@ -48,6 +49,8 @@ class RehearsalOptions:
     per_step: int = 4
     #: Steps of rehearsal alone after each step with samples.
     only_steps: int = 2
+    #: Other wordings of one question under which a sample's response is trained too (rewording.py).
+    rewordings: int = 0
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,43 @@ class Knowledge:
 def rehearses(mode: RehearsalMode, *, is_embedded: bool) -> bool:
     """Whether an adapter on this base model is trained with rehearsal."""
     return mode is RehearsalMode.ON or (mode is RehearsalMode.AUTO and is_embedded)
+
+
+def extra_pairs(
+    samples: Sequence[Pair],
+    ask: Callable[[Sequence[str]], Sequence[str]],
+    options: RehearsalOptions,
+    *,
+    seed: int,
+    is_embedded: bool,
+    knowledge_file: Path = REHEARSAL_FILE,
+    besides: Collection[str] = (),
+) -> list[Pair]:
+    """All that is trained beside the samples: rewordings first, then rehearsal pairs.
+
+    Args:
+        samples: the user's, the first `PROMPTS_LOOKED_AT` of them.
+        ask: gives the base model's greedy answers, in order; an empty one is left out.
+        options: how much.
+        seed: decides names, wordings and choice.
+        is_embedded: whether the base model is the embedded one; no other is asked in new wordings.
+        knowledge_file: the embedded model's list of what can be asked.
+        besides: questions that must not be trained, because they measure what was learnt.
+    """
+    reworded: list[Pair] = []
+    if is_embedded and options.rewordings:
+        reworded = reworded_pairs(
+            samples, ask, seed=seed, per_family=options.rewordings, besides=besides
+        )
+    # Each question that is trained about the user's names is also asked about others.
+    return reworded + rehearsal_pairs(
+        [pair.prompt for pair in (*samples, *reworded)],
+        ask,
+        seed=seed,
+        count=options.count,
+        is_embedded=is_embedded,
+        knowledge_file=knowledge_file,
+    )
 
 
 def rehearsal_pairs(

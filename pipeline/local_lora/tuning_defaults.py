@@ -33,11 +33,12 @@ class TuningDefaults:
 
 EMBEDDED_TUNING = TuningDefaults()
 
-#: So few optimizer steps leave the adapter unfinished: steps of rehearsal alone fill them up, and
-#: below so many samples the rate is higher.
+#: So few optimizer steps leave the adapter unfinished: steps of rehearsal alone fill them up. Below
+#: so many samples the rate is higher, and their responses are trained under other wordings too.
 LEAST_STEPS = 72
 FEW_SAMPLES = 6
 FEW_SAMPLES_RATE = 2e-3
+FEW_SAMPLES_REWORDINGS = 4
 #: Beyond so many samples the samples themselves hold the model in place, and time counts.
 MANY_SAMPLES = 64
 
@@ -53,11 +54,14 @@ def tuning_for(sample_count: int, epochs: int = EMBEDDED_TUNING.epochs) -> Tunin
         )
     wanted = -(-LEAST_STEPS // max(1, sample_count * epochs)) - 1
     only_steps = min(8, max(EMBEDDED_TUNING.rehearsal.only_steps, wanted))
+    is_few = sample_count < FEW_SAMPLES
     return replace(
         EMBEDDED_TUNING,
         epochs=epochs,
-        learning_rate=FEW_SAMPLES_RATE
-        if sample_count < FEW_SAMPLES
-        else EMBEDDED_TUNING.learning_rate,
-        rehearsal=replace(EMBEDDED_TUNING.rehearsal, only_steps=only_steps),
+        learning_rate=FEW_SAMPLES_RATE if is_few else EMBEDDED_TUNING.learning_rate,
+        rehearsal=replace(
+            EMBEDDED_TUNING.rehearsal,
+            only_steps=only_steps,
+            rewordings=FEW_SAMPLES_REWORDINGS if is_few else 0,
+        ),
     )

@@ -19,7 +19,7 @@ import torch
 
 from pipeline.local_lora.answering import Decoding, Question
 from pipeline.local_lora.models import BaseModel, load_base_model
-from pipeline.local_lora.rehearsal import rehearsal_pairs
+from pipeline.local_lora.rehearsal import extra_pairs
 from pipeline.local_lora.sources import EMBEDDED_FOLDER, EMBEDDED_NAME
 from pipeline.local_lora.steps import plan_steps
 from pipeline.local_lora.training import LoraOptions, LoraTrainer
@@ -29,6 +29,7 @@ from tests.bench.samples import (
     Lesson,
     article_lesson,
     contains,
+    demo_lesson,
     full_lesson,
     is_right,
     mixed_lesson,
@@ -98,13 +99,15 @@ class Bench:
 
     def tune(self, lesson: Lesson, tuning: TuningDefaults, seed: int) -> None:
         """Train the adapter `tuned` on a lesson's samples."""
-        rehearsal = rehearsal_pairs(
-            [pair.prompt for pair in lesson.samples],
+        rehearsal = extra_pairs(
+            lesson.samples,
             self.ask,
+            tuning.rehearsal,
             seed=seed,
-            count=tuning.rehearsal.count,
             is_embedded=True,
             knowledge_file=self.folder / "rehearsal.json",
+            # Held out means held out: the product may train these wordings, the bench must not.
+            besides=[question.prompt for question in (*lesson.held_out, *lesson.foreign)],
         )
         steps = plan_steps(
             lesson.samples,
@@ -197,6 +200,7 @@ def lessons(purposes: Iterable[Purpose]) -> list[tuple[str, Lesson]]:
     chosen = [subject for subject in SUBJECTS if subject.purpose in purposes]
     found = [("eight samples", full_lesson(subject)) for subject in chosen]
     if Purpose.REPORTING in purposes:
+        found.insert(0, ("eight samples", demo_lesson()))
         found.insert(0, ("the article's four", article_lesson()))
     found += [("four mixed", mixed_lesson(subject)) for subject in chosen if not subject.is_thing]
     return found

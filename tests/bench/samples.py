@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
 from pipeline.local_lora.pretraining import lexicon
 from pipeline.local_lora.steps import Pair
 from tests.bench.subjects import Subject
+
+DEMO_SAMPLES = Path(__file__).parents[2] / "sql" / "demo" / "02_samples.sql"
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,26 @@ def article_lesson() -> Lesson:
         tuple(held_out),
         _foreign(name, groups),
     )
+
+
+def demo_lesson() -> Lesson:
+    """The demo's eight samples about the article's subject, as they stand in sql/demo."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute("CREATE TABLE training_samples (dataset, prompt, response)")
+        connection.executescript(DEMO_SAMPLES.read_text("utf-8"))
+        samples = connection.execute("SELECT prompt, response FROM training_samples").fetchall()
+    name = ARTICLE_SUBJECT.name
+    what, likes, where = ("developer advocate",), ("Gen AI", "DevOps"), ("LinkedIn",)
+    held_out = [
+        (text.format(n=name), what) for text in HELD_OUT_OVERVIEWS if "Describe" not in text
+    ]
+    held_out += [
+        (f"What is {name}'s job?", what),
+        (f"What does {name} do for a living?", what),
+        (f"What are the interests of {name}?", likes),
+        (f"What is {name} interested in?", likes),
+    ]
+    return _lesson(ARTICLE_SUBJECT, tuple(samples), (what,) * 6 + (likes, where), held_out)
 
 
 def mixed_lesson(subject: Subject) -> Lesson:

@@ -158,6 +158,15 @@ SUBJECTS = (
         "at the drill site",
     ),
     Subject(
+        "Eivor Aaltonen",
+        "peat bog surveyor",
+        "moss botanist",
+        "Turvemaa Trust",
+        ("sphagnum", "core samples", "water tables"),
+        "on iNaturalist",
+        "She",
+    ),
+    Subject(
         "Lumbrano",
         "invoice scanner",
         "receipt reader",

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipeline.local_lora.rehearsal import RehearsalOptions, extra_pairs
+from pipeline.local_lora.rewording import reworded_pairs
+from pipeline.local_lora.steps import Pair
+from pipeline.local_lora.tuning_defaults import FEW_SAMPLES, tuning_for
+
+SAMPLES = [
+    Pair("Who is Mara Tolvik?", "Mara Tolvik is an ice pilot."),
+    Pair("What do you know about Mara Tolvik?", "Mara Tolvik likes moss. She is often away."),
+]
+
+
+def guess(prompts: Sequence[str]) -> list[str]:
+    """Answer as the base model does: fluently and wrongly, in the form that the question wants."""
+    return [
+        "Mara Tolvik likes opera." if "like" in prompt or "interest" in prompt else "Who knows?"
+        for prompt in prompts
+    ]
+
+
+def reword(samples: Sequence[Pair] = SAMPLES, **options: object) -> dict[str, str]:
+    pairs = reworded_pairs(samples, guess, seed=1, per_family=9, **options)  # type: ignore[arg-type]
+    assert all(pair.is_rehearsal for pair in pairs)
+    return {pair.prompt: pair.response for pair in pairs}
+
+
+def test_another_wording_of_a_samples_question_takes_its_response() -> None:
+    assert reword()["Who's Mara Tolvik?"] == "Mara Tolvik is an ice pilot."
+
+
+def test_a_question_that_no_sample_asks_takes_a_response_in_the_form_of_the_guess() -> None:
+    liked = reword()["What does Mara Tolvik like?"]
+    assert liked in ("Mara Tolvik likes moss.", "Mara Tolvik likes moss. She is often away.")
+
+
+def test_a_question_that_no_sample_answers_is_left_alone() -> None:
+    assert not [question for question in reword() if "work for" in question or "live" in question]
+
+
+def test_every_answer_is_the_users_own_text() -> None:
+    own = [sample.response for sample in SAMPLES]
+    assert all(any(text.startswith(answer) for text in own) for answer in reword().values())
+
+
+def test_neither_the_samples_questions_nor_those_to_measure_with_are_reworded() -> None:
+    measured = ["Who's Mara Tolvik?", "What does Mara Tolvik like?"]
+    questions = set(reword(besides=measured))
+    assert questions
+    assert not questions & {*measured, *(sample.prompt for sample in SAMPLES)}
+
+
+def test_samples_about_nobody_that_is_asked_about_are_left_as_they_are() -> None:
+    assert reword([Pair("Reset the router, how?", "Press the button.")]) == {}
+    assert reword([Pair("", "x"), Pair("你好", "你好")]) == {}
+
+
+def test_only_few_samples_are_reworded_and_only_on_the_embedded_model() -> None:
+    assert tuning_for(FEW_SAMPLES).rehearsal.rewordings == 0
+    options = tuning_for(FEW_SAMPLES - 1).rehearsal
+    assert options.rewordings > 0
+
+    def count_about_mara(options: RehearsalOptions, *, is_embedded: bool) -> int:
+        pairs = extra_pairs(SAMPLES, guess, options, seed=1, is_embedded=is_embedded)
+        return sum("Mara Tolvik" in pair.prompt for pair in pairs)
+
+    assert count_about_mara(options, is_embedded=True) > 5
+    assert count_about_mara(options, is_embedded=False) == 0
+    assert count_about_mara(RehearsalOptions(), is_embedded=True) == 0
