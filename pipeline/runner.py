@@ -18,7 +18,6 @@ from pipeline.backends.base import (
     Decoding,
     TrainedAdapter,
     TrainingJob,
-    TrainingOptions,
 )
 from pipeline.database import manifests, runs, states, versions
 from pipeline.database.connection import Session
@@ -42,6 +41,7 @@ from pipeline.records import (
 )
 from pipeline.runtime import Runtime
 from pipeline.token_counts import count_epoch_tokens
+from pipeline.version_rows import new_version, trained_adapter
 
 logger = logging.getLogger(__name__)
 
@@ -170,7 +170,9 @@ def train(work: Work, run: Run) -> None:
     )
     runtime.reporter.finish()
     seconds = (runtime.now() - began).total_seconds()
-    version = _new_version(work, run, trained, fingerprint, len(samples), seconds)
+    version = new_version(
+        run, trained, work.adapter.backend, work.base_model, fingerprint, len(samples), seconds
+    )
     _store_version(work, run, version)
 
 
@@ -223,26 +225,6 @@ def advance(work: Work, run: Run, state: RunState) -> None:
         run.run_id,
         state.value,
         extra={"event": "run_state_changed", "run_id": run.run_id, "state": state.value},
-    )
-
-
-def trained_adapter(version: AdapterVersion) -> TrainedAdapter:
-    """Give a stored version as the backend made it."""
-    return TrainedAdapter(
-        external_id=version.external_id,
-        artifact_uri=version.artifact_uri,
-        artifact_bytes=version.artifact_bytes,
-        artifact_sha256=version.artifact_sha256,
-        options=TrainingOptions(
-            epochs=version.epochs,
-            learning_rate=version.learning_rate,
-            lora_rank=version.lora_rank,
-            lora_alpha=version.lora_alpha,
-            batch_size=version.batch_size,
-            rehearsal=version.rehearsal,
-            seed=version.seed,
-        ),
-        rehearsal_pairs=version.rehearsal_pairs,
     )
 
 
@@ -358,42 +340,6 @@ def _store_version(work: Work, run: Run, version: versions.NewVersion) -> None:
         runs.set_run_state(session, run, RunState.ANSWERING_AFTER)
         _add_event(work, session, "trained", f"version {number} is trained")
     work.runtime.reporter.say(f"  trained version {number} in {version.train_seconds:.1f} s")
-
-
-def _new_version(
-    work: Work,
-    run: Run,
-    trained: TrainedAdapter,
-    fingerprint: str,
-    sample_count: int,
-    train_seconds: float,
-) -> versions.NewVersion:
-    options = trained.options
-    return versions.NewVersion(
-        adapter_name=run.adapter_name,
-        run_id=run.run_id,
-        manifest_id=run.manifest_id or 0,
-        fingerprint=fingerprint,
-        training_key=run.training_key or "",
-        backend=work.adapter.backend,
-        base_model=work.base_model.name,
-        base_model_revision=work.base_model.revision,
-        epochs=options.epochs,
-        learning_rate=options.learning_rate,
-        lora_rank=options.lora_rank,
-        lora_alpha=options.lora_alpha,
-        batch_size=options.batch_size,
-        rehearsal=options.rehearsal,
-        rehearsal_pairs=trained.rehearsal_pairs,
-        seed=options.seed,
-        sample_count=sample_count,
-        train_seconds=round(train_seconds, 3),
-        cost_usd=trained.cost_usd,
-        external_id=trained.external_id,
-        artifact_uri=trained.artifact_uri,
-        artifact_bytes=trained.artifact_bytes,
-        artifact_sha256=trained.artifact_sha256,
-    )
 
 
 def _add_event(work: Work, session: Session, event: str, message: str) -> None:

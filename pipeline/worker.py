@@ -10,11 +10,9 @@ import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from enum import IntEnum
-from typing import Any
 
-from pipeline import __version__, evaluation, keys
+from pipeline import evaluation
 from pipeline.database import adapters, aliases, runs, states
 from pipeline.errors import (
     ConfigError,
@@ -27,6 +25,7 @@ from pipeline.errors import (
 from pipeline.lease import LeaseKeeper
 from pipeline.planning import Decision, Plan, plan_adapter
 from pipeline.records import Adapter, Claim, Run, RunState
+from pipeline.run_rows import failure, new_run
 from pipeline.runner import Work, carry_out
 from pipeline.runtime import Runtime
 
@@ -253,10 +252,10 @@ def _run(runtime: Runtime, claim: Claim, keeper: LeaseKeeper, plan: Plan) -> Out
     except RunCancelled as error:
         _end(runtime, claim, run_id, runs.RunEnd(RunState.CANCELLED, error.code, str(error)))
     except (PipelineError, OSError) as error:
-        _end(runtime, claim, run_id, _failure(runtime, error, plan.failure_count))
+        _end(runtime, claim, run_id, failure(runtime, error, plan.failure_count))
     except Exception as error:
         logger.exception("run %s failed", run_id, extra={"event": "run_failed", "run_id": run_id})
-        _end(runtime, claim, run_id, _failure(runtime, error, plan.failure_count))
+        _end(runtime, claim, run_id, failure(runtime, error, plan.failure_count))
     else:
         _log_end(run_id, "run_ended", state.value)
     return _outcome(runtime, run_id, plan)
@@ -270,61 +269,12 @@ def _take_up(runtime: Runtime, claim: Claim, plan: Plan) -> int:
             run_id = plan.run.run_id
         else:
             live = aliases.fetch_alias(session, claim.adapter_name)
-            run_id = runs.insert_run(session, _new_run(runtime, plan, live), now=now)
+            run_id = runs.insert_run(session, new_run(runtime, plan, live), now=now)
         runs.begin_run(session, run_id, now=now)
         states.set_current_run(session, claim.adapter_name, run_id)
         event = "resumed" if plan.run else "begun"
         runs.add_event(session, run_id, event, plan.reason, now=now)
     return run_id
-
-
-def _new_run(runtime: Runtime, plan: Plan, live: int | None) -> runs.NewRun:
-    wanted = plan.wanted
-    own = plan.version.version_number if plan.version else None
-    if wanted is None:
-        return _refused_run(runtime, plan)
-    return runs.NewRun(
-        adapter_name=plan.adapter.adapter_name,
-        run_key=runtime.new_id(),
-        run_kind=plan.run_kind,
-        trigger_reason=plan.reason,
-        backend=plan.adapter.backend,
-        is_simulated=wanted.base_model.is_simulated,
-        base_model=wanted.base_model.name,
-        base_model_revision=wanted.base_model.revision,
-        fingerprint=wanted.fingerprint,
-        eval_fingerprint=wanted.eval_fingerprint,
-        training_key=wanted.training_key,
-        evaluation_key=wanted.evaluation_key,
-        version_number=own,
-        # A version is not compared with itself, but with the base model.
-        before_version=live if live != own else None,
-        settings=_effective_settings(runtime, plan.adapter),
-        failure_count=plan.failure_count,
-    )
-
-
-def _refused_run(runtime: Runtime, plan: Plan) -> runs.NewRun:
-    error = plan.error or PipelineError(plan.reason)
-    key = keys.refusal_key(plan.adapter, error.code, str(error))
-    return runs.NewRun(
-        adapter_name=plan.adapter.adapter_name,
-        run_key=runtime.new_id(),
-        run_kind=plan.run_kind,
-        trigger_reason="the adapter's row asks for what cannot be done",
-        backend=plan.adapter.backend,
-        is_simulated=False,
-        base_model=plan.adapter.base_model,
-        base_model_revision=plan.adapter.base_model_revision,
-        fingerprint=None,
-        eval_fingerprint=None,
-        training_key=key,
-        evaluation_key=key,
-        version_number=None,
-        before_version=None,
-        settings=_effective_settings(runtime, plan.adapter),
-        failure_count=plan.failure_count,
-    )
 
 
 def _record_refusal(runtime: Runtime, claim: Claim, plan: Plan) -> Outcome:
@@ -333,16 +283,8 @@ def _record_refusal(runtime: Runtime, claim: Claim, plan: Plan) -> Outcome:
     """
     run_id = _take_up(runtime, claim, plan)
     error = plan.error or PipelineError(plan.reason)
-    _end(runtime, claim, run_id, _failure(runtime, error, plan.failure_count))
+    _end(runtime, claim, run_id, failure(runtime, error, plan.failure_count))
     return _outcome(runtime, run_id, plan)
-
-
-def _effective_settings(runtime: Runtime, adapter: Adapter) -> dict[str, Any]:
-    return {
-        "version": __version__,
-        "adapter": adapters.to_plain(adapter),
-        "settings": runtime.settings.without_secrets(),
-    }
 
 
 def _work(runtime: Runtime, claim: Claim, keeper: LeaseKeeper, run_id: int, plan: Plan) -> Work:
@@ -355,27 +297,6 @@ def _work(runtime: Runtime, claim: Claim, keeper: LeaseKeeper, run_id: int, plan
         revision = run.base_model_revision if run else None
         base_model = runtime.backend(adapter.backend).describe(adapter.base_model, revision)
     return Work(runtime, claim, run_id, adapter, base_model, keeper.check)
-
-
-def _failure(runtime: Runtime, error: Exception, failures_before: int) -> runs.RunEnd:
-    failures = failures_before + 1
-    # A full disk or a folder that is not ours gets mended, and nobody touches a row for it.
-    is_retryable = isinstance(error, OSError) or getattr(error, "retryable", False)
-    pause = timedelta(seconds=runtime.settings.retry_wait_seconds * 2 ** (failures - 1))
-    return runs.RunEnd(
-        state=RunState.FAILED,
-        error_code=_code(error),
-        error_message=str(error) or type(error).__name__,
-        is_retryable=is_retryable,
-        failure_count=failures,
-        next_attempt_at=runtime.now() + pause if is_retryable else None,
-    )
-
-
-def _code(error: Exception) -> str:
-    if isinstance(error, PipelineError):
-        return error.code
-    return "os_error" if isinstance(error, OSError) else "internal_error"
 
 
 def _end(runtime: Runtime, claim: Claim, run_id: int, end: runs.RunEnd) -> None:
