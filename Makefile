@@ -15,6 +15,7 @@ JOBS        ?= 2
 
 BIN   := .venv/bin
 READY := .venv/.installed
+PEER  := .bench/venv/.installed
 TORCH := $(shell sed -n 's/^\(torch==[0-9.]*\).*/\1/p' requirements.lock)
 PIP   := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(PIP_OPTIONS)
 
@@ -69,7 +70,7 @@ test-local: $(READY)    ## LoRA training and the embedded base model
 test-e2e: $(READY)      ## the installed command, from outside
 	$(BIN)/python -m pytest tests/end_to_end -m "not docker and not singlestore" $(PYTEST)
 
-bench: $(READY)  ## speed and memory, each figure beside the one it is held against
+bench: $(READY) $(PEER)  ## speed and memory, each figure beside the one it is held against
 	$(BIN)/python -m tests.bench
 
 rates: $(READY)  ## how often the embedded base model learns, keeps and leaks, over seeds and subjects
@@ -88,6 +89,16 @@ clean:           ## remove .venv and all caches; your database and adapters stay
 
 clean-demo:      ## remove sqltune.db and artifacts/, that is every run and every adapter made here
 	rm -rf sqltune.db sqltune.db-wal sqltune.db-shm artifacts
+
+# What the training bench compares with; never a dependency of sqltune.
+$(PEER): tests/bench/requirements-trl.txt
+	@echo "installing trl into .bench/venv, to compare with; it takes minutes"
+	@$(PYTHON) -m venv .bench/venv
+	@.bench/venv/bin/python -m pip install --disable-pip-version-check --quiet $(PIP_OPTIONS) --retries 1 \
+	  $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) $(TORCH)
+	@.bench/venv/bin/python -m pip install --disable-pip-version-check --quiet $(PIP_OPTIONS) \
+	  --requirement tests/bench/requirements-trl.txt
+	@touch $(PEER)
 
 $(BIN)/python:
 	@command -v $(PYTHON) >/dev/null || { \

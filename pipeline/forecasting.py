@@ -27,16 +27,27 @@ def forecast(
     count_tokens: bool,
     stop: threading.Event | None = None,
 ) -> list[dict[str, Any]]:
-    """Give one row per adapter: decision, reason, rows, prompts and tokens per epoch."""
+    """Give one row per adapter: decision, reason, rows, prompts and tokens per epoch.
+
+    Args:
+        runtime: where to read.
+        names: adapters; none: all that are enabled.
+        force: forecast as `sync --force` would do.
+        count_tokens: ask the backend what the base model is now, and count. Without, it is not
+            called: the base model is taken to be what it was in the last run.
+        stop: ends the reading.
+    """
 
     def check() -> None:
         if stop is not None and stop.is_set():
             raise RunInterrupted("stopped while planning")
 
-    return [
-        _row(runtime, plan_adapter(runtime, adapter, force=force, check=check), count_tokens, check)
+    plans = [
+        # Tokens are counted by the backend: who wants none of them wants no word from it at all.
+        plan_adapter(runtime, adapter, force=force, check=check, asks_backend=count_tokens)
         for adapter in choose_adapters(runtime, names)
     ]
+    return [_row(runtime, plan, count_tokens, check) for plan in plans]
 
 
 def _row(

@@ -80,7 +80,12 @@ class Plan:
 
 
 def plan_adapter(
-    runtime: Runtime, adapter: Adapter, *, force: bool, check: Callable[[], None]
+    runtime: Runtime,
+    adapter: Adapter,
+    *,
+    force: bool,
+    check: Callable[[], None],
+    asks_backend: bool = True,
 ) -> Plan:
     """Decide what to do for one adapter.
 
@@ -89,6 +94,7 @@ def plan_adapter(
         adapter: its row.
         force: train whatever the last run says.
         check: called while rows are read; what it raises passes through.
+        asks_backend: without, the base model is taken to be what it was in the last run.
     """
     with runtime.database.read() as session:
         unfinished = runs.find_unfinished_run(session, adapter.adapter_name)
@@ -106,7 +112,8 @@ def plan_adapter(
             failure_count=unfinished.failure_count,
         )
     try:
-        wanted = find_wanted(runtime, adapter, check)
+        base_model = None if asks_backend else _remember_base_model(adapter, last_planned)
+        wanted = find_wanted(runtime, adapter, check, base_model)
     except (ConfigError, DataError, BackendError, DatabaseUnavailable) as error:
         return _plan_refusal(adapter, error, None if force else last, runtime)
     if force:
@@ -118,8 +125,19 @@ def plan_adapter(
     return plan
 
 
-def find_wanted(runtime: Runtime, adapter: Adapter, check: Callable[[], None]) -> Wanted:
+def find_wanted(
+    runtime: Runtime,
+    adapter: Adapter,
+    check: Callable[[], None],
+    base_model: BaseModel | None = None,
+) -> Wanted:
     """Read the adapter's selections and give the keys that its row asks for.
+
+    Args:
+        runtime: where to read.
+        adapter: its row.
+        check: called while rows are read; what it raises passes through.
+        base_model: what to take the base model for; None: ask the backend.
 
     Raises:
         ConfigError: a column of the row, or a setting, is wrong.
@@ -129,7 +147,8 @@ def find_wanted(runtime: Runtime, adapter: Adapter, check: Callable[[], None]) -
     adapters.check_adapter(adapter)
     evaluation.plan_scoring(adapter)
     backend = runtime.backend(adapter.backend)
-    base_model = backend.describe(adapter.base_model, adapter.base_model_revision)
+    if base_model is None:
+        base_model = backend.describe(adapter.base_model, adapter.base_model_revision)
     database, limit = runtime.selection_database, runtime.settings.selection_timeout_seconds
     training = fingerprint_training(database, adapter, check, limit)
     prompts = fingerprint_evaluation(database, adapter, check, limit)
@@ -142,6 +161,14 @@ def find_wanted(runtime: Runtime, adapter: Adapter, check: Callable[[], None]) -
         training_key=keys.training_key(adapter, base_model, training.text),
         evaluation_key=keys.evaluation_key(adapter, prompts.text),
     )
+
+
+def _remember_base_model(adapter: Adapter, last: Run | None) -> BaseModel:
+    """Give the base model as the last run knew it, without asking anybody."""
+    name, revision = adapter.base_model, adapter.base_model_revision
+    if last is not None and (last.backend, last.base_model) == (adapter.backend, name):
+        revision = revision or last.base_model_revision
+    return BaseModel(name=name, revision=revision, max_tokens=None, is_simulated=False)
 
 
 def choose(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import json
 import math
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -234,10 +235,32 @@ def _csv_records(path: Path) -> Iterator[Row]:
     import pandas as pd
 
     with pd.read_csv(
-        path, dtype=str, keep_default_na=False, encoding="utf-8-sig", chunksize=_ROWS_READ
+        path,
+        dtype=str,
+        keep_default_na=False,
+        encoding="utf-8-sig",
+        chunksize=_ROWS_READ,
+        index_col=False,
     ) as reader:
-        for frame in reader:
-            yield from frame.to_dict("records")  # type: ignore[misc]  # the names are texts
+        while (frame := _next_frame(path, reader)) is not None:
+            yield from frame.to_dict("records")
+
+
+def _next_frame(path: Path, reader: Any) -> Any:
+    """Give the next rows; None at the end."""
+    from pandas.errors import ParserWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ParserWarning)
+        try:
+            return next(reader, None)
+        except ParserWarning:
+            # In later rows it is an error of the parser's own, which names the line.
+            raise DataError(
+                f"row 1 of {path.name} has more fields than the header has columns: put texts "
+                "with a comma in them between double quotes",
+                key="1",
+            ) from None
 
 
 def _jsonl_records(path: Path) -> Iterator[Row]:

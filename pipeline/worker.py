@@ -138,7 +138,21 @@ def retry_failed(runtime: Runtime, run_id: int, *, stop: threading.Event) -> Out
 
 
 def _retry_claimed(runtime: Runtime, claim: Claim, keeper: LeaseKeeper, run: Run) -> Outcome:
-    evaluation.forget_errors(runtime.database, claim, run.run_id)
+    with runtime.database.read() as session:
+        unfinished = runs.find_unfinished_run(session, run.adapter_name)
+    if unfinished is not None:
+        raise ConfigError(
+            f"run {unfinished.run_id} of {run.adapter_name!r} is not finished: let `sqltune sync` "
+            "end it first"
+        )
+    if not evaluation.forget_errors(runtime.database, claim, run.run_id):
+        return Outcome(
+            run.adapter_name,
+            Decision.UP_TO_DATE,
+            f"run {run.run_id} has no answer and no score that is an error",
+            run.run_id,
+            run.state,
+        )
     with runtime.database.transaction(claim) as session:
         runs.reopen_run(session, run.run_id, RunState.ANSWERING_BEFORE)
         settings = runs.get_run_settings(session, run.run_id)
@@ -169,6 +183,9 @@ def _sync_adapter(
     try:
         with keeper:
             return _sync_claimed(runtime, adapter, claim, keeper, force)
+    except LeaseLost as error:
+        runtime.reporter.say(f"{adapter.adapter_name}: {error}")
+        return Outcome(adapter.adapter_name, Decision.BUSY, str(error))
     finally:
         states.release_adapter(runtime.database, claim)
 

@@ -23,7 +23,9 @@ from urllib.parse import quote
 
 import pymysql
 
-PACKAGES = ("mariadb-server-core", "mariadb-client-core")
+PACKAGES = ("mariadb-server-core", "mariadb-client-core", "sqlite3")
+#: What the tests run of them.
+PROGRAMS = ("mariadbd", "mariadb-install-db", "mariadb", "sqlite3")
 IMAGE = "mariadb:10.11"
 USER = "tester"
 #: Shows in no error; its odd letters have to be escaped in an address.
@@ -110,12 +112,13 @@ def prepare_machine() -> None:
     Raises:
         RuntimeError: there is no server, no docker, and nothing that this user may install.
     """
-    if find_program("mariadbd") or _docker_runs():
+    if all(map(find_program, PROGRAMS)) or _docker_runs():
         return
     install = f"apt-get install -y --no-install-recommends {' '.join(PACKAGES)}"
     if os.geteuid() != 0 or find_program("apt-get") is None:
         raise RuntimeError(explain_missing_server(install))
-    sys.stderr.write(f"\nno mariadbd here: installing the binaries alone, no service: {install}\n")
+    missing = ", ".join(name for name in PROGRAMS if find_program(name) is None)
+    sys.stderr.write(f"\nno {missing} here: installing programs alone, no service: {install}\n")
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     for command in ("apt-get update", install):
         subprocess.run(command.split(), check=True, env=environment, stdout=sys.stderr)

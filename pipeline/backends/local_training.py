@@ -177,6 +177,8 @@ class LocalTraining:
         if file.exists():
             return [Pair(**fields) for fields in json.loads(file.read_text("utf-8"))]
         is_embedded = self.job.base_model.name == EMBEDDED_NAME
+        count = self._defaults.rehearsal.count
+        self.journal.event("rehearsal_begun", f"the base model is asked {count} other questions")
         pairs = extra_pairs(
             [_pair(sample) for sample in islice(self.samples, PROMPTS_LOOKED_AT)],
             self._ask,

@@ -12,7 +12,9 @@ from pipeline.cli.options import AsJson, read_settings
 from pipeline.cli.output import say, write_json, write_rows, write_table
 from pipeline.errors import ConfigError
 
-_STATUS_COLUMNS = ("adapter_name", "live", "decision", "reason", "decided_at", "works_on_it")
+_STATUS_COLUMNS = (
+    "adapter_name", "live", "decision", "reason", "decided_at", "last_run", "works_on_it",
+)  # fmt: skip
 
 
 def add_to(app: typer.Typer) -> None:
@@ -95,8 +97,16 @@ def _status_row(row: dict[str, Any]) -> dict[str, Any]:
         "decision": (row["decision"] or "not looked at yet").replace("_", " "),
         "reason": row["decision_reason"],
         "decided_at": str(row["decided_at"] or "")[:19],
+        "last_run": _last_run(row),
         "works_on_it": owner,
     }
+
+
+def _last_run(row: dict[str, Any]) -> str:
+    if row["run_id"] is None:
+        return ""
+    text = f"{row['run_id']} {row['run_state']}"
+    return f"{text}: {row['error_message']}" if row["error_message"] else text
 
 
 def _write_report(report: dict[str, Any]) -> None:

@@ -2,12 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from pipeline.database.connection import Session
 from pipeline.errors import ConfigError
 from pipeline.records import Adapter
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    words: str
+    holds: Callable[[float], bool]
+    is_whole: bool = False
+
+
+_AT_LEAST_1 = _Rule("must be a whole number of at least 1", lambda value: value >= 1, is_whole=True)
+_RULES = {
+    "epochs": _AT_LEAST_1,
+    "learning_rate": _Rule("must be a number above 0", lambda value: value > 0),
+    "lora_rank": _AT_LEAST_1,
+    "lora_alpha": _AT_LEAST_1,
+    "batch_size": _AT_LEAST_1,
+    # What torch and numpy take.
+    "seed": _Rule(
+        "must be a whole number from 0 to 2^63 - 1", lambda value: 0 <= value < 2**63, is_whole=True
+    ),
+    "max_skipped_share": _Rule("must be from 0 to 1", lambda value: 0 <= value <= 1),
+    "pass_threshold": _Rule("must be from 0 to 1", lambda value: 0 <= value <= 1),
+    "max_new_tokens": _AT_LEAST_1,
+    "temperature": _Rule("must be 0 or above", lambda value: value >= 0),
+    "min_gain": _Rule("must be from -1 to 1", lambda value: -1 <= value <= 1),
+}
+_NULLABLE = frozenset(
+    {"learning_rate", "lora_rank", "lora_alpha", "batch_size", "pass_threshold", "min_gain"}
+)
 
 
 def list_adapters(session: Session) -> list[Adapter]:
@@ -31,33 +62,34 @@ def check_adapter(adapter: Adapter) -> None:
     Raises:
         ConfigError: a column of the adapter's row has a value that is not allowed.
     """
-    _require(adapter, "epochs", adapter.epochs >= 1, "must be at least 1")
-    _require(adapter, "learning_rate", _above_zero(adapter.learning_rate), "must be above 0")
-    _require(adapter, "lora_rank", _above_zero(adapter.lora_rank), "must be at least 1")
-    _require(adapter, "lora_alpha", _above_zero(adapter.lora_alpha), "must be at least 1")
-    _require(adapter, "batch_size", _above_zero(adapter.batch_size), "must be at least 1")
+    for column, rule in _RULES.items():
+        value = getattr(adapter, column)
+        if value is None and column in _NULLABLE:
+            continue
+        if not _is_number(value, rule.is_whole) or not rule.holds(value):
+            raise _wrong(adapter, column, rule.words)
     _require(
         adapter, "rehearsal", adapter.rehearsal in ("auto", "on", "off"), "must be auto, on or off"
     )
     _require(adapter, "on_bad_row", adapter.on_bad_row in ("stop", "skip"), "must be stop or skip")
-    _require(
-        adapter, "max_skipped_share", 0 <= adapter.max_skipped_share <= 1, "must be from 0 to 1"
-    )
-    _require(adapter, "max_new_tokens", adapter.max_new_tokens >= 1, "must be at least 1")
-    _require(adapter, "temperature", adapter.temperature >= 0, "must be 0 or above")
+
+
+def _is_number(value: object, is_whole: bool) -> bool:
+    """SQLite stores what it is given, a text in a column of numbers too."""
+    kinds: tuple[type, ...] = (int,) if is_whole else (int, float)
+    return isinstance(value, kinds) and math.isfinite(value)  # type: ignore[arg-type]  # a number
 
 
 def _require(adapter: Adapter, column: str, holds: bool, rule: str) -> None:
     if not holds:
-        value = getattr(adapter, column)
-        raise ConfigError(
-            f"adapters.{column} of {adapter.adapter_name!r} {rule}, got {value!r}: "
-            "correct the adapter's row"
-        )
+        raise _wrong(adapter, column, rule)
 
 
-def _above_zero(value: float | None) -> bool:
-    return value is None or value > 0
+def _wrong(adapter: Adapter, column: str, rule: str) -> ConfigError:
+    return ConfigError(
+        f"adapters.{column} of {adapter.adapter_name!r} {rule}, got {getattr(adapter, column)!r}: "
+        "correct the adapter's row"
+    )
 
 
 def _adapter(row: Any) -> Adapter:

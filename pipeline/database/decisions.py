@@ -33,6 +33,19 @@ def fetch_before_version(session: Session, run_id: int) -> int | None:
     return None if row is None else row.before_version
 
 
+def find_later_evaluation(
+    session: Session, adapter_name: str, version_number: int, run_id: int
+) -> int | None:
+    """Give the run that evaluated the version after this run did; None when there is none."""
+    row = session.fetch_one(
+        "find_later_evaluation",
+        adapter_name=adapter_name,
+        version_number=version_number,
+        run_id=run_id,
+    )
+    return None if row is None else int(row.run_id)
+
+
 def replace_decision(
     session: Session,
     run_id: int,
@@ -44,8 +57,11 @@ def replace_decision(
     reason: str,
     min_gain: float | None,
     now: datetime,
+    settles_version: bool,
 ) -> None:
-    """Store the decision in place of an earlier one, and settle the version's state."""
+    """Store the decision in place of an earlier one, and settle the version's state with it unless
+    a later run has done so.
+    """
     session.execute("delete_decision", run_id=run_id)
     session.insert(
         "insert_decision",
@@ -58,10 +74,11 @@ def replace_decision(
         min_gain=min_gain,
         decided_at=format_time(now),
     )
-    session.execute(
-        "settle_version",
-        adapter_name=adapter_name,
-        version_number=version_number,
-        state=decision,
-        run_id=run_id,
-    )
+    if settles_version:
+        session.execute(
+            "settle_version",
+            adapter_name=adapter_name,
+            version_number=version_number,
+            state=decision,
+            run_id=run_id,
+        )

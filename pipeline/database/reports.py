@@ -11,8 +11,11 @@ _ISSUES_SHOWN = 20
 
 
 def list_status(session: Session) -> list[dict[str, Any]]:
-    """Give one row per declared adapter with its last decision and who works on it."""
-    return _plain(session.fetch_all("list_status"))
+    """Give one row per declared adapter: its last decision, its last run, who works on it."""
+    return [
+        {**row, **_last_run(session, row["adapter_name"])}
+        for row in _plain(session.fetch_all("list_status"))
+    ]
 
 
 def get_run_report(session: Session, run_id: int) -> dict[str, Any] | None:
@@ -45,6 +48,15 @@ def list_before_after(
             "list_before_after", adapter_name=adapter_name, version_number=version_number
         )
     )
+
+
+def _last_run(session: Session, adapter_name: str) -> dict[str, Any]:
+    row = session.fetch_one("find_last_run", adapter_name=adapter_name)
+    return {
+        "run_id": None if row is None else row.run_id,
+        "run_state": None if row is None else row.state,
+        "error_message": None if row is None else row.error_message,
+    }
 
 
 def _plain(rows: list[Any]) -> list[dict[str, Any]]:

@@ -64,9 +64,16 @@ def write_decision(
     what is live now, so the alias stays: a decision taken again does not undo a rollback.
     """
     reason = decision.reason
-    may_move = _may_move(session, adapter_name, run_id, version_number)
-    if decision.is_accepted and not may_move:
+    later = decisions.find_later_evaluation(session, adapter_name, version_number, run_id)
+    live = aliases.fetch_alias(session, adapter_name, LIVE)
+    compared_with = decisions.fetch_before_version(session, run_id)
+    may_move = decision.is_accepted and later is None and live in (version_number, compared_with)
+    if later is not None:
+        reason += f"; run {later} evaluated this version later, and its word stands"
+    elif decision.is_accepted and not may_move:
         reason += "; live was moved since this run began and stays where it is"
+    elif not decision.is_accepted and live == version_number:
+        reason += "; it is live and stays so until an alias_changes row moves live"
     decisions.replace_decision(
         session,
         run_id,
@@ -77,32 +84,29 @@ def write_decision(
         reason=reason,
         min_gain=min_gain,
         now=now,
+        settles_version=later is None,
     )
-    if not decision.is_accepted or not may_move:
+    if not may_move:
         return False
     return aliases.move_alias(
         session, adapter_name, LIVE, version_number, run_id=run_id, reason=reason, now=now
     )
 
 
-def _may_move(session: Session, adapter_name: str, run_id: int, version_number: int) -> bool:
-    """Say whether `live` still points to what the version was compared with, or to the version."""
-    live = aliases.fetch_alias(session, adapter_name, LIVE)
-    return live in (version_number, decisions.fetch_before_version(session, run_id))
-
-
 def _describe(comparison: Comparison) -> str:
     against = "the live version" if comparison.compared_phase == Phase.BEFORE else "the base model"
-    left_out = f"{_prompts(comparison.error_count)} left out because of errors"
+    left_out = f", {_prompts(comparison.error_count)} left out because of errors"
+    if not comparison.error_count:
+        left_out = ""
     if comparison.mean_change is None:
-        return f"no prompt could be compared with {against}, {left_out}"
+        return f"no prompt could be compared with {against}{left_out}"
     text = (
         f"mean score {comparison.mean_before:.3f} -> {comparison.mean_after:.3f} "
         f"({comparison.mean_change:+.3f}{_interval(comparison)}) against {against} "
         f"on {_prompts(comparison.prompts_compared)}: "
         f"{comparison.wins:,} better, {comparison.losses:,} worse, {comparison.ties:,} equal"
     )
-    return f"{text}, {left_out}" if comparison.error_count else text
+    return text + left_out
 
 
 def _interval(comparison: Comparison) -> str:

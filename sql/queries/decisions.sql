@@ -14,6 +14,16 @@ SELECT before_version
   FROM runs
  WHERE run_id = :run_id;
 
+-- name: find_later_evaluation
+-- The run whose word stands on a version, where it began after this run.
+SELECT later.run_id
+  FROM adapter_versions v
+  JOIN runs later ON later.run_id = v.evaluation_run_id
+  JOIN runs own ON own.run_id = :run_id
+ WHERE v.adapter_name = :adapter_name
+   AND v.version_number = :version_number
+   AND later.started_at > own.started_at;
+
 -- name: delete_decision
 -- Make room for the decision that follows a retry of failed answers.
 DELETE FROM gate_decisions

@@ -1,7 +1,7 @@
 -- Statements behind `sqltune status`, `show` and `compare`: what people also find in the report views.
 
 -- name: list_status
--- One row per declared adapter: what was decided last, who works on it, and its last run.
+-- One row per declared adapter: what was decided last, and who works on it.
 SELECT a.adapter_name, a.is_enabled, a.backend, a.base_model,
        s.decision, s.decision_reason, s.decided_at, s.lease_owner, s.claimed_at, s.heartbeat_at,
        l.version_number AS live_version
@@ -9,6 +9,14 @@ SELECT a.adapter_name, a.is_enabled, a.backend, a.base_model,
   LEFT JOIN adapter_states s ON s.adapter_name = a.adapter_name
   LEFT JOIN aliases l ON l.adapter_name = a.adapter_name AND l.alias = 'live'
  ORDER BY a.adapter_name;
+
+-- name: find_last_run
+-- The adapter's run that was asked for last, and how it stands.
+SELECT run_id, state, error_message
+  FROM runs
+ WHERE adapter_name = :adapter_name
+ ORDER BY queued_at DESC, run_id DESC
+ LIMIT 1;
 
 -- name: get_run_report
 -- One run with everything that its row tells.

@@ -42,6 +42,8 @@ _SERVER = (
     "--innodb-log-file-size=512M",
     "--innodb-flush-log-at-trx-commit=1",
 )
+#: What did not reach its limit in this run.
+MISSED: list[str] = []
 _CONTENTS = "content_hash, prompt, response, system_prompt, weight, group_key, split"
 _SAMPLES = "manifest_id, position, sample_key, content_hash"
 
@@ -82,6 +84,8 @@ def main() -> None:
             _bench_sqlite(Path(folder) / "bench.db", options.rows)
     if options.engine in ("mariadb", "all"):
         _bench_mariadb(options.rows)
+    if MISSED:
+        raise SystemExit(1)
 
 
 def _bench_sqlite(path: Path, rows: int) -> None:
@@ -251,12 +255,16 @@ def _report(name: str, rows: int, ours: Ours, *, read: float, load: float, **wor
     ratio = ours.fingerprint_seconds / read
     _line("nothing to do", f"{ours.fingerprint_seconds:.1f} s", ratio, words["limit"])
     _line("memory while writing", f"{ours.write_growth_mb:.0f} MB", ours.write_growth_mb, 200)
-    _line("memory, nothing to do", f"{ours.fingerprint_growth_mb:.0f} MB", 0, 0)
+    growth = ours.fingerprint_growth_mb
+    # A page of rows and what the driver keeps; the table has 400 MB.
+    _line("memory, nothing to do", f"{growth:.0f} MB", growth, 20)
     _line("longest transaction", f"{ours.longest_transaction:.3f} s", ours.longest_transaction, 0.2)
 
 
 def _line(what: str, value: str, figure: float, limit: float) -> None:
     verdict = "ok" if figure <= limit else "MISSED"
+    if figure > limit:
+        MISSED.append(what)
     print(f"  {what:<23} {value:>10}   {figure:8.2f} held against {limit:g}  {verdict}")
 
 

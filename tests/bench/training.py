@@ -3,8 +3,8 @@
 A model of 135M parameters with random weights, the same rows, LoRA, optimizer and learning rate for
 all. Each variant is a process of its own; they take turns step by step, so that other load on the
 machine meets all of them alike; the columns by CPU-second leave it out. The first step of each is
-not counted. Needs the peer's venv:
-`python -m venv .bench/venv && .bench/venv/bin/pip install -r tests/bench/requirements-trl.txt`.
+not counted. Each figure is held against its target, by CPU-second. Needs the peer's venv, which
+`make bench` builds.
 """
 
 from __future__ import annotations
@@ -95,7 +95,8 @@ def run(rounds: int, threads: int) -> list[Variant]:
     return variants
 
 
-def show(variants: list[Variant]) -> None:
+def show(variants: list[Variant]) -> bool:
+    """Print the figures with what they are held against; gives whether all are reached."""
     print(f"{'':14}{'tokens/s':>10}{'ours is':>9}{'/CPU-s':>9}{'ours is':>9}{'loss':>9}{'MiB':>7}")
     for variant in variants:
         line = f"{variant.name:14}"
@@ -104,6 +105,30 @@ def show(variants: list[Variant]) -> None:
             line += f"{speed:>{10 if clock == 'seconds' else 9}.0f}"
             line += f"{variants[0].tokens_per(clock) / speed:>8.1f}×"
         print(f"{line}{variant.final_loss:>9.3f}{variant.peak_mib:>7.0f}")
+    return all([_judge(*target) for target in _targets(*variants)])
+
+
+def _targets(ours: Variant, default: Variant, packing: Variant) -> list[tuple[str, float, float]]:
+    """What is compared, the figure, and the most that it may be."""
+
+    def share(peer: Variant) -> float:
+        return peer.tokens_per("cpu_seconds") / ours.tokens_per("cpu_seconds")
+
+    losses = [
+        abs(ours.final_loss - peer.final_loss) / peer.final_loss for peer in (default, packing)
+    ]
+    return [
+        ("trl's speed with its defaults in ours (a third)", share(default), 1 / 3),
+        ("trl's speed with packing in ours (a half)", share(packing), 1 / 2),
+        ("difference of the losses (as bf16 rounds)", max(losses), 0.016),
+        ("our peak memory in trl's", ours.peak_mib / min(default.peak_mib, packing.peak_mib), 1.0),
+    ]
+
+
+def _judge(what: str, figure: float, most: float) -> bool:
+    verdict = "ok" if figure <= most else "MISSED"
+    print(f"  {what:<50} {figure:6.3f} held against {most:.3f}  {verdict}")
+    return figure <= most
 
 
 def main() -> None:
@@ -112,8 +137,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     options = parser.parse_args()
     if not PEER.exists():
-        raise SystemExit(f"no {PEER.relative_to(ROOT)}: see the top of {Path(__file__).name}")
-    show(run(options.rounds, options.threads))
+        raise SystemExit(f"no {PEER.relative_to(ROOT)}: `make bench` builds it")
+    if not show(run(options.rounds, options.threads)):
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

@@ -122,13 +122,13 @@ def test_the_selection_may_only_read_what_it_was_given(granted_server: MariadbSe
         assert refused(selection, "SELECT COUNT(*) FROM adapters")
 
 
-def test_an_author_may_write_rows_and_ask_for_runs(granted_server: MariadbServer) -> None:
+def test_an_author_may_write_rows_and_cancel_runs(granted_server: MariadbServer) -> None:
     with opened(granted_server, "author") as author:
         run(
             author,
             "INSERT INTO training_samples (dataset, prompt, response) VALUES ('d', 'p', 'r')",
         )
-        run(author, "INSERT INTO runs (adapter_name) VALUES ('a')")
+        assert refused(author, "INSERT INTO runs (adapter_name) VALUES ('a')")
         run(author, "UPDATE runs SET desired_state = 'cancelled'")
         assert refused(author, "UPDATE runs SET state = 'succeeded'")
         assert refused(author, "INSERT INTO adapters (adapter_name, base_model) VALUES ('a', 'b')")

@@ -46,10 +46,17 @@ NOTHING_SENT = "SELECT COUNT(*) FROM responses"
         ("scorer = 'bleurt'", "config_error", "unknown scorer 'bleurt'; known are exact"),
         ("extra_scorers = 'exact, vibes'", "config_error", "unknown scorer 'vibes'"),
         ("base_model = 'nobody/has-this'", "request_rejected", "no base model 'nobody/has-this'"),
-        ("epochs = 0", "config_error", "adapters.epochs of 'office' must be at least 1, got 0"),
+        ("epochs = 0", "config_error", "must be a whole number of at least 1, got 0"),
         ("learning_rate = -1", "config_error", "adapters.learning_rate"),
         ("on_bad_row = 'ask'", "config_error", "must be stop or skip"),
         ("rehearsal = 'often'", "config_error", "must be auto, on or off"),
+        ("seed = -1", "config_error", "adapters.seed of 'office' must be a whole number from 0"),
+        ("min_gain = 2", "config_error", "adapters.min_gain of 'office' must be from -1 to 1"),
+        ("pass_threshold = 7", "config_error", "must be from 0 to 1, got 7"),
+        # SQLite takes a text for a number.
+        ("learning_rate = 'abc'", "config_error", "must be a number above 0, got 'abc'"),
+        ("min_gain = 'x'", "config_error", "must be from -1 to 1, got 'x'"),
+        ("epochs = 1.5", "config_error", "must be a whole number of at least 1, got 1.5"),
     ],
 )
 def test_a_row_that_cannot_be_used_is_refused_with_its_reason_before_anything_is_sent(

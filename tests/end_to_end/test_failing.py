@@ -154,6 +154,54 @@ def test_a_retry_of_an_old_run_makes_nothing_of_the_newer_ones_stale(
     assert people.count("runs") == 2
 
 
+def test_a_retry_of_an_older_evaluation_does_not_take_the_place_of_the_newer_one(
+    sqltune: Sqltune, people: People, office: str
+) -> None:
+    people.ask("office", "Who are you?", "A model.")
+    sqltune.play(faults=[{"at": "answer", "prompt": "Who are you?", "code": "rate_limited"}])
+    sqltune.well("sync")
+    sqltune.play()
+    people.ask("office", "Where do we meet?", "In Utrecht.")
+    sqltune.well("sync")
+    sqltune.well("retry", "1", "--failed")
+    assert people.value("SELECT evaluation_run_id FROM adapter_versions") == 2
+    assert people.count("report_before_after") == 3
+    assert "run 2 evaluated this version later" in people.value(
+        "SELECT reason FROM gate_decisions WHERE run_id = 1"
+    )
+
+
+def test_a_retry_where_nothing_failed_changes_nothing(
+    sqltune: Sqltune, people: People, trained_office: str
+) -> None:
+    before = people.rows("SELECT attempt_count, finished_at FROM runs")
+    done = sqltune.well("retry", "1", "--failed")
+    assert "run 1 has no answer and no score that is an error" in done.err
+    assert people.rows("SELECT attempt_count, finished_at FROM runs") == before
+
+
+def test_a_retry_waits_for_the_run_that_is_not_finished(
+    sqltune: Sqltune, people: People, trained_office: str
+) -> None:
+    people.do("UPDATE training_samples SET response = 'Our office is in Delft.'")
+    sqltune.play(faults=[{"at": "train", "kind": "error", "code": "run_interrupted"}])
+    sqltune("sync")
+    refused = sqltune("retry", "1", "--failed")
+    assert (refused.code, "run 2 of 'office' is not finished" in refused.err) == (2, True)
+    assert people.value("SELECT run_id FROM adapter_states") == 2
+
+
+def test_a_live_version_that_its_own_evaluation_refuses_is_said_to_stay_live(
+    sqltune: Sqltune, people: People, trained_office: str
+) -> None:
+    people.do("UPDATE adapters SET min_gain = 0.2")
+    people.do("UPDATE eval_prompts SET expected = 'something else'")
+    done = sqltune("sync")
+    assert done.code == 3
+    assert "it is live and stays so until an alias_changes row moves live" in done.err
+    assert people.rows("SELECT version_number FROM aliases") == [(1,)]
+
+
 def test_a_run_whose_base_model_is_gone_when_it_is_resumed_fails_with_the_reason(
     sqltune: Sqltune, people: People, office: str
 ) -> None:

@@ -41,6 +41,23 @@ def test_csv_rows_arrive_as_they_stand(people: People, bring: Any) -> None:
     assert rows == [("NA", "null", 2.0, "007"), (ROCKET, 'two\nlines, "quoted"', 1.0, None)]
 
 
+@pytest.mark.parametrize(
+    ("rows", "place"),
+    [
+        ("How much, roughly?,Ten.\nHow?,So.\n", "row 1"),
+        ("How much, roughly?,Ten.\nWhere, please?,Here.\n", "row 1"),
+        ("How?,So.\nHow much, roughly?,Ten.\n", "line 3"),
+    ],
+)
+def test_a_comma_without_quotes_shifts_no_column(
+    people: People, bring: Any, rows: str, place: str
+) -> None:
+    done = bring("rows.csv", f"prompt,response\n{rows}".encode())
+    assert done.code == 2
+    assert place in done.err
+    assert samples(people) == []
+
+
 @pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl"])
 def test_a_byte_order_mark_is_no_part_of_a_column(people: People, bring: Any, name: str) -> None:
     plain = {"rows.csv": "prompt,response\na,b\n", "rows.jsonl": '{"prompt":"a","response":"b"}\n'}

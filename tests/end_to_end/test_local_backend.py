@@ -37,6 +37,9 @@ def test_a_base_model_in_an_allowed_folder_is_planned_exactly_trained_and_left_a
     assert "SQLTUNE_BASE_MODEL_FOLDERS" in refused.err
     sqltune.environment["SQLTUNE_BASE_MODEL_FOLDERS"] = str(tiny_model.parent)
     sqltune.environment["SQLTUNE_THREADS"] = "1"
+    (dry,) = sqltune.well("sync", "--dry-run", "--json").data
+    assert (dry["decision"], dry["samples"]) == ("train", 1)
+    assert not (sqltune.folder / "artifacts").exists(), "a dry run hashes and remembers no model"
     (plan,) = sqltune.well("plan", "--json").data
     assert (plan["decision"], plan["token_count"]) == ("train", "exact")
     sqltune.well("sync")
@@ -51,3 +54,5 @@ def test_a_base_model_in_an_allowed_folder_is_planned_exactly_trained_and_left_a
     assert len(losses) == 2
     assert people.count("responses") == 2
     assert "nothing changed" in sqltune.well("sync").err
+    (dry,) = sqltune.well("sync", "--dry-run", "--json").data
+    assert dry["decision"] == "up_to_date"

@@ -46,8 +46,11 @@ def test_status_shows_each_adapter_with_its_decision_and_live_version(
     assert rows["office"]["live_version"] == 1
     assert rows["office"]["decision"] == "train"
     assert rows["attic"]["decision"] is None
+    assert (rows["office"]["run_id"], rows["office"]["run_state"]) == (1, "succeeded")
+    assert rows["attic"]["run_id"] is None
     table = sqltune.well("status").out
     assert "attic (disabled)" in table
+    assert "1 succeeded" in table
     assert "v1" in table
 
 
