@@ -198,7 +198,7 @@ def decide(work: Work, run: Run) -> None:
     state = RunState.SUCCEEDED if decision.is_accepted else RunState.REJECTED
     now = runtime.now()
     with runtime.database.transaction(work.claim) as session:
-        write_decision(
+        reason = write_decision(
             session,
             version.adapter_name,
             work.run_id,
@@ -208,10 +208,10 @@ def decide(work: Work, run: Run) -> None:
             min_gain=work.adapter.min_gain,
             now=now,
         )
-        _add_event(work, session, state.value, decision.reason)
+        _add_event(work, session, state.value, reason)
         runs.end_run(session, run, runs.RunEnd(state), now=now)
         states.set_current_run(session, run.adapter_name, None)
-    runtime.reporter.say(f"  {decision.reason}")
+    runtime.reporter.say(f"  {reason}")
 
 
 def advance(work: Work, run: Run, state: RunState) -> None:

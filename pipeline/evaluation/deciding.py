@@ -57,8 +57,8 @@ def write_decision(
     *,
     min_gain: float | None,
     now: datetime,
-) -> bool:
-    """Store the decision and point `live` to an accepted version; gives whether the alias moved.
+) -> str:
+    """Store the decision and point `live` to an accepted version; gives the reason as stored.
 
     Where `live` was moved since the run began, the version was compared with something else than
     what is live now, so the alias stays: a decision taken again does not undo a rollback.
@@ -86,11 +86,11 @@ def write_decision(
         now=now,
         settles_version=later is None,
     )
-    if not may_move:
-        return False
-    return aliases.move_alias(
-        session, adapter_name, LIVE, version_number, run_id=run_id, reason=reason, now=now
-    )
+    if may_move:
+        aliases.move_alias(
+            session, adapter_name, LIVE, version_number, run_id=run_id, reason=reason, now=now
+        )
+    return reason
 
 
 def _describe(comparison: Comparison) -> str:

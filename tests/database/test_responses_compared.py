@@ -193,10 +193,12 @@ def _decide(
     min_gain: float | None = None,
     claim: Claim = CLAIM,
 ) -> bool:
+    """Decide, and give whether `live` moved."""
+    moves = run.value("SELECT COUNT(*) FROM alias_history")
     comparison = compare(run.database, run_id, seed=0)
     decision = decide(comparison, min_gain)
     with run.database.transaction(claim) as session:
-        return write_decision(
+        reason = write_decision(
             session,
             ADAPTER,
             run_id,
@@ -206,6 +208,9 @@ def _decide(
             min_gain=min_gain,
             now=run.clock(),
         )
+    stored = run.rows(f"SELECT reason FROM gate_decisions WHERE run_id = {run_id}")
+    assert stored == [(reason,)]
+    return bool(run.value("SELECT COUNT(*) FROM alias_history") > moves)
 
 
 def _live(run: EvaluatedRun) -> int | None:
