@@ -8,11 +8,13 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from nbclient.exceptions import CellExecutionError
 
 from tests.end_to_end.command import People
 from tests.mariadb_server import PASSWORD
 from tests.notebooks.notebooks import (
     FINETUNE,
+    cell,
     errors,
     everything,
     execute,
@@ -98,7 +100,8 @@ def test_running_it_again_trains_nothing_and_takes_no_change_back(
     tmp_path: Path, people_of: PeopleOf
 ) -> None:
     notebook = with_parameters(read_notebook(FINETUNE), backend="scripted")
-    once = list(notebook.cells)
+    parts = ("adapter", "samples", "prompts", "sync", "answers")
+    once = [cell(notebook, part) for part in parts]
     repeated(notebook, once, "again")
     changed = "Pavan Belagatti lives in Bengaluru."
     statement = (
@@ -118,3 +121,14 @@ def test_running_it_again_trains_nothing_and_takes_no_change_back(
     assert output_text(executed, "answers-again") == output_text(executed, "answers")
     assert changed in output_text(executed, "answers-after-the-change")
     assert errors(executed) == []
+
+
+def test_where_sqltune_is_missing_the_notebook_asks_what_to_install(tmp_path: Path) -> None:
+    notebook = read_notebook(FINETUNE)
+    hidden = (
+        "import importlib.metadata\n"
+        "def version(name): raise importlib.metadata.PackageNotFoundError(name)\n"
+        "importlib.metadata.version = version"
+    )
+    with pytest.raises(CellExecutionError, match="name in sqltune_requirement"):
+        execute(notebook, tmp_path, startup=hidden)

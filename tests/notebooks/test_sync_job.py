@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from nbclient.exceptions import CellExecutionError
 from singlestoredb.fusion.handlers.job import ScheduleJobHandler
-from singlestoredb.fusion.registry import get_handler
 
 from tests.databases import copy_sqlite
 from tests.end_to_end.command import People
@@ -82,9 +81,8 @@ def test_the_job_fails_where_the_tables_were_never_made(tmp_path: Path) -> None:
 def test_singlestores_own_grammar_takes_the_statement_of_the_readme() -> None:
     """Fusion SQL is read by the client; nothing is sent."""
     (statement,) = re.findall(r"^SCHEDULE JOB .*?;$", README, re.MULTILINE | re.DOTALL)
-    handler = get_handler(statement)
-    assert handler is ScheduleJobHandler
-    handler.compile()
-    wanted = ScheduleJobHandler(None).visit(handler.grammar.parse(statement))
+    ScheduleJobHandler.compile()
+    parsed = ScheduleJobHandler.grammar.parse(statement)
+    wanted = ScheduleJobHandler(None).visit(parsed)
     assert wanted["notebook_path"] == f"{SYNC_JOB}.ipynb"
     assert wanted["execute_every"] == {"interval": 15, "time_unit": "MINUTES"}
