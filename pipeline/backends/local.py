@@ -139,7 +139,7 @@ class LocalBackend:
         )
 
     def _load(self, base_model: BaseModel) -> LoadedModel:
-        from pipeline.local_lora.models import load_base_model
+        from pipeline.local_lora.models import load_base_model, set_threads
 
         key = (base_model.name, base_model.revision)
         if self._loaded is None or self._loaded[0] != key:
@@ -152,6 +152,8 @@ class LocalBackend:
                 threads=self._threads,
             )
             self._loaded = (key, loaded)
+        # The base model is asked, and so loaded, in another thread than it is trained in.
+        set_threads(self._loaded[1].network, self._threads)
         return self._loaded[1]
 
     def _put_on(self, base: LoadedModel, adapter: TrainedAdapter) -> str:

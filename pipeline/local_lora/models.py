@@ -211,8 +211,7 @@ def load_base_model(
         allow_hub: whether a name may be looked up on the Hub.
         precision: dtype of the weights.
         prompt_format: plain, or the tokenizer's chat template; the embedded model is always plain.
-        threads: torch's threads, for the whole process; None: one for a small model, whose products
-            are so short that threads mostly wait for each other, and torch's choice for others.
+        threads: as in `set_threads`, which is called for the loading thread.
         device: where the weights go.
 
     Raises:
@@ -224,7 +223,7 @@ def load_base_model(
     )
     with _translate_loading(source), _without_progress_bars():
         network = _load_network(source, Precision(precision), torch.device(device))
-        torch.set_num_threads(threads or _choose_threads(network.num_parameters()))
+        set_threads(network, threads)
         tokenizer = load_tokenizer(source)
     form = PromptFormat(prompt_format)
     return BaseModel(
@@ -238,8 +237,19 @@ def load_base_model(
     )
 
 
-def _choose_threads(parameters: int) -> int:
-    return 1 if parameters < _SMALL_PARAMETERS else _TORCH_THREADS
+def set_threads(network: Any, threads: int | None) -> None:
+    """Choose torch's threads for what the calling thread does with a network.
+
+    Torch keeps the number per calling thread: one that only takes over a loaded model still has
+    torch's own choice.
+
+    Args:
+        network: a transformers causal LM.
+        threads: how many; None: one for a small model, whose products are so short that threads
+            mostly wait for each other, and torch's choice for others.
+    """
+    is_small = network.num_parameters() < _SMALL_PARAMETERS
+    torch.set_num_threads(threads or (1 if is_small else _TORCH_THREADS))
 
 
 def load_tokenizer(source: BaseModelSource) -> Any:

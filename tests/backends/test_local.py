@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import torch
 
 from pipeline.backends import local_training
-from pipeline.backends.base import TrainingOptions
+from pipeline.backends.base import AnswerRequest, Decoding, TrainingOptions
 from pipeline.backends.local import LocalBackend
 from pipeline.records import Sample
 from tests.backends.contract import BackendCase, BackendContract
@@ -66,3 +67,25 @@ class TestLocal(BackendContract):
             samples=SAMPLES,
             is_simulated=False,
         )
+
+
+def test_a_model_that_another_thread_loaded_is_used_with_the_threads_it_is_to_have(
+    model_folder: Path, tmp_path: Path
+) -> None:
+    """The base is asked in a thread of its own, then trained in the main one."""
+    backend = LocalBackend(
+        artifacts=tmp_path, allowed_folders=[model_folder.parent], allow_hub_models=False
+    )
+    base_model = backend.describe(str(model_folder), None)
+    request = AnswerRequest("p1", "Who is Pavan?", None)
+
+    def ask() -> int:
+        list(backend.answer(base_model, None, [request], Decoding(8, 0.0, 1)))
+        return torch.get_num_threads()
+
+    torch.set_num_threads(2)
+    with ThreadPoolExecutor(1) as other_thread:
+        assert other_thread.submit(ask).result() == 1
+    assert torch.get_num_threads() == 2
+    assert ask() == 1
+    backend.close()

@@ -94,6 +94,7 @@ def test_sdist_carries_what_building_and_testing_need(sdist: Path) -> None:
     wanted = {"pyproject.toml", "requirements.lock", "Makefile", "LICENSE", "README.md"}
     assert wanted <= names
     assert "sql/demo/02_samples.sql" in names
+    assert "notebooks/finetune_with_sql.ipynb" in names
     assert "tests/end_to_end/test_install.py" in names
     assert not [name for name in names if name.startswith((".venv", ".git/", "artifacts"))]
 
@@ -128,7 +129,9 @@ def test_installed_command_works_outside_the_clone(base_install: Path, tmp_path:
     assert str(ROOT) not in found
 
 
-@pytest.mark.parametrize("library", ["torch", "transformers", "peft", "pyarrow", "starlette"])
+@pytest.mark.parametrize(
+    "library", ["torch", "transformers", "peft", "pyarrow", "starlette", "ipykernel", "matplotlib"]
+)
 def test_base_install_has_no_library_of_the_extras(
     base_install: Path, tmp_path: Path, library: str
 ) -> None:

@@ -1,0 +1,134 @@
+"""The article's flow as a notebook: the same cells in plain Jupyter and where SingleStore hosts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient.exceptions import CellExecutionError
+
+from tests.end_to_end.command import People
+from tests.mariadb_server import PASSWORD
+from tests.notebooks.notebooks import (
+    FINETUNE,
+    cell,
+    errors,
+    everything,
+    execute,
+    images,
+    output_text,
+    read_notebook,
+    repeated,
+    with_parameters,
+)
+from tests.notebooks.singlestore_host import singlestore_host
+
+PeopleOf = Callable[[str], People]
+QUESTION = "Who is Pavan Belagatti?"
+RIGHT = "developer advocate"
+ANSWERS = (
+    "SELECT response_before, response_after, score_before, score_after FROM report_before_after"
+    " WHERE adapter_name = 'Pavanmodel' AND is_latest = 1 AND prompt = :prompt"
+)
+
+
+def assert_wrong_before_and_right_after(people: People) -> None:
+    ((before, after, score_before, score_after),) = people.rows(ANSWERS, prompt=QUESTION)
+    assert RIGHT not in before
+    assert RIGHT in after
+    assert (score_before, score_after) == (0, 1)
+    kept = "is_latest = 1 AND category IN ('other people', 'general knowledge')"
+    assert people.count("report_before_after", f"{kept} AND score_after = 1") == 4
+    assert people.count("report_training_steps", "is_latest = 1") == 72
+
+
+@pytest.mark.slow
+def test_in_plain_jupyter_it_teaches_the_embedded_model_in_a_sqlite_file(
+    tmp_path: Path, people_of: PeopleOf
+) -> None:
+    """Nothing is set up, not even an address."""
+    executed = execute(read_notebook(FINETUNE), tmp_path)
+    assert_wrong_before_and_right_after(people_of(f"sqlite:///{tmp_path}/sqltune.db"))
+    shown = output_text(executed, "answers")
+    assert QUESTION in shown
+    assert RIGHT in shown
+    assert images(executed) == ["plot"]
+    assert errors(executed) == []
+    assert (tmp_path / "artifacts").is_dir()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("database_engine", ["mariadb-pymysql"], indirect=True)
+def test_in_plain_jupyter_it_teaches_the_embedded_model_on_a_server(
+    empty_database_url: str, tmp_path: Path, people_of: PeopleOf
+) -> None:
+    executed = execute(read_notebook(FINETUNE), tmp_path, SQLTUNE_DATABASE_URL=empty_database_url)
+    assert_wrong_before_and_right_after(people_of(empty_database_url))
+    assert RIGHT in output_text(executed, "answers")
+    assert images(executed) == ["plot"]
+    assert errors(executed) == []
+    assert PASSWORD not in everything(executed)
+
+
+@pytest.mark.parametrize("database_engine", ["mariadb-singlestoredb"], indirect=True)
+def test_in_a_singlestore_notebook_it_takes_the_chosen_database_and_shows_no_secret(
+    database_url: str, tmp_path: Path, people_of: PeopleOf
+) -> None:
+    """One secret is a file of answers, which shows that the command got it."""
+    script = tmp_path / "script.json"
+    script.write_text(json.dumps({"default_answer": "Nobody knows."}), "utf-8")
+    secrets = {"SQLTUNE_SCRIPT": str(script), "SQLTUNE_SELECTION_URL": database_url}
+    notebook = with_parameters(
+        read_notebook(FINETUNE), backend="scripted", secret_names=", ".join(secrets)
+    )
+    executed = execute(notebook, tmp_path, startup=singlestore_host(database_url, secrets))
+    ((before, after, _, score),) = people_of(database_url).rows(ANSWERS, prompt=QUESTION)
+    assert before == "Nobody knows."
+    assert RIGHT in after
+    assert score == 1
+    assert RIGHT in output_text(executed, "answers")
+    assert images(executed) == ["plot"]
+    assert errors(executed) == []
+    assert PASSWORD not in everything(executed)
+    assert not (tmp_path / "sqltune.db").exists()
+
+
+def test_running_it_again_trains_nothing_and_takes_no_change_back(
+    tmp_path: Path, people_of: PeopleOf
+) -> None:
+    notebook = with_parameters(read_notebook(FINETUNE), backend="scripted")
+    parts = ("adapter", "samples", "prompts", "sync", "answers")
+    once = [cell(notebook, part) for part in parts]
+    repeated(notebook, once, "again")
+    changed = "Pavan Belagatti lives in Bengaluru."
+    statement = (
+        f"%%sql\nUPDATE training_samples SET response = '{changed}' WHERE prompt = '{QUESTION}'"
+    )
+    notebook.cells.append(nbformat.v4.new_code_cell(statement, id="change"))
+    repeated(notebook, once, "after-the-change")
+    executed = execute(notebook, tmp_path)
+    people = people_of(f"sqlite:///{tmp_path}/sqltune.db")
+    assert people.count("training_samples") == 8
+    assert people.count("eval_prompts") == 9
+    assert people.rows("SELECT trigger_reason FROM report_runs ORDER BY run_id") == [
+        ("never trained",),
+        ("the content of the samples changed (8 rows)",),
+    ]
+    assert "nothing changed" in output_text(executed, "sync-again")
+    assert output_text(executed, "answers-again") == output_text(executed, "answers")
+    assert changed in output_text(executed, "answers-after-the-change")
+    assert errors(executed) == []
+
+
+def test_where_sqltune_is_missing_the_notebook_asks_what_to_install(tmp_path: Path) -> None:
+    notebook = read_notebook(FINETUNE)
+    hidden = (
+        "import importlib.metadata\n"
+        "def version(name): raise importlib.metadata.PackageNotFoundError(name)\n"
+        "importlib.metadata.version = version"
+    )
+    with pytest.raises(CellExecutionError, match="name in sqltune_requirement"):
+        execute(notebook, tmp_path, startup=hidden)
