@@ -21,7 +21,7 @@ from pipeline.backends.base import (
 )
 from pipeline.database import manifests, runs, states, versions
 from pipeline.database.connection import Session
-from pipeline.errors import DataError, LeaseLost
+from pipeline.errors import BackendError, DataError, LeaseLost
 from pipeline.evaluation.answering import answer_phase
 from pipeline.evaluation.comparing import compare
 from pipeline.evaluation.deciding import decide as decide_gate
@@ -45,6 +45,8 @@ from pipeline.version_rows import new_version, trained_adapter
 
 logger = logging.getLogger(__name__)
 
+#: Codes of a backend that has lost an adapter.
+_WEIGHTS_GONE = frozenset({"artifact_not_found"})
 #: Room for the words that a prompt form puts around a sample.
 _FORM_BYTES = 128
 
@@ -143,8 +145,18 @@ def prepare(work: Work, run: Run) -> None:
 def answer_before(work: Work, run: Run) -> None:
     """Ask the base model, and the version that was live when the run began."""
     _answer(work, Phase.BASE, None)
-    if run.before_version is not None:
+    if run.before_version is None:
+        return
+    try:
         _answer(work, Phase.BEFORE, trained_adapter(_version(work, run.before_version)))
+    except BackendError as error:
+        if error.code not in _WEIGHTS_GONE:
+            raise
+        # Else nothing could ever take the place of a version whose weights were lost.
+        message = f"v{run.before_version} answers only what it was asked before: {error}"
+        with work.runtime.database.transaction(work.claim) as session:
+            _add_event(work, session, "before_not_answered", message)
+        work.runtime.reporter.say(f"  {message}")
 
 
 def train(work: Work, run: Run) -> None:

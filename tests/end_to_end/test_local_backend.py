@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ def tiny_model(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_base_model_in_an_allowed_folder_is_planned_exactly_trained_and_left_alone_after(
+def test_a_base_model_in_an_allowed_folder_is_planned_trained_left_alone_and_replaced_when_lost(
     sqltune: Sqltune, people: People, tiny_model: Path
 ) -> None:
     people.declare(
@@ -56,3 +57,15 @@ def test_a_base_model_in_an_allowed_folder_is_planned_exactly_trained_and_left_a
     assert "nothing changed" in sqltune.well("sync").err
     (dry,) = sqltune.well("sync", "--dry-run", "--json").data
     assert dry["decision"] == "up_to_date"
+    shutil.rmtree(sqltune.folder / "artifacts")
+    people.ask("office", "Who are you?", "A model.")
+    lost = sqltune("sync")
+    assert lost.code == 1
+    assert "restore it, or sync --force" in lost.err
+    sqltune.well("sync", "--force")
+    assert people.rows("SELECT version_number FROM aliases") == [(2,)]
+    assert people.count("run_events", "event = 'before_not_answered'") == 1
+    known = people.rows(
+        "SELECT prompt, response_before IS NOT NULL FROM report_before_after WHERE is_latest = 1"
+    )
+    assert sorted(known) == [(QUESTION, 1), ("Who are you?", 0)], "what was answered once is known"
