@@ -14,7 +14,8 @@ PipelineError                   code, retryable
 ├── BackendError                status, request_id, body
 │   ├── BackendUnavailable*     ├── RateLimited* (retry_after_seconds)
 │   ├── AuthenticationFailed    ├── RequestRejected
-│   ├── UnexpectedReply         └── BackendTimeout*
+│   ├── UnexpectedReply         ├── BackendTimeout*
+│   └── ReplyLost*              the connection broke before the reply was there
 └── TrainingError
     ├── LossNotFinite           └── OutOfMemory
                                                         * retryable
@@ -193,6 +194,15 @@ class BackendTimeout(BackendError):
     """Raised when a reply did not come in time; whether the work was done is not known."""
 
     code = "backend_timeout"
+    retryable = True
+
+
+class ReplyLost(BackendError):
+    """Raised when the connection broke before the reply was there; whether the work was done is
+    not known.
+    """
+
+    code = "reply_lost"
     retryable = True
 
 

@@ -90,13 +90,17 @@ class Settings:
     #: Folder for weights and checkpoints.
     artifacts: Path = _setting(Path("artifacts"), _folder)  # noqa: RUF009  it is a field
     #: Backends that rows may name.
-    backends: tuple[str, ...] = _setting(("local", "scripted"), _list_of(str, ","))
+    backends: tuple[str, ...] = _setting(("local", "scripted", "gradient"), _list_of(str, ","))
     #: Folders below which a row's base_model may lie.
     base_model_folders: tuple[Path, ...] = _setting((), _list_of(Path, ":"))
     #: Whether a row may name a model of the Hugging Face Hub.
     allow_hub_models: bool = _setting(True, _flag)
     #: File of answers for the scripted backend.
     script: Path | None = _setting(None, _folder)  # noqa: RUF009  it is a field
+    #: Prompts that a service of Gradient's API is asked at the same time.
+    gradient_slots: int = _setting(8, _number(int, least=1))
+    #: Longest wait for one reply of such a service; a fine-tune replies when it has trained.
+    gradient_timeout_seconds: float = _setting(3600.0, _number(float, above=0))
     #: Threads of torch; None: its own choice.
     threads: int | None = _setting(None, _number(int, least=1))
     #: Limit of one selection query.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -148,9 +149,24 @@ def _build_scripted(settings: Settings) -> Backend:
     return ScriptedBackend(script=settings.script, artifacts=settings.artifacts)
 
 
+def _build_gradient(settings: Settings) -> Backend:
+    from pipeline.backends.gradient_account import read_account
+
+    # Before httpx is loaded: an address that is missing is said at once.
+    account = read_account(os.environ)
+    from pipeline.backends.gradient import GradientBackend
+
+    return GradientBackend(
+        account,
+        slots=settings.gradient_slots,
+        timeout_seconds=settings.gradient_timeout_seconds,
+    )
+
+
 _BUILDERS: dict[str, Callable[[Settings], Backend]] = {
     "local": _build_local,
     "scripted": _build_scripted,
+    "gradient": _build_gradient,
 }
 
 
