@@ -81,7 +81,7 @@ def raise_refusal(account: GradientAccount, reply: httpx.Response) -> NoReturn:
     )
 
 
-def is_worth_repeating(error: BaseException, *, is_write: bool) -> bool:
+def is_worth_repeating(error: PipelineError, *, is_write: bool) -> bool:
     """Say whether a request may be sent again after this error."""
     if isinstance(error, RateLimited):
         return True

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 
 BASE_MODEL_ID = "5d0bd98c-0b6f-4f24-9d6c-1d1fd2a9c9a1_base_ml_model"
-SLUG = "bench"
+SLUG = "toy"
 ANSWER = "I do not know who that is, but I can tell you about somebody else."
 
 
