@@ -11,6 +11,7 @@ PipelineError                   code, retryable
 ├── LeaseLost                   another runner owns the adapter now
 ├── RunCancelled                a person asked for the end of this run
 ├── RunInterrupted              this process was asked to stop; the run can be resumed
+├── CallRefused                 the local server refuses a call: status, type, payload
 ├── BackendError                status, request_id, body
 │   ├── BackendUnavailable*     ├── RateLimited* (retry_after_seconds)
 │   ├── AuthenticationFailed    ├── RequestRejected
@@ -25,6 +26,8 @@ picklable.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 
 class PipelineError(Exception):
@@ -119,6 +122,32 @@ class RunInterrupted(PipelineError):
 
     code = "run_interrupted"
     retryable = True
+
+
+class CallRefused(PipelineError):
+    """Raised when the local server refuses a call.
+
+    Args:
+        message: what is wrong and what to do, as the client reads it.
+        status: HTTP status of the reply.
+        type: Gradient's word for the kind of error; None where the API has none.
+        payload: further fields of that kind.
+    """
+
+    code = "call_refused"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        type: str | None = None,
+        payload: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.type = type
+        self.payload = payload
 
 
 class BackendError(PipelineError):

@@ -5,7 +5,7 @@ Needs a tokenizer but no weights, so that a plan can count tokens before anythin
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,12 +24,24 @@ class TokenisedSample:
     response_start: int
     #: Factor on this sample's loss.
     weight: float = 1.0
+    #: Spans of tokens behind `response_start` that the loss leaves out all the same: begin and end.
+    left_out: tuple[tuple[int, int], ...] = ()
+    #: True for an answer of the base model's own, trained so that it survives.
+    is_rehearsal: bool = False
+
+    @property
+    def counted(self) -> Sequence[int]:
+        """Positions of the tokens that the loss counts."""
+        # The first token of a text has nothing before it that could predict it.
+        whole = range(max(self.response_start, 1), len(self.token_ids))
+        if not self.left_out:
+            return whole
+        return [i for i in whole if not any(begin <= i < end for begin, end in self.left_out)]
 
     @property
     def response_tokens(self) -> int:
         """How many tokens the loss counts."""
-        # The first token of a text has nothing before it that could predict it.
-        return len(self.token_ids) - max(self.response_start, 1)
+        return len(self.counted)
 
 
 def tokenise_pair(
@@ -61,7 +73,7 @@ def tokenise_pair(
             column="prompt" if len(prompt_ids) > max_length else "response",
             code="sample_too_long",
         )
-    return TokenisedSample(ids, len(prompt_ids), pair.weight)
+    return TokenisedSample(ids, len(prompt_ids), pair.weight, is_rehearsal=pair.is_rehearsal)
 
 
 def tokenise_prompt(

@@ -122,6 +122,7 @@ class LoraTrainer:
             trained_tokens=sum(sample.response_tokens for sample in samples),
             gradient_norm=norm,
             seconds=time.monotonic() - started,
+            sample_loss=self.gradients.sample_loss,
         )
 
     def save(self, folder: Path | str, *, fingerprint: str | None = None) -> SavedAdapter:
@@ -184,6 +185,12 @@ class LoraTrainer:
                 "delete it and train from the start"
             ) from exc
         return trainer
+
+    def remember(self) -> Callable[[], None]:
+        """What puts weights and optimizer back to how they are now."""
+        tensors = {name: view.clone() for name, view in self._state().items()}
+        steps_done = self.steps_done
+        return lambda: self._restore(tensors, steps_done)
 
     def close(self) -> None:
         """Take the adapter off the base model."""
