@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ from urllib.parse import urlsplit
 class _Server(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away is none of the proxy's business."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 @dataclass
@@ -43,11 +46,13 @@ class FaultyProxy:
 
     Attributes:
         requests: method and path of all that came, in order.
+        bodies: what came with the POSTs, in order.
     """
 
     def __init__(self, target: str) -> None:
         self._target = urlsplit(target)
         self.requests: list[tuple[str, str]] = []
+        self.bodies: list[Any] = []
         self.faults: list[Fault] = []
         self.has_come = threading.Condition()
         self._is_stopped = threading.Event()
@@ -73,9 +78,9 @@ class FaultyProxy:
         """Forward a request, and lose its reply."""
         self.faults.append(Fault(method, ends, number, replied_bytes=-1))
 
-    def posts(self, ends: str) -> int:
-        """Count the POSTs that came to paths that end so."""
-        return sum(m == "POST" and path.endswith(ends) for m, path in self.requests)
+    def count(self, method: str, ends: str) -> int:
+        """Count the requests that came to paths that end so."""
+        return sum(m == method and path.endswith(ends) for m, path in self.requests)
 
     def await_request(self, method: str, ends: str) -> None:
         """Wait until such a request has come."""
@@ -91,6 +96,7 @@ class FaultyProxy:
         with self.has_come:
             fault = self._find_fault(handler.command, path)
             self.requests.append((handler.command, path))
+            self.bodies += [json.loads(body)] if body else []
             self.has_come.notify_all()
         if fault is not None and fault.held_until is not None:
             fault.held_until.wait(60)

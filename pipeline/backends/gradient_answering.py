@@ -9,7 +9,7 @@ from queue import Empty, SimpleQueue
 
 from pipeline.backends.base import Answer, AnswerRequest, Decoding
 from pipeline.backends.gradient_client import GradientClient
-from pipeline.backends.gradient_errors import MOST_CHARACTERS, is_about_one_prompt
+from pipeline.backends.gradient_errors import CLOSED, MOST_CHARACTERS, is_about_one_prompt
 from pipeline.backends.gradient_samples import estimate_tokens
 from pipeline.backends.prompt_template import read_template
 from pipeline.errors import BackendUnavailable, PipelineError
@@ -64,7 +64,7 @@ class GradientAnswering:
                 return self._told.get(timeout=_CHECK_SECONDS)
             except Empty:
                 continue
-        return BackendUnavailable("the gradient backend was closed")
+        return BackendUnavailable(CLOSED)
 
     def _ask_on(self) -> None:
         try:

@@ -29,6 +29,7 @@ from pipeline.errors import (
 from pipeline.wire.gradient import ErrorReply, ErrorType
 
 MOST_CHARACTERS = 500
+CLOSED = "the gradient backend was closed"
 #: What is refused for the model that was named, whatever the prompt is.
 _UNKNOWN_MODEL = frozenset({ErrorType.UNKNOWN_ADAPTER.value, ErrorType.UNKNOWN_BASE_MODEL.value})
 
@@ -50,8 +51,6 @@ def translate_errors(account: GradientAccount) -> Iterator[None]:
         raise BackendTimeout(f"{where} did not reply in time") from exc
     except (httpx.TransportError, httpx.DecodingError) as exc:
         raise ReplyLost(f"the connection to {where} broke before its reply was there") from exc
-    except RuntimeError as exc:  # httpx refuses to send once it was closed
-        raise BackendUnavailable("the gradient backend was closed") from exc
 
 
 def raise_refusal(account: GradientAccount, reply: httpx.Response) -> NoReturn:

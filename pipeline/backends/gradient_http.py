@@ -6,6 +6,7 @@ would look after for each request cost more than the rest, and none of them is w
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -16,7 +17,8 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 
 from pipeline.backends.gradient_account import GradientAccount
-from pipeline.backends.gradient_errors import raise_refusal, translate_errors
+from pipeline.backends.gradient_errors import CLOSED, raise_refusal, translate_errors
+from pipeline.errors import BackendUnavailable
 
 CONNECT_SECONDS = 10.0
 #: Below the five seconds after which uvicorn, for one, closes an idle connection.
@@ -34,6 +36,7 @@ class GradientHttp:
 
     def __init__(self, account: GradientAccount, *, slots: int) -> None:
         self._account = account
+        self._is_closed = threading.Event()
         ssl_context = httpx.create_ssl_context()
 
         def open_transport(*, kept: int) -> httpx.HTTPTransport:
@@ -75,7 +78,8 @@ class GradientHttp:
         return self._send(self._writes, "POST", path, body, seconds)
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections; nothing is sent any more."""
+        self._is_closed.set()
         for transport in (self._reads, self._writes, *self._slots):
             transport.close()
 
@@ -86,6 +90,17 @@ class GradientHttp:
             yield slot
         finally:
             self._free_slots.put(slot)
+
+    @contextmanager
+    def _unless_closed(self, transport: httpx.HTTPTransport) -> Iterator[None]:
+        """Refuse to send after the end; httpx itself would open another connection."""
+        if self._is_closed.is_set():
+            raise BackendUnavailable(CLOSED)
+        try:
+            yield
+        finally:
+            if self._is_closed.is_set():
+                transport.close()
 
     def _send(
         self,
@@ -105,7 +120,7 @@ class GradientHttp:
             content=body,
             extensions={"timeout": _limits(seconds)},
         )
-        with translate_errors(self._account):
+        with translate_errors(self._account), self._unless_closed(transport):
             reply = transport.handle_request(request)
             content = reply.read()
         if reply.status_code != httpx.codes.OK:

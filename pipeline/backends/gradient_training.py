@@ -45,8 +45,9 @@ from pipeline.wire.gradient import (
     TrainingArguments,
 )
 
-#: Few samples are sent one by one, as the local backend trains them; many in batches.
-FEW_SAMPLES, MANY_SAMPLES_BATCH = 64, 8
+#: Samples of one call, where the row leaves it open: up to so many are one call per epoch, as in
+#: the article; larger users of the service sent as many at once.
+DEFAULT_BATCH = 100
 #: A connection that breaks at every long call is not mended by building again and again.
 MOST_CREATIONS = 4
 #: How long the end of a run waits for the deletion of an adapter that nobody wants any more.
@@ -81,7 +82,7 @@ class GradientTraining:
         self._samples = samples
         self._journal = journal
         self._is_closed = is_closed
-        self._options = fill_in(job.options, len(samples))
+        self._options = fill_in(job.options)
         self._template = read_template(job.options.prompt_template)
         self._order = StepOrder(
             sample_count=len(samples),
@@ -278,10 +279,9 @@ class GradientTraining:
         )
 
 
-def fill_in(options: TrainingOptions, sample_count: int) -> TrainingOptions:
+def fill_in(options: TrainingOptions) -> TrainingOptions:
     """Give the options as they are really used; what the service chooses stays None."""
-    batch_size = 1 if sample_count <= FEW_SAMPLES else MANY_SAMPLES_BATCH
-    return replace(options, batch_size=options.batch_size or batch_size, rehearsal="off")
+    return replace(options, batch_size=options.batch_size or DEFAULT_BATCH, rehearsal="off")
 
 
 def _creation(job: TrainingJob, name: str) -> CreateRequest:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from typing import TypeVar
 
-from pipeline.errors import BackendUnavailable, PipelineError, RunInterrupted
+from pipeline.errors import PipelineError, ReplyLost, RunInterrupted
 
 #: How often a wait looks whether the run must stop.
 CHECK_SECONDS = 0.25
@@ -27,7 +27,7 @@ def wait_for(
 
     Raises:
         RunInterrupted: as `check` raised it, and the call was not over a while later.
-        BackendUnavailable: the backend was closed meanwhile.
+        ReplyLost: the backend was closed meanwhile; what becomes of the call is not known.
     """
     future = _start(call)
     while not wait([future], CHECK_SECONDS).done:
@@ -37,7 +37,7 @@ def wait_for(
             if not wait([future], GRACE_SECONDS).done:
                 raise
         if is_closed.is_set():
-            raise BackendUnavailable("the gradient backend was closed")
+            raise ReplyLost("the backend was closed before the reply was there")
     return future.result()
 
 
