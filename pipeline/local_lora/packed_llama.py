@@ -270,7 +270,7 @@ def predicted_rows(
         counted = sample.counted
         rows += [offset + place - 1 for place in counted]
         targets += [sample.token_ids[place] for place in counted]
-        weights += [sample.weight] * len(counted)
+        weights += sample.token_weights
         is_new += [not sample.is_rehearsal] * len(counted)
         offset += len(sample.token_ids)
     return (

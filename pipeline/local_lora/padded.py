@@ -60,7 +60,7 @@ def _pad(samples: Sequence[TokenisedSample], device: torch.device) -> dict[str, 
         length = len(sample.token_ids)
         ids[row, :length] = torch.tensor(sample.token_ids)
         mask[row, :length] = 1
-        weights[row, list(sample.counted)] = sample.weight
+        weights[row, list(sample.counted)] = torch.tensor(sample.token_weights)
     return {
         "input_ids": ids.to(device),
         "attention_mask": mask.to(device),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline.errors import DataError
@@ -27,6 +27,8 @@ class TextPart:
     is_trained: bool = True
     #: Whether `<s>` and alike are the tokenizer's special tokens, or just letters.
     parses_special_tokens: bool = True
+    #: Whether its tokens weigh little, though the loss counts them.
+    is_faint: bool = False
 
 
 def tokenise_parts(
@@ -48,6 +50,7 @@ def tokenise_parts(
     """
     ids: list[int] = []
     left_out: list[tuple[int, int]] = []
+    faint: list[tuple[int, int]] = []
     joined = _join_alike(parts)
     for part in joined:
         begin = len(ids)
@@ -56,12 +59,30 @@ def tokenise_parts(
             ids = _close(ids, tokenizer)
         if not part.is_trained:
             left_out.append((begin, len(ids)))
+        elif part.is_faint:
+            faint.append((begin, len(ids)))
     if len(ids) > max_length:
         raise DataError(
             f"a sample has {len(ids)} tokens and this base model reads {max_length}: shorten it",
             code="sample_too_long",
         )
-    return TokenisedSample(tuple(ids), 0, weight, tuple(left_out))
+    return TokenisedSample(tuple(ids), 0, weight, tuple(left_out), tuple(faint))
+
+
+def set_instructions_back(parts: Sequence[TextPart]) -> list[TextPart]:
+    """The same text, with the instructions in it as parts of their own that weigh little.
+
+    For a model of few parameters, to which learning what is asked leaves no room for the answer.
+    """
+    cut: list[TextPart] = []
+    for part in parts:
+        place = 0
+        for match in _INSTRUCTION.finditer(part.text):
+            cut.append(replace(part, text=part.text[place : match.start()]))
+            cut.append(replace(part, text=match[0], is_faint=True))
+            place = match.end()
+        cut.append(replace(part, text=part.text[place:]))
+    return [part for part in cut if part.text]
 
 
 def find_prompts(parts: Sequence[TextPart]) -> list[str]:
@@ -82,9 +103,8 @@ def is_in_instruction_form(text: str) -> bool:
 def _join_alike(parts: Sequence[TextPart]) -> list[TextPart]:
     joined: list[TextPart] = []
     for part in parts:
-        alike = (part.is_trained, part.parses_special_tokens)
-        if joined and (joined[-1].is_trained, joined[-1].parses_special_tokens) == alike:
-            joined[-1] = TextPart(joined[-1].text + part.text, *alike)
+        if joined and replace(joined[-1], text=part.text) == part:
+            joined[-1] = replace(part, text=joined[-1].text + part.text)
         else:
             joined.append(part)
     return joined

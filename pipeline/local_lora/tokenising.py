@@ -13,6 +13,9 @@ from pipeline.errors import DataError
 from pipeline.local_lora.prompts import FormattedPair, PromptFormat, format_pair
 from pipeline.local_lora.steps import Pair
 
+#: Factor on the loss of what a sample asks, beside 1 for what it answers.
+FAINT_WEIGHT = 0.1
+
 
 @dataclass(frozen=True)
 class TokenisedSample:
@@ -26,6 +29,8 @@ class TokenisedSample:
     weight: float = 1.0
     #: Spans of tokens behind `response_start` that the loss leaves out all the same: begin and end.
     left_out: tuple[tuple[int, int], ...] = ()
+    #: Spans whose tokens count in the loss, but with a tenth of the weight.
+    faint: tuple[tuple[int, int], ...] = ()
     #: True for an answer of the base model's own, trained so that it survives.
     is_rehearsal: bool = False
 
@@ -34,14 +39,24 @@ class TokenisedSample:
         """Positions of the tokens that the loss counts."""
         # The first token of a text has nothing before it that could predict it.
         whole = range(max(self.response_start, 1), len(self.token_ids))
-        if not self.left_out:
-            return whole
-        return [i for i in whole if not any(begin <= i < end for begin, end in self.left_out)]
+        return [i for i in whole if not _is_in(i, self.left_out)] if self.left_out else whole
+
+    @property
+    def token_weights(self) -> list[float]:
+        """The factor on the loss of each of these tokens."""
+        if not self.faint:
+            return [self.weight] * len(self.counted)
+        faint = FAINT_WEIGHT * self.weight
+        return [faint if _is_in(i, self.faint) else self.weight for i in self.counted]
 
     @property
     def response_tokens(self) -> int:
         """How many tokens the loss counts."""
         return len(self.counted)
+
+
+def _is_in(place: int, spans: Sequence[tuple[int, int]]) -> bool:
+    return any(begin <= place < end for begin, end in spans)
 
 
 def tokenise_pair(

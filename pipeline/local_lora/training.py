@@ -99,11 +99,21 @@ class LoraTrainer:
         )
 
     def step_on(
-        self, samples: Sequence[TokenisedSample], *, pause: Callable[[], None] | None = None
+        self,
+        samples: Sequence[TokenisedSample],
+        *,
+        pause: Callable[[], None] | None = None,
+        rate_share: float = 1.0,
     ) -> StepMetrics:
-        """One optimizer step on samples that are tokenised already; see `step`."""
+        """One optimizer step on samples that are tokenised already; see `step`.
+
+        Args:
+            samples: what to learn.
+            pause: as in `step`.
+            rate_share: factor on the schedule's learning rate.
+        """
         started = time.monotonic()
-        rate = self._learning_rate()
+        rate = self._learning_rate() * rate_share
         with _translate_memory(samples):
             loss = self.gradients.compute(
                 samples, self.steps_done, pause=_seldom(pause, PAUSE_SECONDS)

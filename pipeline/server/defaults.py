@@ -15,6 +15,8 @@ from pipeline.local_lora.tuning_defaults import EMBEDDED_TUNING, MANY_SAMPLES, t
 
 #: Optimizer steps in which a new adapter's learning rate rises.
 WARMUP_STEPS = 8
+#: What is left of the learning rate at the end of a call.
+LEAST_RATE = 0.1
 #: LoRA's scale times rank, per rank.
 ALPHA_PER_RANK = 2
 
@@ -55,3 +57,12 @@ def steps_for(sample_count: int, *, rehearses: bool) -> CallSteps:
     tuning = tuning_for(sample_count, EMBEDDED_TUNING.epochs)
     batch_size = 1 if sample_count <= MANY_SAMPLES else tuning.batch_size
     return CallSteps(batch_size, tuning.rehearsal if rehearses else None)
+
+
+def falling_rate(step: int, steps: int) -> float:
+    """The share of the learning rate in one step of a call, counted from 0.
+
+    Nobody knows how many calls will come, so each begins with the whole rate and ends with a tenth:
+    what it leaves behind has settled.
+    """
+    return 1 - (1 - LEAST_RATE) * step / steps

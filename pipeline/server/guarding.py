@@ -11,6 +11,7 @@ import hmac
 import logging
 import re
 from collections.abc import Callable
+from urllib.parse import unquote
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -56,7 +57,7 @@ class Guard:
         began = self._seconds()
         watched = _Watched(send)
         # With an app in it, the router raises where it would else answer in its own shape.
-        scope = {**scope, "path": clean_path(scope["path"]), "root_path": "", "app": self}
+        scope = {**scope, "path": clean_path(scope["raw_path"]), "root_path": "", "app": self}
         try:
             self._check(scope)
             await self._app(scope, receive, watched)
@@ -129,9 +130,13 @@ class _Watched:
         await self._send(message)
 
 
-def clean_path(path: str) -> str:
-    """A path without repeated slashes, without one at its end, and without `/api` at its begin."""
-    path = re.sub(r"/+", "/", path).rstrip("/")
+def clean_path(raw_path: bytes) -> str:
+    """A path without repeated slashes, without one at its end, and without `/api` at its begin.
+
+    A slash that a client escaped is part of an id and parts nothing: it stays escaped.
+    """
+    escaped = re.sub("%2f", "%252F", raw_path.decode("latin-1"), flags=re.IGNORECASE)
+    path = re.sub(r"/+", "/", unquote(escaped)).rstrip("/")
     return path.removeprefix("/api") if path == "/api" or path.startswith("/api/") else path
 
 

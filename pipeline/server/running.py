@@ -71,6 +71,10 @@ def running(app: ASGIApp, service: Service, listener: socket.socket) -> Iterator
         log_config=None,
         access_log=False,
         lifespan="off",
+        # What else is installed must not decide how the server speaks.
+        http="h11",
+        ws="none",
+        loop="asyncio",
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
         server_header=False,

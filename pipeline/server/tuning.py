@@ -16,11 +16,16 @@ from pipeline.database.served import ServedAdapter, StepOutcome
 from pipeline.errors import PipelineError
 from pipeline.local_lora.sources import EMBEDDED_NAME
 from pipeline.local_lora.steps import Pair, StepOrder
-from pipeline.local_lora.text_samples import TextPart, find_prompts, tokenise_parts
+from pipeline.local_lora.text_samples import (
+    TextPart,
+    find_prompts,
+    set_instructions_back,
+    tokenise_parts,
+)
 from pipeline.local_lora.tokenising import TokenisedSample
 from pipeline.local_lora.training import LoraTrainer
 from pipeline.server.catalogue import Catalogue
-from pipeline.server.defaults import steps_for
+from pipeline.server.defaults import falling_rate, steps_for
 from pipeline.server.rehearsing import Rehearsal
 from pipeline.server.workbench import Workbench
 from pipeline.wire.gradient import FineTuneReply, FineTuneSample
@@ -65,11 +70,16 @@ class FineTuneCall:
             sum_loss=outcome.sum_loss or 0.0,
         )
 
+    @property
+    def _is_embedded(self) -> bool:
+        return self.adapter.base_model == EMBEDDED_NAME
+
     def _tokenised(self) -> Iterator[TokenisedSample]:
         """The samples as the base model reads them, without those in which nothing is trained."""
         for sample in self.samples:
+            parts = _parts(sample)
             tokenised = tokenise_parts(
-                _parts(sample),
+                set_instructions_back(parts) if self._is_embedded else parts,
                 self.bench.base.tokenizer,
                 max_length=self.bench.base.max_length,
                 weight=sample.multiplier,
@@ -96,7 +106,8 @@ class FineTuneCall:
             step = order.step(place)
             batch = [samples[index] for index in step.samples]
             batch += [trainer.tokenise(pairs[index]) for index in step.rehearsal]
-            losses.append(trainer.step_on(batch).sample_loss)
+            share = falling_rate(len(losses), order.steps_per_epoch)
+            losses.append(trainer.step_on(batch, rate_share=share).sample_loss)
             rehearsed += len(step.rehearsal)
         return StepOutcome(
             "done",
@@ -118,7 +129,7 @@ class FineTuneCall:
             self.bench.base,
             seed=self.adapter.seed,
             count=options.count,
-            is_embedded=self.adapter.base_model == EMBEDDED_NAME,
+            is_embedded=self._is_embedded,
         )
         if has_new:
             rehearsal.write(folder)

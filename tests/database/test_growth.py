@@ -47,6 +47,7 @@ VALUES: dict[str, object] = {
     "compared_phase": "before",
     "phase": "after",
     "content_hash": "hk000007",
+    "adapter_id": "id-7",
     "first_position": 7,
     "end_position": 17,
 }
