@@ -91,17 +91,6 @@ class GradientHttp:
         finally:
             self._free_slots.put(slot)
 
-    @contextmanager
-    def _unless_closed(self, transport: httpx.HTTPTransport) -> Iterator[None]:
-        """Refuse to send after the end; httpx itself would open another connection."""
-        if self._is_closed.is_set():
-            raise BackendUnavailable(CLOSED)
-        try:
-            yield
-        finally:
-            if self._is_closed.is_set():
-                transport.close()
-
     def _send(
         self,
         transport: httpx.HTTPTransport,
@@ -120,9 +109,13 @@ class GradientHttp:
             content=body,
             extensions={"timeout": _limits(seconds)},
         )
-        with translate_errors(self._account), self._unless_closed(transport):
+        if self._is_closed.is_set():  # httpx itself would open another connection
+            raise BackendUnavailable(CLOSED)
+        with translate_errors(self._account):
             reply = transport.handle_request(request)
             content = reply.read()
+            if self._is_closed.is_set():  # one that was opened meanwhile is in no pool
+                reply.extensions["network_stream"].close()
         if reply.status_code != httpx.codes.OK:
             raise_refusal(self._account, reply)
         return content
