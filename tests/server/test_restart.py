@@ -179,9 +179,7 @@ def test_two_servers_never_work_over_the_same_adapters(start: Start) -> None:
         pass
 
 
-def test_weights_that_cannot_be_written_undo_the_call(
-    start: Start, tmp_path: Path
-) -> None:
+def test_weights_that_cannot_be_written_undo_the_call(start: Start, tmp_path: Path) -> None:
     with start() as server, server.client() as client:
         adapter = make_adapter(client)
         tune(client, adapter)
