@@ -20,7 +20,7 @@ PIP   := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(PIP_
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo check ci format lint types layers test-unit test-database test-backends \
-        test-local test-e2e bench rates lock clean clean-demo
+        test-local test-server test-e2e bench rates lock clean clean-demo
 
 help:            ## this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) \
@@ -65,6 +65,9 @@ test-backends: $(READY) ## the contract of all backends
 
 test-local: $(READY)    ## LoRA training and the embedded base model
 	$(BIN)/python -m pytest tests/local_lora -m "not gpu" $(PYTEST)
+
+test-server: $(READY)   ## Gradient's API, asked by its own SDK and by LangChain
+	$(BIN)/python -m pytest tests/server $(PYTEST)
 
 test-e2e: $(READY)      ## the installed command, from outside
 	$(BIN)/python -m pytest tests/end_to_end -m "not docker and not singlestore" $(PYTEST)
