@@ -21,7 +21,7 @@ PIP   := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(PIP_
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo check ci format lint types layers test-unit test-database test-backends \
-        test-local test-notebooks test-e2e bench rates lock clean clean-demo
+        test-local test-server test-notebooks test-e2e bench rates lock clean clean-demo
 
 help:            ## this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) \
@@ -66,6 +66,9 @@ test-backends: $(READY) ## the contract of all backends
 
 test-local: $(READY)    ## LoRA training and the embedded base model
 	$(BIN)/python -m pytest tests/local_lora -m "not gpu" $(PYTEST)
+
+test-server: $(READY)   ## Gradient's API, asked by its own SDK and by LangChain
+	$(BIN)/python -m pytest tests/server $(PYTEST)
 
 test-notebooks: $(READY) ## the notebooks, executed in Jupyter's kernel
 	$(BIN)/python -m pytest tests/notebooks $(PYTEST)

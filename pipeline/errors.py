@@ -11,10 +11,12 @@ PipelineError                   code, retryable
 ├── LeaseLost                   another runner owns the adapter now
 ├── RunCancelled                a person asked for the end of this run
 ├── RunInterrupted              this process was asked to stop; the run can be resumed
+├── CallRefused                 the local server refuses a call: status, type, payload
 ├── BackendError                status, request_id, body
 │   ├── BackendUnavailable*     ├── RateLimited* (retry_after_seconds)
 │   ├── AuthenticationFailed    ├── RequestRejected
-│   ├── UnexpectedReply         └── BackendTimeout*
+│   ├── UnexpectedReply         ├── BackendTimeout*
+│   └── ReplyLost*              the connection broke before the reply was there
 └── TrainingError
     ├── LossNotFinite           └── OutOfMemory
                                                         * retryable
@@ -24,6 +26,8 @@ picklable.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 
 class PipelineError(Exception):
@@ -120,6 +124,32 @@ class RunInterrupted(PipelineError):
     retryable = True
 
 
+class CallRefused(PipelineError):
+    """Raised when the local server refuses a call.
+
+    Args:
+        message: what is wrong and what to do, as the client reads it.
+        status: HTTP status of the reply.
+        type: Gradient's word for the kind of error; None where the API has none.
+        payload: further fields of that kind.
+    """
+
+    code = "call_refused"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        type: str | None = None,
+        payload: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.type = type
+        self.payload = payload
+
+
 class BackendError(PipelineError):
     """Raised when a backend could not do what was asked.
 
@@ -193,6 +223,15 @@ class BackendTimeout(BackendError):
     """Raised when a reply did not come in time; whether the work was done is not known."""
 
     code = "backend_timeout"
+    retryable = True
+
+
+class ReplyLost(BackendError):
+    """Raised when the connection broke before the reply was there; whether the work was done is
+    not known.
+    """
+
+    code = "reply_lost"
     retryable = True
 
 

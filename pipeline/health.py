@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pipeline import evaluation
-from pipeline.backends.base import Backend
+from pipeline import evaluation, keys
+from pipeline.backends.base import Backend, BaseModel
+from pipeline.backends.options import check_options
 from pipeline.database import adapters, clocks, inputs, migrations
 from pipeline.database.connection import Database
 from pipeline.errors import PipelineError
@@ -124,17 +125,22 @@ def _examine_adapters(database: Database, backend: Callable[[str], Backend]) -> 
         try:
             adapters.check_adapter(adapter)
             evaluation.plan_scoring(adapter)
-            model = backend(adapter.backend).describe(
-                adapter.base_model, adapter.base_model_revision
+            found = backend(adapter.backend)
+            check_options(
+                adapter.backend, keys.training_options(adapter), keys.decoding_of(adapter)
             )
+            model = found.describe(adapter.base_model, adapter.base_model_revision)
         except PipelineError as error:
             findings.append(Finding(name, Verdict.FAILED, str(error)))
             continue
-        simulated = " (simulated: answers come from a script)" if model.is_simulated else ""
-        findings.append(
-            Finding(name, Verdict.OK, f"{model.name} on backend {adapter.backend}{simulated}")
-        )
+        findings.append(Finding(name, Verdict.OK, _tell_model(adapter.backend, model)))
     return findings
+
+
+def _tell_model(backend: str, model: BaseModel) -> str:
+    place = f", reached at {model.address}" if model.address is not None else ""
+    simulated = " (simulated: answers come from a script)" if model.is_simulated else ""
+    return f"{model.name} on backend {backend}{place}{simulated}"
 
 
 def _examine_selection(database: Database, selection_database: Database | None) -> Finding:

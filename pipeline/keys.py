@@ -23,13 +23,18 @@ def training_options(adapter: Adapter) -> TrainingOptions:
         batch_size=adapter.batch_size,
         rehearsal=adapter.rehearsal,
         seed=adapter.seed,
+        prompt_template=adapter.prompt_template,
+        sample_form=adapter.sample_form,
     )
 
 
 def decoding_of(adapter: Adapter) -> Decoding:
     """Give how the adapter's prompts are answered."""
     return Decoding(
-        max_new_tokens=adapter.max_new_tokens, temperature=adapter.temperature, seed=adapter.seed
+        max_new_tokens=adapter.max_new_tokens,
+        temperature=adapter.temperature,
+        seed=adapter.seed,
+        prompt_template=adapter.prompt_template,
     )
 
 
@@ -49,6 +54,7 @@ def training_key(adapter: Adapter, base_model: BaseModel, fingerprint: str) -> s
         options.batch_size,
         options.rehearsal,
         options.seed,
+        *_form(options.prompt_template, options.sample_form),
     )
 
 
@@ -65,6 +71,7 @@ def evaluation_key(adapter: Adapter, eval_fingerprint: str) -> str:
         adapter.max_new_tokens,
         adapter.temperature,
         adapter.min_gain,
+        *_form(adapter.prompt_template),
     )
 
 
@@ -85,7 +92,16 @@ def decoding_key(decoding: Decoding) -> str:
     """Hash the decoding settings; answers under unequal ones are not compared."""
     # A greedy answer does not depend on the seed.
     seed = decoding.seed if decoding.temperature > 0 else None
-    return _hash("decoding", decoding.max_new_tokens, decoding.temperature, seed)
+    form = _form(decoding.prompt_template)
+    return _hash("decoding", decoding.max_new_tokens, decoding.temperature, seed, *form)
+
+
+def _form(prompt_template: str | None, sample_form: str = "parts") -> list[str]:
+    """Give what a row says of the prompt form: nothing where it says nothing, so that the keys of
+    runs from before there were such columns stay what they are.
+    """
+    template = [] if prompt_template is None else [f"template {prompt_template}"]
+    return template if sample_form == "parts" else [*template, f"form {sample_form}"]
 
 
 def _hash(*parts: object) -> str:

@@ -24,6 +24,14 @@ EVENTS = frozenset(
         "lease_renewal_failed",
         "packing_checked",
         "packing_unavailable",
+        "serve_started",
+        "serve_stopped",
+        "call_answered",
+        "call_failed",
+        "adapter_created",
+        "adapter_deleted",
+        "fine_tuned",
+        "step_not_settled",
     }
 )
 

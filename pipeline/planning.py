@@ -14,6 +14,7 @@ from typing import Any
 
 from pipeline import evaluation, keys
 from pipeline.backends.base import BaseModel
+from pipeline.backends.options import check_options
 from pipeline.database import adapters, runs, versions
 from pipeline.errors import (
     BackendError,
@@ -147,6 +148,7 @@ def find_wanted(
     adapters.check_adapter(adapter)
     evaluation.plan_scoring(adapter)
     backend = runtime.backend(adapter.backend)
+    check_options(adapter.backend, keys.training_options(adapter), keys.decoding_of(adapter))
     if base_model is None:
         base_model = backend.describe(adapter.base_model, adapter.base_model_revision)
     database, limit = runtime.selection_database, runtime.settings.selection_timeout_seconds

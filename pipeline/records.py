@@ -79,6 +79,8 @@ class Adapter:
     max_new_tokens: int
     temperature: float
     min_gain: float | None  #: None: every version passes
+    prompt_template: str | None = None  #: None: the default form; only `gradient` has one
+    sample_form: str = "parts"  #: parts: only the response is trained; text: the whole text
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from typing import Any
 
 from pipeline.errors import ConfigError
 
-_SECRETS = ("database_url", "selection_url")
+_SECRETS = ("database_url", "selection_url", "serve_token")
 
 
 def _text(value: object) -> str:
@@ -75,6 +75,23 @@ def _one_of(*words: str) -> Callable[[object], str]:
     return parse
 
 
+def _slugs(value: object) -> tuple[tuple[str, str], ...]:
+    pairs = [part.partition("=") for part in _list_of(str, ",")(value)]
+    found = tuple((slug.strip(), model.strip()) for slug, _, model in pairs)
+    if not found or not all(slug and model for slug, model in found):
+        raise ValueError("must be a list such as 'nous-hermes2=sqltune/embedded,other=/folder'")
+    if len({slug for slug, _ in found}) < len(found):
+        raise ValueError("must name each slug once")
+    return found
+
+
+def _token(value: object) -> str:
+    # LangChain's client refuses shorter ones.
+    if not isinstance(value, str) or len(value) < 10 or not value.isascii() or " " in value:
+        raise ValueError("must have at least 10 characters, all of them ASCII, without blanks")
+    return value
+
+
 def _setting(default: Any, parse: Callable[[object], Any], *, is_secret: bool = False) -> Any:
     return field(default=default, repr=not is_secret, metadata={"parse": parse})
 
@@ -90,13 +107,17 @@ class Settings:
     #: Folder for weights and checkpoints.
     artifacts: Path = _setting(Path("artifacts"), _folder)  # noqa: RUF009  it is a field
     #: Backends that rows may name.
-    backends: tuple[str, ...] = _setting(("local", "scripted"), _list_of(str, ","))
+    backends: tuple[str, ...] = _setting(("local", "scripted", "gradient"), _list_of(str, ","))
     #: Folders below which a row's base_model may lie.
     base_model_folders: tuple[Path, ...] = _setting((), _list_of(Path, ":"))
     #: Whether a row may name a model of the Hugging Face Hub.
     allow_hub_models: bool = _setting(True, _flag)
     #: File of answers for the scripted backend.
     script: Path | None = _setting(None, _folder)  # noqa: RUF009  it is a field
+    #: Prompts that a service of Gradient's API is asked at the same time.
+    gradient_slots: int = _setting(8, _number(int, least=1))
+    #: Longest wait for one reply of such a service; a fine-tune replies when it has trained.
+    gradient_timeout_seconds: float = _setting(3600.0, _number(float, above=0))
     #: Threads of torch; None: its own choice.
     threads: int | None = _setting(None, _number(int, least=1))
     #: Limit of one selection query.
@@ -107,6 +128,18 @@ class Settings:
     max_attempts: int = _setting(3, _number(int, least=1))
     #: Pause before the first retry; it doubles.
     retry_wait_seconds: float = _setting(300.0, _number(float, least=0))
+    #: Where the local server listens.
+    serve_host: str = _setting("127.0.0.1", _text)
+    #: Its port; 0 takes a free one.
+    serve_port: int = _setting(8400, _number(int, least=0))
+    #: Which model stands behind each slug that its clients ask for.
+    serve_models: tuple[tuple[str, str], ...] = _setting(
+        (("nous-hermes2", "sqltune/embedded"),), _slugs
+    )
+    #: What its clients must show; None: any token, and only this machine may connect.
+    serve_token: str | None = _setting(None, _token, is_secret=True)
+    #: Calls that may wait for one base model of it.
+    serve_queue: int = _setting(256, _number(int, least=1))
     #: What the log on stderr shows.
     log_level: str = _setting("warning", _one_of("debug", "info", "warning", "error"))
     #: Sentences or JSON lines.
@@ -168,6 +201,10 @@ def _read_file(path: Path) -> dict[str, object]:
 
 def _refuse_secrets(path: Path, content: dict[str, object]) -> None:
     """A password in a file that lies beside the code gets committed one day."""
+    if "serve_token" in content:
+        raise ConfigError(
+            f"{path} holds serve_token; give it as SQLTUNE_SERVE_TOKEN of the environment"
+        )
     for name in _SECRETS:
         url = str(content.get(name, ""))
         if "@" in url and ":" in url.split("@")[0].split("//")[-1]:

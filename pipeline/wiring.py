@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from importlib.util import find_spec
+from random import SystemRandom
+from typing import TYPE_CHECKING
 
 from pipeline import health
 from pipeline.backends.base import Backend
@@ -16,6 +20,9 @@ from pipeline.errors import ConfigError
 from pipeline.health import Finding
 from pipeline.runtime import Reporter, Runtime
 from pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from pipeline.server.running import Address
 
 
 def utc_now() -> datetime:
@@ -76,6 +83,27 @@ def open_migrated_runtime(settings: Settings, reporter: Reporter) -> Iterator[Ru
         yield runtime
 
 
+@contextmanager
+def open_server(settings: Settings) -> Iterator[Address]:
+    """Serve Gradient's API for as long as the block lasts.
+
+    Raises:
+        ConfigError: a package is missing, the address cannot be had, or it is open to others
+            without a token.
+        SchemaOutOfDate: the database lacks our tables.
+        BackendError: a base model cannot be loaded.
+    """
+    _require_server()
+    from pipeline.server import building
+
+    folder = settings.artifacts / "served"
+    with ExitStack() as stack:
+        database = stack.enter_context(open_migrated_database(settings))
+        yield stack.enter_context(
+            building.open_server(settings, database, folder, now=utc_now, rng=SystemRandom())
+        )
+
+
 def examine(settings: Settings) -> list[Finding]:
     """Look at database, tables, clock, text, adapters, selection user and artifacts folder."""
     with ExitStack() as stack:
@@ -131,6 +159,14 @@ class BackendShelf:
         self._built.clear()
 
 
+def _require_server() -> None:
+    missing = [name for name in ("starlette", "uvicorn", "torch", "peft") if not find_spec(name)]
+    if missing:
+        raise ConfigError(
+            f"the server needs {', '.join(missing)}: pip install 'sqltune[local,serve]'"
+        )
+
+
 def _build_local(settings: Settings) -> Backend:
     from pipeline.backends.local import LocalBackend
 
@@ -148,9 +184,24 @@ def _build_scripted(settings: Settings) -> Backend:
     return ScriptedBackend(script=settings.script, artifacts=settings.artifacts)
 
 
+def _build_gradient(settings: Settings) -> Backend:
+    from pipeline.backends.gradient_account import read_account
+
+    # Before httpx is loaded: an address that is missing is said at once.
+    account = read_account(os.environ)
+    from pipeline.backends.gradient import GradientBackend
+
+    return GradientBackend(
+        account,
+        slots=settings.gradient_slots,
+        timeout_seconds=settings.gradient_timeout_seconds,
+    )
+
+
 _BUILDERS: dict[str, Callable[[Settings], Backend]] = {
     "local": _build_local,
     "scripted": _build_scripted,
+    "gradient": _build_gradient,
 }
 
 

@@ -50,7 +50,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Start each test without settings of the person who runs it."""
     for name in list(os.environ):
-        if name.startswith(("SQLTUNE_", "SINGLESTOREDB_")):
+        if name.startswith(("SQLTUNE_", "SINGLESTOREDB_", "GRADIENT_")):
             monkeypatch.delenv(name)
 
 

@@ -47,6 +47,7 @@ class BaseModel:
     )  #: what the name meant when it was resolved: a commit, a hash of the files, a service's id
     max_tokens: int | None  #: longest prompt and response together; None: the backend does not say
     is_simulated: bool  #: the backend only plays back a script
+    address: str | None = None  #: of the service that has it; None: it is on this machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,8 @@ class TrainingOptions:
     batch_size: int | None
     rehearsal: str  #: auto, on, off
     seed: int
+    prompt_template: str | None = None  #: see prompt_template.py; None: the default one
+    sample_form: str = "parts"  #: parts: only the response is trained; text: the whole text
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,7 @@ class Decoding:
     max_new_tokens: int
     temperature: float  #: 0: greedy
     seed: int
+    prompt_template: str | None = None  #: see prompt_template.py; None: the default one
 
 
 @dataclass(frozen=True, slots=True)

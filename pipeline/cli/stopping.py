@@ -14,8 +14,9 @@ from pipeline.cli.output import say
 class StopRequest:
     """Whether this process was asked to stop, and by which signal."""
 
-    def __init__(self) -> None:
-        """Nobody has asked yet."""
+    def __init__(self, said: str) -> None:
+        """Nobody has asked yet; `said` is what a person is told then."""
+        self._said = said
         self.event = threading.Event()
         self.signal_number: int | None = None
 
@@ -25,13 +26,13 @@ class StopRequest:
             raise KeyboardInterrupt
         self.signal_number = number
         self.event.set()
-        say("stopping: the run stays resumable (Ctrl-C again ends at once)")
+        say(f"{self._said} (Ctrl-C again ends at once)")
 
 
 @contextmanager
-def stop_on_signals() -> Iterator[StopRequest]:
+def stop_on_signals(said: str = "stopping: the run stays resumable") -> Iterator[StopRequest]:
     """Turn signals into a request to stop while the block runs."""
-    request = StopRequest()
+    request = StopRequest(said)
     before = {n: signal.signal(n, request) for n in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield request

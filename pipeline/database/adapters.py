@@ -71,6 +71,9 @@ def check_adapter(adapter: Adapter) -> None:
     _require(
         adapter, "rehearsal", adapter.rehearsal in ("auto", "on", "off"), "must be auto, on or off"
     )
+    _require(
+        adapter, "sample_form", adapter.sample_form in ("parts", "text"), "must be parts or text"
+    )
     _require(adapter, "on_bad_row", adapter.on_bad_row in ("stop", "skip"), "must be stop or skip")
 
 
@@ -116,6 +119,8 @@ def _adapter(row: Any) -> Adapter:
         max_new_tokens=row.max_new_tokens,
         temperature=row.temperature,
         min_gain=row.min_gain,
+        prompt_template=row.prompt_template,
+        sample_form=row.sample_form,
     )
 
 

@@ -49,6 +49,10 @@ class Question:
     prompt: str
     #: The instruction before the prompt; None where there is none.
     system_prompt: str | None = None
+    #: How the prompt is put into words; None: as the base model wants it.
+    prompt_format: PromptFormat | None = None
+    #: Decides the draws beside the decoding's seed, so that equal questions may get other answers.
+    draw: int | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,8 @@ class _Row:
 
     index: int
     prompt_ids: tuple[int, ...]
+    #: What the draws depend on beside seed and position.
+    drawn_by: tuple[int, ...]
     room: int
     output_ids: list[int]
     finish_reason: FinishReason | None = None
@@ -128,11 +134,12 @@ def _row(
         question.prompt,
         tokenizer,
         system_prompt=question.system_prompt,
-        prompt_format=prompt_format,
+        prompt_format=question.prompt_format or prompt_format,
     )
+    drawn_by = ids if question.draw is None else (*ids, question.draw)
     room = min(decoding.max_new_tokens, max_length - len(ids))
     reason = FinishReason.PROMPT_TOO_LONG if room < 1 else None
-    return _Row(index, ids, room, [], reason)
+    return _Row(index, ids, drawn_by, room, [], reason)
 
 
 def _batches(rows: list[_Row]) -> Iterator[list[_Row]]:
@@ -156,7 +163,7 @@ def _complete(network: Any, rows: list[_Row], chooser: TokenChooser, ends: froze
     takes = inspect.signature(type(network).forward).parameters
     while rows:
         logits, cache = _next_logits(network, ids, mask, cache, takes)
-        chosen = chooser.choose(logits, [(row.prompt_ids, len(row.output_ids)) for row in rows])
+        chosen = chooser.choose(logits, [(row.drawn_by, len(row.output_ids)) for row in rows])
         for row, token in zip(rows, chosen.tolist(), strict=True):
             _extend(row, token, ends, time.monotonic() - started)
         going = [place for place, row in enumerate(rows) if row.finish_reason is None]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -47,6 +47,9 @@ class Gradients:
         self._slot = slot
         self._options = options
         self._packed = _packed_model(base, slot, options)
+        #: Of the last `compute`: the loss summed over the response tokens of the samples proper, in
+        #: nats, unweighted and without rehearsal.
+        self.sample_loss = 0.0
         #: The adapter's values and, after `compute`, its gradient.
         self.adapter = FlatAdapter(_lora_parameters(base.network, slot, self._packed))
         if self._packed and not self._agrees(self._packed):
@@ -70,7 +73,8 @@ class Gradients:
         tokens_at_once: int | None = None,
         pause: Callable[[], None] = _go_on,
     ) -> float:
-        """The weighted mean loss; its gradient is then in `adapter.gradient`.
+        """The weighted mean loss; its gradient is then in `adapter.gradient`, and what the samples
+        alone add up to in `sample_loss`.
 
         Args:
             samples: one optimizer step.
@@ -79,7 +83,8 @@ class Gradients:
             pause: called now and then; what it raises ends the computation.
         """
         self.adapter.gradient.zero_()
-        weight = sum(sample.weight * sample.response_tokens for sample in samples)
+        self.sample_loss = 0.0
+        weight = math.fsum(math.fsum(sample.token_weights) for sample in samples)
         token_weight = 1 / weight if weight else 0.0
         limit = tokens_at_once or self._options.tokens_at_once
         parts = list(cut_into_parts(samples, limit, padded=not self.is_packed))
@@ -96,7 +101,7 @@ class Gradients:
     ) -> float:
         matrices = self.adapter.views_of(self.adapter.values.to(self._base.dtype))
         gradients = self.adapter.gradients
-        return math.fsum(
+        return self._add_up(
             packed.loss_and_gradients(part, token_weight, matrices, gradients, pause)
             for part in parts
         )
@@ -116,7 +121,12 @@ class Gradients:
             for part in parts:
                 pause()
                 losses.append(padded_loss(network, part, token_weight))
-        return math.fsum(losses)
+        return self._add_up(losses)
+
+    def _add_up(self, losses: Iterable[tuple[float, float]]) -> float:
+        parts = list(losses)
+        self.sample_loss = math.fsum(of_samples for _, of_samples in parts)
+        return math.fsum(weighted for weighted, _ in parts)
 
     @torch.no_grad()
     def _agrees(self, packed: PackedLlama) -> bool:

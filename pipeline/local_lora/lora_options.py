@@ -51,3 +51,6 @@ class StepMetrics:
     gradient_norm: float
     #: Duration of the step.
     seconds: float
+    #: Loss summed over the trained tokens of the samples, unweighted, rehearsal left out; in nats,
+    #: before the step.
+    sample_loss: float

@@ -139,8 +139,9 @@ class PackedLlama:
         matrices: Mapping[str, Tensor],
         gradients: Mapping[str, Tensor],
         pause: Callable[[], None],
-    ) -> float:
-        """The loss of the samples; the gradients of the adapter are added to `gradients`.
+    ) -> tuple[float, float]:
+        """The loss of the samples, and it unweighted and without rehearsal; the gradients of the
+        adapter are added to `gradients`.
 
         Args:
             samples: one micro-batch.
@@ -155,13 +156,13 @@ class PackedLlama:
             pause()
             x, layer_kept = self._forward(layer, x, packing, matrices)
             kept.append(layer_kept)
-        loss, grad = self._loss(x, samples, token_weight)
+        losses, grad = self._loss(x, samples, token_weight)
         for index in reversed(range(len(self.layers))):
             pause()
             grad = self._backward(
                 self.layers[index], grad, kept.pop(), packing, matrices, gradients, index > 0
             )
-        return loss
+        return losses
 
     def _embed(self, samples: Sequence[TokenisedSample]) -> tuple[Tensor, Packing]:
         lengths = [len(sample.token_ids) for sample in samples]
@@ -203,16 +204,15 @@ class PackedLlama:
 
     def _loss(
         self, x: Tensor, samples: Sequence[TokenisedSample], token_weight: float
-    ) -> tuple[float, Tensor]:
-        rows, targets, weights = predicted_rows(samples, x.device)
+    ) -> tuple[tuple[float, float], Tensor]:
+        rows, targets, weights, is_new = predicted_rows(samples, x.device)
         chosen = x[rows]
         normed, inverse = normalise(chosen, *self._final_norm)
-        loss, normed_grad = loss_with_gradient(
-            normed, self._output_weight, targets, weights * token_weight
-        )
+        weights *= token_weight
+        losses, normed_grad = loss_with_gradient(normed, self._output_weight, targets, weights)
         grad = torch.zeros_like(x)
         grad[rows] = normalise_backward(normed_grad, chosen, self._final_norm[0], inverse)
-        return loss, grad
+        return (float((losses * weights).sum()), float(losses[is_new].sum())), grad
 
     def _backward(
         self,
@@ -254,27 +254,30 @@ class PackedLlama:
 
 def predicted_rows(
     samples: Sequence[TokenisedSample], device: torch.device
-) -> tuple[Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Rows of the packed tokens that predict a response token.
 
     Returns:
-        (rows,) int64 positions, (rows,) int64 tokens to predict, (rows,) float32 sample weights.
+        (rows,) int64 positions, (rows,) int64 tokens to predict, (rows,) float32 sample weights,
+        (rows,) bool, False on rehearsal.
     """
     rows: list[int] = []
     targets: list[int] = []
     weights: list[float] = []
+    is_new: list[bool] = []
     offset = 0
     for sample in samples:
-        # The first token of a text has no row before it that could predict it.
-        start, end = max(sample.response_start, 1), len(sample.token_ids)
-        rows += range(offset + start - 1, offset + end - 1)
-        targets += sample.token_ids[start:end]
-        weights += [sample.weight] * (end - start)
-        offset += end
+        counted = sample.counted
+        rows += [offset + place - 1 for place in counted]
+        targets += [sample.token_ids[place] for place in counted]
+        weights += sample.token_weights
+        is_new += [not sample.is_rehearsal] * len(counted)
+        offset += len(sample.token_ids)
     return (
-        torch.tensor(rows, device=device),
-        torch.tensor(targets, device=device),
-        torch.tensor(weights, device=device),
+        torch.tensor(rows, device=device, dtype=torch.int64),
+        torch.tensor(targets, device=device, dtype=torch.int64),
+        torch.tensor(weights, device=device, dtype=torch.float32),
+        torch.tensor(is_new, device=device, dtype=torch.bool),
     )
 
 

@@ -16,8 +16,11 @@ from torch.nn import functional
 from pipeline.local_lora.tokenising import TokenisedSample
 
 
-def padded_loss(model: Any, samples: Sequence[TokenisedSample], token_weight: float) -> float:
-    """The loss of the samples; the adapter's gradients are added to its parameters' `grad`.
+def padded_loss(
+    model: Any, samples: Sequence[TokenisedSample], token_weight: float
+) -> tuple[float, float]:
+    """The loss of the samples, and it unweighted and without rehearsal; the adapter's gradients are
+    added to its parameters' `grad`.
 
     Args:
         model: a causal LM with one active adapter.
@@ -37,7 +40,8 @@ def padded_loss(model: Any, samples: Sequence[TokenisedSample], token_weight: fl
         )
         loss = (losses * batch["weights"][:, 1:][counted]).sum() * token_weight
         loss.backward()
-    return float(loss.detach())
+    is_new = batch["is_new"][:, None].expand_as(counted)[counted]
+    return float(loss.detach()), float(losses.detach()[is_new].sum())
 
 
 def _pad(samples: Sequence[TokenisedSample], device: torch.device) -> dict[str, Tensor]:
@@ -45,7 +49,8 @@ def _pad(samples: Sequence[TokenisedSample], device: torch.device) -> dict[str, 
 
     Returns:
         input_ids: (batch, length) int64; attention_mask: (batch, length) int64;
-        weights: (batch, length) float32, each response token's weight, 0 on prompt and padding.
+        weights: (batch, length) float32, each response token's weight, 0 on prompt and padding;
+        is_new: (batch,) bool, False on rehearsal.
     """
     size = (len(samples), max(len(sample.token_ids) for sample in samples))
     ids = torch.zeros(size, dtype=torch.int64)
@@ -55,9 +60,10 @@ def _pad(samples: Sequence[TokenisedSample], device: torch.device) -> dict[str, 
         length = len(sample.token_ids)
         ids[row, :length] = torch.tensor(sample.token_ids)
         mask[row, :length] = 1
-        weights[row, sample.response_start : length] = sample.weight
+        weights[row, list(sample.counted)] = torch.tensor(sample.token_weights)
     return {
         "input_ids": ids.to(device),
         "attention_mask": mask.to(device),
         "weights": weights.to(device),
+        "is_new": torch.tensor([not s.is_rehearsal for s in samples], device=device),
     }

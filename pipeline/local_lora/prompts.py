@@ -1,7 +1,7 @@
 """The text that a base model sees for a prompt, and for the response to learn. No torch.
 
 Two forms: the plain instruction form, which is the embedded base model's own and the default, and
-the tokenizer's chat template.
+the tokenizer's chat template. A text that stands in its form already is taken raw.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ class PromptFormat(StrEnum):
     PLAIN = "plain"
     #: The chat template that the tokenizer carries, for instruction-tuned models.
     CHAT = "chat"
+    #: No form: the text stands as the model shall read it.
+    RAW = "raw"
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def format_pair(
         prompt: the user's words.
         response: what to learn; empty when the model is asked.
         system_prompt: the instruction before the prompt; None and empty mean none.
-        prompt_format: plain or chat.
+        prompt_format: plain, chat or raw.
         tokenizer: a transformers tokenizer; needed for chat only.
 
     Raises:
@@ -59,7 +61,8 @@ def format_pair(
     """
     if prompt_format is PromptFormat.CHAT:
         return _format_chat(prompt, response, system_prompt, tokenizer)
-    text = INSTRUCTION_FORM.replace("{prompt}", prompt)
+    is_raw = prompt_format is PromptFormat.RAW
+    text = prompt if is_raw else INSTRUCTION_FORM.replace("{prompt}", prompt)
     if system_prompt:
         text = f"{system_prompt}\n\n{text}"
     return FormattedPair(text, f" {response}" if response else "", needs_special_tokens=True)

@@ -133,7 +133,11 @@ def rehearsal_pairs(
         is_embedded=is_embedded,
         knowledge_file=knowledge_file,
     )
-    answers = ask(prompts)
+    return pair_up(prompts, ask(prompts))
+
+
+def pair_up(prompts: Sequence[str], answers: Sequence[str]) -> list[Pair]:
+    """Rehearsal pairs of prompts and the base model's own answers; empty answers are left out."""
     return [
         Pair(prompt, answer, weight=REHEARSAL_WEIGHT, is_rehearsal=True)
         for prompt, answer in zip(prompts, answers, strict=True)

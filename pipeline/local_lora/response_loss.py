@@ -17,8 +17,8 @@ ROWS_AT_ONCE = 256
 
 def loss_with_gradient(
     hidden: Tensor, output_weight: Tensor, targets: Tensor, weights: Tensor
-) -> tuple[float, Tensor]:
-    """The weighted sum of cross-entropies, and its gradient.
+) -> tuple[Tensor, Tensor]:
+    """The cross-entropy of each row, and the gradient of their weighted sum.
 
     Args:
         hidden: (rows, width), normalised hidden states that predict a response token.
@@ -27,21 +27,21 @@ def loss_with_gradient(
         weights: (rows,) float32, factor on each row's loss.
 
     Returns:
-        The loss, and (rows, width) the gradient of `hidden`.
+        (rows,) float32, the losses; (rows, width), the gradient of `hidden`.
     """
     gradient = torch.empty_like(hidden)
-    loss = 0.0
+    losses = torch.empty_like(weights)
     for start in range(0, len(hidden), ROWS_AT_ONCE):
         rows = slice(start, start + ROWS_AT_ONCE)
-        loss += _rows_loss(
+        losses[rows] = _rows_loss(
             hidden[rows], output_weight, targets[rows], weights[rows], gradient[rows]
         )
-    return loss, gradient
+    return losses, gradient
 
 
 def _rows_loss(
     hidden: Tensor, output_weight: Tensor, targets: Tensor, weights: Tensor, gradient: Tensor
-) -> float:
+) -> Tensor:
     logits = functional.linear(hidden, output_weight)
     target_logits = logits.gather(1, targets[:, None]).float()
     top = logits.amax(1, keepdim=True).float()
@@ -53,4 +53,4 @@ def _rows_loss(
     probabilities[places, targets] -= 1
     torch.mm(probabilities, output_weight, out=gradient)
     gradient.mul_(weights.to(gradient.dtype)[:, None])
-    return float((losses * weights).sum())
+    return losses

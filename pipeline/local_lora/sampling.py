@@ -22,6 +22,8 @@ class Decoding:
     top_p: float = 1.0
     #: Decides every draw, together with the prompt and the position.
     seed: int = 0
+    #: Draw among so many of the likeliest tokens, before `top_p`; 0 leaves all.
+    top_k: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
@@ -31,6 +33,8 @@ class Decoding:
             raise ValueError(f"temperature must be 0 or more, got {self.temperature}")
         if not 0 < self.top_p <= 1:
             raise ValueError(f"top_p must be above 0 and at most 1, got {self.top_p}")
+        if self.top_k < 0:
+            raise ValueError(f"top_k must be 0 or more, got {self.top_k}")
 
 
 class TokenChooser:
@@ -45,11 +49,14 @@ class TokenChooser:
 
         Args:
             logits: (rows, vocabulary) float32.
-            places: for each row its prompt's ids and how many tokens were chosen before.
+            places: for each row what its draws depend on (its prompt's ids) and how many tokens
+                were chosen before.
         """
         if self._decoding.temperature == 0:
             return logits.argmax(1)
         ordered, ids = torch.sort(logits / self._decoding.temperature, 1, descending=True)
+        if self._decoding.top_k:
+            ordered[:, self._decoding.top_k :] = -torch.inf
         probabilities = ordered.softmax(1)
         below = probabilities.cumsum(1) - probabilities
         kept = probabilities.masked_fill(below >= self._decoding.top_p, 0)

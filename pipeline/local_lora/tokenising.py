@@ -5,13 +5,16 @@ Needs a tokenizer but no weights, so that a plan can count tokens before anythin
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pipeline.errors import DataError
 from pipeline.local_lora.prompts import FormattedPair, PromptFormat, format_pair
 from pipeline.local_lora.steps import Pair
+
+#: Factor on the loss of what a sample asks, beside 1 for what it answers.
+FAINT_WEIGHT = 0.1
 
 
 @dataclass(frozen=True)
@@ -24,12 +27,36 @@ class TokenisedSample:
     response_start: int
     #: Factor on this sample's loss.
     weight: float = 1.0
+    #: Spans of tokens behind `response_start` that the loss leaves out all the same: begin and end.
+    left_out: tuple[tuple[int, int], ...] = ()
+    #: Spans whose tokens count in the loss, but with a tenth of the weight.
+    faint: tuple[tuple[int, int], ...] = ()
+    #: True for an answer of the base model's own, trained so that it survives.
+    is_rehearsal: bool = False
+
+    @property
+    def counted(self) -> Sequence[int]:
+        """Positions of the tokens that the loss counts."""
+        # The first token of a text has nothing before it that could predict it.
+        whole = range(max(self.response_start, 1), len(self.token_ids))
+        return [i for i in whole if not _is_in(i, self.left_out)] if self.left_out else whole
+
+    @property
+    def token_weights(self) -> list[float]:
+        """The factor on the loss of each of these tokens."""
+        if not self.faint:
+            return [self.weight] * len(self.counted)
+        faint = FAINT_WEIGHT * self.weight
+        return [faint if _is_in(i, self.faint) else self.weight for i in self.counted]
 
     @property
     def response_tokens(self) -> int:
         """How many tokens the loss counts."""
-        # The first token of a text has nothing before it that could predict it.
-        return len(self.token_ids) - max(self.response_start, 1)
+        return len(self.counted)
+
+
+def _is_in(place: int, spans: Sequence[tuple[int, int]]) -> bool:
+    return any(begin <= place < end for begin, end in spans)
 
 
 def tokenise_pair(
@@ -61,7 +88,7 @@ def tokenise_pair(
             column="prompt" if len(prompt_ids) > max_length else "response",
             code="sample_too_long",
         )
-    return TokenisedSample(ids, len(prompt_ids), pair.weight)
+    return TokenisedSample(ids, len(prompt_ids), pair.weight, is_rehearsal=pair.is_rehearsal)
 
 
 def tokenise_prompt(

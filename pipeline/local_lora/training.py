@@ -99,11 +99,21 @@ class LoraTrainer:
         )
 
     def step_on(
-        self, samples: Sequence[TokenisedSample], *, pause: Callable[[], None] | None = None
+        self,
+        samples: Sequence[TokenisedSample],
+        *,
+        pause: Callable[[], None] | None = None,
+        rate_share: float = 1.0,
     ) -> StepMetrics:
-        """One optimizer step on samples that are tokenised already; see `step`."""
+        """One optimizer step on samples that are tokenised already; see `step`.
+
+        Args:
+            samples: what to learn.
+            pause: as in `step`.
+            rate_share: factor on the schedule's learning rate.
+        """
         started = time.monotonic()
-        rate = self._learning_rate()
+        rate = self._learning_rate() * rate_share
         with _translate_memory(samples):
             loss = self.gradients.compute(
                 samples, self.steps_done, pause=_seldom(pause, PAUSE_SECONDS)
@@ -122,6 +132,7 @@ class LoraTrainer:
             trained_tokens=sum(sample.response_tokens for sample in samples),
             gradient_norm=norm,
             seconds=time.monotonic() - started,
+            sample_loss=self.gradients.sample_loss,
         )
 
     def save(self, folder: Path | str, *, fingerprint: str | None = None) -> SavedAdapter:
@@ -184,6 +195,12 @@ class LoraTrainer:
                 "delete it and train from the start"
             ) from exc
         return trainer
+
+    def remember(self) -> Callable[[], None]:
+        """What puts weights and optimizer back to how they are now."""
+        tensors = {name: view.clone() for name, view in self._state().items()}
+        steps_done = self.steps_done
+        return lambda: self._restore(tensors, steps_done)
 
     def close(self) -> None:
         """Take the adapter off the base model."""

@@ -121,6 +121,7 @@ class EvaluatedRun:
         scoring: Scoring | None = SCORING,
         claim: Claim = CLAIM,
         on_progress: Callable[[int], None] = lambda done: None,
+        decoding: Decoding = GREEDY,
     ) -> PhaseResult:
         backend = backend or self.backend()
         return answer_phase(
@@ -131,7 +132,7 @@ class EvaluatedRun:
             backend,
             backend.describe("toy", None),
             None,
-            GREEDY,
+            decoding,
             model_key,
             decoding_key,
             check=check,

@@ -16,6 +16,7 @@ def grow(database: Database, *, runs: int = 40, prompts: int = 20) -> None:
     _add_manifests(database, runs, prompts)
     for run_id in range(1, runs + 1):
         add_evaluation(database, run_id, prompts)
+    _add_served(database, runs, prompts)
     analyze(database)
 
 
@@ -26,7 +27,8 @@ def analyze(database: Database) -> None:
             session.run_script("ANALYZE")
             return
         tables = "runs, run_prompts, responses, scores, contents, adapter_versions, manifests, "
-        tables += "manifest_samples, training_samples, eval_prompts, gate_decisions, run_events"
+        tables += "manifest_samples, training_samples, eval_prompts, gate_decisions, run_events, "
+        tables += "served_adapters, served_steps"
         session.connection.exec_driver_sql(f"ANALYZE TABLE {tables}").fetchall()
 
 
@@ -122,6 +124,30 @@ def _add_manifests(database: Database, runs: int, samples: int) -> None:
             {"manifest_id": n, "position": p, "sample_key": str(p), "content_hash": f"hk{p:06}"}
             for n in range(1, runs + 1)
             for p in range(samples)
+        ],
+    )
+
+
+def _add_served(database: Database, adapters: int, steps: int) -> None:
+    common = {"adapter_name": "a", "base_slug": "s", "base_model": "toy", "state": "active"}
+    common |= {"base_model_revision": "r", "rehearsal": "off", "created_at": TIME}
+    options = {"lora_rank": 8, "lora_alpha": 16, "learning_rate": 0.1, "seed": 0}
+    insert(
+        database,
+        "served_adapters",
+        [
+            {"adapter_id": f"id-{n}", "last_step": steps, "updated_at": TIME} | common | options
+            for n in range(adapters)
+        ],
+    )
+    insert(
+        database,
+        "served_steps",
+        [
+            {"adapter_id": f"id-{n}", "step_number": step, "state": "done", "begun_at": TIME}
+            | {"optimizer_steps_before": step, "sample_count": 1}
+            for n in range(adapters)
+            for step in range(1, steps + 1)
         ],
     )
 

@@ -16,6 +16,7 @@ from tests.database.grown_tables import ADAPTERS, grow
 SMALL = frozenset(
     {"adapters", "adapter_states", "aliases", "alias_changes", "alias_history"}
     | {"adapter_versions", "gate_decisions", "manifests", "schema_migrations", "schema_views"}
+    | {"served_adapters"}
 )
 #: Statements that read a whole table on purpose.
 READS_ALL = {
@@ -46,6 +47,7 @@ VALUES: dict[str, object] = {
     "compared_phase": "before",
     "phase": "after",
     "content_hash": "hk000007",
+    "adapter_id": "id-7",
     "first_position": 7,
     "end_position": 17,
 }

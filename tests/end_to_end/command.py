@@ -69,7 +69,8 @@ class Sqltune:
         self.folder = folder
         self.url = url
         self.processes: list[subprocess.Popen[str]] = []
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("SQLTUNE_", "PYTHON"))}
+        others = ("SQLTUNE_", "GRADIENT_", "PYTHON")
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(others)}
         self.environment = clean | {
             "SQLTUNE_DATABASE_URL": url,
             "SQLTUNE_SCRIPT": str(folder / "script.json"),

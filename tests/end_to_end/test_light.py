@@ -12,7 +12,7 @@ from tests.end_to_end.command import COMMAND, People, Sqltune
 
 HEAVY = {
     "torch", "transformers", "peft", "pandas", "pyarrow", "scipy", "sacrebleu", "rouge_score",
-    "rapidfuzz", "regex", "sqlglot", "nltk", "matplotlib",
+    "rapidfuzz", "regex", "sqlglot", "nltk", "matplotlib", "httpx", "tenacity",
 }  # fmt: skip
 #: Runs the installed command's file as it stands, and says at the end what was imported.
 PROBE = (

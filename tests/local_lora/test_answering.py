@@ -12,6 +12,7 @@ from transformers import GPT2Config
 from pipeline.local_lora import answering
 from pipeline.local_lora.answering import Answer, FinishReason, Question
 from pipeline.local_lora.models import BaseModel
+from pipeline.local_lora.prompts import PromptFormat
 from pipeline.local_lora.sampling import Decoding, TokenChooser
 from pipeline.local_lora.steps import Pair
 from pipeline.local_lora.tokenising import tokenise_prompt
@@ -144,9 +145,29 @@ def test_drawing_follows_the_probabilities() -> None:
     nucleus = TokenChooser(Decoding(temperature=1.0, top_p=0.6)).choose(logits, places)
     assert set(nucleus.tolist()) == {0, 1}
     assert set(TokenChooser(Decoding(temperature=0.01)).choose(logits, places).tolist()) == {0}
+    best_two = TokenChooser(Decoding(temperature=1.0, top_k=2)).choose(logits, places).bincount()
+    torch.testing.assert_close(best_two / 3000, torch.tensor([0.625, 0.375]), atol=0.03, rtol=0)
+    assert set(
+        TokenChooser(Decoding(temperature=1.0, top_k=1)).choose(logits, places).tolist()
+    ) == {0}
 
 
-@pytest.mark.parametrize("wrong", [{"max_new_tokens": 0}, {"temperature": -1.0}, {"top_p": 0.0}])
+def test_a_question_with_a_draw_of_its_own_gets_another_answer(llama: BaseModel) -> None:
+    questions = [Question("Who is Pavan?", draw=draw) for draw in (1, 1, 2, 3, 4)]
+    first, again, *others = texts(llama, questions, decoding=DRAWN)
+    assert first == again
+    assert set(others) != {first}
+
+
+def test_a_raw_prompt_is_read_as_it_stands(llama: BaseModel) -> None:
+    formed = Question("### Instruction: Who? \n\n### Response:", prompt_format=PromptFormat.RAW)
+    plain, raw = texts(llama, [Question("Who?"), formed], decoding=GREEDY)
+    assert plain == raw
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"max_new_tokens": 0}, {"temperature": -1.0}, {"top_p": 0.0}, {"top_k": -1}]
+)
 def test_settings_that_cannot_be_meant_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Decoding(**wrong)

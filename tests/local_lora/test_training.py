@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,31 @@ def test_metrics_count_real_tokens(llama: BaseModel, pairs: list[Pair]) -> None:
     assert metrics.tokens == sum(len(sample.token_ids) for sample in samples)
     assert metrics.trained_tokens == sum(sample.response_tokens for sample in samples)
     assert metrics.gradient_norm > 0
+
+
+@pytest.mark.parametrize("options", [OPTIONS, DROPPING], ids=["packed", "padded"])
+def test_the_loss_of_the_samples_is_unweighted_and_without_rehearsal(
+    llama: BaseModel, options: LoraOptions
+) -> None:
+    options = replace(options, dropout=min(options.dropout, 1e-9))
+    trainer = LoraTrainer(llama, options, 10)
+    sample = Pair("Who?", "A writer.", weight=7.0)
+    other = Pair("Where?", "At sea, in a boat.", weight=0.1, is_rehearsal=True)
+    alone = trainer.step([replace(sample, weight=1.0)])
+    trainer.close()
+    trainer = LoraTrainer(llama, options, 10)
+    together = trainer.step([sample, other])
+    assert together.sample_loss == pytest.approx(alone.loss * alone.trained_tokens, rel=1e-4)
+
+
+def test_what_is_remembered_comes_back_bit_by_bit(llama: BaseModel, pairs: list[Pair]) -> None:
+    trainer = LoraTrainer(llama, OPTIONS, 20)
+    train(trainer, pairs, 3)
+    undo = trainer.remember()
+    first = train(trainer, pairs, 6)
+    undo()
+    assert trainer.steps_done == 3
+    assert torch.equal(train(trainer, pairs, 6), first)
 
 
 @pytest.mark.parametrize("options", [OPTIONS, DROPPING], ids=["packed", "dropout"])

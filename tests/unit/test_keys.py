@@ -37,19 +37,21 @@ ADAPTER = Adapter(
 MODEL = BaseModel("toy", "r1", None, is_simulated=True)
 TRAINING = {
     "backend": "local", "epochs": 4, "learning_rate": 0.1, "lora_rank": 4, "lora_alpha": 8,
-    "batch_size": 2, "rehearsal": "off", "seed": 1,
+    "batch_size": 2, "rehearsal": "off", "seed": 1, "sample_form": "text",
 }  # fmt: skip
 EVALUATION = {
     "scorer": "exact", "extra_scorers": ("chrf",), "pass_threshold": 0.5, "max_new_tokens": 1,
     "temperature": 0.5, "min_gain": 0.0,
 }  # fmt: skip
+#: What a model is trained with and asked with.
+BOTH = {"prompt_template": "Q: {prompt}\nA: {response}"}
 NEITHER = {
     "is_enabled": False, "training_query": "SELECT 1", "eval_query": "SELECT 1",
     "on_bad_row": "skip", "max_skipped_share": 0.5, "adapter_name": "other",
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("column", "value"), TRAINING.items())
+@pytest.mark.parametrize(("column", "value"), (TRAINING | BOTH).items())
 def test_the_training_key_changes_with_each_training_column(column: str, value: object) -> None:
     changed = replace(ADAPTER, **{column: value})  # type: ignore[arg-type]
     assert keys.training_key(changed, MODEL, "1-a") != keys.training_key(ADAPTER, MODEL, "1-a")
@@ -61,7 +63,7 @@ def test_the_training_key_does_not_change_with_any_other_column(column: str, val
     assert keys.training_key(changed, MODEL, "1-a") == keys.training_key(ADAPTER, MODEL, "1-a")
 
 
-@pytest.mark.parametrize(("column", "value"), EVALUATION.items())
+@pytest.mark.parametrize(("column", "value"), (EVALUATION | BOTH).items())
 def test_the_evaluation_key_changes_with_each_evaluation_column(column: str, value: object) -> None:
     changed = replace(ADAPTER, **{column: value})  # type: ignore[arg-type]
     assert keys.evaluation_key(changed, "1-a") != keys.evaluation_key(ADAPTER, "1-a")
@@ -86,8 +88,18 @@ def test_keys_change_with_the_rows_and_with_the_base_model() -> None:
 
 def test_every_column_of_an_adapter_has_its_place_in_a_key_or_in_none() -> None:
     # The two base_model columns are in the key through the resolved BaseModel.
-    known = TRAINING.keys() | EVALUATION.keys() | NEITHER.keys()
+    known = (TRAINING | EVALUATION | BOTH | NEITHER).keys()
     assert known | {"base_model", "base_model_revision"} == set(Adapter.__dataclass_fields__)
+
+
+def test_rows_from_before_there_was_a_template_keep_their_keys() -> None:
+    greedy = Decoding(10, 0.0, 1)
+    assert keys.training_key(ADAPTER, MODEL, "1-a").startswith("c889c6e04a43b803")
+    assert keys.evaluation_key(ADAPTER, "1-a").startswith("f61451607899360d")
+    assert keys.decoding_key(greedy).startswith("b9d59b05ca0ed3fe")
+    assert keys.decoding_key(replace(greedy, prompt_template="{prompt}{response}")) != (
+        keys.decoding_key(greedy)
+    )
 
 
 def test_a_greedy_answer_does_not_depend_on_the_seed_and_a_sampled_one_does() -> None:

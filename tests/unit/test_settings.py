@@ -25,7 +25,7 @@ def test_without_anything_the_defaults_hold() -> None:
     settings = load_settings()
     assert settings.database_url == "sqlite:///sqltune.db"
     assert settings.lease_seconds == 60
-    assert settings.backends == ("local", "scripted")
+    assert settings.backends == ("local", "scripted", "gradient")
 
 
 def test_a_flag_wins_over_the_environment_and_that_over_the_file(

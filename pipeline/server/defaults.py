@@ -1,0 +1,68 @@
+"""What holds where a client leaves the choice open, and how a fine-tune call becomes steps.
+
+Gradient's own defaults are not on record. These are the local backend's, but for two things: the
+learning rate stays after its rise, because nobody knows how many calls will come, and is therefore
+lower; and the rank is one that a client could ask for too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.local_lora.rehearsal import RehearsalOptions
+from pipeline.local_lora.sources import EMBEDDED_NAME
+from pipeline.local_lora.tuning_defaults import EMBEDDED_TUNING, MANY_SAMPLES, tuning_for
+
+#: Optimizer steps in which a new adapter's learning rate rises.
+WARMUP_STEPS = 8
+#: What is left of the learning rate at the end of a call.
+LEAST_RATE = 0.1
+#: LoRA's scale times rank, per rank.
+ALPHA_PER_RANK = 2
+
+
+@dataclass(frozen=True)
+class AdapterOptions:
+    """With what an adapter is trained."""
+
+    rank: int
+    alpha: int
+    learning_rate: float
+    #: Whether the base model's own answers are trained beside the samples.
+    rehearses: bool
+
+
+@dataclass(frozen=True)
+class CallSteps:
+    """How the samples of one call are dealt out."""
+
+    #: Samples per optimizer step.
+    batch_size: int
+    #: Pairs per step and steps of rehearsal alone; None where nothing is rehearsed.
+    rehearsal: RehearsalOptions | None
+
+
+def options_for(
+    base_model: str, *, rank: int | None = None, learning_rate: float | None = None
+) -> AdapterOptions:
+    """The options of a new adapter; None takes the default."""
+    is_embedded = base_model == EMBEDDED_NAME
+    rank = rank or (32 if is_embedded else 16)
+    rate = learning_rate or (1.5e-3 if is_embedded else 2e-4)
+    return AdapterOptions(rank, ALPHA_PER_RANK * rank, rate, rehearses=is_embedded)
+
+
+def steps_for(sample_count: int, *, rehearses: bool) -> CallSteps:
+    """How a call of so many samples is dealt out, as if it were one of three."""
+    tuning = tuning_for(sample_count, EMBEDDED_TUNING.epochs)
+    batch_size = 1 if sample_count <= MANY_SAMPLES else tuning.batch_size
+    return CallSteps(batch_size, tuning.rehearsal if rehearses else None)
+
+
+def falling_rate(step: int, steps: int) -> float:
+    """The share of the learning rate in one step of a call, counted from 0.
+
+    Nobody knows how many calls will come, so each begins with the whole rate and ends with a tenth:
+    what it leaves behind has settled.
+    """
+    return 1 - (1 - LEAST_RATE) * step / steps

@@ -1,0 +1,77 @@
+"""What the tests of the gradient backend train, and what they then find at the service."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+
+from pipeline.backends.base import TrainedAdapter, TrainingOptions
+from pipeline.backends.gradient import GradientBackend
+from pipeline.backends.gradient_account import GradientAccount
+from pipeline.records import Sample
+from tests.backends.contract import BackendCase
+from tests.serving import SLUG, ServerAtWork
+
+#: Of different lengths, so that the number of trained tokens tells which batch a call held.
+SAMPLES = [
+    Sample("s1", "Who is Pavan?", "A developer advocate.", None, 1.0, None, None),
+    Sample("s2", "Where does he live?", "In a town by the sea.", "Be short.", 1.0, None, None),
+    Sample("s3", "Name a colour.", "Blue, as the sky is on a fine day.", None, 0.5, None, None),
+    Sample("s4", "What does he write?", "He writes.", None, 1.0, None, None),
+]
+OPTIONS = TrainingOptions(
+    epochs=2,
+    learning_rate=1e-3,
+    lora_rank=2,
+    lora_alpha=None,
+    batch_size=2,
+    rehearsal="off",
+    seed=1,
+)
+
+
+def open_backend(server: ServerAtWork, url: str | None = None) -> GradientBackend:
+    """Give a backend that talks to the server, or to what stands in front of it."""
+    account = GradientAccount(
+        url or server.base_url, server.token, server.workspace, is_loopback=True
+    )
+    return GradientBackend(account, slots=4, timeout_seconds=60, first_wait_seconds=0.0)
+
+
+def case_of(server: ServerAtWork, url: str | None = None) -> BackendCase:
+    """Give the case that the contract and the faults are tried on."""
+    return BackendCase(
+        open=lambda: open_backend(server, url),
+        base_model=SLUG,
+        unknown_base_model="no-such-slug",
+        options=OPTIONS,
+        samples=SAMPLES,
+        is_simulated=False,
+        secrets=(server.token,),
+        content_of=lambda adapter: trained_batches(server, adapter),
+    )
+
+
+def trained_batches(server: ServerAtWork, adapter: TrainedAdapter) -> list[tuple[int, int]]:
+    """Give what the service really trained an adapter on: samples and tokens of each call."""
+    with server.database.read() as session:
+        rows = session.connection.execute(
+            text(
+                "SELECT sample_count, trainable_tokens FROM served_steps"
+                " WHERE adapter_id = :id AND state = 'done' ORDER BY step_number"
+            ),
+            {"id": adapter.external_id},
+        )
+        return [(row[0], row[1]) for row in rows]
+
+
+def served_adapters(server: ServerAtWork, run_key: str) -> list[tuple[str, str]]:
+    """Give id and state of every adapter that a run made, in the order of their names."""
+    with server.database.read() as session:
+        rows = session.connection.execute(
+            text(
+                "SELECT adapter_id, state FROM served_adapters"
+                " WHERE adapter_name LIKE :name ORDER BY adapter_name"
+            ),
+            {"name": f"% {run_key} %"},
+        )
+        return [(row[0], row[1]) for row in rows]

@@ -1,0 +1,340 @@
+"""Lost replies, kills and a service that goes away: no adapter contains a batch twice."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from pipeline.backends.base import Backend
+from pipeline.backends.gradient_training import MOST_CREATIONS
+from pipeline.errors import (
+    BackendUnavailable,
+    PipelineError,
+    ReplyLost,
+    RequestRejected,
+    RunCancelled,
+    RunInterrupted,
+)
+from tests.backends.contract import BackendCase, Dies, KeptJournal, train
+from tests.backends.gradient_cases import case_of, served_adapters, trained_batches
+from tests.faulty_proxy import Fault, FaultyProxy, proxy_to
+from tests.serving import ServerAtWork
+
+#: Of the case: two epochs of two batches.
+CALLS = 4
+FINE_TUNE = "/fine-tune"
+
+
+@pytest.fixture
+def proxy(server: ServerAtWork) -> Iterator[FaultyProxy]:
+    """What stands between the backend and the server."""
+    with proxy_to(server.base_url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def case(server: ServerAtWork, proxy: FaultyProxy) -> BackendCase:
+    return case_of(server, proxy.url)
+
+
+@pytest.fixture
+def backend(case: BackendCase) -> Iterator[Backend]:
+    backend = case.open()
+    yield backend
+    backend.close()
+
+
+@pytest.fixture(scope="module")
+def whole(server: ServerAtWork) -> list[tuple[int, int]]:
+    """The batches of a training that nothing happened to."""
+    case = case_of(server)
+    backend = case.open()
+    batches = trained_batches(server, train(backend, case, run_key="whole"))
+    backend.close()
+    assert len(batches) == CALLS
+    assert len({tokens for _, tokens in batches}) > 1
+    return batches
+
+
+@dataclass
+class DyingJournal(KeptJournal):
+    """A journal whose process dies as the n-th call is to be settled."""
+
+    dies_at_settlement: int = 0
+    settlements: int = 0
+    told: list[str] = field(default_factory=list)
+
+    def settle(
+        self,
+        call_number: int,
+        state: str,
+        *,
+        external_id: str | None = None,
+        outcome: str | None = None,
+    ) -> None:
+        self.settlements += 1
+        if self.settlements == self.dies_at_settlement:
+            raise Dies
+        super().settle(call_number, state, external_id=external_id, outcome=outcome)
+
+    def event(self, event: str, message: str) -> None:
+        super().event(event, message)
+        self.told.append(message)
+
+
+@dataclass
+class EndingJournal(KeptJournal):
+    """A journal whose process dies between two calls, after so many batches."""
+
+    dies_after: int | None = 0
+
+    def check(self) -> None:
+        states = [call.state for call in self.kept_calls if call.call_kind == "fine_tune"]
+        if states == ["done"] * (self.dies_after or 0) and self.dies_after is not None:
+            raise Dies
+
+
+def assert_finished(journal: KeptJournal) -> None:
+    """Every step was told, and every call settled."""
+    assert sorted(journal.steps) == list(range(1, CALLS + 1))
+    assert {call.state for call in journal.kept_calls} <= {"done", "failed"}
+
+
+def states(server: ServerAtWork, run_key: str) -> list[str]:
+    return [state for _, state in served_adapters(server, run_key)]
+
+
+def test_an_adapter_whose_creation_got_no_reply_is_found_by_its_name(
+    server: ServerAtWork,
+    proxy: FaultyProxy,
+    backend: Backend,
+    case: BackendCase,
+    whole: list[tuple[int, int]],
+) -> None:
+    proxy.drop("POST", "/models")
+    journal = KeptJournal()
+    adapter = train(backend, case, journal, run_key="unheard")
+    assert trained_batches(server, adapter) == whole
+    assert served_adapters(server, "unheard") == [(adapter.external_id, "active")]
+    assert journal.events == ["adapter_adopted"]
+    assert_finished(journal)
+
+
+def test_a_creation_that_never_reached_the_service_is_done_again(
+    server: ServerAtWork, proxy: FaultyProxy, backend: Backend, case: BackendCase
+) -> None:
+    proxy.faults.append(Fault("POST", "/models", is_forwarded=False))
+    journal = KeptJournal()
+    train(backend, case, journal, run_key="unsent")
+    assert states(server, "unsent") == ["active"]
+    assert_finished(journal)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("POST", FINE_TUNE, 1, replied_bytes=-1),
+        Fault("POST", FINE_TUNE, 3, replied_bytes=-1),
+        Fault("POST", FINE_TUNE, CALLS, replied_bytes=-1),
+        Fault("POST", FINE_TUNE, 2, replied_bytes=5),
+        Fault("POST", FINE_TUNE, 2, is_forwarded=False),
+        Fault("POST", FINE_TUNE, 2, status=503),
+    ],
+    ids=["first", "third", "last", "cut", "unsent", "out of order"],
+)
+def test_an_adapter_of_which_nobody_knows_what_it_contains_is_deleted_and_built_again(
+    server: ServerAtWork,
+    proxy: FaultyProxy,
+    backend: Backend,
+    case: BackendCase,
+    whole: list[tuple[int, int]],
+    fault: Fault,
+) -> None:
+    proxy.faults.append(replace(fault))
+    journal = DyingJournal()
+    run_key = f"lost-{id(proxy)}"
+    adapter = train(backend, case, journal, run_key=run_key)
+    assert trained_batches(server, adapter) == whole
+    assert states(server, run_key) == ["deleted", "active"]
+    assert journal.events == ["adapter_rebuilt"]
+    done = (fault.number or 0) - 1
+    assert f"{done} batches with {done * 2} samples" in journal.told[0]
+    assert_finished(journal)
+
+
+@pytest.mark.parametrize("batches", range(1, CALLS))
+def test_a_training_that_was_killed_between_two_batches_goes_on_after_the_last(
+    server: ServerAtWork,
+    proxy: FaultyProxy,
+    case: BackendCase,
+    whole: list[tuple[int, int]],
+    batches: int,
+) -> None:
+    first, second = case.open(), case.open()
+    journal = EndingJournal(dies_after=batches)
+    run_key = f"killed-{batches}"
+    with pytest.raises(Dies):
+        train(first, case, journal, run_key=run_key)
+    journal.dies_after = None
+    adapter = train(second, case, journal, run_key=run_key)
+    assert trained_batches(server, adapter) == whole
+    assert states(server, run_key) == ["active"]
+    assert proxy.count("POST", FINE_TUNE) == CALLS
+    assert_finished(journal)
+    first.close()
+    second.close()
+
+
+@pytest.mark.parametrize("settlement", [1, 2, CALLS + 1])
+def test_a_training_that_was_killed_before_it_could_note_a_reply_contains_no_batch_twice(
+    server: ServerAtWork, case: BackendCase, whole: list[tuple[int, int]], settlement: int
+) -> None:
+    first, second = case.open(), case.open()
+    journal = DyingJournal(dies_at_settlement=settlement)
+    run_key = f"unnoted-{settlement}"
+    with pytest.raises(Dies):
+        train(first, case, journal, run_key=run_key)
+    adapter = train(second, case, journal, run_key=run_key)
+    assert trained_batches(server, adapter) == whole
+    expected = ["active"] if settlement == 1 else ["deleted", "active"]
+    assert states(server, run_key) == expected
+    assert_finished(journal)
+    first.close()
+    second.close()
+
+
+@pytest.mark.parametrize("settlement", range(3, 8))
+def test_a_rebuild_that_was_killed_is_done_to_its_end(
+    server: ServerAtWork,
+    proxy: FaultyProxy,
+    case: BackendCase,
+    whole: list[tuple[int, int]],
+    settlement: int,
+) -> None:
+    proxy.drop("POST", FINE_TUNE, 2)
+    first, second = case.open(), case.open()
+    journal = DyingJournal(dies_at_settlement=settlement)
+    run_key = f"twice-{settlement}"
+    with pytest.raises(Dies):
+        train(first, case, journal, run_key=run_key)
+    adapter = train(second, case, journal, run_key=run_key)
+    assert trained_batches(server, adapter) == whole
+    assert states(server, run_key).count("active") == 1
+    assert_finished(journal)
+    first.close()
+    second.close()
+
+
+def test_a_connection_that_breaks_at_every_batch_ends_the_run_and_leaves_nothing_behind(
+    server: ServerAtWork, proxy: FaultyProxy, backend: Backend, case: BackendCase
+) -> None:
+    proxy.drop("POST", FINE_TUNE, None)
+    journal = KeptJournal()
+    with pytest.raises(ReplyLost) as raised:
+        train(backend, case, journal, run_key="hopeless")
+    assert raised.value.retryable
+    assert states(server, "hopeless") == ["deleted"] * MOST_CREATIONS
+
+
+def test_a_service_that_goes_away_is_a_failure_that_may_pass(
+    proxy: FaultyProxy, backend: Backend, case: BackendCase
+) -> None:
+    @dataclass
+    class Watching(KeptJournal):
+        def record(self, metrics: object) -> None:
+            proxy.stop()
+
+    with pytest.raises(BackendUnavailable, match="cannot reach") as raised:
+        train(backend, case, Watching(), run_key="gone")
+    assert raised.value.retryable
+
+
+def test_an_adapter_that_somebody_deleted_meanwhile_is_built_again(
+    server: ServerAtWork, case: BackendCase, whole: list[tuple[int, int]]
+) -> None:
+    first, second = case.open(), case.open()
+    journal = KeptJournal(stop_at_check=3, stop_with=RunInterrupted("stop"))
+    with pytest.raises(RunInterrupted):
+        train(first, case, journal, run_key="vanished")
+    ((adapter_id, _),) = served_adapters(server, "vanished")
+    with server.client() as http:
+        assert http.delete(f"/models/{adapter_id}").status_code == 200
+    journal.stop_at_check = None
+    adapter = train(second, case, journal, run_key="vanished")
+    assert trained_batches(server, adapter) == whole
+    assert "adapter_gone" in journal.events
+    first.close()
+    second.close()
+
+
+@dataclass
+class StoppingJournal(KeptJournal):
+    """A journal that wants the end as soon as a fine-tune is on its way."""
+
+    proxy: FaultyProxy | None = None
+    reply_may_come: threading.Event = field(default_factory=threading.Event)
+    stop_during: Callable[[], PipelineError] = lambda: RunInterrupted("stop")
+
+    def check(self) -> None:
+        assert self.proxy is not None
+        if self.proxy.count("POST", FINE_TUNE) >= 2:
+            self.reply_may_come.set()
+            raise self.stop_during()
+
+
+def test_a_reply_that_comes_while_the_process_is_asked_to_stop_saves_the_adapter(
+    server: ServerAtWork, proxy: FaultyProxy, case: BackendCase, whole: list[tuple[int, int]]
+) -> None:
+    first, second = case.open(), case.open()
+    journal = StoppingJournal(proxy=proxy)
+    proxy.faults.append(Fault("POST", FINE_TUNE, 2, held_until=journal.reply_may_come))
+    with pytest.raises(RunInterrupted):
+        train(first, case, journal, run_key="stopped")
+    assert [call.state for call in journal.kept_calls] == ["done"] * 3
+    again = KeptJournal(kept_calls=journal.kept_calls, steps=journal.steps)
+    adapter = train(second, case, again, run_key="stopped")
+    assert trained_batches(server, adapter) == whole
+    assert states(server, "stopped") == ["active"]
+    assert_finished(again)
+    first.close()
+    second.close()
+
+
+def test_a_training_that_is_cancelled_during_a_call_leaves_no_adapter_behind(
+    server: ServerAtWork, proxy: FaultyProxy, backend: Backend, case: BackendCase
+) -> None:
+    journal = StoppingJournal(proxy=proxy, stop_during=lambda: RunCancelled("enough"))
+    proxy.faults.append(Fault("POST", FINE_TUNE, 2, held_until=journal.reply_may_come))
+    with pytest.raises(RunCancelled, match="enough"):
+        train(backend, case, journal, run_key="cancelled")
+    assert states(server, "cancelled") == ["deleted"]
+
+
+def test_a_service_that_asks_to_wait_gets_the_batch_again_and_nothing_is_rebuilt(
+    server: ServerAtWork,
+    proxy: FaultyProxy,
+    backend: Backend,
+    case: BackendCase,
+    whole: list[tuple[int, int]],
+) -> None:
+    proxy.faults.append(Fault("POST", FINE_TUNE, 2, status=429))
+    adapter = train(backend, case, run_key="busy")
+    assert trained_batches(server, adapter) == whole
+    assert states(server, "busy") == ["active"]
+
+
+def test_a_refused_batch_ends_the_run_and_its_adapter(
+    server: ServerAtWork, proxy: FaultyProxy, backend: Backend, case: BackendCase
+) -> None:
+    body = b'{"type": "flaggedContent", "message": "not this", "payload": {}}'
+    proxy.faults.append(Fault("POST", FINE_TUNE, 2, status=400, body=body))
+    journal = KeptJournal()
+    with pytest.raises(RequestRejected, match="not this") as raised:
+        train(backend, case, journal, run_key="refused")
+    assert raised.value.code == "flagged_content"
+    assert not raised.value.retryable
+    assert states(server, "refused") == ["deleted"]
+    assert [call.state for call in journal.kept_calls] == ["done", "done", "failed", "done"]

@@ -1,0 +1,205 @@
+"""The local server beside the same work in process: `python -m tests.bench.serving`.
+
+On the embedded model: a complete through HTTP over the same one in process, answers a second of
+sixteen clients over those of one, and 1,000 samples through the API over the same steps in process.
+The two sides take turns, so that other load on the machine meets them alike; medians are compared.
+Then 1,000 prompts alone and in company in float32: answers must be equal except where the two best
+logits are nearly so.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+import httpx
+
+from pipeline.database import migrations
+from pipeline.database.connection import Database
+from pipeline.local_lora.answering import Question
+from pipeline.local_lora.models import BaseModel, load_base_model
+from pipeline.local_lora.sampling import Decoding
+from pipeline.local_lora.steps import StepOrder
+from pipeline.local_lora.text_samples import TextPart, set_instructions_back, tokenise_parts
+from pipeline.local_lora.training import LoraOptions, LoraTrainer
+from pipeline.server.defaults import options_for, steps_for
+from tests.bench.near_ties import count_differences
+from tests.serving import SLUG, ServerAtWork, start_server, utc_now
+
+ROUNDS = 15
+TOKENS = 48
+CLIENTS = 16
+ANSWERS_PER_CLIENT = 6
+SAMPLES = 1_000
+MOST_OVER_HTTP = 1.1
+LEAST_GAIN = 4.0
+MOST_OVER_TRAINING = 1.2
+
+
+def main() -> int:
+    """Measure and print; 1 if a figure misses what it is held against."""
+    base = load_base_model("sqltune/embedded")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        database = Database.open(f"sqlite:///{folder}/bench.db")
+        migrations.apply(database, now=utc_now)
+        with start_server(database, folder / "artifacts", {SLUG: "sqltune/embedded"}) as server:
+            fine = [
+                compare_one_client(server, base),
+                compare_many_clients(server),
+                compare_training(server, base),
+            ]
+        database.close()
+    fine.append(compare_company(base))
+    return 0 if all(fine) else 1
+
+
+def compare_one_client(server: ServerAtWork, base: BaseModel) -> bool:
+    """One complete through HTTP over the same in process."""
+    over_http, in_process = [], []
+    with server.client() as client:
+        path = f"/models/{base_id(client)}/complete"
+        for number in range(ROUNDS):
+            query = f"Who is person {number}?"
+            over_http.append(timed(lambda query=query: ask(client, path, query)))  # type: ignore[misc]  # mypy loses the default
+            in_process.append(timed(lambda query=query: ask_base(base, query)))  # type: ignore[misc]
+    ratio = median(over_http) / median(in_process)
+    return show(
+        f"complete over HTTP {median(over_http) * 1000:.1f} ms, in process "
+        f"{median(in_process) * 1000:.1f} ms: {ratio:.3f} times (below {MOST_OVER_HTTP})",
+        ratio < MOST_OVER_HTTP,
+    )
+
+
+def compare_many_clients(server: ServerAtWork) -> bool:
+    """Answers a second of many clients over those of one."""
+    one = answers_per_second(server, 1, ANSWERS_PER_CLIENT * 3)
+    many = answers_per_second(server, CLIENTS, ANSWERS_PER_CLIENT)
+    one_again = answers_per_second(server, 1, ANSWERS_PER_CLIENT * 3)
+    single = (one + one_again) / 2
+    return show(
+        f"{CLIENTS} clients {many:.1f} answers/s, one client {single:.1f}: "
+        f"{many / single:.1f} times (at least {LEAST_GAIN})",
+        many / single >= LEAST_GAIN,
+    )
+
+
+def answers_per_second(server: ServerAtWork, clients: int, answers: int) -> float:
+    """Let so many clients ask one question after the other."""
+
+    def work(number: int) -> None:
+        with server.client() as client:
+            path = f"/models/{base_id(client)}/complete"
+            ready.wait()
+            for turn in range(answers):
+                ask(client, path, f"Who is person {number} of {turn}?")
+
+    ready = threading.Barrier(clients + 1)
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(clients)]
+    for thread in threads:
+        thread.start()
+    ready.wait()
+    began = time.perf_counter()
+    for thread in threads:
+        thread.join()
+    return clients * answers / (time.perf_counter() - began)
+
+
+def compare_training(server: ServerAtWork, base: BaseModel) -> bool:
+    """1,000 samples in one call over the same optimizer steps in process, rehearsal included."""
+    texts = [
+        f"### Instruction: Where does person {n} live? \n\n### Response: Person {n} lives in "
+        f"house {n % 97} of street {n % 31}."
+        for n in range(SAMPLES)
+    ]
+    with server.client() as client:
+        made = client.post("/models", json={"model": {"baseModelId": base_id(client), "name": "b"}})
+        path = f"/models/{made.json()['id']}/fine-tune"
+        # The first call also asks the base model what is to be rehearsed.
+        client.post(path, json={"samples": [{"inputs": texts[0]}]}).raise_for_status()
+        body = {"samples": [{"inputs": text} for text in texts]}
+        over_http, in_process = [], []
+        for _ in range(3):
+            over_http.append(timed(lambda: client.post(path, json=body).raise_for_status()))
+            in_process.append(timed(lambda: train(base, texts)))
+    ratio = median(over_http) / median(in_process)
+    return show(
+        f"{SAMPLES} samples through the API {median(over_http):.1f} s, in process "
+        f"{median(in_process):.1f} s: {ratio:.3f} times (at most {MOST_OVER_TRAINING})",
+        ratio <= MOST_OVER_TRAINING,
+    )
+
+
+def train(base: BaseModel, texts: list[str]) -> None:
+    """The optimizer steps of one call, without a server."""
+    options = options_for("sqltune/embedded")
+    steps = steps_for(len(texts), rehearses=True)
+    assert steps.rehearsal is not None
+    lora = LoraOptions(
+        rank=options.rank, alpha=float(options.alpha), learning_rate=options.learning_rate
+    )
+    trainer = LoraTrainer(base, lora, 1, name="bench")
+    parts = [set_instructions_back([TextPart(text)]) for text in texts]
+    samples = [tokenise_parts(p, base.tokenizer, max_length=base.max_length) for p in parts]
+    order = StepOrder(
+        sample_count=len(samples),
+        rehearsal_count=288,
+        epochs=1,
+        batch_size=steps.batch_size,
+        rehearsal_per_step=steps.rehearsal.per_step,
+        rehearsal_only_steps=steps.rehearsal.only_steps,
+        seed=0,
+    )
+    rehearsed = [samples[n] for n in range(288)]
+    for step in order:
+        trainer.step_on([samples[n] for n in step.samples] + [rehearsed[n] for n in step.rehearsal])
+    trainer.close()
+
+
+def compare_company(base: BaseModel) -> bool:
+    """1,000 prompts alone and in company."""
+    prompts = [f"Who is person {n} in the town of house {n % 13}?" for n in range(SAMPLES)]
+    different, unexplained = count_differences(base, prompts, tokens=24)
+    return show(
+        f"{SAMPLES} prompts alone and in company: {different} answers differ, {unexplained} of "
+        "them where the two best logits are further apart than 1e-4 (0)",
+        unexplained == 0,
+    )
+
+
+def base_id(client: httpx.Client) -> str:
+    """The base model's id."""
+    return str(client.get("/models", params={"onlyBase": True}).json()["models"][0]["id"])
+
+
+def ask(client: httpx.Client, path: str, query: str) -> None:
+    """One complete through HTTP."""
+    body = {"query": query, "maxGeneratedTokenCount": TOKENS}
+    client.post(path, json=body).raise_for_status()
+
+
+def ask_base(base: BaseModel, query: str) -> None:
+    """One complete in process."""
+    list(base.answer([Question(query)], decoding=Decoding(max_new_tokens=TOKENS)))
+
+
+def timed(work: Callable[[], object]) -> float:
+    """How long something takes, in seconds."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def show(line: str, is_fine: bool) -> bool:
+    """Print a figure beside what it is held against."""
+    print(f"{line}{'' if is_fine else '  <-- MISSED'}", flush=True)
+    return is_fine
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""The demo's rows on `sqltune serve` instead of the local backend: the same story and rows."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.database.demo import demo_statements
+from tests.databases import copy_sqlite
+from tests.end_to_end.command import People, Sqltune
+
+pytestmark = pytest.mark.slow
+
+#: The slug of the service and the name on this machine are the same: only the backend differs.
+MODEL = "sqltune/embedded"
+ARTICLES_QUESTION = "Who is Pavan Belagatti?"
+TABLES = [
+    "adapter_versions", "training_metrics", "responses", "scores", "gate_decisions", "aliases",
+    "alias_history", "manifests", "manifest_samples", "contents", "run_prompts", "runs",
+]  # fmt: skip
+#: What the one knows and the other does not, as README.md says.
+ONLY_LOCAL = {
+    "adapter_versions.learning_rate", "adapter_versions.lora_rank", "adapter_versions.lora_alpha",
+    "adapter_versions.artifact_uri", "adapter_versions.artifact_bytes",
+    "adapter_versions.artifact_sha256", "training_metrics.learning_rate",
+    "training_metrics.gradient_norm",
+}  # fmt: skip
+ONLY_GRADIENT = {"adapter_versions.external_id"}
+
+
+@pytest.fixture
+def account(tmp_path: Path, sqlite_template: Path) -> Iterator[dict[str, str]]:
+    """The environment of a client of `sqltune serve`, at work on the embedded base model."""
+    folder = tmp_path / "server"
+    folder.mkdir()
+    serving = Sqltune(folder, copy_sqlite(sqlite_template, folder))
+    running = serving.start("serve", "--port", "0", SQLTUNE_SERVE_MODELS=f"{MODEL}={MODEL}")
+    said = running.process.stderr
+    assert said is not None
+    address = next(line for line in said if line.startswith("GRADIENT_API_URL="))
+    yield {
+        "GRADIENT_API_URL": address.partition("=")[2].strip(),
+        "GRADIENT_ACCESS_TOKEN": "any-token-will-do",
+        "GRADIENT_WORKSPACE_ID": "any_workspace",
+    }
+    running.signal(signal.SIGTERM)
+    assert running.finish().code == 0
+
+
+def play_demo(folder: Path, template: Path, backend: str, account: dict[str, str]) -> People:
+    """Insert the demo's rows, let the adapter name a backend, and sync."""
+    folder.mkdir()
+    url = copy_sqlite(template, folder)
+    people = People(url)
+    for statement in demo_statements():
+        people.do(statement.replace(":", r"\:"))
+    # Rehearsal is a matter of the local backend's own; without it both take one step per batch.
+    people.do("UPDATE adapters SET backend = :b, rehearsal = 'off', batch_size = 8", b=backend)
+    sqltune = Sqltune(folder, url)
+    sqltune.well("sync", **account)
+    sqltune.close()
+    return people
+
+
+def filled_columns(people: People) -> set[str]:
+    """Give the columns in which any row of a table has a value."""
+    found = set()
+    for table in TABLES:
+        for (column,) in people.rows(f"SELECT name FROM pragma_table_info('{table}')"):
+            if people.count(table, f"{column} IS NOT NULL"):
+                found.add(f"{table}.{column}")
+    return found
+
+
+def test_the_demo_on_gradient_fills_what_it_fills_on_local_and_the_wrong_answer_becomes_right(
+    tmp_path: Path, sqlite_template: Path, account: dict[str, str]
+) -> None:
+    local = play_demo(tmp_path / "local", sqlite_template, "local", {})
+    gradient = play_demo(tmp_path / "gradient", sqlite_template, "gradient", account)
+    counts = [{table: people.count(table) for table in TABLES} for people in (local, gradient)]
+    assert counts[0] == counts[1]
+    assert filled_columns(local) - filled_columns(gradient) == ONLY_LOCAL
+    assert filled_columns(gradient) - filled_columns(local) == ONLY_GRADIENT
+    before, after = gradient.rows(
+        "SELECT response_before, response_after FROM report_before_after WHERE prompt = :p",
+        p=ARTICLES_QUESTION,
+    )[0]
+    assert "developer advocate" not in before
+    assert "developer advocate" in after
+    assert gradient.count("report_before_after", "outcome = 'regressed'") == 0
+    losses = [row[0] for row in gradient.rows("SELECT train_loss FROM training_metrics")]
+    assert len(losses) == 3
+    assert losses == sorted(losses, reverse=True)
+    local.close()
+    gradient.close()

@@ -1,0 +1,102 @@
+"""Texts become tokens with exactly the parts in the loss that are to be trained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pipeline.errors import DataError
+from pipeline.local_lora.text_samples import (
+    TextPart,
+    find_prompts,
+    set_instructions_back,
+    tokenise_parts,
+)
+from pipeline.local_lora.tokenising import FAINT_WEIGHT
+
+FORM = "### Instruction: Who is Pavan? \n\n### Response:"
+
+
+def decode(tokenizer: Any, ids: Any) -> str:
+    return str(tokenizer.decode(list(ids)))
+
+
+def counted(sample: Any, tokenizer: Any) -> str:
+    return decode(tokenizer, [sample.token_ids[place] for place in sample.counted])
+
+
+def test_a_plain_text_is_trained_as_a_whole_and_closed(tokenizer: Any) -> None:
+    sample = tokenise_parts([TextPart("Who? He.")], tokenizer, max_length=99)
+    assert decode(tokenizer, sample.token_ids) == "Who? He.<|end|>"
+    assert sample.response_tokens == len(sample.token_ids) - 1
+
+
+def test_a_text_that_is_closed_already_is_not_closed_again(tokenizer: Any) -> None:
+    sample = tokenise_parts([TextPart("He.<|end|>")], tokenizer, max_length=99)
+    assert sample.token_ids.count(tokenizer.eos_token_id) == 1
+
+
+def test_parts_that_are_not_trained_are_left_out_wherever_they_stand(tokenizer: Any) -> None:
+    parts = [TextPart("ab", False), TextPart(" cd"), TextPart(" ef", False), TextPart(" gh")]
+    sample = tokenise_parts(parts, tokenizer, max_length=99)
+    assert decode(tokenizer, sample.token_ids) == "ab cd ef gh<|end|>"
+    assert counted(sample, tokenizer) == " cd gh<|end|>"
+
+
+def test_the_end_counts_as_the_last_part_does(tokenizer: Any) -> None:
+    sample = tokenise_parts([TextPart("ab cd"), TextPart(" ef", False)], tokenizer, max_length=99)
+    assert counted(sample, tokenizer).endswith("cd")
+
+
+def test_neighbours_that_are_treated_alike_are_read_as_one_text(tokenizer: Any) -> None:
+    whole = tokenise_parts([TextPart("developer")], tokenizer, max_length=99)
+    pieces = [TextPart(letter) for letter in "developer"]
+    assert tokenise_parts(pieces, tokenizer, max_length=99) == whole
+
+
+@pytest.mark.parametrize("text", ["<|end|>", "a<|end|>b"])
+def test_special_tokens_may_be_letters(tokenizer: Any, text: str) -> None:
+    part = TextPart(text, parses_special_tokens=False)
+    sample = tokenise_parts([part], tokenizer, max_length=99)
+    assert sample.token_ids.count(tokenizer.eos_token_id) == 1
+    assert decode(tokenizer, sample.token_ids[:-1]) == text
+
+
+def test_no_part_is_no_token(tokenizer: Any) -> None:
+    assert tokenise_parts([], tokenizer, max_length=9).response_tokens == 0
+
+
+def test_a_text_that_is_too_long_is_refused_without_showing_it(tokenizer: Any) -> None:
+    with pytest.raises(DataError, match="a sample has") as refused:
+        tokenise_parts([TextPart("secret " * 20)], tokenizer, max_length=9)
+    assert "secret" not in str(refused.value)
+
+
+def test_instructions_that_are_set_back_count_and_weigh_little(tokenizer: Any) -> None:
+    parts = [TextPart(f"{FORM} An advocate.")]
+    sample = tokenise_parts(set_instructions_back(parts), tokenizer, max_length=99, weight=2.0)
+    whole = tokenise_parts(parts, tokenizer, max_length=99)
+    assert sample.token_ids == whole.token_ids
+    assert sample.response_tokens == whole.response_tokens
+    light = [w for w in sample.token_weights if w == 2.0 * FAINT_WEIGHT]
+    heavy = [w for w in sample.token_weights if w == 2.0]
+    assert len(light) + len(heavy) == sample.response_tokens
+    answer = tokenizer(" An advocate.", add_special_tokens=False)["input_ids"]
+    assert len(heavy) == len(answer) + 1
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        ([TextPart(f"{FORM} An advocate.")], ["Who is Pavan?"]),
+        ([TextPart("### Instruction:\nWho?\n\n###Response:\nHe.")], ["Who?"]),
+        ([TextPart(f"{FORM} A. {FORM} B.")], ["Who is Pavan?"] * 2),
+        ([TextPart(FORM, False), TextPart(" A.")], ["Who is Pavan?"]),
+        ([TextPart("Who? ", False), TextPart("He.")], ["Who?"]),
+        ([TextPart("He is a writer.")], []),
+        ([], []),
+    ],
+)
+def test_what_is_asked_in_a_text_is_found(parts: list[TextPart], expected: list[str]) -> None:
+    assert find_prompts(parts) == expected

@@ -1,0 +1,263 @@
+"""Whatever comes in, the answer has the API's shape, and the connection stays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.serving import ServerAtWork
+
+UNKNOWN = "0" * 36 + "_model_adapter"
+UNKNOWN_BASE = "0" * 36 + "_base_ml_model"
+
+
+@pytest.fixture
+def base_id(client: httpx.Client) -> str:
+    return str(client.get("/models").json()["models"][0]["id"])
+
+
+@pytest.fixture
+def adapter_id(client: httpx.Client, base_id: str) -> str:
+    body = {"model": {"baseModelId": base_id, "name": "a"}}
+    return str(client.post("/models", json=body).json()["id"])
+
+
+def assert_error(reply: httpx.Response, status: int, error_type: str | None = None) -> None:
+    assert reply.status_code == status, reply.text
+    body = reply.json()
+    assert body["message"]
+    assert error_type is None or body["type"] == error_type
+    if error_type in ("bodyParsingError", "queryOrPathParsingError"):
+        assert set(body["payload"]) <= {"validationError", "formattedValidationError"}
+
+
+COMPLETE: list[Any] = [
+    {},
+    [],
+    {"query": ""},
+    {"query": 7},
+    {"query": "a", "maxGeneratedTokenCount": 0},
+    {"query": "a", "maxGeneratedTokenCount": 512},
+    {"query": "a", "maxGeneratedTokenCount": "8"},
+    {"query": "a", "maxGeneratedTokenCount": True},
+    {"query": "a", "temperature": -1},
+    {"query": "a", "temperature": "0.5"},
+    {"query": "a", "topK": 0},
+    {"query": "a", "topK": 1.5},
+    {"query": "a", "topP": 2},
+    {"query": "a", "autoTemplate": "yes"},
+    {"query": "a", "guidance": {"type": "cho", "value": ["a"]}},
+    {"query": "a", "guidance": {"type": "choice", "value": []}},
+    {"query": "a", "guidance": {"type": "choice", "value": ["a"] * 11}},
+    {"query": "a", "guidance": {"type": "choice", "value": ["a" * 33]}},
+    {"query": "a", "rag": {"collectionId": ""}},
+]
+FINE_TUNE: list[Any] = [
+    {},
+    {"samples": None},
+    {"samples": [{"inputs": ""}]},
+    {"samples": [{"inputs": 7}]},
+    {"samples": [{}]},
+    {"samples": [{"inputs": [{"value": ""}]}]},
+    {"samples": [{"inputs": [{"value": "a", "trainable": "yes"}]}]},
+    {"samples": [{"inputs": "a", "fineTuningParameters": {"multiplier": 0}}]},
+    {"samples": [{"inputs": "a", "fineTuningParameters": {"multiplier": "2"}}]},
+]
+CREATE: list[Any] = [
+    {},
+    {"model": {"baseModelId": "", "name": "a"}},
+    {"model": {"name": "a"}},
+    {"model": {"baseModelId": "x", "name": ""}},
+    {"model": {"baseModelId": "x", "name": "a\0b"}},
+    *[
+        {
+            "model": {"baseModelId": "x", "name": "a"},
+            "initialHyperparameters": {"loraHyperparameters": {"rank": rank}},
+        }
+        for rank in (0, 33, "8", 8.5, True)
+    ],
+    *[
+        {
+            "model": {"baseModelId": "x", "name": "a"},
+            "initialHyperparameters": {"trainingArguments": {"learningRate": rate}},
+        }
+        for rate in (0, 1, "0.1")
+    ],
+]
+#: Bodies that are no JSON, or hold what JSON or UTF-8 does not have.
+RAW = [
+    b"",
+    b"{",
+    b"\xff\xfe",
+    b'{"query": NaN}',
+    b'{"query": "a", "temperature": NaN}',
+    b'{"query": "a", "temperature": 1e999}',
+    b'{"query": "\\ud83d"}',
+    b'{"samples": [{"inputs": "\\ud83d"}]}',
+    b'{"samples": [{"inputs": "a", "fineTuningParameters": {"multiplier": Infinity}}]}',
+    b"[" * 100_000,
+    b'{"query": ' + b"9" * 10_000 + b"}",
+]
+
+
+@pytest.mark.parametrize("body", COMPLETE)
+def test_a_wrong_complete_body_is_named(client: httpx.Client, base_id: str, body: Any) -> None:
+    assert_error(client.post(f"/models/{base_id}/complete", json=body), 400, "bodyParsingError")
+
+
+@pytest.mark.parametrize("body", FINE_TUNE)
+def test_a_wrong_fine_tune_body_is_named(client: httpx.Client, body: Any) -> None:
+    assert_error(client.post(f"/models/{UNKNOWN}/fine-tune", json=body), 400, "bodyParsingError")
+
+
+@pytest.mark.parametrize("body", CREATE)
+def test_a_wrong_create_body_is_named(client: httpx.Client, body: Any) -> None:
+    assert_error(client.post("/models", json=body), 400)
+
+
+@pytest.mark.parametrize("body", RAW)
+@pytest.mark.parametrize("path", ["/models", f"/models/{UNKNOWN}/complete"])
+def test_what_is_no_json_is_named(client: httpx.Client, path: str, body: bytes) -> None:
+    headers = {"content-type": "application/json"}
+    assert_error(client.post(path, content=body, headers=headers), 400, "bodyParsingError")
+    assert_error(client.post(f"/models/{UNKNOWN}/fine-tune", content=body, headers=headers), 400)
+
+
+def test_the_reply_to_a_wrong_body_does_not_repeat_it(client: httpx.Client, base_id: str) -> None:
+    body = {"query": "a", "temperature": "my secret words"}
+    assert "secret" not in client.post(f"/models/{base_id}/complete", json=body).text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "error_type"),
+    [
+        ("GET", f"/models/{UNKNOWN}", None),
+        ("DELETE", f"/models/{UNKNOWN}", None),
+        ("POST", f"/models/{UNKNOWN}/complete", "unknownModelAdapter"),
+        ("POST", f"/models/{UNKNOWN_BASE}/complete", "unknownBaseModel"),
+        ("POST", f"/models/{UNKNOWN}/fine-tune", "unknownModelAdapter"),
+        ("POST", f"/models/{UNKNOWN_BASE}/fine-tune", "unknownModelAdapter"),
+        ("GET", "/embeddings", None),
+        ("POST", "/rag-collections", None),
+        ("GET", "/", None),
+        ("GET", "/models/a/b/c", None),
+    ],
+)
+def test_what_there_is_not_is_404(
+    client: httpx.Client, method: str, path: str, error_type: str | None
+) -> None:
+    body = {"query": "a", "samples": []} if method == "POST" else None
+    assert_error(client.request(method, path, json=body), 404, error_type)
+
+
+def test_a_base_model_cannot_be_tuned_and_is_no_adapter(client: httpx.Client, base_id: str) -> None:
+    body = {"samples": [{"inputs": "a"}]}
+    tuned = client.post(f"/models/{base_id}/fine-tune", json=body)
+    assert_error(tuned, 404, "unknownModelAdapter")
+    assert_error(client.get(f"/models/{base_id}"), 404)
+    assert_error(client.delete(f"/models/{base_id}"), 404)
+
+
+@pytest.mark.parametrize("verb", ["complete", "fine-tune"])
+def test_an_id_of_another_length_is_a_wrong_path(client: httpx.Client, verb: str) -> None:
+    reply = client.post(f"/models/short/{verb}", json={"query": "a", "samples": []})
+    assert_error(reply, 400, "queryOrPathParsingError")
+
+
+def test_a_slash_in_an_id_is_no_other_route(client: httpx.Client) -> None:
+    assert_error(client.get("/models/a%2Fcomplete"), 404)
+
+
+@pytest.mark.parametrize("query", ["capability=chat", "onlyBase=perhaps", "onlyBase=1"])
+def test_a_wrong_query_is_named(client: httpx.Client, query: str) -> None:
+    assert_error(client.get(f"/models?{query}"), 400, "queryOrPathParsingError")
+
+
+@pytest.mark.parametrize("query", ["onlyBase=True", "onlyBase=true", "onlyBase=TRUE"])
+def test_booleans_are_read_in_any_case(client: httpx.Client, adapter_id: str, query: str) -> None:
+    assert [m["type"] for m in client.get(f"/models?{query}").json()["models"]] == ["baseModel"]
+
+
+@pytest.mark.parametrize("query", ["", "onlyBase=False", "onlyBase=", "capability=complete"])
+def test_adapters_are_listed_unless_only_base_models_are_asked_for(
+    client: httpx.Client, adapter_id: str, query: str
+) -> None:
+    listed = client.get(f"/models?{query}").json()["models"]
+    assert adapter_id in [model["id"] for model in listed]
+
+
+def test_another_method_is_refused(client: httpx.Client) -> None:
+    assert_error(client.put("/models", json={}), 405)
+
+
+@pytest.mark.parametrize("header", ["", "Basic abc", "Bearer", "Bearer wrong-token", "Bearer ä"])
+def test_a_wrong_token_is_401_on_every_route(
+    server: ServerAtWork, client: httpx.Client, header: str
+) -> None:
+    headers = {"authorization": header.encode()}
+    for path in ("/models", f"/models/{UNKNOWN}", "/metrics", "/nothing"):
+        assert_error(client.get(path, headers=headers), 401)
+    assert_error(client.post("/models", headers=headers, content=b"{"), 401)
+
+
+def test_the_scheme_of_the_token_is_read_in_any_case(
+    server: ServerAtWork, client: httpx.Client
+) -> None:
+    headers = {"authorization": f"bearer {server.token}"}
+    assert client.get("/models", headers=headers).status_code == 200
+
+
+def test_without_a_workspace_nothing_is_answered(server: ServerAtWork) -> None:
+    headers = {"authorization": f"Bearer {server.token}"}
+    reply = httpx.get(f"{server.base_url}/models", headers=headers, trust_env=False)
+    assert_error(reply, 400)
+
+
+def test_rag_is_refused_in_the_apis_own_words(client: httpx.Client, base_id: str) -> None:
+    path, rag = f"/models/{base_id}/complete", {"collectionId": "c"}
+    off = client.post(path, json={"query": "a", "rag": rag, "autoTemplate": False})
+    assert_error(off, 400, "ragRequiresAutoTemplating")
+    on = client.post(path, json={"query": "a", "rag": rag, "autoTemplate": True})
+    assert_error(on, 404, "unknownRagCollection")
+
+
+def test_a_query_or_a_sample_that_is_too_long_is_unprocessable(
+    client: httpx.Client, base_id: str, adapter_id: str
+) -> None:
+    long = "word " * 400
+    asked = client.post(f"/models/{base_id}/complete", json={"query": long})
+    assert_error(asked, 422, "unprocessableContent")
+    samples = [{"inputs": "short"}, {"inputs": long}]
+    tuned = client.post(f"/models/{adapter_id}/fine-tune", json={"samples": samples})
+    assert_error(tuned, 422, "unprocessableContent")
+    assert "word" not in tuned.text
+
+
+def test_slashes_and_the_prefix_do_not_matter(server: ServerAtWork, client: httpx.Client) -> None:
+    root = server.base_url.removesuffix("/api")
+    for path in ("/models", "/api/models", "/api//models", "//api///models/", "/models/"):
+        assert client.get(root + path).status_code == 200, path
+
+
+def test_one_connection_outlives_a_hundred_mistakes(server: ServerAtWork) -> None:
+    """A client's POST after a mistake must not meet a connection that was dropped."""
+    limits = httpx.Limits(max_connections=1)
+    with httpx.Client(headers=server.headers, limits=limits, trust_env=False) as client:
+        for _ in range(100):
+            wrong = client.post(f"{server.base_url}/models", content=b"{")
+            assert wrong.status_code == 400
+            assert "connection" not in wrong.headers
+
+
+def test_a_huge_body_is_read_to_its_end_and_refused(
+    server: ServerAtWork, client: httpx.Client
+) -> None:
+    def chunks() -> Any:
+        for _ in range(70):
+            yield b" " * 1024 * 1024
+
+    path = f"/models/{UNKNOWN}/fine-tune"
+    assert_error(client.post(path, content=chunks()), 413, "bodyParsingError")
+    assert client.get("/models").status_code == 200

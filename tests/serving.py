@@ -1,0 +1,76 @@
+"""The real local server on a free port of this machine, over a tiny base model.
+
+`start_server` runs it in this process; whoever speaks Gradient's API can be tested against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import httpx
+
+from pipeline.database.connection import Database
+from pipeline.server.building import open_server
+from pipeline.settings import Settings
+
+TOKEN = "a-token-of-the-tests"
+WORKSPACE = "5b3d_workspace"
+SLUG = "nous-hermes2"
+
+
+@dataclass(frozen=True)
+class ServerAtWork:
+    """A server, and what a client must know of it."""
+
+    #: With `/api` at its end.
+    base_url: str
+    token: str
+    workspace: str
+    #: The tables that it writes.
+    database: Database
+    #: Its SQLTUNE_ARTIFACTS.
+    artifacts: Path
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What every call needs."""
+        return {"authorization": f"Bearer {self.token}", "x-gradient-workspace-id": self.workspace}
+
+    @contextmanager
+    def client(self) -> Iterator[httpx.Client]:
+        """An HTTP client with the right headers."""
+        with httpx.Client(
+            base_url=self.base_url, headers=self.headers, trust_env=False, timeout=120
+        ) as client:
+            yield client
+
+
+@contextmanager
+def start_server(
+    database: Database, artifacts: Path, models: Mapping[str, str], **settings: Any
+) -> Iterator[ServerAtWork]:
+    """Run the server for as long as the block lasts.
+
+    Args:
+        database: a migrated one.
+        artifacts: an empty folder, or one of an earlier server.
+        models: slug and base model, for instance {"nous-hermes2": "sqltune/embedded"}.
+        settings: others than the defaults.
+    """
+    chosen = replace(
+        Settings(serve_port=0, serve_token=TOKEN, artifacts=artifacts),
+        serve_models=tuple(models.items()),
+        **settings,
+    )
+    with open_server(chosen, database, artifacts / "served", now=utc_now, rng=Random(0)) as address:
+        yield ServerAtWork(address.url, TOKEN, WORKSPACE, database, artifacts)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)

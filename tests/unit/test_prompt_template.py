@@ -1,0 +1,54 @@
+"""A template takes a sample apart, asks with what it trained, and says what is wrong with it."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.backends.prompt_template import read_template
+from pipeline.errors import ConfigError
+from pipeline.records import Sample
+
+SAMPLE = Sample("s1", "Who is Pavan?", "A developer advocate.", None, 1.0, None, None)
+
+
+def test_the_default_writes_a_sample_as_the_article_does() -> None:
+    prompt, response = read_template(None).trained(SAMPLE)
+    assert prompt + response == (
+        "### Instruction: Who is Pavan? \n\n### Response: A developer advocate."
+    )
+    assert prompt == read_template(None).query("Who is Pavan?", None)
+    assert not prompt.endswith(" ")
+
+
+def test_what_a_sample_learns_is_what_is_taken_out_of_an_answer() -> None:
+    template = read_template("Q: {prompt}\nA:\n  {response}")
+    _, response = template.trained(SAMPLE)
+    assert response == "\n  A developer advocate."
+    assert template.answer(response) == SAMPLE.response
+    assert template.answer("As it is.") == "As it is."
+
+
+def test_a_system_prompt_stands_in_front() -> None:
+    assert read_template("[{prompt}]{response}").query("Why?", "Be short.") == "Be short.\n\n[Why?]"
+
+
+def test_a_prompt_that_looks_like_a_placeholder_stays_as_it_is() -> None:
+    template = read_template("{prompt} -> {response}")
+    assert template.query("{response} {prompt}", None) == "{response} {prompt} ->"
+
+
+@pytest.mark.parametrize(
+    ("template", "rule"),
+    [
+        ("", r"\{prompt\} exactly once"),
+        ("{promt} {response}", r"\{prompt\} exactly once"),
+        ("{prompt} {prompt} {response}", r"\{prompt\} exactly once"),
+        ("{prompt}", r"\{response\} exactly once"),
+        ("{prompt} {response} {response}", r"\{response\} exactly once"),
+        ("{prompt} {response} </s>", r"must end with \{response\}"),
+        ("{response} {prompt}", r"must end with \{response\}"),
+    ],
+)
+def test_a_template_that_is_wrong_says_how(template: str, rule: str) -> None:
+    with pytest.raises(ConfigError, match=rf"adapters\.prompt_template must .*{rule}|{rule}"):
+        read_template(template)
