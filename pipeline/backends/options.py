@@ -25,6 +25,8 @@ def check_options(backend: str, options: TrainingOptions, decoding: Decoding) ->
         read_template(options.prompt_template)
     else:
         _refuse_templates(backend, options)
+    if backend == "scripted":
+        _require(options.rehearsal != "on", "rehearsal must be 'auto' or 'off': scripted has none")
     if backend == "gradient":
         _check_gradient(options, decoding)
 

@@ -55,6 +55,11 @@ def test_what_gradient_does_not_have_is_refused_by_name(
         check("gradient", **columns)
 
 
+def test_a_script_rehearses_nothing() -> None:
+    with pytest.raises(ConfigError, match=r"adapters\.rehearsal .*scripted"):
+        check("scripted", rehearsal="on")
+
+
 def test_what_gradient_just_has_is_not_refused() -> None:
     check("gradient", lora_rank=32, learning_rate=0.999, max_new_tokens=511, rehearsal="off")
     check("gradient", seed=1)

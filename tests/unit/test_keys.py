@@ -8,6 +8,8 @@ import pytest
 
 from pipeline import keys
 from pipeline.backends.base import BaseModel, Decoding, TrainedAdapter
+from pipeline.backends.prompt_template import DEFAULT_TEMPLATE
+from pipeline.local_lora.prompts import INSTRUCTION_FORM
 from pipeline.records import Adapter
 
 ADAPTER = Adapter(
@@ -100,6 +102,12 @@ def test_rows_from_before_there_was_a_template_keep_their_keys() -> None:
     assert keys.decoding_key(replace(greedy, prompt_template="{prompt}{response}")) != (
         keys.decoding_key(greedy)
     )
+
+
+def test_the_form_that_no_template_means_stays_what_it_is() -> None:
+    # It is in no key: another one would let unequal answers be compared.
+    assert DEFAULT_TEMPLATE == "### Instruction: {prompt} \n\n### Response: {response}"
+    assert f"{INSTRUCTION_FORM} {{response}}" == DEFAULT_TEMPLATE
 
 
 def test_a_greedy_answer_does_not_depend_on_the_seed_and_a_sampled_one_does() -> None:
