@@ -32,6 +32,9 @@ from pipeline.wire.gradient import FineTuneReply, FineTuneSample
 
 logger = logging.getLogger(__name__)
 
+#: A sample that weighs more is trained at no higher rate than this times the adapter's.
+MOST_MULTIPLIER = 10.0
+
 
 @dataclass(frozen=True)
 class FineTuneCall:
@@ -107,11 +110,12 @@ class FineTuneCall:
         for place in range(first, len(order)):
             yield
             step = order.step(place)
-            batch = [samples[index] for index in step.samples]
-            batch += [trainer.tokenise(pairs[index]) for index in step.rehearsal]
+            new = [samples[index] for index in step.samples]
+            old = [trainer.tokenise(pairs[index]) for index in step.rehearsal]
             done = (place - first) / order.steps_per_epoch
             share = 1.0 if passes is None else rate_share(passes + done)
-            losses.append(trainer.step_on(batch, rate_share=share).sample_loss)
+            metrics = trainer.step_on(new + old, rate_share=share * _mean_multiplier(new))
+            losses.append(metrics.sample_loss)
             rehearsed += len(step.rehearsal)
         if rehearsal:
             rehearsal.note_seen(self._texts)
@@ -184,6 +188,17 @@ def _parts(sample: FineTuneSample) -> list[TextPart]:
     return [
         TextPart(part.value, part.trainable, part.parse_special_tokens) for part in sample.parts
     ]
+
+
+def _mean_multiplier(samples: Sequence[TokenisedSample]) -> float:
+    """What the multipliers of a step do besides weighing its samples against each other.
+
+    A step takes the weighted mean of its losses, in which a factor on all of them is lost: it comes
+    back as a factor on the learning rate, which is the same for plain gradient descent.
+    """
+    tokens = sum(sample.response_tokens for sample in samples)
+    weighted = sum(sample.weight * sample.response_tokens for sample in samples)
+    return min(MOST_MULTIPLIER, weighted / tokens) if tokens else 1.0
 
 
 def _failure(error: BaseException) -> StepOutcome:
