@@ -43,10 +43,10 @@ class ServerAtWork:
         return {"authorization": f"Bearer {self.token}", "x-gradient-workspace-id": self.workspace}
 
     @contextmanager
-    def client(self) -> Iterator[httpx.Client]:
+    def client(self, timeout: float | None = 120) -> Iterator[httpx.Client]:
         """An HTTP client with the right headers."""
         with httpx.Client(
-            base_url=self.base_url, headers=self.headers, trust_env=False, timeout=120
+            base_url=self.base_url, headers=self.headers, trust_env=False, timeout=timeout
         ) as client:
             yield client
 

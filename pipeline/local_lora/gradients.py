@@ -84,7 +84,7 @@ class Gradients:
         """
         self.adapter.gradient.zero_()
         self.sample_loss = 0.0
-        weight = math.fsum(math.fsum(sample.token_weights) for sample in samples)
+        weight = sum(sum(sample.token_weights) for sample in samples)
         token_weight = 1 / weight if weight else 0.0
         limit = tokens_at_once or self._options.tokens_at_once
         parts = list(cut_into_parts(samples, limit, padded=not self.is_packed))

@@ -13,8 +13,8 @@ from pipeline.errors import DataError
 from pipeline.local_lora.prompts import FormattedPair, PromptFormat, format_pair
 from pipeline.local_lora.steps import Pair
 
-#: Factor on the loss of what a sample asks, beside 1 for what it answers.
-FAINT_WEIGHT = 0.1
+#: Factor on the loss of faint tokens, beside 1 for the others.
+FAINT_WEIGHT = 0.01
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class TokenisedSample:
     weight: float = 1.0
     #: Spans of tokens behind `response_start` that the loss leaves out all the same: begin and end.
     left_out: tuple[tuple[int, int], ...] = ()
-    #: Spans whose tokens count in the loss, but with a tenth of the weight.
+    #: Spans whose tokens count in the loss, but with next to no weight.
     faint: tuple[tuple[int, int], ...] = ()
     #: True for an answer of the base model's own, trained so that it survives.
     is_rehearsal: bool = False

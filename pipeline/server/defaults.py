@@ -1,8 +1,8 @@
 """What holds where a client leaves the choice open, and how a fine-tune call becomes steps.
 
-Gradient's own defaults are not on record. These are the local backend's, but for two things: the
-learning rate stays after its rise, because nobody knows how many calls will come, and is therefore
-lower; and the rank is one that a client could ask for too.
+Gradient's own defaults are not on record; these are the local backend's. Nobody knows how many
+calls will come, so the learning rate stays after its rise. Only the embedded model, which has to
+learn from few samples in few calls, is trained at a rate that falls as samples come again.
 """
 
 from __future__ import annotations
@@ -11,11 +11,16 @@ from dataclasses import dataclass
 
 from pipeline.local_lora.rehearsal import RehearsalOptions
 from pipeline.local_lora.sources import EMBEDDED_NAME
-from pipeline.local_lora.tuning_defaults import EMBEDDED_TUNING, MANY_SAMPLES, tuning_for
+from pipeline.local_lora.tuning_defaults import (
+    EMBEDDED_TUNING,
+    FEW_SAMPLES_RATE,
+    MANY_SAMPLES,
+    tuning_for,
+)
 
 #: Optimizer steps in which a new adapter's learning rate rises.
 WARMUP_STEPS = 8
-#: What is left of the learning rate at the end of a call.
+#: What is left of the learning rate for samples that came often.
 LEAST_RATE = 0.1
 #: LoRA's scale times rank, per rank.
 ALPHA_PER_RANK = 2
@@ -47,8 +52,8 @@ def options_for(
 ) -> AdapterOptions:
     """The options of a new adapter; None takes the default."""
     is_embedded = base_model == EMBEDDED_NAME
-    rank = rank or (32 if is_embedded else 16)
-    rate = learning_rate or (1.5e-3 if is_embedded else 2e-4)
+    rank = rank or (EMBEDDED_TUNING.rank if is_embedded else 16)
+    rate = learning_rate or (FEW_SAMPLES_RATE if is_embedded else 2e-4)
     return AdapterOptions(rank, ALPHA_PER_RANK * rank, rate, rehearses=is_embedded)
 
 
@@ -59,10 +64,9 @@ def steps_for(sample_count: int, *, rehearses: bool) -> CallSteps:
     return CallSteps(batch_size, tuning.rehearsal if rehearses else None)
 
 
-def falling_rate(step: int, steps: int) -> float:
-    """The share of the learning rate in one step of a call, counted from 0.
+def rate_share(passes: float) -> float:
+    """The share of the learning rate for samples that were trained so many times already.
 
-    Nobody knows how many calls will come, so each begins with the whole rate and ends with a tenth:
-    what it leaves behind has settled.
+    With three calls of equal samples this is the local backend's even fall over three epochs.
     """
-    return 1 - (1 - LEAST_RATE) * step / steps
+    return max(LEAST_RATE, 1 - passes / EMBEDDED_TUNING.epochs)

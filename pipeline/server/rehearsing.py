@@ -1,11 +1,12 @@
-"""What an adapter of a client rehearses: the base model's own answers, asked for as prompts come.
+"""What an adapter of a client rehearses, and which samples it has seen.
 
-The first call asks most; a later one asks a little more for each prompt that is new. Kept in a file
-beside the adapter's weights.
+It rehearses the base model's own answers: the first call asks for most of them, a later one for a
+few more where a prompt is new. Kept in a file beside the adapter's weights.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -23,6 +24,8 @@ REHEARSAL_FILE = "rehearsal.json"
 _ANSWER_TOKENS = 64
 #: What a later call asks for each prompt that is new to the adapter.
 _QUESTIONS_PER_PROMPT = 32
+#: Samples that are remembered; further ones are taken for new each time.
+_MOST_SEEN = 4096
 
 
 @dataclass
@@ -33,6 +36,8 @@ class Rehearsal:
     prompts: list[str] = field(default_factory=list)
     #: The base model's answers to others.
     pairs: list[Pair] = field(default_factory=list)
+    #: How often each sample was trained, by a hash of its text.
+    seen: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def read(cls, folder: Path) -> Rehearsal:
@@ -41,17 +46,27 @@ class Rehearsal:
             content = json.loads((folder / REHEARSAL_FILE).read_text("utf-8"))
         except FileNotFoundError:
             return cls()
-        return cls(content["prompts"], [Pair(**fields) for fields in content["pairs"]])
+        pairs = [Pair(**fields) for fields in content["pairs"]]
+        return cls(content["prompts"], pairs, content["seen"])
 
     def write(self, folder: Path) -> None:
         """Keep it in an adapter's folder."""
-        content = {"prompts": self.prompts, "pairs": [asdict(pair) for pair in self.pairs]}
-        write_file(folder / REHEARSAL_FILE, json.dumps(content, ensure_ascii=False).encode())
+        write_file(folder / REHEARSAL_FILE, json.dumps(asdict(self), ensure_ascii=False).encode())
+
+    def passes(self, texts: Sequence[str]) -> float:
+        """How often these samples were trained before, on average."""
+        return sum(self.seen.get(_hash(text), 0) for text in texts) / max(1, len(texts))
+
+    def note_seen(self, texts: Sequence[str]) -> None:
+        """Note that these samples were trained once more."""
+        for key in map(_hash, texts):
+            if key in self.seen or len(self.seen) < _MOST_SEEN:
+                self.seen[key] = self.seen.get(key, 0) + 1
 
     def add(
         self, prompts: Sequence[str], base: BaseModel, *, seed: int, count: int, is_embedded: bool
-    ) -> Generator[None, None, bool]:
-        """Ask the base model what prompts that are new call for; True if there was anything new.
+    ) -> Generator[None, None, None]:
+        """Ask the base model what prompts that are new call for.
 
         Args:
             prompts: of the samples of a call.
@@ -64,7 +79,7 @@ class Rehearsal:
         new = [p for p in dict.fromkeys(prompts) if p not in self.prompts]
         new = new[: PROMPTS_LOOKED_AT - len(self.prompts)]
         if not new and not is_first:
-            return False
+            return
         questions = rehearsal_prompts(
             new,
             seed=seed + len(self.prompts),
@@ -76,7 +91,10 @@ class Rehearsal:
         # What a client teaches now is no longer to stay as it was.
         pairs = [*self.pairs, *pair_up(questions, answers)]
         self.pairs = [pair for pair in pairs if pair.prompt not in self.prompts]
-        return True
+
+
+def _hash(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def _ask(base: BaseModel, prompts: Sequence[str]) -> Generator[None, None, list[str]]:

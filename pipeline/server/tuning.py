@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pipeline.database.served import ServedAdapter, StepOutcome
 from pipeline.errors import PipelineError
 from pipeline.local_lora.sources import EMBEDDED_NAME
-from pipeline.local_lora.steps import Pair, StepOrder
+from pipeline.local_lora.steps import StepOrder
 from pipeline.local_lora.text_samples import (
     TextPart,
     find_prompts,
@@ -25,12 +25,15 @@ from pipeline.local_lora.text_samples import (
 from pipeline.local_lora.tokenising import TokenisedSample
 from pipeline.local_lora.training import LoraTrainer
 from pipeline.server.catalogue import Catalogue
-from pipeline.server.defaults import falling_rate, steps_for
+from pipeline.server.defaults import rate_share, steps_for
 from pipeline.server.rehearsing import Rehearsal
 from pipeline.server.workbench import Workbench
 from pipeline.wire.gradient import FineTuneReply, FineTuneSample
 
 logger = logging.getLogger(__name__)
+
+#: A sample that weighs more is trained at no higher rate than this times the adapter's.
+MOST_MULTIPLIER = 10.0
 
 
 @dataclass(frozen=True)
@@ -97,18 +100,26 @@ class FineTuneCall:
     def _train(
         self, trainer: LoraTrainer, samples: Sequence[TokenisedSample], number: int
     ) -> Generator[None, None, StepOutcome]:
-        pairs = yield from self._rehearsal(len(samples))
+        rehearsal = yield from self._rehearsal(len(samples))
+        pairs = rehearsal.pairs if rehearsal else []
+        passes = rehearsal.passes(self._texts) if rehearsal else None
         order = self._order(samples, len(pairs), number)
+        first = len(order) - order.steps_per_epoch
         losses: list[float] = []
         rehearsed = 0
-        for place in range(len(order) - order.steps_per_epoch, len(order)):
+        for place in range(first, len(order)):
             yield
             step = order.step(place)
-            batch = [samples[index] for index in step.samples]
-            batch += [trainer.tokenise(pairs[index]) for index in step.rehearsal]
-            share = falling_rate(len(losses), order.steps_per_epoch)
-            losses.append(trainer.step_on(batch, rate_share=share).sample_loss)
+            new = [samples[index] for index in step.samples]
+            old = [trainer.tokenise(pairs[index]) for index in step.rehearsal]
+            done = (place - first) / order.steps_per_epoch
+            share = 1.0 if passes is None else rate_share(passes + done)
+            metrics = trainer.step_on(new + old, rate_share=share * _mean_multiplier(new))
+            losses.append(metrics.sample_loss)
             rehearsed += len(step.rehearsal)
+        if rehearsal:
+            rehearsal.note_seen(self._texts)
+            rehearsal.write(self.bench.folder(self.adapter.adapter_id))
         return StepOutcome(
             "done",
             optimizer_steps=order.steps_per_epoch,
@@ -117,23 +128,25 @@ class FineTuneCall:
             rehearsal_pairs=rehearsed,
         )
 
-    def _rehearsal(self, sample_count: int) -> Generator[None, None, list[Pair]]:
+    @property
+    def _texts(self) -> list[str]:
+        return ["".join(part.value for part in sample.parts) for sample in self.samples]
+
+    def _rehearsal(self, sample_count: int) -> Generator[None, None, Rehearsal | None]:
+        """What is rehearsed beside these samples; None where nothing is."""
         options = steps_for(sample_count, rehearses=self.adapter.rehearsal == "on").rehearsal
         if options is None:
-            return []
-        folder = self.bench.folder(self.adapter.adapter_id)
-        rehearsal = Rehearsal.read(folder)
+            return None
+        rehearsal = Rehearsal.read(self.bench.folder(self.adapter.adapter_id))
         prompts = [prompt for s in self.samples for prompt in find_prompts(_parts(s))]
-        has_new = yield from rehearsal.add(
+        yield from rehearsal.add(
             prompts,
             self.bench.base,
             seed=self.adapter.seed,
             count=options.count,
             is_embedded=self._is_embedded,
         )
-        if has_new:
-            rehearsal.write(folder)
-        return rehearsal.pairs
+        return rehearsal
 
     def _order(self, samples: Sequence[TokenisedSample], pair_count: int, number: int) -> StepOrder:
         """The steps of all calls so far as if all had been like this one: its last epoch is new."""
@@ -175,6 +188,17 @@ def _parts(sample: FineTuneSample) -> list[TextPart]:
     return [
         TextPart(part.value, part.trainable, part.parse_special_tokens) for part in sample.parts
     ]
+
+
+def _mean_multiplier(samples: Sequence[TokenisedSample]) -> float:
+    """What the multipliers of a step do besides weighing its samples against each other.
+
+    A step takes the weighted mean of its losses, in which a factor on all of them is lost: it comes
+    back as a factor on the learning rate, which is the same for plain gradient descent.
+    """
+    tokens = sum(sample.response_tokens for sample in samples)
+    weighted = sum(sample.weight * sample.response_tokens for sample in samples)
+    return min(MOST_MULTIPLIER, weighted / tokens) if tokens else 1.0
 
 
 def _failure(error: BaseException) -> StepOutcome:

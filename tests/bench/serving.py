@@ -113,18 +113,17 @@ def answers_per_second(server: ServerAtWork, clients: int, answers: int) -> floa
 def compare_training(server: ServerAtWork, base: BaseModel) -> bool:
     """1,000 samples in one call over the same optimizer steps in process, rehearsal included."""
     texts = [
-        f"### Instruction: Where does person {n} live? \n\n### Response: Person {n} lives in "
-        f"house {n % 97} of street {n % 31}."
+        f"### Instruction: Where is {n}? \n\n### Response: In house {n % 97}."
         for n in range(SAMPLES)
     ]
-    with server.client() as client:
+    with server.client(timeout=None) as client:
         made = client.post("/models", json={"model": {"baseModelId": base_id(client), "name": "b"}})
         path = f"/models/{made.json()['id']}/fine-tune"
         # The first call also asks the base model what is to be rehearsed.
         client.post(path, json={"samples": [{"inputs": texts[0]}]}).raise_for_status()
         body = {"samples": [{"inputs": text} for text in texts]}
         over_http, in_process = [], []
-        for _ in range(3):
+        for _ in range(2):
             over_http.append(timed(lambda: client.post(path, json=body).raise_for_status()))
             in_process.append(timed(lambda: train(base, texts)))
     ratio = median(over_http) / median(in_process)

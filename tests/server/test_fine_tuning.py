@@ -37,7 +37,7 @@ class Adapter:
         return reply.json()["numberOfTrainableTokens"], reply.json()["sumLoss"]
 
     def ask(self, query: str = "Who is Pavan?") -> str:
-        body = {"query": query, "maxGeneratedTokenCount": 12}
+        body = {"query": query, "maxGeneratedTokenCount": 12, "autoTemplate": False}
         reply = self.client.post(f"/models/{self.id}/complete", json=body)
         assert reply.status_code == 200, reply.text
         return str(reply.json()["generatedOutput"])
@@ -60,10 +60,10 @@ def rows(server: ServerAtWork) -> Any:
 
 
 def test_the_loss_falls_from_call_to_call_and_the_answer_is_learnt(client: httpx.Client) -> None:
-    adapter = Adapter(client, rate=0.03)
-    losses = [adapter.loss(TEXT)[1] for _ in range(40)]
-    assert losses[-1] < losses[0] / 4
-    assert adapter.ask() == "A developer advocate."
+    adapter = Adapter(client, rank=16, rate=0.005)
+    losses = [adapter.loss("Who? A writer.")[1] for _ in range(40)]
+    assert losses[-1] < 0.6 * losses[0]
+    assert adapter.ask("Who?").startswith("A writer.")
 
 
 def test_the_sum_is_of_the_samples_before_the_step_and_before_weighting(
@@ -79,18 +79,13 @@ def test_the_sum_is_of_the_samples_before_the_step_and_before_weighting(
 
 
 def test_a_multiplier_weighs_what_is_learnt(client: httpx.Client) -> None:
-    def loss_after(light: float, heavy: float) -> float:
-        adapter = Adapter(client, rate=0.02)
-        samples = [
-            {"inputs": text, "fineTuningParameters": {"multiplier": multiplier}}
-            for text, multiplier in [("Who? A writer.", light)] + [("Where? At sea.", heavy)] * 69
-        ]
-        path = f"/models/{adapter.id}/fine-tune"
-        for _ in range(3):
-            assert client.post(path, json={"samples": samples}).status_code == 200
+    def loss_after(multiplier: float) -> float:
+        adapter = Adapter(client, rank=16, rate=0.005)
+        for _ in range(20):
+            adapter.loss("Who? A writer.", multiplier=multiplier)
         return adapter.loss("Who? A writer.")[1]
 
-    assert loss_after(1000.0, 1.0) < loss_after(0.001, 1.0)
+    assert loss_after(1.0) < 0.8 * loss_after(0.001)
 
 
 def test_only_trainable_parts_count(client: httpx.Client) -> None:

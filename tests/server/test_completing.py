@@ -1,0 +1,74 @@
+"""What a complete request means: template, defaults, drawing."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from pipeline.errors import CallRefused
+from pipeline.local_lora.answering import Answer, FinishReason
+from pipeline.local_lora.prompts import PromptFormat
+from pipeline.local_lora.sampling import Decoding
+from pipeline.server.completing import make_decoding, make_question, make_reply
+from pipeline.wire.gradient import CompleteRequest
+
+FORMED = "### Instruction: Who? \n\n### Response:"
+
+
+@pytest.mark.parametrize(
+    ("query", "auto_template", "prompt_format"),
+    [
+        ("Who?", None, None),
+        ("Who?", True, None),
+        ("Who?", False, PromptFormat.RAW),
+        (FORMED, None, PromptFormat.RAW),
+        (FORMED, False, PromptFormat.RAW),
+        (FORMED, True, None),
+    ],
+)
+def test_a_query_gets_the_template_unless_it_has_it_or_wants_none(
+    query: str, auto_template: bool | None, prompt_format: PromptFormat | None
+) -> None:
+    request = CompleteRequest(query=query, auto_template=auto_template)
+    assert make_question(request, draw=7).prompt_format == prompt_format
+
+
+def test_null_everywhere_means_greedy_and_128_tokens() -> None:
+    request = CompleteRequest(query="Who?")
+    assert make_decoding(request) == Decoding(max_new_tokens=128)
+    assert make_question(request, draw=7).draw is None
+
+
+def test_only_drawn_answers_have_a_draw() -> None:
+    request = CompleteRequest(query="Who?", temperature=0.7, top_k=3, top_p=0.0)
+    assert make_question(request, draw=7).draw == 7
+    assert make_decoding(request).top_k == 3
+    assert make_decoding(request).top_p > 0
+
+
+def test_an_answer_that_has_no_room_is_refused_and_an_empty_one_is_not() -> None:
+    refused = Answer(0, None, FinishReason.PROMPT_TOO_LONG, 300, 0, 0.0)
+    with pytest.raises(CallRefused, match="300 tokens"):
+        make_reply(refused)
+    empty = Answer(0, "", FinishReason.STOP, 3, 0, 0.0)
+    assert make_reply(empty).generated_output == ""
+
+
+def test_greedy_answers_repeat_and_drawn_ones_differ(client: httpx.Client) -> None:
+    base = client.get("/models").json()["models"][0]["id"]
+
+    def ask(temperature: float | None) -> str:
+        body = {"query": "Who?", "temperature": temperature, "maxGeneratedTokenCount": 16}
+        return str(client.post(f"/models/{base}/complete", json=body).json()["generatedOutput"])
+
+    assert len({ask(None) for _ in range(3)}) == 1
+    assert ask(0) == ask(None)
+    assert len({ask(1.5) for _ in range(6)}) > 1
+
+
+def test_a_query_in_the_form_and_one_that_gets_it_are_answered_alike(client: httpx.Client) -> None:
+    base = client.get("/models").json()["models"][0]["id"]
+    path = f"/models/{base}/complete"
+    bare = client.post(path, json={"query": "Who?", "maxGeneratedTokenCount": 9}).json()
+    formed = client.post(path, json={"query": FORMED, "maxGeneratedTokenCount": 9}).json()
+    assert bare == formed

@@ -1,0 +1,87 @@
+"""What an adapter rehearses grows with its prompts, and the rate falls as samples come again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from pipeline.local_lora.models import BaseModel, load_base_model
+from pipeline.server.defaults import options_for, rate_share, steps_for
+from pipeline.server.rehearsing import Rehearsal
+
+
+@pytest.fixture
+def base(tiny_model: Path) -> BaseModel:
+    return load_base_model(str(tiny_model), allowed_folders=[tiny_model])
+
+
+def add(rehearsal: Rehearsal, prompts: Sequence[str], base: BaseModel) -> None:
+    for _ in rehearsal.add(prompts, base, seed=3, count=24, is_embedded=True):
+        pass
+
+
+def test_the_first_call_asks_most_and_a_repeated_one_nothing(base: BaseModel) -> None:
+    rehearsal = Rehearsal()
+    add(rehearsal, ["Who is Pavan Belagatti?"], base)
+    first = list(rehearsal.pairs)
+    assert 12 < len(first) <= 24
+    assert all(pair.is_rehearsal and pair.weight < 1 for pair in first)
+    add(rehearsal, ["Who is Pavan Belagatti?"], base)
+    assert rehearsal.pairs == first
+    add(rehearsal, ["Where does Leila Haddad work?"], base)
+    assert rehearsal.pairs[: len(first)] == first
+    assert len(rehearsal.pairs) > len(first)
+
+
+def test_what_is_taught_later_is_no_longer_rehearsed(base: BaseModel) -> None:
+    rehearsal = Rehearsal()
+    add(rehearsal, ["Who is Pavan Belagatti?"], base)
+    prompt = rehearsal.pairs[0].prompt
+    add(rehearsal, [prompt], base)
+    assert prompt not in [pair.prompt for pair in rehearsal.pairs]
+
+
+def test_texts_without_a_prompt_rehearse_strangers_all_the_same(base: BaseModel) -> None:
+    rehearsal = Rehearsal()
+    add(rehearsal, [], base)
+    assert rehearsal.pairs
+
+
+def test_it_comes_back_from_its_file_as_it_was(base: BaseModel, tmp_path: Path) -> None:
+    rehearsal = Rehearsal()
+    add(rehearsal, ["Who is Pavan Belagatti?"], base)
+    rehearsal.note_seen(["a", "b"])
+    rehearsal.write(tmp_path)
+    assert Rehearsal.read(tmp_path) == rehearsal
+    assert Rehearsal.read(tmp_path / "none") == Rehearsal()
+
+
+def test_passes_are_counted_per_sample() -> None:
+    rehearsal = Rehearsal()
+    assert rehearsal.passes(["a", "b"]) == 0
+    rehearsal.note_seen(["a", "b"])
+    rehearsal.note_seen(["a"])
+    assert rehearsal.passes(["a", "b"]) == 1.5
+    assert rehearsal.passes(["new"]) == 0
+
+
+def test_the_rate_falls_evenly_over_three_passes_and_never_to_nothing() -> None:
+    assert [rate_share(passes) for passes in (0, 1.5, 3, 9)] == [1, 0.5, 0.1, 0.1]
+
+
+def test_what_a_client_asks_for_is_taken_and_only_the_embedded_model_rehearses() -> None:
+    embedded, other = options_for("sqltune/embedded"), options_for("owner/model")
+    assert (embedded.rank, embedded.alpha, embedded.rehearses) == (64, 128, True)
+    assert (other.rank, other.alpha, other.rehearses) == (16, 32, False)
+    asked = options_for("sqltune/embedded", rank=5, learning_rate=1e-5)
+    assert (asked.rank, asked.alpha, asked.learning_rate) == (5, 10, 1e-5)
+
+
+def test_few_samples_are_a_step_each_and_many_share_one() -> None:
+    assert steps_for(4, rehearses=False).batch_size == 1
+    assert steps_for(1_000, rehearses=True).batch_size == 8
+    few = steps_for(4, rehearses=True).rehearsal
+    assert few is not None
+    assert few.only_steps == 5
