@@ -57,9 +57,9 @@ def _split(url: str) -> SplitResult:
         parts = urlsplit(url)
         has_host = bool(parts.hostname) and parts.port != 0
     except ValueError:
-        raise ConfigError(f"{URL} is no address: http://127.0.0.1:8000/api is one") from None
+        raise ConfigError(f"{URL} is no address: http://127.0.0.1:8400/api is one") from None
     if parts.scheme not in ("http", "https") or not has_host:
-        raise ConfigError(f"{URL} is no address: http://127.0.0.1:8000/api is one")
+        raise ConfigError(f"{URL} is no address: http://127.0.0.1:8400/api is one")
     if parts.username is not None or parts.query or parts.fragment:
         raise ConfigError(f"{URL} must hold neither a user nor a query; the token is {TOKEN}")
     return parts
