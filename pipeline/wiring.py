@@ -93,12 +93,15 @@ def open_server(settings: Settings) -> Iterator[Address]:
         SchemaOutOfDate: the database lacks our tables.
         BackendError: a base model cannot be loaded.
     """
-    _require_server()
-    from pipeline.server import building
+    from pipeline.server import exposure
 
+    _require_server()
+    exposure.require_token(settings)
     folder = settings.artifacts / "served"
     with ExitStack() as stack:
         database = stack.enter_context(open_migrated_database(settings))
+        from pipeline.server import building
+
         yield stack.enter_context(
             building.open_server(settings, database, folder, now=utc_now, rng=SystemRandom())
         )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -11,7 +9,6 @@ from pathlib import Path
 from random import Random
 
 from pipeline.database.connection import Database
-from pipeline.errors import ConfigError
 from pipeline.server.app import make_app
 from pipeline.server.bases import open_bases
 from pipeline.server.catalogue import Catalogue
@@ -40,10 +37,9 @@ def open_server(
         rng: makes ids, seeds and draws.
 
     Raises:
-        ConfigError: the address cannot be had, or is open to others without a token.
+        ConfigError: the address cannot be had.
         BackendError: a base model cannot be loaded.
     """
-    _require_token(settings)
     with hold_folder(folder), bind(settings.serve_host, settings.serve_port) as listener:
         catalogue = Catalogue(database, folder, now)
         bases = open_bases(
@@ -60,20 +56,3 @@ def open_server(
         app = make_app(service, metrics, token=settings.serve_token)
         with running(app, service, listener) as address:
             yield address
-
-
-def _require_token(settings: Settings) -> None:
-    """Without a token only this machine may connect."""
-    if settings.serve_token is None and not _is_loopback(settings.serve_host):
-        raise ConfigError(
-            f"{settings.serve_host} can be reached from other machines: set SQLTUNE_SERVE_TOKEN, "
-            "or listen on 127.0.0.1"
-        )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError:
-        return False
-    return all(ipaddress.ip_address(entry[4][0]).is_loopback for entry in found)
