@@ -4,7 +4,7 @@ What our server takes and gives, and what the backend sends and reads. The names
 camelCase. Requests are strict: a number in quotes is no number. Replies may hold more than is named
 here. Left out is what has nothing to do with fine-tuning (embeddings, RAG, blocks, files).
 
-Source: https://pypi.org/project/gradientai/1.13.1/, package gradientai.openapi.client.models.
+Source: release 1.13.1 of the Python package gradientai, gradientai.openapi.client.models.
 """
 
 from __future__ import annotations
