@@ -65,9 +65,21 @@ class Held:
 
 
 def sync_adapter(
-    runtime: Runtime, adapter: Adapter, *, force: bool, stop: threading.Event
+    runtime: Runtime,
+    adapter: Adapter,
+    *,
+    force: bool,
+    stop: threading.Event,
+    is_scheduled: bool = True,
 ) -> list[Outcome]:
     """Bring one adapter up to date, requests first; gives one outcome for each thing done.
+
+    Args:
+        runtime: what to work with.
+        adapter: its row.
+        force: train whatever the last run says.
+        stop: set when this process is to end.
+        is_scheduled: without, only what was left unfinished or asked for is done.
 
     Raises:
         RunInterrupted: `stop` was set; what was begun can be resumed.
@@ -80,7 +92,7 @@ def sync_adapter(
             runtime.reporter.say(f"{adapter.adapter_name}: {outcomes[0].reason}")
             return outcomes
         try:
-            patiently(lambda: _sync_held(held, adapter, force, outcomes), stop)
+            patiently(lambda: _sync_held(held, adapter, force, is_scheduled, outcomes), stop)
         except LeaseLost as error:
             runtime.reporter.say(f"{adapter.adapter_name}: {error}")
             outcomes.append(Outcome(adapter.adapter_name, Decision.BUSY, str(error)))
@@ -167,7 +179,9 @@ def _release(runtime: Runtime, claim: Claim, stop: threading.Event) -> None:
         )
 
 
-def _sync_held(held: Held, adapter: Adapter, force: bool, outcomes: list[Outcome]) -> None:
+def _sync_held(
+    held: Held, adapter: Adapter, force: bool, is_scheduled: bool, outcomes: list[Outcome]
+) -> None:
     runtime = held.runtime
     while True:
         with runtime.database.transaction(held.claim) as session:
@@ -176,7 +190,7 @@ def _sync_held(held: Held, adapter: Adapter, force: bool, outcomes: list[Outcome
             waiting = requests.list_requests(session, adapter.adapter_name)
         if unfinished is None and waiting:
             plan = plan_request(runtime, adapter, waiting[0], check=held.keeper.check)
-        elif unfinished is None and outcomes:
+        elif unfinished is None and (outcomes or not is_scheduled):
             return
         else:
             plan = plan_adapter(runtime, adapter, force=force, check=held.keeper.check)
@@ -357,6 +371,10 @@ def end_run(held: Held, run_id: int, end: runs.RunEnd) -> None:
             message = end.error_message or end.state.value
             runs.add_event(session, run_id, end.state.value, message, now=now)
             states.set_current_run(session, held.claim.adapter_name, None)
+            if not run.is_trial:
+                is_last = end.failure_count >= runtime.settings.max_attempts
+                retry_at = None if is_last else end.next_attempt_at
+                states.set_retry_at(session, held.claim.adapter_name, retry_at)
     _log_end(run_id, "run_failed" if end.state is RunState.FAILED else "run_ended", end.state.value)
 
 

@@ -27,7 +27,6 @@ class _View:
     open_runs: list[OpenRun]
     leases: Mapping[str, Lease]
     enabled: Mapping[str, bool]  #: of every declared adapter
-    held_ended: list[tuple[int, str]]
     alias_requests: set[str]
 
     def runner_of(self, adapter_name: str) -> Lease | None:
@@ -55,7 +54,7 @@ def tend(database: Database, *, now: datetime, patience_seconds: float) -> list[
                 requests.settle_request(session, run.run_id, end, now=now)
         else:
             _show(database, run, view, now - timedelta(seconds=patience_seconds))
-    _answer_wishes(database, view, now)
+    _answer_alias_requests(database, view, now)
     return view.open_runs
 
 
@@ -65,7 +64,6 @@ def _look(database: Database) -> _View:
             open_runs=requests.list_open_runs(session),
             leases=states.list_leases(session),
             enabled={a.adapter_name: a.is_enabled for a in adapters.list_adapters(session)},
-            held_ended=requests.list_held_ended_runs(session),
             alias_requests=requests.list_alias_requests(session),
         )
 
@@ -166,13 +164,7 @@ def _find_stuck(run: OpenRun, view: _View) -> str | None:
     return f"nobody works on it since {heard}: {RUN_ONE} to go on"
 
 
-def _answer_wishes(database: Database, view: _View, now: datetime) -> None:
-    for run_id, state in view.held_ended:
-        with database.transaction() as session:
-            held = DesiredState.PAUSED.value
-            if requests.set_desired_state(session, run_id, old=held, new=DesiredState.RUNNING):
-                message = f"it cannot be held: it has ended ({state})"
-                runs.add_event(session, run_id, "pause_refused", message, now=now)
+def _answer_alias_requests(database: Database, view: _View, now: datetime) -> None:
     for name in view.alias_requests - view.enabled.keys():
         with database.transaction() as session:
             reason = f"no adapter named {name!r} in table adapters"

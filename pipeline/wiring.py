@@ -21,6 +21,7 @@ from pipeline.errors import ConfigError, DatabaseError
 from pipeline.health import Finding
 from pipeline.runtime import Reporter, Runtime
 from pipeline.settings import Settings
+from pipeline.tending import tend
 
 if TYPE_CHECKING:
     from pipeline.server.running import Address
@@ -106,6 +107,13 @@ def open_migrated_database(settings: Settings) -> Iterator[Database]:
         yield database
     finally:
         database.close()
+
+
+def tend_rows(settings: Settings, database: Database) -> None:
+    """Mark what is stuck and answer what cannot be met, where this user may write at all."""
+    clock = DatabaseClock(database)
+    with suppress(DatabaseError):
+        tend(database, now=clock(), patience_seconds=settings.lease_seconds)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
@@ -93,7 +93,10 @@ def sync(
         RunInterrupted: `stop` was set; what was begun can be resumed.
         DatabaseUnavailable: the database stayed away; what was begun can be resumed.
     """
-    patiently(lambda: _tend(runtime), stop)
+    open_runs = patiently(lambda: _tend(runtime), stop)
+    with runtime.database.read() as session:
+        declared = {a.adapter_name: a for a in adapters.list_adapters(session)}
+    _end_lost(runtime, _find_lost(open_runs, declared), stop)
     outcomes: list[Outcome] = []
     for adapter in patiently(lambda: choose_adapters(runtime, names), stop):
         if stop.is_set():
@@ -172,6 +175,7 @@ class _Due:
     """What a worker sees when it looks."""
 
     adapters: list[Adapter]
+    scheduled: set[str]  #: those of them that are due by their schedule; the rest was asked for
     cancelled: list[OpenRun]  #: unfinished runs of adapters that are not declared any more
 
 
@@ -191,14 +195,17 @@ def _sync_due(
         watcher.began(adapter.adapter_name)
         outcomes: list[Outcome] = []
         try:
-            outcomes = sync_adapter(runtime, adapter, force=False, stop=stop)
+            outcomes = sync_adapter(
+                runtime,
+                adapter,
+                force=False,
+                stop=stop,
+                is_scheduled=adapter.adapter_name in due.scheduled,
+            )
         finally:
             runtime.reporter.finish()
             watcher.ended(outcomes, monotonic() - began)
-    for run in due.cancelled:
-        with holding(runtime, run.adapter_name, stop) as held:
-            if held is not None:
-                cancel_run(held, run.run_id)
+    _end_lost(runtime, due.cancelled, stop)
 
 
 def find_due(runtime: Runtime, names: Sequence[str]) -> _Due:
@@ -208,11 +215,10 @@ def find_due(runtime: Runtime, names: Sequence[str]) -> _Due:
         declared = {a.adapter_name: a for a in adapters.list_adapters(session)}
         open_runs = requests.list_open_runs(session)
         schedule = requests.list_schedule(session)
-        wanted = requests.list_due_retries(session, now=now)
         aliases = requests.list_alias_requests(session)
         leases = states.list_leases(session)
-    wanted |= {s.adapter_name for s in schedule if _is_scheduled(s, now)}
-    wanted = {name for name in wanted if name in declared and declared[name].is_enabled} | aliases
+    scheduled = {s.adapter_name for s in schedule if s.is_enabled and _is_scheduled(s, now)}
+    wanted = scheduled | aliases
     for name in declared:
         wanted = _with_runs(wanted, name, [r for r in open_runs if r.adapter_name == name])
     at_work = {name for name, lease in leases.items() if not lease.is_expired}
@@ -221,14 +227,25 @@ def find_due(runtime: Runtime, names: Sequence[str]) -> _Due:
         for name, adapter in declared.items()
         if name in wanted - at_work and (not names or name in names)
     ]
-    lost = [
+    return _Due(chosen, scheduled, _find_lost(open_runs, declared))
+
+
+def _find_lost(open_runs: Sequence[OpenRun], declared: Mapping[str, Adapter]) -> list[OpenRun]:
+    """Give the runs to end that no adapter's turn will come to: its row was deleted."""
+    return [
         run
         for run in open_runs
         if run.adapter_name not in declared
         and not run.is_request
         and run.desired_state == DesiredState.CANCELLED
     ]
-    return _Due(chosen, lost)
+
+
+def _end_lost(runtime: Runtime, lost: Sequence[OpenRun], stop: threading.Event) -> None:
+    for run in lost:
+        with holding(runtime, run.adapter_name, stop) as held:
+            if held is not None:
+                cancel_run(held, run.run_id)
 
 
 def _with_runs(wanted: set[str], name: str, own: list[OpenRun]) -> set[str]:
@@ -245,6 +262,8 @@ def _with_runs(wanted: set[str], name: str, own: list[OpenRun]) -> set[str]:
 
 
 def _is_scheduled(scheduled: requests.Scheduled, now: datetime) -> bool:
+    if scheduled.retry_at is not None and scheduled.retry_at <= now:
+        return True
     if scheduled.sync_every is None:
         return False
     if scheduled.decided_at is None:

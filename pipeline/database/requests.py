@@ -39,6 +39,7 @@ class Scheduled:
     is_enabled: bool
     sync_every: str | None  #: None: when a row asks
     decided_at: datetime | None  #: None: nobody has looked at it yet
+    retry_at: datetime | None  #: None: nothing waits to be tried again
 
 
 def list_open_runs(session: Session) -> list[OpenRun]:
@@ -108,25 +109,18 @@ def get_sight(session: Session, run_id: int) -> OpenRun | None:
     return _open_run(row) if row is not None else None
 
 
-def list_held_ended_runs(session: Session) -> list[tuple[int, str]]:
-    """Give the id and state of ended runs that somebody wants to be held."""
-    return [(row.run_id, row.state) for row in session.fetch_all("list_held_ended_runs")]
-
-
 def list_schedule(session: Session) -> list[Scheduled]:
     """Give what decides when a worker syncs each adapter."""
     return [
         Scheduled(
-            row.adapter_name, bool(row.is_enabled), row.sync_every, parse_time(row.decided_at)
+            row.adapter_name,
+            bool(row.is_enabled),
+            row.sync_every,
+            parse_time(row.decided_at),
+            parse_time(row.retry_at),
         )
         for row in session.fetch_all("list_schedule")
     ]
-
-
-def list_due_retries(session: Session, *, now: datetime) -> set[str]:
-    """Give the adapters whose failed run is to be tried again now."""
-    rows = session.fetch_all("list_due_retries", now=format_time(now))
-    return {row.adapter_name for row in rows}
 
 
 def list_alias_requests(session: Session) -> set[str]:

@@ -90,6 +90,13 @@ def record_decision_of_sync(
     )
 
 
+def set_retry_at(session: Session, adapter_name: str, at: datetime | None) -> None:
+    """Say when a worker tries again; None: nothing waits for that."""
+    session.execute(
+        "set_retry_at", adapter_name=adapter_name, retry_at=format_time(at) if at else None
+    )
+
+
 def set_current_run(session: Session, adapter_name: str, run_id: int | None) -> None:
     """Name the run that works on the adapter; None when it has ended."""
     session.execute("set_current_run", adapter_name=adapter_name, run_id=run_id)

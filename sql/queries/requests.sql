@@ -5,7 +5,8 @@
 SELECT run_id, adapter_name, state, desired_state, run_key, resume_state, queued_at, last_alive_at, is_stuck, stuck_reason,
        next_step, steps_done, responses_stored
   FROM runs
- WHERE state IN ('queued', 'preparing', 'answering_before', 'training', 'answering_after', 'deciding', 'paused')
+ WHERE finished_at IS NULL
+   AND state NOT IN ('succeeded', 'rejected', 'failed', 'cancelled')
  ORDER BY queued_at, run_id;
 
 -- name: get_sight
@@ -77,30 +78,12 @@ UPDATE runs
  WHERE run_id = :run_id
    AND desired_state = :old_desired_state;
 
--- name: list_held_ended_runs
--- Ended runs that somebody wants to be held.
-SELECT run_id, state
-  FROM runs
- WHERE desired_state = 'paused'
-   AND state IN ('succeeded', 'rejected', 'failed', 'cancelled');
-
 -- name: list_schedule
 -- What a worker decides by whether an adapter is due.
-SELECT a.adapter_name, a.is_enabled, a.sync_every, s.decided_at
+SELECT a.adapter_name, a.is_enabled, a.sync_every, s.decided_at, s.retry_at
   FROM adapters a
   LEFT JOIN adapter_states s ON s.adapter_name = a.adapter_name
  ORDER BY a.adapter_name;
-
--- name: list_due_retries
--- Adapters with a failed run whose next try is due and was not looked at since.
-SELECT DISTINCT r.adapter_name
-  FROM runs r
-  JOIN adapter_states s ON s.adapter_name = r.adapter_name
- WHERE r.state = 'failed'
-   AND r.is_retryable = 1
-   AND r.is_trial = 0
-   AND r.next_attempt_at <= :now
-   AND s.decided_at < r.next_attempt_at;
 
 -- name: list_alias_requests
 -- Adapters for which somebody asked to move an alias.

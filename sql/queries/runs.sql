@@ -157,6 +157,7 @@ UPDATE runs
        error_code = :error_code,
        error_message = :error_message,
        resume_state = NULL,
+       desired_state = CASE WHEN desired_state = 'paused' THEN 'running' ELSE desired_state END,
        state_since = :now,
        next_step = :next_step,
        is_stuck = 0,

@@ -27,7 +27,14 @@ UPDATE adapter_states
 UPDATE adapter_states
    SET decision = :decision,
        decision_reason = :decision_reason,
-       decided_at = :now
+       decided_at = :now,
+       retry_at = NULL
+ WHERE adapter_name = :adapter_name;
+
+-- name: set_retry_at
+-- When a worker tries again.
+UPDATE adapter_states
+   SET retry_at = :retry_at
  WHERE adapter_name = :adapter_name;
 
 -- name: set_current_run

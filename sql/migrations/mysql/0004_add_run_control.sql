@@ -12,6 +12,10 @@ ALTER TABLE adapters ADD COLUMN
 ALTER TABLE adapter_states ADD COLUMN
     lease_until         DATETIME(6) NULL COMMENT 'lease_until_ms as a time for people, UTC';
 
+-- When a worker tries again after a failure. NULL: nothing waits for that.
+ALTER TABLE adapter_states ADD COLUMN
+    retry_at            DATETIME(6) NULL COMMENT 'when a worker tries again after a failure; NULL: nothing waits for that';
+
 -- Whoever asks for a run may set it: train even if nothing changed.
 ALTER TABLE runs ADD COLUMN
     is_forced           TINYINT NOT NULL DEFAULT 0 COMMENT '1: train even if nothing changed; whoever asks for a run may set it';
@@ -44,5 +48,5 @@ ALTER TABLE runs ADD COLUMN
 ALTER TABLE runs ADD COLUMN
     next_step           VARCHAR(255) COLLATE utf8mb4_bin NULL COMMENT 'what comes next';
 
--- A poll looks for what is not ended: requests, and runs that nobody works on.
-ALTER TABLE runs ADD INDEX runs_by_state (state);
+-- Whoever looks for something to do reads what is not ended: requests, and runs that nobody works on.
+ALTER TABLE runs ADD INDEX runs_by_end (finished_at);
