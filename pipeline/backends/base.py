@@ -8,7 +8,10 @@ backend by tests/backends/contract.py:
    have.
 2. `train` is called with the run's key. Called again with the same key after a crash, it goes on or
    begins again such that the finished adapter contains each batch exactly once per epoch: what the
-   journal recorded of the earlier call tells which.
+   journal recorded of the earlier call tells which. The job's attempt has grown by then: an earlier
+   one may only be stalled and wake up at any moment. What an attempt writes therefore stands under
+   names of its own, it never touches a later one's, and what changes something outside follows
+   directly on a committed write of the journal, which fails for an attempt that was overtaken.
 3. Everything that changes something outside is announced by `Journal.intend` before it is sent and
    settled after. A reply that was lost is reconciled (looked up by the run's key) before anything
    is repeated.
@@ -74,6 +77,7 @@ class TrainingJob:
     base_model: BaseModel
     options: TrainingOptions
     fingerprint: str
+    attempt: int  #: grows with every claim of the adapter; an earlier one may still be alive
 
 
 @dataclass(frozen=True, slots=True)

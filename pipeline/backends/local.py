@@ -1,8 +1,8 @@
 """The local backend: LoRA with torch on this machine, over `pipeline.local_lora`.
 
 Nothing here imports torch before something is trained or answered, so that a sync with nothing to
-do stays light. Weights lie under the artifacts folder: `adapters/<run key>` when finished,
-`checkpoints/<run key>` while a training is under way.
+do stays light. Weights lie under the artifacts folder, in `adapters` when finished and in
+`checkpoints` while a training is under way; names carry the run and its attempt (attempts.py).
 """
 
 from __future__ import annotations
@@ -92,7 +92,8 @@ class LocalBackend:
             yield TokenCount(tokens, is_exact=True)
 
     def train(self, job: TrainingJob, samples: Samples, journal: Journal) -> TrainedAdapter:
-        """Train step by step; a checkpoint lets a later call with the same run key go on."""
+        """Train step by step; a checkpoint lets a later attempt at the same run go on."""
+        from pipeline.backends.local_files import TrainingFiles
         from pipeline.backends.local_training import LocalTraining
 
         training = LocalTraining(
@@ -100,8 +101,7 @@ class LocalBackend:
             job=job,
             samples=samples,
             journal=journal,
-            adapter_folder=self._artifacts / "adapters" / job.run_key,
-            checkpoint_folder=self._artifacts / "checkpoints" / job.run_key,
+            files=TrainingFiles(self._artifacts, job.run_key, job.attempt),
         )
         return training.run()
 
