@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 #: What runs of this program are called: the machine, and what makes it unique.
-_RUN_KEY = re.compile(r"[a-z0-9._-]{1,31}-[0-9a-f]{32}")
+_RUN_KEY = re.compile(r"[^\s/]{0,31}-[0-9a-f]{32}")
 _NAME = re.compile(r"(?P<run_key>.+)\.attempt-(?P<attempt>\d+)")
 
 

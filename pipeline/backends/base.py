@@ -27,7 +27,10 @@ backend by tests/backends/contract.py:
 6. Answers depend on the request, the model and the decoding settings alone; with temperature 0 they
    repeat.
 7. Secrets come from the environment and appear in no error, log line or value given back.
-8. A backend object is used by one thread at a time, though not always the same, and must be closed;
+8. What a backend keeps for a run carries the run's key in its name. `Inventory`, which a backend
+   may fulfil beside, tells what it keeps; it never lists what carries no such name, where it shares
+   a folder, and removes only what it listed.
+9. A backend object is used by one thread at a time, though not always the same, and must be closed;
    `close` may come from another thread and ends what still waits.
 """
 
@@ -35,7 +38,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol, runtime_checkable
 
 from pipeline.records import Sample
 
@@ -162,6 +167,27 @@ class BackendCall:
     external_id: str | None
 
 
+class HeldKind(StrEnum):
+    """What a backend keeps."""
+
+    ADAPTER = "adapter"  #: at a service
+    WEIGHTS = "weights"  #: finished, as files
+    CHECKPOINT = "checkpoint"  #: what only an unfinished training needs
+    DRAFT = "draft"  #: files whose writing broke off, or is at work
+
+
+@dataclass(frozen=True, slots=True)
+class HeldItem:
+    """One thing that a backend keeps, for whomever."""
+
+    kind: HeldKind
+    address: str  #: its id at a service, or its path
+    name: str  #: what it is called there; the row of a version names it or the address
+    run_key: str | None  #: the run that the name carries; None: it carries none
+    size_bytes: int | None  #: None: the backend does not say
+    changed_at: datetime | None  #: UTC; None: the backend does not say
+
+
 class Samples(Protocol):
     """The samples of one manifest, in its order; read again and again without holding them in
     memory.
@@ -264,4 +290,39 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Release what the backend holds: models, connections, threads."""
+        ...
+
+
+@runtime_checkable
+class Inventory(Protocol):
+    """What a backend keeps, so that what nobody needs any more can be found and removed."""
+
+    @property
+    def place(self) -> str:
+        """Where it is kept: a service's address, or a folder."""
+        ...
+
+    def list_held(self) -> Iterator[HeldItem]:
+        """Give everything that is kept there and may be a run's, finished or not.
+
+        Raises:
+            BackendError: the backend could not be reached.
+        """
+        ...
+
+    def find_missing(self, adapters: Sequence[TrainedAdapter]) -> list[TrainedAdapter]:
+        """Give those of some finished adapters that should be kept there and are not; those of
+        another place are not among them.
+
+        Raises:
+            BackendError: the backend could not be reached.
+        """
+        ...
+
+    def remove(self, item: HeldItem) -> None:
+        """Remove an item of the list; one that is gone already is no error.
+
+        Raises:
+            BackendError: it could not be removed, or is none of this place.
+        """
         ...

@@ -18,12 +18,15 @@ from pipeline.backends.base import (
     AnswerRequest,
     BaseModel,
     Decoding,
+    HeldItem,
+    HeldKind,
     Journal,
     Samples,
     TokenCount,
     TrainedAdapter,
     TrainingJob,
 )
+from pipeline.backends.held_files import list_folder, remove_files
 from pipeline.errors import BackendError, ConfigError, RequestRejected
 from pipeline.local_lora.identity import Identities
 from pipeline.local_lora.sources import BaseModelSource, find_base_model
@@ -37,7 +40,7 @@ _CHUNK = 32
 
 
 class LocalBackend:
-    """Fulfils `backends.base.Backend` on this machine, with one base model in memory at a time."""
+    """Fulfils `Backend` and `Inventory` on this machine, with one base model loaded at a time."""
 
     def __init__(
         self,
@@ -125,6 +128,30 @@ class LocalBackend:
         folder = self._own_folder(adapter)
         if folder.exists():
             shutil.rmtree(folder)
+
+    @property
+    def place(self) -> str:
+        """The folder of artifacts."""
+        return str(self._artifacts.resolve())
+
+    def list_held(self) -> Iterator[HeldItem]:
+        """Give finished weights and checkpoints; what the local server keeps is not looked at."""
+        yield from list_folder(self._artifacts / "adapters", HeldKind.WEIGHTS)
+        yield from list_folder(self._artifacts / "checkpoints", HeldKind.CHECKPOINT)
+
+    def find_missing(self, adapters: Sequence[TrainedAdapter]) -> list[TrainedAdapter]:
+        """Give those whose folder should be here and is not."""
+        own = (self._artifacts / "adapters").resolve()
+        return [
+            adapter
+            for adapter in adapters
+            if Path(adapter.artifact_uri or "").parent == own
+            and not Path(adapter.artifact_uri or "").is_dir()
+        ]
+
+    def remove(self, item: HeldItem) -> None:
+        """Remove files of the list."""
+        remove_files(item, (self._artifacts / "adapters", self._artifacts / "checkpoints"))
 
     def close(self) -> None:
         """Let go of the base model."""

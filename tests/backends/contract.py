@@ -19,6 +19,9 @@ from pipeline.backends.base import (
     Backend,
     BackendCall,
     Decoding,
+    HeldItem,
+    HeldKind,
+    Inventory,
     StepMetrics,
     TrainedAdapter,
     TrainingJob,
@@ -219,6 +222,20 @@ def ask(
     answers = list(backend.answer(base_model, adapter, asked, DECODING))
     assert len(answers) == len(asked), "exactly one answer per request"
     return {answer.prompt_key: answer.text for answer in answers}
+
+
+def _run_key(number: int) -> str:
+    """A key as runs have it."""
+    return f"machine.local-{number:032x}"
+
+
+def _inventory(backend: Backend) -> Inventory:
+    assert isinstance(backend, Inventory)
+    return backend
+
+
+def _held(backend: Backend, run_key: str) -> list[HeldItem]:
+    return [item for item in _inventory(backend).list_held() if item.run_key == run_key]
 
 
 class BackendContract:
@@ -427,6 +444,41 @@ class BackendContract:
         backend.delete(adapter)
         with pytest.raises(PipelineError):
             ask(backend, case, adapter)
+
+    def test_what_a_finished_training_left_is_listed_under_its_runs_key(
+        self, backend: Backend, case: BackendCase
+    ) -> None:
+        adapter = train(backend, case, run_key=_run_key(1))
+        (item,) = _held(backend, _run_key(1))
+        assert item.kind in (HeldKind.ADAPTER, HeldKind.WEIGHTS)
+        assert item.address in (adapter.external_id, adapter.artifact_uri)
+        if adapter.artifact_uri is not None:
+            assert item.name == Path(adapter.artifact_uri).name
+        assert _inventory(backend).find_missing([adapter]) == []
+
+    def test_what_a_training_that_broke_off_left_is_listed_and_can_be_removed(
+        self, backend: Backend, case: BackendCase
+    ) -> None:
+        journal = KeptJournal(stop_at_check=3, stop_with=RunInterrupted("stop"))
+        with pytest.raises(RunInterrupted):
+            train(backend, case, journal, run_key=_run_key(2))
+        (item,) = _held(backend, _run_key(2))
+        assert item.kind in (HeldKind.ADAPTER, HeldKind.CHECKPOINT)
+        _inventory(backend).remove(item)
+        assert _held(backend, _run_key(2)) == []
+
+    def test_only_the_item_that_is_removed_goes_and_its_adapter_is_missing_then(
+        self, backend: Backend, case: BackendCase
+    ) -> None:
+        kept = train(backend, case, run_key=_run_key(3))
+        removed = train(backend, case, run_key=_run_key(4))
+        (item,) = _held(backend, _run_key(4))
+        _inventory(backend).remove(item)
+        _inventory(backend).remove(item)
+        assert _inventory(backend).find_missing([kept, removed]) == [removed]
+        assert ask(backend, case, kept)
+        with pytest.raises(PipelineError):
+            ask(backend, case, removed)
 
     def test_no_secret_comes_back(self, backend: Backend, case: BackendCase) -> None:
         journal = KeptJournal()

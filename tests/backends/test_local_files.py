@@ -174,6 +174,34 @@ def test_weights_that_were_damaged_before_their_version_was_stored_are_trained_a
     backend.close()
 
 
+def test_only_what_carries_a_runs_key_is_listed_and_only_that_can_be_removed(
+    case: BackendCase, tmp_path: Path
+) -> None:
+    backend = case.open()
+    assert isinstance(backend, LocalBackend)
+    key = "machine-" + "0a" * 16
+    outside = tmp_path / "outside"
+    listed = [
+        f"adapters/{key}",  # from before names carried an attempt
+        f"adapters/.{key}.attempt-2.0123abcd.tmp",
+        f"checkpoints/{key}.attempt-12",
+    ]
+    for name in [*listed, "adapters/mine", "adapters/.hidden", f"served/{key}", "outside"]:
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "file").write_bytes(b"12345")
+    (tmp_path / "adapters" / f"{key}.attempt-3").symlink_to(outside)
+    items = list(backend.list_held())
+    assert sorted(str(Path(i.address).relative_to(tmp_path)) for i in items) == sorted(listed)
+    assert {(item.run_key, item.size_bytes) for item in items} == {(key, 5)}
+    with pytest.raises(BackendError, match="none of the files"):
+        backend.remove(replace(items[0], address=str(outside)))
+    for item in items:
+        backend.remove(item)
+    assert list(backend.list_held()) == []
+    assert (outside / "file").exists()
+    backend.close()
+
+
 def test_a_row_cannot_lead_the_backend_out_of_its_artifacts_folder(
     case: BackendCase, tmp_path: Path
 ) -> None:
