@@ -21,6 +21,7 @@ from pipeline.cli import (
     run_commands,
     serve_commands,
     setup_commands,
+    worker_commands,
 )
 from pipeline.cli.output import say
 from pipeline.errors import ConfigError, DataError, PipelineError, SchemaOutOfDate
@@ -38,6 +39,7 @@ _GARBAGE_THRESHOLD = 50_000
 
 for commands in (
     run_commands,
+    worker_commands,
     look_commands,
     data_commands,
     setup_commands,
