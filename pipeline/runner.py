@@ -185,6 +185,7 @@ def train(work: Work, run: Run) -> None:
         base_model=work.base_model,
         options=keys.training_options(work.adapter),
         fingerprint=fingerprint,
+        attempt=work.claim.attempt,
     )
     began = runtime.now()
     runtime.reporter.say(

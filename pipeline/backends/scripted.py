@@ -19,15 +19,20 @@ from pipeline.backends.base import (
     AnswerRequest,
     BaseModel,
     Decoding,
+    HeldItem,
+    HeldKind,
     Journal,
     Samples,
     TokenCount,
     TrainedAdapter,
     TrainingJob,
 )
+from pipeline.backends.held_files import list_folder, remove_files
 from pipeline.backends.script import Fault, read_script
 from pipeline.backends.scripted_training import (
     CHARACTERS_PER_TOKEN,
+    FINISHED,
+    PART,
     ScriptedTraining,
     adapter_path,
     estimate_sample,
@@ -119,6 +124,30 @@ class ScriptedBackend:
         if adapter.external_id is not None:
             adapter_path(self._folder, adapter.external_id).unlink(missing_ok=True)
             self._learned.pop(adapter.external_id, None)
+
+    @property
+    def place(self) -> str:
+        """The folder of its adapters."""
+        return str(self._folder.resolve())
+
+    def list_held(self) -> Iterator[HeldItem]:
+        """Give the files of adapters, finished and not."""
+        yield from list_folder(self._folder, HeldKind.WEIGHTS, FINISHED)
+        yield from list_folder(self._folder, HeldKind.CHECKPOINT, PART)
+
+    def find_missing(self, adapters: Sequence[TrainedAdapter]) -> list[TrainedAdapter]:
+        """Give those whose file should be here and is not."""
+        return [
+            adapter
+            for adapter in adapters
+            if Path(adapter.artifact_uri or "").resolve().parent == self._folder.resolve()
+            and not adapter_path(self._folder, adapter.external_id or "").exists()
+        ]
+
+    def remove(self, item: HeldItem) -> None:
+        """Remove a file of the list."""
+        remove_files(item, (self._folder,))
+        self._learned.pop(item.name.removesuffix(FINISHED), None)
 
     def close(self) -> None:
         """End all waiting and all threads."""

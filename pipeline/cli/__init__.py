@@ -15,6 +15,7 @@ import typer
 
 from pipeline import __version__
 from pipeline.cli import (
+    clean_commands,
     data_commands,
     look_commands,
     run_commands,
@@ -43,6 +44,7 @@ for commands in (
     data_commands,
     setup_commands,
     serve_commands,
+    clean_commands,
 ):
     commands.add_to(app)
 

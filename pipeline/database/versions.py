@@ -76,6 +76,11 @@ def get_latest_version(session: Session, adapter_name: str) -> AdapterVersion | 
     return _version(row) if row is not None else None
 
 
+def list_versions(session: Session) -> list[AdapterVersion]:
+    """Give all versions of all adapters."""
+    return [_version(row) for row in session.fetch_all("list_versions")]
+
+
 def _training_summary(session: Session, run_id: int) -> dict[str, Any]:
     row = session.fetch_one("get_training_summary", run_id=run_id)
     if row is None or not row.steps:

@@ -113,10 +113,12 @@ def test_a_line_torn_by_a_crash_is_trained_again(opened: list[Backend], folder: 
     journal = KeptJournal(stop_at_check=3, stop_with=Dies())
     with pytest.raises(Dies):
         train(opened[0], case, journal, run_key="torn")
-    part = folder.path / "scripted" / "torn.part"
+    part = folder.path / "scripted" / "torn.attempt-1.part"
     part.write_bytes(part.read_bytes()[:-9])
     journal.stop_at_check = None
-    assert train(opened[0], case, journal, run_key="torn").artifact_sha256 == whole.artifact_sha256
+    again = train(opened[0], case, journal, run_key="torn", attempt=2)
+    assert again.artifact_sha256 == whole.artifact_sha256
+    assert not list((folder.path / "scripted").glob("*.part")), "nothing unfinished is left"
 
 
 def test_a_lost_reply_is_found_by_the_runs_key(opened: list[Backend], folder: Folder) -> None:

@@ -38,6 +38,9 @@ CONTRACT = {
     "samples_added samples_removed token_count created_at created_date",
     "report_samples": "dataset_name version_number manifest_id position sample_key content_hash "
     "split group_key weight prompt_preview response_preview created_at",
+    "report_orphans": "orphan_key orphan_kind state backend adapter_name adapter_version "
+    "adapter_label run_id is_unknown_run place external_id address size_bytes reason found_at "
+    "found_date last_seen_at removed_at error_message",
 }
 
 
