@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +144,14 @@ def test_the_nth_training_fails_as_the_script_says_also_in_a_new_process(
     with pytest.raises(LossNotFinite):
         train(opened[1], case, run_key="two")
     train(opened[2], case, run_key="three")
+
+
+def test_trainings_that_begin_together_are_counted_apart(tmp_path: Path) -> None:
+    with closing(ScriptedBackend(script=None, artifacts=tmp_path)) as backend:
+        backend._folder.mkdir()
+        with ThreadPoolExecutor(8) as pool:
+            numbers = list(pool.map(lambda _: backend._count_training(), range(400)))
+    assert sorted(numbers) == list(range(1, 401))
 
 
 def test_a_fault_that_strikes_once_does_not_strike_the_resumed_training(

@@ -2,11 +2,11 @@
 
     python -m tests.bench.worker
 
-On a private MariaDB, with the scripted backend, whose answers and steps take no time. Three figures:
+On a private MariaDB, with the scripted backend, whose answers and steps take no time:
 
-- from the INSERT of a request to the start of its run, with one worker that has nothing else to do,
-  beside the worker's pause between two looks, which bounds the mean from below by a half;
-- runs per second that four worker processes end, beside the same runs by one worker;
+- from the INSERT of a request to the start of its run, by one worker that has nothing else to do;
+  its pause between two looks is half of that on average;
+- runs per second that four workers end, beside the same runs by one worker;
 - the claim: taking the lease, the fenced statements that plan and adopt, and giving the lease back,
   against the time of the same statements issued alone by one client in one transaction each.
 """
@@ -114,9 +114,14 @@ class Bench:
     def await_ended(self, count: int) -> None:
         """Wait until so many runs have succeeded."""
         pause, deadline = threading.Event(), time.monotonic() + PATIENCE_SECONDS
-        while self.value("SELECT COUNT(*) FROM runs WHERE state = 'succeeded'") < count:
+        while self.value("SELECT COUNT(*) FROM runs WHERE finished_at IS NOT NULL") < count:
             assert time.monotonic() < deadline, "the workers do not come on"
             pause.wait(0.02)
+        with self.database.read() as session:
+            failed = session.connection.execute(
+                text("SELECT run_id, error_message FROM runs WHERE state <> 'succeeded'")
+            ).fetchall()
+        assert not failed, failed
 
 
 def measure_start(bench: Bench) -> list[float]:
@@ -135,7 +140,7 @@ def measure_start(bench: Bench) -> list[float]:
 
 def measure_rate(bench: Bench, workers: int) -> float:
     """Runs per second from the INSERT of all requests to the end of the last."""
-    ended = int(bench.value("SELECT COUNT(*) FROM runs WHERE state = 'succeeded'"))
+    ended = int(bench.value("SELECT COUNT(*) FROM runs WHERE finished_at IS NOT NULL"))
     names = [f"w{workers}-{number}" for number in range(RUNS)]
     for name in names:
         bench.declare(name)
