@@ -171,10 +171,11 @@ class ScriptedBackend:
         return self._learned[name]
 
     def _count_training(self) -> int:
-        counter = self._folder / "trainings"
-        number = int(counter.read_text()) + 1 if counter.exists() else 1
-        counter.write_text(str(number))
-        return number
+        # One byte each: appending is atomic, so runners that begin together get different numbers.
+        with (self._folder / "trainings").open("ab") as counter:
+            counter.write(b".")
+            counter.flush()
+            return counter.tell()
 
     def _faults(self, at: str, number: int, prompt: str | None = None) -> list[Fault]:
         return [
