@@ -16,12 +16,18 @@ from pipeline.backends.base import (
     Backend,
     BaseModel,
     Decoding,
-    TrainedAdapter,
     TrainingJob,
 )
 from pipeline.database import manifests, runs, states, versions
 from pipeline.database.connection import Session
-from pipeline.errors import BackendError, DataError, LeaseLost
+from pipeline.errors import (
+    BackendError,
+    ConfigError,
+    DataError,
+    LeaseLost,
+    PipelineError,
+    RunPaused,
+)
 from pipeline.evaluation.answering import answer_phase
 from pipeline.evaluation.comparing import compare
 from pipeline.evaluation.deciding import decide as decide_gate
@@ -29,6 +35,7 @@ from pipeline.evaluation.deciding import write_decision
 from pipeline.evaluation.scorers import SCORERS
 from pipeline.evaluation.scoring import plan_scoring, score_responses
 from pipeline.journal import RunJournal
+from pipeline.next_step import next_step
 from pipeline.records import (
     Adapter,
     AdapterVersion,
@@ -109,6 +116,8 @@ def carry_out(work: Work) -> RunState:
                 advance(work, run, RunState.DECIDING)
             case RunState.DECIDING:
                 decide(work, run)
+            case RunState.PAUSED:
+                raise RunPaused("a person wants this run to be held")
             case RunState.SUCCEEDED | RunState.REJECTED | RunState.FAILED | RunState.CANCELLED:
                 break
             case _:
@@ -118,8 +127,11 @@ def carry_out(work: Work) -> RunState:
 
 def prepare(work: Work, run: Run) -> None:
     """Select, validate and freeze: the samples as a manifest, the prompts as they will be asked."""
-    if run.run_kind is RunKind.TRAIN:
+    # A manifest that is there was asked for, or written before a crash.
+    if run.run_kind is RunKind.TRAIN and run.manifest_id is None:
         _prepare_samples(work)
+    elif run.is_trial and run.manifest_id is not None:
+        _take_manifest(work, run.manifest_id)
     prompts = selection.freeze_eval_prompts(
         work.runtime.database,
         work.runtime.selection_database,
@@ -147,10 +159,11 @@ def answer_before(work: Work, run: Run) -> None:
     _answer(work, Phase.BASE, None)
     if run.before_version is None:
         return
+    version = _version(work, run.before_version)
     try:
-        _answer(work, Phase.BEFORE, trained_adapter(_version(work, run.before_version)))
-    except BackendError as error:
-        if error.code not in _WEIGHTS_GONE:
+        _answer(work, Phase.BEFORE, version)
+    except (BackendError, ConfigError) as error:
+        if not _is_gone(work, version, error):
             raise
         # Else nothing could ever take the place of a version whose weights were lost.
         message = f"v{run.before_version} answers only what it was asked before: {error}"
@@ -190,7 +203,7 @@ def train(work: Work, run: Run) -> None:
 
 def answer_after(work: Work, run: Run) -> None:
     """Ask the new version the same prompts under the same settings."""
-    _answer(work, Phase.AFTER, trained_adapter(_version(work, run.version_number)))
+    _answer(work, Phase.AFTER, _version(work, run.version_number))
 
 
 def decide(work: Work, run: Run) -> None:
@@ -221,15 +234,17 @@ def decide(work: Work, run: Run) -> None:
             now=now,
         )
         _add_event(work, session, state.value, reason)
-        runs.end_run(session, run, runs.RunEnd(state), now=now)
+        end = runs.RunEnd(state, next_step=next_step(state, run.run_kind))
+        runs.end_run(session, run, end, now=now)
         states.set_current_run(session, run.adapter_name, None)
     runtime.reporter.say(f"  {reason}")
 
 
 def advance(work: Work, run: Run, state: RunState) -> None:
     """Move the run on to its next state and say so."""
+    now, step = work.runtime.now(), next_step(state, run.run_kind)
     with work.runtime.database.transaction(work.claim) as session:
-        if not runs.set_run_state(session, run, state):
+        if not runs.set_run_state(session, run, state, next_step=step, now=now):
             raise LeaseLost(f"run {run.run_id} is no longer {run.state.value}")
         _add_event(work, session, "state_changed", f"{run.state.value} -> {state.value}")
     logger.info(
@@ -294,19 +309,58 @@ def _too_long(work: Work) -> Callable[[str], int | None] | None:
     return count
 
 
-def _answer(work: Work, phase: Phase, adapter: TrainedAdapter | None) -> None:
+def _take_manifest(work: Work, manifest_id: int) -> None:
+    """Count the samples of the manifest that the run was asked for with."""
+    fingerprint = _manifest_fingerprint(work, manifest_id)
+    count = len(selection.read_samples(work.runtime.database, manifest_id))
+    with work.runtime.database.transaction(work.claim) as session:
+        runs.set_run_selection(
+            session,
+            work.run_id,
+            manifest_id=manifest_id,
+            fingerprint=fingerprint,
+            training_key=keys.training_key(work.adapter, work.base_model, fingerprint),
+            samples_selected=count,
+            samples_skipped=0,
+            samples_held_out=0,
+            samples_used=count,
+        )
+    work.runtime.reporter.say(f"  {_count(count, 'sample')} of manifest {manifest_id}")
+
+
+def _is_gone(work: Work, version: AdapterVersion, error: PipelineError) -> bool:
+    """Whether the version before can be asked no more, whatever a person does to this run."""
+    # Another backend than the run's own may be closed, or not allowed any more.
+    return error.code in _WEIGHTS_GONE or version.backend != work.adapter.backend
+
+
+def _home_of(work: Work, version: AdapterVersion) -> tuple[Backend, BaseModel]:
+    """Give the backend and the base model that a version was trained on."""
+    base = work.base_model
+    if version.backend == work.adapter.backend and version.base_model == base.name:
+        return work.backend, base
+    backend = work.runtime.backend(version.backend)
+    return backend, backend.describe(version.base_model, version.base_model_revision)
+
+
+def _answer(work: Work, phase: Phase, version: AdapterVersion | None) -> None:
     runtime = work.runtime
     total = work.run().prompts_selected
+    backend, base_model = (
+        (work.backend, work.base_model) if version is None else _home_of(work, version)
+    )
+    backend_name = work.adapter.backend if version is None else version.backend
+    adapter = None if version is None else trained_adapter(version)
     result = answer_phase(
         runtime.database,
         work.claim,
         work.run_id,
         phase,
-        work.backend,
-        work.base_model,
+        backend,
+        base_model,
         adapter,
         work.decoding,
-        keys.model_key(work.base_model, work.adapter.backend, adapter),
+        keys.model_key(base_model, backend_name, adapter),
         keys.decoding_key(work.decoding),
         check=work.check,
         now=runtime.now,
@@ -349,7 +403,9 @@ def _store_version(work: Work, run: Run, version: versions.NewVersion) -> None:
     with work.runtime.database.transaction(work.claim) as session:
         number = versions.insert_version(session, version, now=now)
         runs.set_run_version(session, run.run_id, number, cost_usd=version.cost_usd)
-        runs.set_run_state(session, run, RunState.ANSWERING_AFTER)
+        state = RunState.ANSWERING_AFTER
+        step = next_step(state, run.run_kind)
+        runs.set_run_state(session, run, state, next_step=step, now=now)
         _add_event(work, session, "trained", f"version {number} is trained")
     work.runtime.reporter.say(f"  trained version {number} in {version.train_seconds:.1f} s")
 

@@ -16,7 +16,8 @@ SELECT adapter_name, attempt, lease_owner, lease_until_ms, claimed_at, heartbeat
 -- Give the lease back. No row matched: it was lost before.
 UPDATE adapter_states
    SET lease_owner = NULL,
-       lease_until_ms = NULL
+       lease_until_ms = NULL,
+       lease_until = NULL
  WHERE adapter_name = :adapter_name
    AND lease_owner = :owner
    AND attempt = :attempt;
