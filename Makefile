@@ -39,7 +39,7 @@ check: $(READY)  ## everything that must pass before a commit, the test database
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not gpu and not docker and not singlestore and not races and not cluster" $(PYTEST)
 
-ci: check test-cluster        ## what the continuous integration runs: check, and the long suites
+ci: check test-cluster  ## what the continuous integration runs: check, and the long suites
 
 format: $(READY) ## rewrite the files in the one format, with sorted imports
 	$(BIN)/ruff check --select I --fix .
@@ -76,7 +76,7 @@ test-notebooks: $(READY) ## the notebooks, executed in Jupyter's kernel
 test-e2e: $(READY)      ## the installed command, from outside
 	$(BIN)/python -m pytest tests/end_to_end -m "not docker and not singlestore" $(PYTEST)
 
-test-cluster: $(READY)  ## ten processes killed and frozen at random, on SQLite, MariaDB and a cluster of three nodes
+test-cluster: $(READY)  ## races of ten processes that are killed and frozen, on SQLite, MariaDB and a cluster
 	$(BIN)/python -m pytest tests/races -m "races or cluster" $(PYTEST)
 
 bench: $(READY) $(PEER)  ## speed and memory, each figure beside the one it is held against

@@ -28,7 +28,6 @@ from tests.mariadb_server import (
     empty_data_folder,
     find_program,
     make_folder,
-    prepare_machine,
     run_installer,
     user_name,
     with_parent,
@@ -37,7 +36,14 @@ from tests.mariadb_server import (
 NODES = 3
 #: How a joining node gets its data from a living one; a script that comes with the server.
 TRANSFER = "wsrep_sst_rsync"
-PACKAGES = {"galera-4": None, "rsync": "rsync", "iproute2": "ss"}
+#: What Debian calls them, and a program of each; Galera itself is a library.
+PACKAGES = {
+    "mariadb-server-core": "mariadbd",
+    "mariadb-client-core": "my_print_defaults",
+    "galera-4": None,
+    "rsync": "rsync",
+    "iproute2": "ss",
+}
 _PROVIDERS = (
     "/usr/lib/galera/libgalera_smm.so",
     "/usr/lib64/galera-4/libgalera_smm.so",
@@ -188,10 +194,7 @@ def prepare_cluster() -> None:
     Raises:
         RuntimeError: something is missing, and this user may not install it.
     """
-    prepare_machine()
     missing = [package for package, program in PACKAGES.items() if not _has(package, program)]
-    if find_program("mariadbd") is None:
-        raise RuntimeError("the cluster needs `mariadbd` on this machine; docker does not do")
     if not missing:
         return
     install = f"apt-get install -y --no-install-recommends {' '.join(missing)}"
@@ -224,7 +227,8 @@ def transfer_folder() -> Path:
         raise RuntimeError(
             f"the cluster of the tests needs {TRANSFER}, of MariaDB's server package"
         )
-    run_installer(TRANSFER, "apt-get download mariadb-server", folder=folder)
+    update = ("apt-get update",) if os.geteuid() == 0 else ()
+    run_installer(TRANSFER, *update, "apt-get download mariadb-server", folder=folder)
     (package,) = folder.glob("*.deb")
     subprocess.run(["dpkg-deb", "--extract", package, folder / "unpacked"], check=True)
     return folder / "unpacked" / "usr" / "bin"

@@ -33,9 +33,10 @@ class Place:
     frozen_until: float | None = None  #: on the monotonic clock
 
     @property
-    def is_frozen(self) -> bool:
-        """Whether the process was stopped and has not gone on."""
-        return self.frozen_until is not None
+    def is_awake(self) -> bool:
+        """Whether the process runs."""
+        has_begun = self.running is not None and self.running.process.poll() is None
+        return has_begun and self.frozen_until is None
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the process."""
@@ -78,8 +79,8 @@ class Disturbance:
             assert time.monotonic() < grown_at + PATIENCE_SECONDS, "nobody gets on any more"
             self._start_missing()
             self._wake(time.monotonic())
-            if (seen := events()) >= known + EVENTS_BETWEEN:
-                known, grown_at = seen, time.monotonic()
+            for _strike in range((events() - known) // EVENTS_BETWEEN):
+                known, grown_at = known + EVENTS_BETWEEN, time.monotonic()
                 self._strike()
             self._pause.wait(_TICK_SECONDS)
 
@@ -107,11 +108,11 @@ class Disturbance:
                 place.frozen_until = None
 
     def _strike(self) -> None:
-        awake = [place for place in self.places if place.running and not place.is_frozen]
+        awake = [place for place in self.places if place.is_awake]
         if not awake:
             return
         place = self._random.choice(awake)
-        if self._random.random() < 0.5:
+        if self.kills < self.stalls or (self.kills == self.stalls and self._random.random() < 0.5):
             place.signal(signal.SIGKILL)
             self.kills += 1
         else:
