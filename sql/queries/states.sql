@@ -45,8 +45,10 @@ UPDATE adapter_states
 
 -- name: hold_lease
 -- The first statement of a fenced transaction: it locks the lease row, and matches nothing when the lease was lost.
+-- It has to change the row, be it by a millisecond: between the nodes of a Galera cluster only a change is a conflict,
+-- and a claim on another node, of which this one has not heard, would go unnoticed.
 UPDATE adapter_states
-   SET attempt = :attempt
+   SET lease_until_ms = lease_until_ms + 1
  WHERE adapter_name = :adapter_name
    AND lease_owner = :owner
    AND attempt = :attempt;
