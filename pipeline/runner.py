@@ -8,27 +8,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import assert_never
 
 from pipeline import keys, selection
 from pipeline.backends.base import (
-    Backend,
-    BaseModel,
-    Decoding,
     TrainingJob,
 )
 from pipeline.database import manifests, runs, states, versions
-from pipeline.database.connection import Session
 from pipeline.errors import (
-    BackendError,
-    ConfigError,
     DataError,
     LeaseLost,
-    PipelineError,
     RunPaused,
 )
-from pipeline.evaluation.answering import answer_phase
 from pipeline.evaluation.comparing import compare
 from pipeline.evaluation.deciding import decide as decide_gate
 from pipeline.evaluation.deciding import write_decision
@@ -37,55 +28,20 @@ from pipeline.evaluation.scoring import plan_scoring, score_responses
 from pipeline.journal import RunJournal
 from pipeline.next_step import next_step
 from pipeline.records import (
-    Adapter,
-    AdapterVersion,
-    Claim,
-    Phase,
     Run,
     RunKind,
     RunState,
     Sample,
 )
-from pipeline.runtime import Runtime
+from pipeline.run_answers import answer_after, answer_before
+from pipeline.run_work import Work, add_event, count_noun, find_version
 from pipeline.token_counts import count_epoch_tokens
-from pipeline.version_rows import new_version, trained_adapter
+from pipeline.version_rows import new_version
 
 logger = logging.getLogger(__name__)
 
-#: Codes of a backend that has lost an adapter.
-_WEIGHTS_GONE = frozenset({"artifact_not_found"})
 #: Room for the words that a prompt form puts around a sample.
 _FORM_BYTES = 128
-
-
-@dataclass(frozen=True)
-class Work:
-    """One run in the hands of one runner."""
-
-    runtime: Runtime
-    claim: Claim
-    run_id: int
-    adapter: Adapter  #: the row as it was when the run began
-    base_model: BaseModel
-    check: Callable[[], None]  #: raises when the run must not go on
-
-    @property
-    def backend(self) -> Backend:
-        """The backend that the adapter's row names."""
-        return self.runtime.backend(self.adapter.backend)
-
-    @property
-    def decoding(self) -> Decoding:
-        """How every prompt of this run is answered."""
-        return keys.decoding_of(self.adapter)
-
-    def run(self) -> Run:
-        """Read the run's row."""
-        with self.runtime.database.read() as session:
-            run = runs.get_run(session, self.run_id)
-        if run is None:
-            raise LeaseLost(f"the row of run {self.run_id} was deleted")
-        return run
 
 
 def carry_out(work: Work) -> RunState:
@@ -151,25 +107,7 @@ def prepare(work: Work, run: Run) -> None:
             eval_fingerprint=prompts.fingerprint,
             evaluation_key=keys.evaluation_key(work.adapter, prompts.fingerprint),
         )
-    work.runtime.reporter.say(f"  {_count(prompts.prompt_count, 'evaluation prompt')}")
-
-
-def answer_before(work: Work, run: Run) -> None:
-    """Ask the base model, and the version that was live when the run began."""
-    _answer(work, Phase.BASE, None)
-    if run.before_version is None:
-        return
-    version = _version(work, run.before_version)
-    try:
-        _answer(work, Phase.BEFORE, version)
-    except (BackendError, ConfigError) as error:
-        if not _is_gone(work, version, error):
-            raise
-        # Else nothing could ever take the place of a version whose weights were lost.
-        message = f"v{run.before_version} answers only what it was asked before: {error}"
-        with work.runtime.database.transaction(work.claim) as session:
-            _add_event(work, session, "before_not_answered", message)
-        work.runtime.reporter.say(f"  {message}")
+    work.runtime.reporter.say(f"  {count_noun(prompts.prompt_count, 'evaluation prompt')}")
 
 
 def train(work: Work, run: Run) -> None:
@@ -188,9 +126,8 @@ def train(work: Work, run: Run) -> None:
         attempt=work.claim.attempt,
     )
     began = runtime.now()
-    runtime.reporter.say(
-        f"  training on {_count(len(samples), 'sample')}, {_count(work.adapter.epochs, 'epoch')}"
-    )
+    epochs = count_noun(work.adapter.epochs, "epoch")
+    runtime.reporter.say(f"  training on {count_noun(len(samples), 'sample')}, {epochs}")
     trained = work.backend.train(
         job, samples, RunJournal(runtime, work.claim, work.run_id, work.check)
     )
@@ -202,15 +139,10 @@ def train(work: Work, run: Run) -> None:
     _store_version(work, run, version)
 
 
-def answer_after(work: Work, run: Run) -> None:
-    """Ask the new version the same prompts under the same settings."""
-    _answer(work, Phase.AFTER, _version(work, run.version_number))
-
-
 def decide(work: Work, run: Run) -> None:
     """Score, compare and let the gate say whether the version goes live; the run ends with it."""
     runtime = work.runtime
-    version = _version(work, run.version_number)
+    version = find_version(work, run.version_number)
     score_responses(
         runtime.database,
         work.claim,
@@ -234,7 +166,7 @@ def decide(work: Work, run: Run) -> None:
             min_gain=work.adapter.min_gain,
             now=now,
         )
-        _add_event(work, session, state.value, reason)
+        add_event(work, session, state.value, reason)
         end = runs.RunEnd(state, next_step=next_step(state, run.run_kind))
         runs.end_run(session, run, end, now=now)
         states.set_current_run(session, run.adapter_name, None)
@@ -247,7 +179,7 @@ def advance(work: Work, run: Run, state: RunState) -> None:
     with work.runtime.database.transaction(work.claim) as session:
         if not runs.set_run_state(session, run, state, next_step=step, now=now):
             raise LeaseLost(f"run {run.run_id} is no longer {run.state.value}")
-        _add_event(work, session, "state_changed", f"{run.state.value} -> {state.value}")
+        add_event(work, session, "state_changed", f"{run.state.value} -> {state.value}")
     logger.info(
         "run %s is %s",
         run.run_id,
@@ -288,7 +220,7 @@ def _prepare_samples(work: Work) -> None:
             samples_used=manifest.sample_count,
         )
     skipped = f", {manifest.skipped:,} skipped" if manifest.skipped else ""
-    runtime.reporter.say(f"  {_count(manifest.sample_count, 'sample')}{skipped}")
+    runtime.reporter.say(f"  {count_noun(manifest.sample_count, 'sample')}{skipped}")
 
 
 def _too_long(work: Work) -> Callable[[str], int | None] | None:
@@ -326,67 +258,7 @@ def _take_manifest(work: Work, manifest_id: int) -> None:
             samples_held_out=0,
             samples_used=count,
         )
-    work.runtime.reporter.say(f"  {_count(count, 'sample')} of manifest {manifest_id}")
-
-
-def _is_gone(work: Work, version: AdapterVersion, error: PipelineError) -> bool:
-    """Whether the version before can be asked no more, whatever a person does to this run."""
-    # Another backend than the run's own may be closed, or not allowed any more.
-    return error.code in _WEIGHTS_GONE or version.backend != work.adapter.backend
-
-
-def _home_of(work: Work, version: AdapterVersion) -> tuple[Backend, BaseModel]:
-    """Give the backend and the base model that a version was trained on."""
-    base = work.base_model
-    if version.backend == work.adapter.backend and version.base_model == base.name:
-        return work.backend, base
-    backend = work.runtime.backend(version.backend)
-    return backend, backend.describe(version.base_model, version.base_model_revision)
-
-
-def _answer(work: Work, phase: Phase, version: AdapterVersion | None) -> None:
-    runtime = work.runtime
-    total = work.run().prompts_selected
-    backend, base_model = (
-        (work.backend, work.base_model) if version is None else _home_of(work, version)
-    )
-    backend_name = work.adapter.backend if version is None else version.backend
-    adapter = None if version is None else trained_adapter(version)
-    result = answer_phase(
-        runtime.database,
-        work.claim,
-        work.run_id,
-        phase,
-        backend,
-        base_model,
-        adapter,
-        work.decoding,
-        keys.model_key(base_model, backend_name, adapter),
-        keys.decoding_key(work.decoding),
-        check=work.check,
-        now=runtime.now,
-        on_progress=lambda done: runtime.reporter.progress(
-            f"answering ({phase.value})", done, total
-        ),
-        scoring=plan_scoring(work.adapter),
-    )
-    runtime.reporter.finish()
-    if result.errors:
-        runtime.reporter.say(
-            f"  {result.errors:,} answers ({phase.value}) are errors: "
-            f"sqltune retry {work.run_id} --failed"
-        )
-
-
-def _version(work: Work, version_number: int | None) -> AdapterVersion:
-    name = work.adapter.adapter_name
-    with work.runtime.database.read() as session:
-        version = versions.get_version(session, name, version_number or 0)
-    if version is None:
-        raise DataError(
-            f"version {version_number} of {name!r} was deleted; use --force to train anew"
-        )
-    return version
+    work.runtime.reporter.say(f"  {count_noun(count, 'sample')} of manifest {manifest_id}")
 
 
 def _manifest_fingerprint(work: Work, manifest_id: int) -> str:
@@ -407,13 +279,5 @@ def _store_version(work: Work, run: Run, version: versions.NewVersion) -> None:
         state = RunState.ANSWERING_AFTER
         step = next_step(state, run.run_kind)
         runs.set_run_state(session, run, state, next_step=step, now=now)
-        _add_event(work, session, "trained", f"version {number} is trained")
+        add_event(work, session, "trained", f"version {number} is trained")
     work.runtime.reporter.say(f"  trained version {number} in {version.train_seconds:.1f} s")
-
-
-def _add_event(work: Work, session: Session, event: str, message: str) -> None:
-    runs.add_event(session, work.run_id, event, message, now=work.runtime.now())
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
 
 from pipeline.database import adapters, aliases, requests, runs, states
 from pipeline.database.connection import Session
 from pipeline.errors import (
-    DatabaseError,
     DatabaseUnavailable,
     LeaseLost,
     PipelineError,
@@ -24,22 +20,18 @@ from pipeline.errors import (
     RunInterrupted,
     RunPaused,
 )
-from pipeline.lease import LeaseKeeper
+from pipeline.holding import Held, holding, patiently
 from pipeline.next_step import GOES_ON, NOTHING, ON_CHANGE, next_step
 from pipeline.planning import Decision, Plan, plan_adapter
-from pipeline.records import Adapter, Claim, Run, RunState
+from pipeline.records import Adapter, Run, RunState
 from pipeline.run_requests import plan_request, reason_of
 from pipeline.run_rows import failure, new_run
-from pipeline.runner import Work, carry_out
+from pipeline.run_work import Work
+from pipeline.runner import carry_out
 from pipeline.runtime import Runtime
 from pipeline.tending import refuse_disabled
 
 logger = logging.getLogger(__name__)
-
-#: Pauses of a runner whose database is away: a restart of the server takes that long.
-_WAITS_SECONDS = (0.1, 0.3, 1.0, 2.0, 4.0, 8.0)
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +45,6 @@ class Outcome:
     state: RunState | None = None  #: of the run of this sync, else of the last one
     error_message: str | None = None
     is_new: bool = False  #: the run ended in this sync
-
-
-@dataclass(frozen=True)
-class Held:
-    """An adapter whose lease this runner holds."""
-
-    runtime: Runtime
-    claim: Claim
-    keeper: LeaseKeeper
 
 
 def sync_adapter(
@@ -99,60 +82,6 @@ def sync_adapter(
     return outcomes
 
 
-@contextmanager
-def holding(runtime: Runtime, adapter_name: str, stop: threading.Event) -> Iterator[Held | None]:
-    """Hold the adapter's lease while the block runs; None: another runner has it."""
-    owner = runtime.new_id()
-    seconds = runtime.settings.lease_seconds
-
-    def take() -> Claim | None:
-        return states.claim_adapter(
-            runtime.database, adapter_name, owner=owner, lease_seconds=seconds, now=runtime.now()
-        )
-
-    claim = patiently(take, stop)
-    if claim is None:
-        yield None
-        return
-    keeper = LeaseKeeper(
-        runtime.database,
-        claim,
-        lease_seconds=seconds,
-        now=runtime.now,
-        stop=stop,
-        stall_seconds=runtime.settings.stall_seconds,
-    )
-    try:
-        with keeper:
-            yield Held(runtime, claim, keeper)
-    finally:
-        _release(runtime, claim, stop)
-
-
-def patiently(work: Callable[[], Result], stop: threading.Event) -> Result:
-    """Do the work, and again after a pause where the database was away or refused a lock.
-
-    Every step of ours can be done again: it leaves what is committed, and so a commit whose reply
-    was lost is read back.
-
-    Raises:
-        DatabaseUnavailable: the database stayed away, or this process is to stop.
-    """
-    for seconds in _WAITS_SECONDS:
-        try:
-            return work()
-        except DatabaseUnavailable as error:
-            logger.warning(
-                "the database was away and is asked again in %s s: %s",
-                seconds,
-                error,
-                extra={"event": "database_away", "wait_seconds": seconds},
-            )
-            if stop.wait(seconds):
-                raise
-    return work()
-
-
 def busy(runtime: Runtime, adapter_name: str) -> Outcome:
     """Say who works on the adapter since when."""
     with runtime.database.read() as session:
@@ -164,19 +93,6 @@ def busy(runtime: Runtime, adapter_name: str) -> Outcome:
     return Outcome(
         adapter_name, Decision.BUSY, f"{lease.owner} works{run} since {since}", lease.run_id
     )
-
-
-def _release(runtime: Runtime, claim: Claim, stop: threading.Event) -> None:
-    """Give the lease back; where the database is away, it ends by itself."""
-    try:
-        patiently(lambda: states.release_adapter(runtime.database, claim), stop)
-    except DatabaseError as error:
-        logger.warning(
-            "the lease of %s could not be given back: %s",
-            claim.adapter_name,
-            error,
-            extra={"event": "lease_not_released", "adapter": claim.adapter_name},
-        )
 
 
 def _sync_held(

@@ -25,9 +25,10 @@ from pipeline.errors import (
     RunInterrupted,
     SchemaOutOfDate,
 )
+from pipeline.holding import holding, patiently
 from pipeline.records import Adapter, DesiredState, OpenRun, RunState
 from pipeline.runtime import Runtime
-from pipeline.syncing import Outcome, cancel_run, holding, patiently, sync_adapter
+from pipeline.syncing import Outcome, cancel_run, sync_adapter
 from pipeline.tending import tend
 
 logger = logging.getLogger(__name__)
