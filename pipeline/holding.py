@@ -1,4 +1,4 @@
-"""Having an adapter in hand: its lease is claimed, kept and given back, with patience for a database
+"""An adapter in hand: its lease is claimed, kept and given back, with patience for a database
 that is away for a moment.
 """
 
