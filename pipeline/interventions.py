@@ -31,9 +31,7 @@ def cancel(runtime: Runtime, run_id: int) -> str:
         run = _require_run(session, run_id)
         if not runs.request_cancel(session, run_id):
             return f"run {run_id} has ended already ({run.state.value})"
-        withdrawn = requests.Settlement(
-            RunState.CANCELLED, next_step=NOTHING, trigger_reason="withdrawn before it began"
-        )
+        withdrawn = requests.Settlement(RunState.CANCELLED, next_step=NOTHING)
         if requests.settle_request(session, run_id, withdrawn, now=runtime.now()):
             return f"run {run_id} is cancelled"
     with holding(runtime, run.adapter_name, threading.Event()) as held:

@@ -121,7 +121,7 @@ def plan_adapter(
         return _plan_unfinished(adapter, unfinished)
     if not adapter.is_enabled:
         reason = "it is disabled: set its is_enabled to 1"
-        return Plan(adapter, Decision.DISABLED, reason, run=last)
+        return Plan(adapter, Decision.DISABLED, reason)
     try:
         base_model = None if asks_backend else _remember_base_model(adapter, last_planned)
         wanted = find_wanted(runtime, adapter, check, base_model)

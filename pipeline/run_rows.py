@@ -49,11 +49,12 @@ def _refused_run(runtime: Runtime, plan: Plan) -> runs.NewRun:
     error = plan.error or PipelineError(plan.reason)
     key = keys.refusal_key(plan.adapter, error.code, str(error))
     who = "a row of runs" if plan.is_trial else "the adapter's row"
+    words = plan.request.trigger_reason if plan.request else None
     return runs.NewRun(
         adapter_name=plan.adapter.adapter_name,
         run_key=runtime.new_id(),
         run_kind=plan.run_kind,
-        trigger_reason=f"{who} asks for what cannot be done",
+        trigger_reason=words or f"{who} asks for what cannot be done",
         backend=plan.adapter.backend,
         is_simulated=False,
         base_model=plan.adapter.base_model,

@@ -73,7 +73,6 @@ def refuse(code: str, message: str) -> Settlement:
     return Settlement(
         RunState.FAILED,
         next_step="nothing: correct it and ask again",
-        trigger_reason="asked for by a row of runs",
         error_code=code,
         error_message=message,
     )
@@ -90,9 +89,7 @@ def refuse_disabled(adapter_name: str) -> Settlement:
 def _judge(run: OpenRun, view: _View) -> Settlement | None:
     """Give the end of a request that no runner will take up; None where one can."""
     if run.desired_state == DesiredState.CANCELLED:
-        return Settlement(
-            RunState.CANCELLED, next_step=NOTHING, trigger_reason="withdrawn before it began"
-        )
+        return Settlement(RunState.CANCELLED, next_step=NOTHING)
     if run.state != RunState.QUEUED:
         return refuse(
             "request_refused", f"a request begins as queued, not {run.state!r}: leave state out"

@@ -27,7 +27,15 @@ from pipeline.backends.base import (
     TrainingOptions,
 )
 from pipeline.backends.script import Script
-from pipeline.errors import BackendTimeout, DataError, PipelineError, RunCancelled
+from pipeline.errors import (
+    BackendTimeout,
+    DatabaseError,
+    DataError,
+    LeaseLost,
+    PipelineError,
+    RunCancelled,
+    RunInterrupted,
+)
 from pipeline.records import Sample
 
 CALL_KIND = "train"
@@ -129,9 +137,10 @@ class ScriptedTraining:
             self._journal.settle(call_number, "failed", outcome="cancelled")
             self._forget_parts()
             raise
+        except (RunInterrupted, LeaseLost, DatabaseError):
+            raise  # a later call goes on from here
         except PipelineError as exc:
-            if exc.code not in ("run_interrupted", "lease_lost"):
-                self._journal.settle(call_number, "failed", outcome=str(exc))
+            self._journal.settle(call_number, "failed", outcome=str(exc))
             raise
 
     def _take_steps(self, done: int) -> None:

@@ -25,7 +25,7 @@ class Settlement:
 
     state: RunState
     next_step: str
-    trigger_reason: str
+    trigger_reason: str | None = None  #: None: the person's own words stay
     version_number: int | None = None
     error_code: str | None = None
     error_message: str | None = None

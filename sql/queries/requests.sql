@@ -58,7 +58,7 @@ UPDATE runs
 UPDATE runs
    SET state = :state,
        version_number = :version_number,
-       trigger_reason = :trigger_reason,
+       trigger_reason = COALESCE(:trigger_reason, trigger_reason),
        error_code = :error_code,
        error_message = :error_message,
        is_retryable = :is_retryable,
