@@ -210,7 +210,7 @@ def test_a_request_that_nobody_takes_up_says_so_in_status(
 ) -> None:
     ask(people, queued_at="2026-01-01 00:00:00.000000")
     people.do("UPDATE runs SET queued_at = '2027-01-01 00:00:00.000000' WHERE run_id = 1")
-    sqltune.well("status")
+    assert "queued since 2026-01-01 00:00:00" in sqltune.well("status", COLUMNS="400").out
     stuck, reason = people.rows("SELECT is_stuck, stuck_reason FROM report_runs WHERE run_id = 2")[
         0
     ]
