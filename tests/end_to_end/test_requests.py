@@ -209,13 +209,12 @@ def test_a_request_that_nobody_takes_up_says_so_in_status(
     sqltune: Sqltune, people: People, trained_office: str
 ) -> None:
     ask(people, queued_at="2026-01-01 00:00:00.000000")
-    people.do("UPDATE runs SET queued_at = '2027-01-01 00:00:00.000000' WHERE run_id = 1")
-    assert "queued since 2026-01-01 00:00:00" in sqltune.well("status", COLUMNS="400").out
-    stuck, reason = people.rows("SELECT is_stuck, stuck_reason FROM report_runs WHERE run_id = 2")[
-        0
-    ]
-    assert stuck == 1
-    assert "no runner took it up: run `sqltune sync`, or start `sqltune worker`" in reason
+    people.do("UPDATE runs SET queued_at = '2025-01-01 00:00:00.000000' WHERE run_id = 1")
+    (row,) = sqltune.well("status", "--json").data
+    assert (row["run_id"], row["run_state"]) == (2, "queued")
+    assert row["state_since"] == "2026-01-01 00:00:00.000000"
+    assert "run `sqltune sync`, or start `sqltune worker`" in row["stuck_reason"]
+    assert people.value("SELECT is_stuck FROM report_runs WHERE run_id = 2") == 1
     sqltune.well("sync")
     assert people.rows("SELECT is_stuck, stuck_reason FROM report_runs WHERE run_id = 2") == [
         (0, None)
