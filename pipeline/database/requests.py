@@ -95,6 +95,19 @@ def set_desired_state(session: Session, run_id: int, *, old: str, new: DesiredSt
     return matched == 1
 
 
+def show_waiting(session: Session, run: OpenRun, *, next_step: str, stuck: str | None) -> bool:
+    """Say what a run that nobody works on waits for; False when a runner took it up meanwhile."""
+    matched = session.execute(
+        "show_waiting",
+        run_id=run.run_id,
+        attempt_count=run.attempt_count,
+        next_step=next_step,
+        is_stuck=int(stuck is not None),
+        stuck_reason=stuck,
+    )
+    return matched == 1
+
+
 def refuse_wish(session: Session, run_id: int, wish: str, *, now: datetime) -> None:
     """Answer a desired_state that is no word of ours: it becomes running, and an event says why."""
     if set_desired_state(session, run_id, old=wish, new=DesiredState.RUNNING):
@@ -150,6 +163,7 @@ def _open_run(row: Any) -> OpenRun:
         is_stuck=bool(row.is_stuck),
         stuck_reason=row.stuck_reason,
         next_step=row.next_step,
+        attempt_count=int(row.attempt_count),
         steps_done=int(row.steps_done),
         responses_stored=int(row.responses_stored),
     )

@@ -3,16 +3,26 @@
 -- name: list_open_runs
 -- Every run that is not ended. Without a run_key it is a person's request.
 SELECT run_id, adapter_name, state, desired_state, run_key, resume_state, queued_at, last_alive_at, is_stuck, stuck_reason,
-       next_step, steps_done, responses_stored
+       next_step, attempt_count, steps_done, responses_stored
   FROM runs
  WHERE finished_at IS NULL
    AND state NOT IN ('succeeded', 'rejected', 'failed', 'cancelled')
  ORDER BY queued_at, run_id;
 
+-- name: show_waiting
+-- What a run that nobody works on waits for. No row matched: a runner took it up since it was read, and tells itself.
+UPDATE runs
+   SET next_step = :next_step,
+       is_stuck = :is_stuck,
+       stuck_reason = :stuck_reason
+ WHERE run_id = :run_id
+   AND attempt_count = :attempt_count
+   AND finished_at IS NULL;
+
 -- name: get_sight
 -- What the keeper of a run's lease looks at.
 SELECT run_id, adapter_name, state, desired_state, run_key, resume_state, queued_at, last_alive_at, is_stuck, stuck_reason,
-       next_step, steps_done, responses_stored
+       next_step, attempt_count, steps_done, responses_stored
   FROM runs
  WHERE run_id = :run_id;
 
