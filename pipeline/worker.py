@@ -20,7 +20,6 @@ from pipeline.database.adapters import parse_every
 from pipeline.errors import (
     ConfigError,
     DatabaseError,
-    DatabaseUnavailable,
     PipelineError,
     RunInterrupted,
     SchemaOutOfDate,
@@ -275,14 +274,15 @@ def _is_scheduled(scheduled: requests.Scheduled, now: datetime) -> bool:
 
 def _keep_tending(runtime: Runtime, watcher: Watcher, stop: threading.Event) -> None:
     """Answer requests and mark what is stuck, also while a run takes hours."""
+    pause = poll = runtime.settings.poll_seconds
     while not stop.is_set():
         try:
             watcher.looked(_tend(runtime))
-        except DatabaseUnavailable:
-            logger.debug("the rows of runs could not be tended: the database is away")
+            pause = poll
         except Exception as error:
             _complain(watcher, error)
-        stop.wait(runtime.settings.poll_seconds)
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+        stop.wait(pause)
 
 
 def _tend(runtime: Runtime) -> list[OpenRun]:
