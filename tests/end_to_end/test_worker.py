@@ -158,10 +158,10 @@ def test_a_worker_tells_its_metrics_and_its_health(sqltune: Sqltune, people: Peo
 
     def counted() -> bool:
         pages.append(httpx.get(f"{found[1]}/metrics").text)
-        return 'sqltune_worker_runs_total{state="succeeded"} 1.0' in pages[-1]
+        ended = 'sqltune_worker_runs_total{state="succeeded"} 1.0' in pages[-1]
+        return ended and 'sqltune_open_runs{state="training"} 0.0' in pages[-1]
 
     await_condition(counted, "the run in the metrics")
-    assert 'sqltune_open_runs{state="training"} 0.0' in pages[-1]
     health = httpx.get(f"{found[1]}/healthz")
     assert (health.status_code, health.json()["status"]) == (200, "ok")
     assert httpx.get(f"{found[1]}/secrets").status_code == 404
