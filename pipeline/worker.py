@@ -14,6 +14,7 @@ from enum import IntEnum
 
 from pipeline import evaluation
 from pipeline.database import adapters, aliases, runs, states
+from pipeline.database.connection import Session
 from pipeline.errors import (
     ConfigError,
     DatabaseUnavailable,
@@ -145,7 +146,7 @@ def _retry_claimed(runtime: Runtime, claim: Claim, keeper: LeaseKeeper, run: Run
             f"run {unfinished.run_id} of {run.adapter_name!r} is not finished: let `sqltune sync` "
             "end it first"
         )
-    if not evaluation.forget_errors(runtime.database, claim, run.run_id):
+    if not evaluation.forget_errors(runtime.database, claim, run.run_id, _reopen):
         return Outcome(
             run.adapter_name,
             Decision.UP_TO_DATE,
@@ -153,13 +154,16 @@ def _retry_claimed(runtime: Runtime, claim: Claim, keeper: LeaseKeeper, run: Run
             run.run_id,
             run.state,
         )
-    with runtime.database.transaction(claim) as session:
-        runs.reopen_run(session, run.run_id, RunState.ANSWERING_BEFORE)
+    with runtime.database.read() as session:
         settings = runs.get_run_settings(session, run.run_id)
     adapter = adapters.from_plain(settings["adapter"])
     reopened = replace(run, state=RunState.ANSWERING_BEFORE)
     plan = Plan(adapter, Decision.RESUME, "asked for by retry --failed", run=reopened)
     return _run(runtime, claim, keeper, plan)
+
+
+def _reopen(session: Session, run_id: int) -> None:
+    runs.reopen_run(session, run_id, RunState.ANSWERING_BEFORE)
 
 
 def exit_code(outcomes: Sequence[Outcome]) -> ExitCode:
@@ -280,17 +284,21 @@ def _run(runtime: Runtime, claim: Claim, keeper: LeaseKeeper, plan: Plan) -> Out
 
 def _take_up(runtime: Runtime, claim: Claim, plan: Plan) -> int:
     """Give the id of the run to carry out: the one to resume, or a new one."""
-    now = runtime.now()
     with runtime.database.transaction(claim) as session:
-        if plan.run is not None:
-            run_id = plan.run.run_id
-        else:
-            live = aliases.fetch_alias(session, claim.adapter_name)
-            run_id = runs.insert_run(session, new_run(runtime, plan, live), now=now)
-        runs.begin_run(session, run_id, now=now)
-        states.set_current_run(session, claim.adapter_name, run_id)
-        event = "resumed" if plan.run else "begun"
-        runs.add_event(session, run_id, event, plan.reason, now=now)
+        return _begin(runtime, session, claim, plan)
+
+
+def _begin(runtime: Runtime, session: Session, claim: Claim, plan: Plan) -> int:
+    now = runtime.now()
+    if plan.run is not None:
+        run_id = plan.run.run_id
+    else:
+        live = aliases.fetch_alias(session, claim.adapter_name)
+        run_id = runs.insert_run(session, new_run(runtime, plan, live), now=now)
+    runs.begin_run(session, run_id, now=now)
+    states.set_current_run(session, claim.adapter_name, run_id)
+    event = "resumed" if plan.run else "begun"
+    runs.add_event(session, run_id, event, plan.reason, now=now)
     return run_id
 
 
@@ -298,9 +306,12 @@ def _record_refusal(runtime: Runtime, claim: Claim, plan: Plan) -> Outcome:
     """Write the refusal as a failed run, so that whoever looks for the adapter's runs finds the
     reason.
     """
-    run_id = _take_up(runtime, claim, plan)
-    error = plan.error or PipelineError(plan.reason)
-    _end(runtime, claim, run_id, failure(runtime, error, plan.failure_count))
+    end = failure(runtime, plan.error or PipelineError(plan.reason), plan.failure_count)
+    with runtime.database.transaction(claim) as session:
+        # One transaction: a run that was only begun would be resumed, and carried out.
+        run_id = _begin(runtime, session, claim, plan)
+        _write_end(runtime, session, claim, run_id, end)
+    _log_end(run_id, "run_failed", end.state.value)
     return _outcome(runtime, run_id, plan)
 
 
@@ -318,14 +329,20 @@ def _work(runtime: Runtime, claim: Claim, keeper: LeaseKeeper, run_id: int, plan
 
 def _end(runtime: Runtime, claim: Claim, run_id: int, end: runs.RunEnd) -> None:
     runtime.reporter.finish()
-    now = runtime.now()
     with runtime.database.transaction(claim) as session:
-        run = runs.get_run(session, run_id)
-        if run is not None and runs.end_run(session, run, end, now=now):
-            message = end.error_message or end.state.value
-            runs.add_event(session, run_id, end.state.value, message, now=now)
-            states.set_current_run(session, claim.adapter_name, None)
+        _write_end(runtime, session, claim, run_id, end)
     _log_end(run_id, "run_failed" if end.state is RunState.FAILED else "run_ended", end.state.value)
+
+
+def _write_end(
+    runtime: Runtime, session: Session, claim: Claim, run_id: int, end: runs.RunEnd
+) -> None:
+    now = runtime.now()
+    run = runs.get_run(session, run_id)
+    if run is not None and runs.end_run(session, run, end, now=now):
+        message = end.error_message or end.state.value
+        runs.add_event(session, run_id, end.state.value, message, now=now)
+        states.set_current_run(session, claim.adapter_name, None)
 
 
 def _log_end(run_id: int, event: str, what: str) -> None:
