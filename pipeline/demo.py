@@ -10,7 +10,8 @@ from typing import Any
 from pipeline.database import migrations, reports
 from pipeline.database.demo import demo_statements, has_adapter, run_statement
 from pipeline.runtime import Runtime
-from pipeline.worker import Outcome, exit_code, sync
+from pipeline.syncing import Outcome
+from pipeline.worker import exit_code, sync
 
 ADAPTER_NAME = "Pavanmodel"
 COLUMNS = ("prompt", "response_before", "response_after", "score_before", "score_after")

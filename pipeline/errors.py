@@ -11,6 +11,7 @@ PipelineError                   code, retryable
 ├── LeaseLost                   another runner owns the adapter now
 ├── RunCancelled                a person asked for the end of this run
 ├── RunInterrupted              this process was asked to stop; the run can be resumed
+│   └── RunPaused               a person wants the run to be held
 ├── CallRefused                 the local server refuses a call: status, type, payload
 ├── BackendError                status, request_id, body
 │   ├── BackendUnavailable*     ├── RateLimited* (retry_after_seconds)
@@ -122,6 +123,12 @@ class RunInterrupted(PipelineError):
 
     code = "run_interrupted"
     retryable = True
+
+
+class RunPaused(RunInterrupted):
+    """Raised inside a run when a person wants it to be held; it goes on when they want it to."""
+
+    code = "run_paused"
 
 
 class CallRefused(PipelineError):

@@ -23,9 +23,17 @@ from pipeline.errors import (
     DataError,
     PipelineError,
 )
-from pipeline.records import Adapter, AdapterVersion, Run, RunKind, RunState
+from pipeline.records import (
+    Adapter,
+    AdapterVersion,
+    DesiredState,
+    Run,
+    RunKind,
+    RunRequest,
+    RunState,
+)
 from pipeline.runtime import Runtime
-from pipeline.selection import fingerprint_evaluation, fingerprint_training
+from pipeline.selection import count_new_samples, fingerprint_evaluation, fingerprint_training
 
 _BAD_ROW_COLUMNS = ("on_bad_row", "max_skipped_share")
 
@@ -41,6 +49,8 @@ class Decision(StrEnum):
     BLOCKED = "blocked"
     REFUSED = "refused"
     BUSY = "busy"
+    PAUSED = "paused"
+    DISABLED = "disabled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +78,8 @@ class Plan:
     version: AdapterVersion | None = None  #: EVALUATE: the version to evaluate
     error: PipelineError | None = None  #: REFUSED: why
     failure_count: int = 0  #: failed runs in a row with the wanted key
+    request: RunRequest | None = None  #: the row that asks for it; None: nobody but the schedule
+    is_trial: bool = False  #: it asks for something else than the adapter's row says
 
     @property
     def run_id(self) -> int | None:
@@ -87,6 +99,7 @@ def plan_adapter(
     force: bool,
     check: Callable[[], None],
     asks_backend: bool = True,
+    is_asked: bool = False,
 ) -> Plan:
     """Decide what to do for one adapter.
 
@@ -96,6 +109,7 @@ def plan_adapter(
         force: train whatever the last run says.
         check: called while rows are read; what it raises passes through.
         asks_backend: without, the base model is taken to be what it was in the last run.
+        is_asked: a person asks: what failed or was cancelled is tried again, now.
     """
     with runtime.database.read() as session:
         unfinished = runs.find_unfinished_run(session, adapter.adapter_name)
@@ -104,22 +118,21 @@ def plan_adapter(
         version = versions.get_latest_version(session, adapter.adapter_name)
         settings = runs.get_run_settings(session, last_planned.run_id) if last_planned else {}
     if unfinished is not None:
-        reason = f"run {unfinished.run_id} stopped while {unfinished.state.value}"
-        return Plan(
-            adapter,
-            Decision.RESUME,
-            reason,
-            run=unfinished,
-            failure_count=unfinished.failure_count,
-        )
+        return _plan_unfinished(adapter, unfinished)
+    if not adapter.is_enabled:
+        reason = "it is disabled: set its is_enabled to 1"
+        return Plan(adapter, Decision.DISABLED, reason)
     try:
         base_model = None if asks_backend else _remember_base_model(adapter, last_planned)
         wanted = find_wanted(runtime, adapter, check, base_model)
     except (ConfigError, DataError, BackendError, DatabaseUnavailable) as error:
-        return _plan_refusal(adapter, error, None if force else last, runtime)
+        return _plan_refusal(adapter, error, None if force or is_asked else last, runtime)
     if force:
-        return Plan(adapter, Decision.TRAIN, "asked for by --force", wanted)
-    plan = choose(adapter, wanted, last_planned, version, runtime)
+        how = "is_forced" if is_asked else "--force"
+        return Plan(adapter, Decision.TRAIN, f"asked for by {how}", wanted)
+    plan = choose(adapter, wanted, last_planned, version, runtime, is_asked=is_asked)
+    if plan.decision is Decision.TRAIN and not is_asked:
+        plan = _wait_for_new_samples(runtime, plan, version, check)
     if plan.decision is Decision.BLOCKED and _treats_bad_rows_otherwise(adapter, settings):
         reason = f"on_bad_row or max_skipped_share changed since run {plan.run_id} failed"
         return Plan(adapter, Decision.TRAIN, reason, wanted)
@@ -179,6 +192,8 @@ def choose(
     last: Run | None,
     version: AdapterVersion | None,
     runtime: Runtime,
+    *,
+    is_asked: bool = False,
 ) -> Plan:
     """Compare what is wanted with the last ended run."""
     if last is None:
@@ -192,7 +207,7 @@ def choose(
     if last.state in (RunState.SUCCEEDED, RunState.REJECTED):
         reason = f"nothing changed since run {last.run_id} ({last.state.value})"
         return Plan(adapter, Decision.UP_TO_DATE, reason, wanted, run=last)
-    return _plan_repeat(adapter, wanted, last, version, runtime)
+    return _plan_repeat(adapter, wanted, last, version, runtime, is_asked=is_asked)
 
 
 def _plan_change(
@@ -210,21 +225,60 @@ def _plan_repeat(
     last: Run,
     version: AdapterVersion | None,
     runtime: Runtime,
+    *,
+    is_asked: bool,
 ) -> Plan:
     """Decide on a run that failed or was cancelled while nothing changed since."""
     refusal = _reason_not_to_repeat(last, runtime.settings.max_attempts, runtime.now())
-    if refusal is not None:
+    if refusal is not None and not is_asked:
         decision, reason = refusal
         return Plan(adapter, decision, reason, wanted, run=last)
     is_trained = version is not None and version.training_key == wanted.training_key
+    why = "is tried again" if is_asked else f"may succeed now ({last.error_code})"
     return Plan(
         adapter,
         Decision.EVALUATE if is_trained else Decision.TRAIN,
-        f"run {last.run_id} failed and may succeed now ({last.error_code})",
+        f"run {last.run_id} {last.state.value} and {why}",
         wanted,
         version=version if is_trained else None,
         failure_count=last.failure_count,
     )
+
+
+def _plan_unfinished(adapter: Adapter, run: Run) -> Plan:
+    """Go on with a run that was begun, unless a person wants it to be held."""
+    if run.state is RunState.PAUSED and run.desired_state == DesiredState.PAUSED:
+        reason = f"run {run.run_id} is held; it goes on when its desired_state is 'running'"
+        return Plan(adapter, Decision.PAUSED, reason, run=run)
+    state = run.resume_state if run.state is RunState.PAUSED else run.state
+    verb = "was held" if run.state is RunState.PAUSED else "stopped"
+    reason = f"run {run.run_id} {verb} while {(state or run.state).value}"
+    return Plan(adapter, Decision.RESUME, reason, run=run, failure_count=run.failure_count)
+
+
+def _wait_for_new_samples(
+    runtime: Runtime, plan: Plan, version: AdapterVersion | None, check: Callable[[], None]
+) -> Plan:
+    """Wait where only the samples changed, and fewer are new than the row asks for."""
+    adapter, wanted = plan.adapter, plan.wanted
+    least = adapter.min_new_samples
+    if least is None or version is None or wanted is None:
+        return plan
+    if keys.training_key(adapter, wanted.base_model, version.fingerprint) != version.training_key:
+        return plan
+    found = count_new_samples(
+        runtime.database,
+        runtime.selection_database,
+        adapter,
+        version.manifest_id,
+        enough=least,
+        check=check,
+        timeout_seconds=runtime.settings.selection_timeout_seconds,
+    )
+    if found >= least:
+        return plan
+    reason = f"{found:,} of the {least:,} new samples that min_new_samples asks for are there"
+    return Plan(adapter, Decision.WAIT, reason, wanted)
 
 
 def _treats_bad_rows_otherwise(adapter: Adapter, settings: dict[str, Any]) -> bool:

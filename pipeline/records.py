@@ -20,6 +20,7 @@ class RunState(StrEnum):
     TRAINING = "training"
     ANSWERING_AFTER = "answering_after"
     DECIDING = "deciding"
+    PAUSED = "paused"
     SUCCEEDED = "succeeded"
     REJECTED = "rejected"
     FAILED = "failed"
@@ -29,6 +30,14 @@ class RunState(StrEnum):
     def is_ended(self) -> bool:
         """Whether nothing more will happen in this run."""
         return self in (self.SUCCEEDED, self.REJECTED, self.FAILED, self.CANCELLED)
+
+
+class DesiredState(StrEnum):
+    """What a person wants of a run; `runs.desired_state`."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    CANCELLED = "cancelled"
 
 
 class RunKind(StrEnum):
@@ -81,6 +90,8 @@ class Adapter:
     min_gain: float | None  #: None: every version passes
     prompt_template: str | None = None  #: None: the default form; only `gradient` has one
     sample_form: str = "parts"  #: parts: only the response is trained; text: the whole text
+    sync_every: str | None = None  #: a worker's schedule, such as 15m; None: when a row asks
+    min_new_samples: int | None = None  #: None: any change of the samples is enough
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +115,9 @@ class Run:
     version_number: int | None
     before_version: int | None  #: the version that was live when the run began
     prompts_selected: int | None
+    is_forced: bool  #: whoever asked for it wants it trained even if nothing changed
+    is_trial: bool  #: asked for with something else than the adapter's row says
+    resume_state: RunState | None  #: with PAUSED: the state that it goes on with
     failure_count: int
     is_retryable: bool | None
     next_attempt_at: datetime | None
@@ -111,6 +125,39 @@ class Run:
     finished_at: datetime | None
     error_code: str | None
     error_message: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """A row of `runs` that a person inserted and no runner has begun."""
+
+    run_id: int
+    adapter_name: str
+    backend: str | None  #: None: the adapter's
+    base_model: str | None  #: None: the adapter's
+    manifest_id: int | None  #: train on exactly these samples; None: on what the adapter selects
+    is_forced: bool  #: train even if nothing changed
+    trigger_reason: str | None  #: the person's own words
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRun:
+    """A row of `runs` that is not ended, as whoever tends the table sees it."""
+
+    run_id: int
+    adapter_name: str
+    state: str
+    desired_state: str
+    is_request: bool  #: no runner has begun it
+    resume_state: str | None
+    queued_at: datetime | None
+    last_alive_at: datetime | None
+    is_stuck: bool
+    stuck_reason: str | None
+    next_step: str | None
+    attempt_count: int  #: grows when a runner takes it up
+    steps_done: int
+    responses_stored: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,10 @@ from typing import Any
 from pipeline import __version__, keys
 from pipeline.database import adapters, runs
 from pipeline.errors import PipelineError
+from pipeline.next_step import next_step, next_try
 from pipeline.planning import Plan
 from pipeline.records import Adapter, RunState
+from pipeline.run_requests import reason_of
 from pipeline.runtime import Runtime
 
 
@@ -23,7 +25,7 @@ def new_run(runtime: Runtime, plan: Plan, live: int | None) -> runs.NewRun:
         adapter_name=plan.adapter.adapter_name,
         run_key=runtime.new_id(),
         run_kind=plan.run_kind,
-        trigger_reason=plan.reason,
+        trigger_reason=reason_of(plan.request, plan) if plan.request else plan.reason,
         backend=plan.adapter.backend,
         is_simulated=wanted.base_model.is_simulated,
         base_model=wanted.base_model.name,
@@ -37,17 +39,22 @@ def new_run(runtime: Runtime, plan: Plan, live: int | None) -> runs.NewRun:
         before_version=live if live != own else None,
         settings=_effective_settings(runtime, plan.adapter),
         failure_count=plan.failure_count,
+        next_step=next_step(RunState.QUEUED, plan.run_kind),
+        is_trial=plan.is_trial,
+        manifest_id=plan.request.manifest_id if plan.request else None,
     )
 
 
 def _refused_run(runtime: Runtime, plan: Plan) -> runs.NewRun:
     error = plan.error or PipelineError(plan.reason)
     key = keys.refusal_key(plan.adapter, error.code, str(error))
+    who = "a row of runs" if plan.is_trial else "the adapter's row"
+    words = plan.request.trigger_reason if plan.request else None
     return runs.NewRun(
         adapter_name=plan.adapter.adapter_name,
         run_key=runtime.new_id(),
         run_kind=plan.run_kind,
-        trigger_reason="the adapter's row asks for what cannot be done",
+        trigger_reason=words or f"{who} asks for what cannot be done",
         backend=plan.adapter.backend,
         is_simulated=False,
         base_model=plan.adapter.base_model,
@@ -60,6 +67,9 @@ def _refused_run(runtime: Runtime, plan: Plan) -> runs.NewRun:
         before_version=None,
         settings=_effective_settings(runtime, plan.adapter),
         failure_count=plan.failure_count,
+        next_step=next_step(RunState.QUEUED, plan.run_kind),
+        is_trial=plan.is_trial,
+        manifest_id=plan.request.manifest_id if plan.request else None,
     )
 
 
@@ -77,13 +87,16 @@ def failure(runtime: Runtime, error: Exception, failures_before: int) -> runs.Ru
     # A full disk or a folder that is not ours gets mended, and nobody touches a row for it.
     is_retryable = isinstance(error, OSError) or getattr(error, "retryable", False)
     pause = timedelta(seconds=runtime.settings.retry_wait_seconds * 2 ** (failures - 1))
+    at = runtime.now() + pause if is_retryable else None
+    is_last = failures >= runtime.settings.max_attempts
     return runs.RunEnd(
         state=RunState.FAILED,
         error_code=_code(error),
         error_message=str(error) or type(error).__name__,
         is_retryable=is_retryable,
         failure_count=failures,
-        next_attempt_at=runtime.now() + pause if is_retryable else None,
+        next_attempt_at=at,
+        next_step=next_try(None if is_last else at),
     )
 
 

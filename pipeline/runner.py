@@ -8,77 +8,40 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import assert_never
 
 from pipeline import keys, selection
 from pipeline.backends.base import (
-    Backend,
-    BaseModel,
-    Decoding,
-    TrainedAdapter,
     TrainingJob,
 )
 from pipeline.database import manifests, runs, states, versions
-from pipeline.database.connection import Session
-from pipeline.errors import BackendError, DataError, LeaseLost
-from pipeline.evaluation.answering import answer_phase
+from pipeline.errors import (
+    DataError,
+    LeaseLost,
+    RunPaused,
+)
 from pipeline.evaluation.comparing import compare
 from pipeline.evaluation.deciding import decide as decide_gate
 from pipeline.evaluation.deciding import write_decision
 from pipeline.evaluation.scorers import SCORERS
 from pipeline.evaluation.scoring import plan_scoring, score_responses
 from pipeline.journal import RunJournal
+from pipeline.next_step import next_step
 from pipeline.records import (
-    Adapter,
-    AdapterVersion,
-    Claim,
-    Phase,
     Run,
     RunKind,
     RunState,
     Sample,
 )
-from pipeline.runtime import Runtime
+from pipeline.run_answers import answer_after, answer_before
+from pipeline.run_work import Work, add_event, count_noun, find_version
 from pipeline.token_counts import count_epoch_tokens
-from pipeline.version_rows import new_version, trained_adapter
+from pipeline.version_rows import new_version
 
 logger = logging.getLogger(__name__)
 
-#: Codes of a backend that has lost an adapter.
-_WEIGHTS_GONE = frozenset({"artifact_not_found"})
 #: Room for the words that a prompt form puts around a sample.
 _FORM_BYTES = 128
-
-
-@dataclass(frozen=True)
-class Work:
-    """One run in the hands of one runner."""
-
-    runtime: Runtime
-    claim: Claim
-    run_id: int
-    adapter: Adapter  #: the row as it was when the run began
-    base_model: BaseModel
-    check: Callable[[], None]  #: raises when the run must not go on
-
-    @property
-    def backend(self) -> Backend:
-        """The backend that the adapter's row names."""
-        return self.runtime.backend(self.adapter.backend)
-
-    @property
-    def decoding(self) -> Decoding:
-        """How every prompt of this run is answered."""
-        return keys.decoding_of(self.adapter)
-
-    def run(self) -> Run:
-        """Read the run's row."""
-        with self.runtime.database.read() as session:
-            run = runs.get_run(session, self.run_id)
-        if run is None:
-            raise LeaseLost(f"the row of run {self.run_id} was deleted")
-        return run
 
 
 def carry_out(work: Work) -> RunState:
@@ -109,6 +72,8 @@ def carry_out(work: Work) -> RunState:
                 advance(work, run, RunState.DECIDING)
             case RunState.DECIDING:
                 decide(work, run)
+            case RunState.PAUSED:
+                raise RunPaused("a person wants this run to be held")
             case RunState.SUCCEEDED | RunState.REJECTED | RunState.FAILED | RunState.CANCELLED:
                 break
             case _:
@@ -118,8 +83,11 @@ def carry_out(work: Work) -> RunState:
 
 def prepare(work: Work, run: Run) -> None:
     """Select, validate and freeze: the samples as a manifest, the prompts as they will be asked."""
-    if run.run_kind is RunKind.TRAIN:
+    # A manifest that is there was asked for, or written before a crash.
+    if run.run_kind is RunKind.TRAIN and run.manifest_id is None:
         _prepare_samples(work)
+    elif run.is_trial and run.manifest_id is not None:
+        _take_manifest(work, run.manifest_id)
     prompts = selection.freeze_eval_prompts(
         work.runtime.database,
         work.runtime.selection_database,
@@ -139,24 +107,7 @@ def prepare(work: Work, run: Run) -> None:
             eval_fingerprint=prompts.fingerprint,
             evaluation_key=keys.evaluation_key(work.adapter, prompts.fingerprint),
         )
-    work.runtime.reporter.say(f"  {_count(prompts.prompt_count, 'evaluation prompt')}")
-
-
-def answer_before(work: Work, run: Run) -> None:
-    """Ask the base model, and the version that was live when the run began."""
-    _answer(work, Phase.BASE, None)
-    if run.before_version is None:
-        return
-    try:
-        _answer(work, Phase.BEFORE, trained_adapter(_version(work, run.before_version)))
-    except BackendError as error:
-        if error.code not in _WEIGHTS_GONE:
-            raise
-        # Else nothing could ever take the place of a version whose weights were lost.
-        message = f"v{run.before_version} answers only what it was asked before: {error}"
-        with work.runtime.database.transaction(work.claim) as session:
-            _add_event(work, session, "before_not_answered", message)
-        work.runtime.reporter.say(f"  {message}")
+    work.runtime.reporter.say(f"  {count_noun(prompts.prompt_count, 'evaluation prompt')}")
 
 
 def train(work: Work, run: Run) -> None:
@@ -172,11 +123,11 @@ def train(work: Work, run: Run) -> None:
         base_model=work.base_model,
         options=keys.training_options(work.adapter),
         fingerprint=fingerprint,
+        attempt=work.claim.attempt,
     )
     began = runtime.now()
-    runtime.reporter.say(
-        f"  training on {_count(len(samples), 'sample')}, {_count(work.adapter.epochs, 'epoch')}"
-    )
+    epochs = count_noun(work.adapter.epochs, "epoch")
+    runtime.reporter.say(f"  training on {count_noun(len(samples), 'sample')}, {epochs}")
     trained = work.backend.train(
         job, samples, RunJournal(runtime, work.claim, work.run_id, work.check)
     )
@@ -188,15 +139,10 @@ def train(work: Work, run: Run) -> None:
     _store_version(work, run, version)
 
 
-def answer_after(work: Work, run: Run) -> None:
-    """Ask the new version the same prompts under the same settings."""
-    _answer(work, Phase.AFTER, trained_adapter(_version(work, run.version_number)))
-
-
 def decide(work: Work, run: Run) -> None:
     """Score, compare and let the gate say whether the version goes live; the run ends with it."""
     runtime = work.runtime
-    version = _version(work, run.version_number)
+    version = find_version(work, run.version_number)
     score_responses(
         runtime.database,
         work.claim,
@@ -220,18 +166,20 @@ def decide(work: Work, run: Run) -> None:
             min_gain=work.adapter.min_gain,
             now=now,
         )
-        _add_event(work, session, state.value, reason)
-        runs.end_run(session, run, runs.RunEnd(state), now=now)
+        add_event(work, session, state.value, reason)
+        end = runs.RunEnd(state, next_step=next_step(state, run.run_kind))
+        runs.end_run(session, run, end, now=now)
         states.set_current_run(session, run.adapter_name, None)
     runtime.reporter.say(f"  {reason}")
 
 
 def advance(work: Work, run: Run, state: RunState) -> None:
     """Move the run on to its next state and say so."""
+    now, step = work.runtime.now(), next_step(state, run.run_kind)
     with work.runtime.database.transaction(work.claim) as session:
-        if not runs.set_run_state(session, run, state):
+        if not runs.set_run_state(session, run, state, next_step=step, now=now):
             raise LeaseLost(f"run {run.run_id} is no longer {run.state.value}")
-        _add_event(work, session, "state_changed", f"{run.state.value} -> {state.value}")
+        add_event(work, session, "state_changed", f"{run.state.value} -> {state.value}")
     logger.info(
         "run %s is %s",
         run.run_id,
@@ -272,7 +220,7 @@ def _prepare_samples(work: Work) -> None:
             samples_used=manifest.sample_count,
         )
     skipped = f", {manifest.skipped:,} skipped" if manifest.skipped else ""
-    runtime.reporter.say(f"  {_count(manifest.sample_count, 'sample')}{skipped}")
+    runtime.reporter.say(f"  {count_noun(manifest.sample_count, 'sample')}{skipped}")
 
 
 def _too_long(work: Work) -> Callable[[str], int | None] | None:
@@ -294,44 +242,23 @@ def _too_long(work: Work) -> Callable[[str], int | None] | None:
     return count
 
 
-def _answer(work: Work, phase: Phase, adapter: TrainedAdapter | None) -> None:
-    runtime = work.runtime
-    total = work.run().prompts_selected
-    result = answer_phase(
-        runtime.database,
-        work.claim,
-        work.run_id,
-        phase,
-        work.backend,
-        work.base_model,
-        adapter,
-        work.decoding,
-        keys.model_key(work.base_model, work.adapter.backend, adapter),
-        keys.decoding_key(work.decoding),
-        check=work.check,
-        now=runtime.now,
-        on_progress=lambda done: runtime.reporter.progress(
-            f"answering ({phase.value})", done, total
-        ),
-        scoring=plan_scoring(work.adapter),
-    )
-    runtime.reporter.finish()
-    if result.errors:
-        runtime.reporter.say(
-            f"  {result.errors:,} answers ({phase.value}) are errors: "
-            f"sqltune retry {work.run_id} --failed"
+def _take_manifest(work: Work, manifest_id: int) -> None:
+    """Count the samples of the manifest that the run was asked for with."""
+    fingerprint = _manifest_fingerprint(work, manifest_id)
+    count = len(selection.read_samples(work.runtime.database, manifest_id))
+    with work.runtime.database.transaction(work.claim) as session:
+        runs.set_run_selection(
+            session,
+            work.run_id,
+            manifest_id=manifest_id,
+            fingerprint=fingerprint,
+            training_key=keys.training_key(work.adapter, work.base_model, fingerprint),
+            samples_selected=count,
+            samples_skipped=0,
+            samples_held_out=0,
+            samples_used=count,
         )
-
-
-def _version(work: Work, version_number: int | None) -> AdapterVersion:
-    name = work.adapter.adapter_name
-    with work.runtime.database.read() as session:
-        version = versions.get_version(session, name, version_number or 0)
-    if version is None:
-        raise DataError(
-            f"version {version_number} of {name!r} was deleted; use --force to train anew"
-        )
-    return version
+    work.runtime.reporter.say(f"  {count_noun(count, 'sample')} of manifest {manifest_id}")
 
 
 def _manifest_fingerprint(work: Work, manifest_id: int) -> str:
@@ -349,14 +276,8 @@ def _store_version(work: Work, run: Run, version: versions.NewVersion) -> None:
     with work.runtime.database.transaction(work.claim) as session:
         number = versions.insert_version(session, version, now=now)
         runs.set_run_version(session, run.run_id, number, cost_usd=version.cost_usd)
-        runs.set_run_state(session, run, RunState.ANSWERING_AFTER)
-        _add_event(work, session, "trained", f"version {number} is trained")
+        state = RunState.ANSWERING_AFTER
+        step = next_step(state, run.run_kind)
+        runs.set_run_state(session, run, state, next_step=step, now=now)
+        add_event(work, session, "trained", f"version {number} is trained")
     work.runtime.reporter.say(f"  trained version {number} in {version.train_seconds:.1f} s")
-
-
-def _add_event(work: Work, session: Session, event: str, message: str) -> None:
-    runs.add_event(session, work.run_id, event, message, now=work.runtime.now())
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -124,6 +124,14 @@ class Settings:
     selection_timeout_seconds: float = _setting(600.0, _number(float, above=0))
     #: How long a runner may be silent.
     lease_seconds: float = _setting(60.0, _number(float, least=1))
+    #: How long a run may be without a step or an answer before it is marked as stuck.
+    stall_seconds: float = _setting(900.0, _number(float, above=0))
+    #: How often a worker looks for something to do.
+    poll_seconds: float = _setting(1.0, _number(float, above=0))
+    #: Where a worker tells its metrics and its health; None: nowhere.
+    worker_port: int | None = _setting(None, _number(int, least=0))
+    #: The address of that.
+    worker_host: str = _setting("127.0.0.1", _text)
     #: How often a run that may succeed later is tried.
     max_attempts: int = _setting(3, _number(int, least=1))
     #: Pause before the first retry; it doubles.

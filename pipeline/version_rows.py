@@ -62,4 +62,5 @@ def new_version(
         artifact_uri=trained.artifact_uri,
         artifact_bytes=trained.artifact_bytes,
         artifact_sha256=trained.artifact_sha256,
+        is_trial=run.is_trial,
     )

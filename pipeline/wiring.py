@@ -4,30 +4,64 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from random import SystemRandom
 from typing import TYPE_CHECKING
 
 from pipeline import health
 from pipeline.backends.base import Backend
-from pipeline.database import migrations
-from pipeline.database.connection import Database
-from pipeline.errors import ConfigError
+from pipeline.database import clocks, migrations
+from pipeline.database.connection import Database, EngineKind
+from pipeline.errors import ConfigError, DatabaseError
 from pipeline.health import Finding
 from pipeline.runtime import Reporter, Runtime
 from pipeline.settings import Settings
+from pipeline.tending import tend
 
 if TYPE_CHECKING:
     from pipeline.server.running import Address
+    from pipeline.worker import Watcher
 
 
 def utc_now() -> datetime:
     """Give the time of this machine, in UTC."""
     return datetime.now(UTC).replace(tzinfo=None)
+
+
+class DatabaseClock:
+    """The time of the database's server, in UTC, so that clocks of machines need not agree.
+
+    It is asked once and then now and again; in between this machine's clock counts on.
+    """
+
+    _ASKED_EVERY_SECONDS = 300.0
+
+    def __init__(self, database: Database) -> None:
+        """Take the time of this database's server."""
+        self._database = database
+        self._ahead = timedelta(0)
+        self._asked_at: float | None = None
+
+    def __call__(self) -> datetime:
+        """Give the time."""
+        # SQLite's clock is this machine's own.
+        if self._database.kind is not EngineKind.SQLITE:
+            asked_at, self_now = self._asked_at, time.monotonic()
+            if asked_at is None or self_now - asked_at > self._ASKED_EVERY_SECONDS:
+                self._asked_at = self_now
+                self._ask()
+        return utc_now() + self._ahead
+
+    def _ask(self) -> None:
+        # A database that is away keeps the difference that is known.
+        with suppress(DatabaseError):
+            told = clocks.utc_time(self._database)
+            self._ahead = told - utc_now() if told is not None else self._ahead
 
 
 def new_id() -> str:
@@ -58,7 +92,7 @@ def open_runtime(settings: Settings, reporter: Reporter) -> Iterator[Runtime]:
             selection_database=selection_database,
             backend=shelf.get,
             settings=settings,
-            now=utc_now,
+            now=DatabaseClock(database),
             new_id=new_id,
             reporter=reporter,
         )
@@ -73,6 +107,13 @@ def open_migrated_database(settings: Settings) -> Iterator[Database]:
         yield database
     finally:
         database.close()
+
+
+def tend_rows(settings: Settings, database: Database) -> None:
+    """Mark what is stuck and answer what cannot be met, where this user may write at all."""
+    clock = DatabaseClock(database)
+    with suppress(DatabaseError):
+        tend(database, now=clock(), patience_seconds=settings.lease_seconds)
 
 
 @contextmanager
@@ -105,6 +146,29 @@ def open_server(settings: Settings) -> Iterator[Address]:
         yield stack.enter_context(
             building.open_server(settings, database, folder, now=utc_now, rng=SystemRandom())
         )
+
+
+@contextmanager
+def watching(settings: Settings) -> Iterator[tuple[Watcher, str | None]]:
+    """Give who is told how a worker fares, and the address where that is told; None: nowhere.
+
+    Raises:
+        ConfigError: a package is missing, or the address cannot be had.
+    """
+    from pipeline.worker import SilentWatcher
+
+    if settings.worker_port is None:
+        yield SilentWatcher(), None
+        return
+    if find_spec("prometheus_client") is None:
+        raise ConfigError(
+            "the worker's metrics need prometheus-client: pip install 'sqltune[serve]'"
+        )
+    from pipeline import metrics
+
+    watcher = metrics.WorkerMetrics(poll_seconds=settings.poll_seconds, monotonic=time.monotonic)
+    with metrics.served(watcher, settings.worker_host, settings.worker_port) as address:
+        yield watcher, address
 
 
 def examine(settings: Settings) -> list[Finding]:

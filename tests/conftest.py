@@ -27,7 +27,7 @@ from tests.singlestore_on_mariadb import open_database
 
 #: Read before each test gets its clean environment.
 SINGLESTORE_URL = os.environ.get("SQLTUNE_TEST_SINGLESTORE_URL")
-ON_DEMAND = ("gpu", "docker", "singlestore")
+ON_DEMAND = ("gpu", "docker", "singlestore", "races", "cluster")
 ENGINES = [
     "sqlite",
     "mariadb-pymysql",

@@ -36,7 +36,7 @@ _FOLDERS = os.pathsep.join(
 )
 _START_SECONDS = 120
 _ROOM_BYTES = 4_000_000_000
-_OPTIONS = (
+OPTIONS = (
     "--bind-address=127.0.0.1",
     "--skip-name-resolve",
     "--performance-schema=0",
@@ -87,11 +87,11 @@ class MariadbServer:
 def start_server(*options: str) -> Iterator[MariadbServer]:
     """Run a server with these further options, and remove it with its data at the end."""
     prepare_machine()
-    folder = _make_folder()
+    folder = make_folder()
     try:
         server = _start(folder, options)
         try:
-            _create_user(server)
+            create_user(server)
             yield server
         finally:
             _stop(server)
@@ -118,10 +118,17 @@ def prepare_machine() -> None:
     if os.geteuid() != 0 or find_program("apt-get") is None:
         raise RuntimeError(explain_missing_server(install))
     missing = ", ".join(name for name in PROGRAMS if find_program(name) is None)
-    sys.stderr.write(f"\nno {missing} here: installing programs alone, no service: {install}\n")
+    run_installer(missing, "apt-get update", install)
+
+
+def run_installer(missing: str, *commands: str, folder: Path | None = None) -> None:
+    """Say what is missing and run apt's commands."""
+    sys.stderr.write(
+        f"\nno {missing} here: installing programs alone, no service: {commands[-1]}\n"
+    )
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    for command in ("apt-get update", install):
-        subprocess.run(command.split(), check=True, env=environment, stdout=sys.stderr)
+    for command in commands:
+        subprocess.run(command.split(), check=True, env=environment, stdout=sys.stderr, cwd=folder)
 
 
 def explain_missing_server(install: str) -> str:
@@ -142,7 +149,7 @@ def _docker_runs() -> bool:
 
 def _start(folder: Path, options: tuple[str, ...]) -> MariadbServer:
     if find_program("mariadbd"):
-        shutil.copytree(_template(), folder / "data")
+        shutil.copytree(empty_data_folder(), folder / "data")
     for _attempt in range(5):
         server = _launch(folder, free_port(), options)
         if _becomes_ready(server):
@@ -157,14 +164,14 @@ def _launch(folder: Path, port: int, options: tuple[str, ...]) -> MariadbServer:
     mariadbd = find_program("mariadbd")
     container = None if mariadbd else f"sqltune-test-{os.getpid()}-{port}"
     if mariadbd:
-        command = [*_with_parent(), mariadbd, "--no-defaults", f"--user={_user_name()}"]
+        command = [*with_parent(), mariadbd, "--no-defaults", f"--user={user_name()}"]
         command += [f"--datadir={folder}/data", f"--socket={folder}/s.sock"]
         command += [f"--pid-file={folder}/pid", f"--tmpdir={folder}", f"--port={port}"]
     else:
         command = ["docker", "run", "--rm", f"--name={container}", "--network=host"]
         command += [f"--volume={folder}:{folder}", "--env=MARIADB_ALLOW_EMPTY_ROOT_PASSWORD=1"]
         command += ["--env=MARIADB_ROOT_HOST=127.0.0.1", IMAGE, f"--port={port}"]
-    process = subprocess.Popen([*command, *_OPTIONS, *options], stdout=log, stderr=log)
+    process = subprocess.Popen([*command, *OPTIONS, *options], stdout=log, stderr=log)
     log.close()
     return MariadbServer(port, folder, process, container)
 
@@ -192,7 +199,7 @@ def _stop(server: MariadbServer) -> None:
     server.process.wait()
 
 
-def _make_folder() -> Path:
+def make_folder() -> Path:
     """Make a temporary folder, in memory where there is room: DDL is several times faster there."""
     memory = Path("/dev/shm")
     has_room = memory.is_dir() and shutil.disk_usage(memory).free > _ROOM_BYTES
@@ -200,11 +207,11 @@ def _make_folder() -> Path:
 
 
 @cache
-def _template() -> Path:
+def empty_data_folder() -> Path:
     """Make an empty data folder once per test session; each server gets a copy."""
-    folder = _make_folder()
+    folder = make_folder()
     command = [find_program("mariadb-install-db") or "mariadb-install-db", "--no-defaults"]
-    command += [f"--user={_user_name()}", f"--datadir={folder}", "--skip-test-db"]
+    command += [f"--user={user_name()}", f"--datadir={folder}", "--skip-test-db"]
     command += ["--auth-root-authentication-method=normal", "--innodb-log-file-size=32M"]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
@@ -214,12 +221,13 @@ def _template() -> Path:
 
 def remove_template() -> None:
     """Remove the empty data folder, if one was made."""
-    if _template.cache_info().currsize:
-        shutil.rmtree(_template(), ignore_errors=True)
-        _template.cache_clear()
+    if empty_data_folder.cache_info().currsize:
+        shutil.rmtree(empty_data_folder(), ignore_errors=True)
+        empty_data_folder.cache_clear()
 
 
-def _create_user(server: MariadbServer) -> None:
+def create_user(server: MariadbServer) -> None:
+    """Make the user whose address `MariadbServer.url` gives."""
     server.execute(
         f"CREATE USER '{USER}'@'127.0.0.1' IDENTIFIED BY '{PASSWORD}'",
         f"GRANT ALL ON *.* TO '{USER}'@'127.0.0.1'",
@@ -233,12 +241,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _user_name() -> str:
+def user_name() -> str:
+    """Give the name of who runs the tests."""
     # mariadbd refuses to run as root unless root is named.
     return getpass.getuser()
 
 
-def _with_parent() -> list[str]:
+def with_parent() -> list[str]:
     """On Linux the server ends with the test process, however that one ends."""
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig=KILL"] if setpriv and sys.platform == "linux" else []

@@ -8,7 +8,10 @@ backend by tests/backends/contract.py:
    have.
 2. `train` is called with the run's key. Called again with the same key after a crash, it goes on or
    begins again such that the finished adapter contains each batch exactly once per epoch: what the
-   journal recorded of the earlier call tells which.
+   journal recorded of the earlier call tells which. The job's attempt has grown by then: an earlier
+   one may only be stalled and wake up at any moment. What an attempt writes therefore stands under
+   names of its own, it never touches a later one's, and what changes something outside follows
+   directly on a committed write of the journal, which fails for an attempt that was overtaken.
 3. Everything that changes something outside is announced by `Journal.intend` before it is sent and
    settled after. A reply that was lost is reconciled (looked up by the run's key) before anything
    is repeated.
@@ -24,7 +27,10 @@ backend by tests/backends/contract.py:
 6. Answers depend on the request, the model and the decoding settings alone; with temperature 0 they
    repeat.
 7. Secrets come from the environment and appear in no error, log line or value given back.
-8. A backend object is used by one thread at a time, though not always the same, and must be closed;
+8. What a backend keeps for a run carries the run's key in its name. `Inventory`, which a backend
+   may fulfil beside, tells what it keeps; it never lists what carries no such name, where it shares
+   a folder, and removes only what it listed.
+9. A backend object is used by one thread at a time, though not always the same, and must be closed;
    `close` may come from another thread and ends what still waits.
 """
 
@@ -32,7 +38,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol, runtime_checkable
 
 from pipeline.records import Sample
 
@@ -74,6 +82,7 @@ class TrainingJob:
     base_model: BaseModel
     options: TrainingOptions
     fingerprint: str
+    attempt: int  #: grows with every claim of the adapter; an earlier one may still be alive
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +165,27 @@ class BackendCall:
     call_kind: str
     request: str
     external_id: str | None
+
+
+class HeldKind(StrEnum):
+    """What a backend keeps."""
+
+    ADAPTER = "adapter"  #: at a service
+    WEIGHTS = "weights"  #: finished, as files
+    CHECKPOINT = "checkpoint"  #: what only an unfinished training needs
+    DRAFT = "draft"  #: files whose writing broke off, or is at work
+
+
+@dataclass(frozen=True, slots=True)
+class HeldItem:
+    """One thing that a backend keeps, for whomever."""
+
+    kind: HeldKind
+    address: str  #: its id at a service, or its path
+    name: str  #: what it is called there; the row of a version names it or the address
+    run_key: str | None  #: the run that the name carries; None: it carries none
+    size_bytes: int | None  #: None: the backend does not say
+    changed_at: datetime | None  #: UTC; None: the backend does not say
 
 
 class Samples(Protocol):
@@ -260,4 +290,39 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Release what the backend holds: models, connections, threads."""
+        ...
+
+
+@runtime_checkable
+class Inventory(Protocol):
+    """What a backend keeps, so that what nobody needs any more can be found and removed."""
+
+    @property
+    def place(self) -> str:
+        """Where it is kept: a service's address, or a folder."""
+        ...
+
+    def list_held(self) -> Iterator[HeldItem]:
+        """Give everything that is kept there and may be a run's, finished or not.
+
+        Raises:
+            BackendError: the backend could not be reached.
+        """
+        ...
+
+    def find_missing(self, adapters: Sequence[TrainedAdapter]) -> list[TrainedAdapter]:
+        """Give those of some finished adapters that should be kept there and are not; those of
+        another place are not among them.
+
+        Raises:
+            BackendError: the backend could not be reached.
+        """
+        ...
+
+    def remove(self, item: HeldItem) -> None:
+        """Remove an item of the list; one that is gone already is no error.
+
+        Raises:
+            BackendError: it could not be removed, or is none of this place.
+        """
         ...

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 
 from pipeline.backends.base import (
     Answer,
     AnswerRequest,
     BaseModel,
     Decoding,
+    HeldItem,
+    HeldKind,
     Journal,
     Samples,
     TokenCount,
@@ -24,15 +27,15 @@ from pipeline.backends.gradient_account import GradientAccount
 from pipeline.backends.gradient_answering import GradientAnswering
 from pipeline.backends.gradient_client import GradientClient
 from pipeline.backends.gradient_samples import estimate_sample
-from pipeline.backends.gradient_training import GradientTraining
+from pipeline.backends.gradient_training import GradientTraining, read_run_key
 from pipeline.backends.prompt_template import read_template
 from pipeline.errors import RequestRejected
 from pipeline.records import Sample
-from pipeline.wire.gradient import BaseModelItem, Capability
+from pipeline.wire.gradient import AdapterItem, BaseModelItem, Capability
 
 
 class GradientBackend:
-    """Fulfils `backends.base.Backend` over one service.
+    """Fulfils `Backend` and `Inventory` over one service.
 
     Args:
         account: where and as whom.
@@ -113,7 +116,41 @@ class GradientBackend:
         if adapter.external_id is not None:
             self._client.delete_adapter(adapter.external_id)
 
+    @property
+    def place(self) -> str:
+        """The service's address."""
+        return self._client.address
+
+    def list_held(self) -> Iterator[HeldItem]:
+        """Give every adapter of the account, whoever made it."""
+        for adapter in self._list_adapters():
+            yield HeldItem(
+                kind=HeldKind.ADAPTER,
+                address=adapter.id,
+                name=adapter.name,
+                run_key=read_run_key(adapter.name),
+                size_bytes=None,
+                changed_at=_in_utc(adapter.latest_update_time),
+            )
+
+    def find_missing(self, adapters: Sequence[TrainedAdapter]) -> list[TrainedAdapter]:
+        """Give those that the service does not list."""
+        held = {adapter.id for adapter in self._list_adapters()}
+        return [a for a in adapters if a.external_id is not None and a.external_id not in held]
+
+    def remove(self, item: HeldItem) -> None:
+        """Remove an adapter of the list."""
+        self._client.delete_adapter(item.address)
+
+    def _list_adapters(self) -> list[AdapterItem]:
+        listed = self._client.list_models(only_base=False)
+        return [model for model in listed if isinstance(model, AdapterItem)]
+
     def close(self) -> None:
         """End what waits, and close the connections."""
         self._is_closed.set()
         self._client.close()
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)

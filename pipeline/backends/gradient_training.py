@@ -149,8 +149,7 @@ class GradientTraining:
 
     def _create(self) -> _Build:
         self._creations += 1
-        # The run's key makes it findable; the number tells it from one that was deleted.
-        name = f"{self._job.adapter_name} {self._job.run_key} {self._creations}"
+        name = write_name(self._job, self._creations)
         request = _creation(self._job, name)
         call_number = self._journal.intend(CREATE, name)
         try:
@@ -277,6 +276,19 @@ class GradientTraining:
             tokens=trained + only_read,
             trained_tokens=trained,
         )
+
+
+def write_name(job: TrainingJob, number: int) -> str:
+    """Give an adapter's name: the run's key makes it findable, the number tells it from one that
+    was deleted.
+    """
+    return f"{job.adapter_name} {job.run_key} {number}"
+
+
+def read_run_key(name: str) -> str | None:
+    """Give the key of the run that a name carries; None: it is none of ours."""
+    parts = name.rsplit(" ", 2)
+    return parts[1] if len(parts) == 3 and parts[2].isdecimal() else None
 
 
 def fill_in(options: TrainingOptions) -> TrainingOptions:

@@ -1,8 +1,8 @@
 """The local backend: LoRA with torch on this machine, over `pipeline.local_lora`.
 
 Nothing here imports torch before something is trained or answered, so that a sync with nothing to
-do stays light. Weights lie under the artifacts folder: `adapters/<run key>` when finished,
-`checkpoints/<run key>` while a training is under way.
+do stays light. Weights lie under the artifacts folder, in `adapters` when finished and in
+`checkpoints` while a training is under way; names carry the run and its attempt (attempts.py).
 """
 
 from __future__ import annotations
@@ -18,12 +18,15 @@ from pipeline.backends.base import (
     AnswerRequest,
     BaseModel,
     Decoding,
+    HeldItem,
+    HeldKind,
     Journal,
     Samples,
     TokenCount,
     TrainedAdapter,
     TrainingJob,
 )
+from pipeline.backends.held_files import list_folder, remove_files
 from pipeline.errors import BackendError, ConfigError, RequestRejected
 from pipeline.local_lora.identity import Identities
 from pipeline.local_lora.sources import BaseModelSource, find_base_model
@@ -37,7 +40,7 @@ _CHUNK = 32
 
 
 class LocalBackend:
-    """Fulfils `backends.base.Backend` on this machine, with one base model in memory at a time."""
+    """Fulfils `Backend` and `Inventory` on this machine, with one base model loaded at a time."""
 
     def __init__(
         self,
@@ -92,7 +95,8 @@ class LocalBackend:
             yield TokenCount(tokens, is_exact=True)
 
     def train(self, job: TrainingJob, samples: Samples, journal: Journal) -> TrainedAdapter:
-        """Train step by step; a checkpoint lets a later call with the same run key go on."""
+        """Train step by step; a checkpoint lets a later attempt at the same run go on."""
+        from pipeline.backends.local_files import TrainingFiles
         from pipeline.backends.local_training import LocalTraining
 
         training = LocalTraining(
@@ -100,8 +104,7 @@ class LocalBackend:
             job=job,
             samples=samples,
             journal=journal,
-            adapter_folder=self._artifacts / "adapters" / job.run_key,
-            checkpoint_folder=self._artifacts / "checkpoints" / job.run_key,
+            files=TrainingFiles(self._artifacts, job.run_key, job.attempt),
         )
         return training.run()
 
@@ -125,6 +128,30 @@ class LocalBackend:
         folder = self._own_folder(adapter)
         if folder.exists():
             shutil.rmtree(folder)
+
+    @property
+    def place(self) -> str:
+        """The folder of artifacts."""
+        return str(self._artifacts.resolve())
+
+    def list_held(self) -> Iterator[HeldItem]:
+        """Give finished weights and checkpoints; what the local server keeps is not looked at."""
+        yield from list_folder(self._artifacts / "adapters", HeldKind.WEIGHTS)
+        yield from list_folder(self._artifacts / "checkpoints", HeldKind.CHECKPOINT)
+
+    def find_missing(self, adapters: Sequence[TrainedAdapter]) -> list[TrainedAdapter]:
+        """Give those whose folder should be here and is not."""
+        own = (self._artifacts / "adapters").resolve()
+        return [
+            adapter
+            for adapter in adapters
+            if Path(adapter.artifact_uri or "").parent == own
+            and not Path(adapter.artifact_uri or "").is_dir()
+        ]
+
+    def remove(self, item: HeldItem) -> None:
+        """Remove files of the list."""
+        remove_files(item, (self._artifacts / "adapters", self._artifacts / "checkpoints"))
 
     def close(self) -> None:
         """Let go of the base model."""

@@ -1,18 +1,16 @@
 """One training of the local backend: rehearsal, steps, checkpoints, and the finished folder.
 
 A training that died goes on from its checkpoint and ends with the same weights; one that had
-finished only gives back its folder.
+finished only gives back its folder. What is written carries the attempt's number (local_files.py).
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import math
-import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -24,11 +22,10 @@ from pipeline.backends.base import (
     TrainingJob,
     TrainingOptions,
 )
+from pipeline.backends.local_files import FinishedFolder, Rehearsed, TrainingFiles
 from pipeline.errors import RunInterrupted, TrainingError
-from pipeline.local_lora.adapters import WEIGHTS_FILE, SavedAdapter, read_manifest
+from pipeline.local_lora.adapters import SavedAdapter
 from pipeline.local_lora.answering import Question
-from pipeline.local_lora.checkpoints import CHECKPOINT_FILE
-from pipeline.local_lora.files import write_file
 from pipeline.local_lora.models import BaseModel
 from pipeline.local_lora.rehearsal import (
     PROMPTS_LOOKED_AT,
@@ -54,7 +51,6 @@ _REHEARSED_TOKENS = 64
 #: Steps that are committed together at most; they wait at most half a second for each other.
 _STEPS_AT_ONCE = 100
 _SECONDS_AT_ONCE = 0.5
-_REHEARSAL_FILE = "rehearsal.json"
 
 #: For a pretrained model of ordinary size; rehearsal only where a row asks for it.
 OTHER_TUNING = TuningDefaults(
@@ -74,50 +70,53 @@ class LocalTraining:
     job: TrainingJob
     samples: Samples
     journal: Journal
-    adapter_folder: Path
-    checkpoint_folder: Path
+    files: TrainingFiles
     monotonic: Callable[[], float] = time.monotonic
 
     def run(self) -> TrainedAdapter:
         """Train to the end, or give back what an earlier call finished."""
         options = fill_in(self.job, len(self.samples))
-        if self.adapter_folder.exists():
-            return self._finished(options)
-        pairs = self._rehearsal(options)
-        order = self._order(options, len(pairs))
-        self.journal.plan(len(order))
-        trainer = self._trainer(options, len(order))
+        finished = self.files.find_finished()
+        self._settle_open_calls(finished)
+        if finished is None:
+            finished = self._make(options)
+        self.files.forget_checkpoints()
+        return _trained(options, finished)
+
+    def _make(self, options: TrainingOptions) -> FinishedFolder:
+        trainer, rehearsed = self._take_up(options) or self._begin(options)
         try:
-            self._train(trainer, order, pairs)
-            saved = self._save(trainer)
+            order = self._order(options, len(rehearsed.pairs))
+            self.journal.plan(len(order))
+            self._train(trainer, order, rehearsed)
+            saved = self._save(trainer, len(rehearsed.pairs))
         finally:
             trainer.close()
-        shutil.rmtree(self.checkpoint_folder, ignore_errors=True)
-        return _trained(
-            options, len(pairs), saved.folder, saved.weights_bytes, saved.weights_sha256
+        return FinishedFolder(
+            saved.folder, saved.weights_bytes, saved.weights_sha256, len(rehearsed.pairs)
         )
 
     @property
     def _defaults(self) -> TuningDefaults:
         return find_defaults(self.job, len(self.samples))
 
-    def _train(self, trainer: LoraTrainer, order: StepOrder, pairs: Sequence[Pair]) -> None:
+    def _train(self, trainer: LoraTrainer, order: StepOrder, rehearsed: Rehearsed) -> None:
         told: list[StepMetrics] = []
         # The first step is told at once: a person waits for a sign of life.
         told_at, saved_at = -math.inf, self.monotonic()
         try:
             for number in range(trainer.steps_done, len(order)):
                 self.journal.check()
-                told.append(self._step(trainer, order, number, pairs))
+                told.append(self._step(trainer, order, number, rehearsed.pairs))
                 now = self.monotonic()
                 if len(told) >= _STEPS_AT_ONCE or now - told_at >= _SECONDS_AT_ONCE:
                     self._tell(told)
                     told_at = now
                 if now - saved_at >= CHECKPOINT_SECONDS:
-                    self._checkpoint(trainer, told)
+                    self._checkpoint(trainer, told, rehearsed)
                     saved_at = now
         except RunInterrupted:
-            self._checkpoint(trainer, told)
+            self._checkpoint(trainer, told, rehearsed)
             raise
         self._tell(told)
 
@@ -133,24 +132,35 @@ class LocalTraining:
         self.journal.record(steps)
         steps.clear()
 
-    def _checkpoint(self, trainer: LoraTrainer, told: list[StepMetrics]) -> None:
+    def _checkpoint(
+        self, trainer: LoraTrainer, told: list[StepMetrics], rehearsed: Rehearsed
+    ) -> None:
         """Write a checkpoint, after the steps in it: whoever resumes does not tell them again."""
         self._tell(told)
-        trainer.checkpoint(self.checkpoint_folder)
+        trainer.checkpoint(self.files.checkpoint_folder, rehearsal=rehearsed.sha256)
 
-    def _trainer(self, options: TrainingOptions, total_steps: int) -> LoraTrainer:
-        """Go on from the checkpoint if there is one that fits; else begin."""
-        if (self.checkpoint_folder / CHECKPOINT_FILE).exists():
+    def _take_up(self, options: TrainingOptions) -> tuple[LoraTrainer, Rehearsed] | None:
+        """Go on from the checkpoint that came furthest, of whichever attempt."""
+        for folder in self.files.list_checkpoints():
             try:
-                trainer = LoraTrainer.resume(self.base, self.checkpoint_folder)
+                rehearsed = self.files.read_rehearsed(folder)
+                trainer = LoraTrainer.resume(self.base, folder)
             except TrainingError as error:
-                self.journal.event("checkpoint_unreadable", f"training begins anew: {error}")
-            else:
+                self.journal.event("checkpoint_unreadable", f"it is left out: {error}")
+                continue
+            if trainer.total_steps == len(self._order(options, len(rehearsed.pairs))):
+                if rehearsed.pairs:
+                    rehearsed = self.files.write_rehearsed(rehearsed.pairs)
                 self.journal.event("checkpoint_read", f"goes on after step {trainer.steps_done}")
-                return trainer
-        return LoraTrainer(
-            self.base, _lora_options(options, self._defaults.warmup_share), total_steps
-        )
+                return trainer, rehearsed
+            trainer.close()
+        return None
+
+    def _begin(self, options: TrainingOptions) -> tuple[LoraTrainer, Rehearsed]:
+        rehearsed = self._rehearse(options)
+        total_steps = len(self._order(options, len(rehearsed.pairs)))
+        lora_options = _lora_options(options, self._defaults.warmup_share)
+        return LoraTrainer(self.base, lora_options, total_steps), rehearsed
 
     def _order(self, options: TrainingOptions, pair_count: int) -> StepOrder:
         rehearsal = self._defaults.rehearsal
@@ -167,16 +177,13 @@ class LocalTraining:
             lengths=tuple(len(s.prompt) + len(s.response) for s in self.samples) if sorts else None,
         )
 
-    def _rehearsal(self, options: TrainingOptions) -> list[Pair]:
-        """Ask the base model what it must not forget, once; a resumed training reads what was
-        answered.
-        """
+    def _rehearse(self, options: TrainingOptions) -> Rehearsed:
+        """Ask the base model what it must not forget, once for all attempts."""
         if options.rehearsal == RehearsalMode.OFF:
-            return []
-        file = self.checkpoint_folder / _REHEARSAL_FILE
-        if file.exists():
-            return [Pair(**fields) for fields in json.loads(file.read_text("utf-8"))]
-        is_embedded = self.job.base_model.name == EMBEDDED_NAME
+            return Rehearsed()
+        known = self.files.find_rehearsed()
+        if known is not None:
+            return self.files.write_rehearsed(known.pairs)
         count = self._defaults.rehearsal.count
         self.journal.event("rehearsal_begun", f"the base model is asked {count} other questions")
         pairs = extra_pairs(
@@ -184,16 +191,16 @@ class LocalTraining:
             self._ask,
             self._defaults.rehearsal,
             seed=options.seed,
-            is_embedded=is_embedded,
+            is_embedded=self.job.base_model.name == EMBEDDED_NAME,
         )
-        write_file(file, json.dumps([asdict(p) for p in pairs], ensure_ascii=False).encode())
+        rehearsed = self.files.write_rehearsed(pairs)
         reworded = " and the samples' responses to reworded questions"
         self.journal.event(
             "rehearsal",
             f"{len(pairs)} pairs are trained beside the samples: the base model's own answers"
             + (reworded if self._defaults.rehearsal.rewordings else ""),
         )
-        return pairs
+        return rehearsed
 
     def _ask(self, prompts: Sequence[str]) -> list[str]:
         texts = [""] * len(prompts)
@@ -203,24 +210,29 @@ class LocalTraining:
             texts[answer.index] = answer.text or ""
         return texts
 
-    def _save(self, trainer: LoraTrainer) -> SavedAdapter:
-        call = self.journal.intend("save_adapter", str(self.adapter_folder))
-        saved = trainer.save(self.adapter_folder, fingerprint=self.job.fingerprint)
-        self.journal.settle(
-            call, "done", external_id=None, outcome=f"sha256 {saved.weights_sha256}"
+    def _save(self, trainer: LoraTrainer, pair_count: int) -> SavedAdapter:
+        folder = self.files.adapter_folder
+        calls: list[int] = []
+        saved = trainer.save(
+            folder,
+            fingerprint=self.job.fingerprint,
+            rehearsal_pairs=pair_count,
+            # Committed as late as can be: who lost the adapter meanwhile ends here.
+            announce=lambda: calls.append(self.journal.intend("save_adapter", str(folder))),
         )
+        outcome = f"sha256 {saved.weights_sha256}"
+        self.journal.settle(calls[0], "done", external_id=None, outcome=outcome)
         return saved
 
-    def _finished(self, options: TrainingOptions) -> TrainedAdapter:
-        """Give back the folder that an earlier call wrote before it could tell."""
+    def _settle_open_calls(self, finished: FinishedFolder | None) -> None:
+        """Say what became of the folders that earlier attempts announced."""
         for call in self.journal.calls():
-            if call.state == "intended":
+            if call.state != "intended":
+                continue
+            if finished is not None and Path(call.request).name == finished.folder.name:
                 self.journal.settle(call.call_number, "done", outcome="found after a restart")
-        manifest = read_manifest(self.adapter_folder)
-        size = (self.adapter_folder / WEIGHTS_FILE).stat().st_size
-        pairs = len(self._rehearsal(options))
-        shutil.rmtree(self.checkpoint_folder, ignore_errors=True)
-        return _trained(options, pairs, self.adapter_folder, size, manifest["weights_sha256"])
+            else:
+                self.journal.settle(call.call_number, "failed", outcome="it was not written")
 
 
 def fill_in(job: TrainingJob, sample_count: int) -> TrainingOptions:
@@ -258,16 +270,14 @@ def _lora_options(options: TrainingOptions, warmup_share: float) -> LoraOptions:
     )
 
 
-def _trained(
-    options: TrainingOptions, pair_count: int, folder: Path, size: int, sha256: str
-) -> TrainedAdapter:
+def _trained(options: TrainingOptions, finished: FinishedFolder) -> TrainedAdapter:
     return TrainedAdapter(
         external_id=None,
-        artifact_uri=str(folder.resolve()),
-        artifact_bytes=size,
-        artifact_sha256=sha256,
+        artifact_uri=str(finished.folder.resolve()),
+        artifact_bytes=finished.weights_bytes,
+        artifact_sha256=finished.weights_sha256,
         options=options,
-        rehearsal_pairs=pair_count,
+        rehearsal_pairs=finished.rehearsal_pairs,
     )
 
 

@@ -19,15 +19,20 @@ from pipeline.backends.base import (
     AnswerRequest,
     BaseModel,
     Decoding,
+    HeldItem,
+    HeldKind,
     Journal,
     Samples,
     TokenCount,
     TrainedAdapter,
     TrainingJob,
 )
+from pipeline.backends.held_files import list_folder, remove_files
 from pipeline.backends.script import Fault, read_script
 from pipeline.backends.scripted_training import (
     CHARACTERS_PER_TOKEN,
+    FINISHED,
+    PART,
     ScriptedTraining,
     adapter_path,
     estimate_sample,
@@ -120,6 +125,30 @@ class ScriptedBackend:
             adapter_path(self._folder, adapter.external_id).unlink(missing_ok=True)
             self._learned.pop(adapter.external_id, None)
 
+    @property
+    def place(self) -> str:
+        """The folder of its adapters."""
+        return str(self._folder.resolve())
+
+    def list_held(self) -> Iterator[HeldItem]:
+        """Give the files of adapters, finished and not."""
+        yield from list_folder(self._folder, HeldKind.WEIGHTS, FINISHED)
+        yield from list_folder(self._folder, HeldKind.CHECKPOINT, PART)
+
+    def find_missing(self, adapters: Sequence[TrainedAdapter]) -> list[TrainedAdapter]:
+        """Give those whose file should be here and is not."""
+        return [
+            adapter
+            for adapter in adapters
+            if Path(adapter.artifact_uri or "").resolve().parent == self._folder.resolve()
+            and not adapter_path(self._folder, adapter.external_id or "").exists()
+        ]
+
+    def remove(self, item: HeldItem) -> None:
+        """Remove a file of the list."""
+        remove_files(item, (self._folder,))
+        self._learned.pop(item.name.removesuffix(FINISHED), None)
+
     def close(self) -> None:
         """End all waiting and all threads."""
         self._is_closed.set()
@@ -173,10 +202,10 @@ class ScriptedBackend:
         return self._learned[name]
 
     def _count_training(self) -> int:
-        counter = self._folder / "trainings"
-        number = int(counter.read_text()) + 1 if counter.exists() else 1
-        counter.write_text(str(number))
-        return number
+        # A mark for each, appended in one write: processes that train together count on.
+        with (self._folder / "trainings.count").open("ab", buffering=0) as counter:
+            counter.write(b".")
+            return counter.tell()
 
     def _faults(self, at: str, number: int, prompt: str | None = None) -> list[Fault]:
         return [

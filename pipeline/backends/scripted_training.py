@@ -1,8 +1,8 @@
 """How the `scripted` backend trains: an adapter is a file that grows by one line a step.
 
-The file stands in for a service that remembers: it is named after the run's key, so a training that
-broke off goes on after its last whole line, and a finished one is found again. It holds no key and
-no time: equal trainings, equal files.
+The file stands in for a service that remembers: it is named after the run's key and the attempt, so
+a training that broke off goes on after the last whole line of an earlier attempt, and a finished
+one is found again. It holds no key and no time: equal trainings, equal files.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from pipeline.backends.attempts import attempt_name, find_attempts
 from pipeline.backends.base import (
     BackendCall,
     Journal,
@@ -26,10 +27,20 @@ from pipeline.backends.base import (
     TrainingOptions,
 )
 from pipeline.backends.script import Script
-from pipeline.errors import BackendTimeout, DataError, PipelineError, RunCancelled
+from pipeline.errors import (
+    BackendTimeout,
+    DatabaseError,
+    DataError,
+    LeaseLost,
+    PipelineError,
+    RunCancelled,
+    RunInterrupted,
+)
 from pipeline.records import Sample
 
 CALL_KIND = "train"
+#: How the file of an adapter ends, and how while it is trained.
+FINISHED, PART = ".jsonl", ".part"
 #: Steps are told this often, and at the latest with this many; slow steps are told one by one.
 RECORD_SECONDS = 0.1
 SLOW_SECONDS = 0.01
@@ -61,8 +72,10 @@ class ScriptedTraining:
         if not len(samples):
             raise DataError("there is no sample to train on")
         self._script = script
-        self._path = adapter_path(folder, job.run_key)
-        self._part = self._path.with_suffix(".part")
+        self._folder = folder
+        self._name = attempt_name(job.run_key, job.attempt)
+        self._path = adapter_path(folder, self._name)
+        self._part = folder / f"{self._name}{PART}"
         self._job = job
         self._samples = samples
         self._journal = journal
@@ -77,9 +90,10 @@ class ScriptedTraining:
         """Train to the end, or adopt what an earlier call finished."""
         open_calls = [c for c in self._journal.calls() if c.state in ("intended", "unknown")]
         self._journal.plan(self._steps_total)
-        if self._path.exists():
-            return self._adopt(open_calls)
-        done = cut_torn_line(self._part)
+        finished = next(self._left(FINISHED), None)
+        if finished is not None:
+            return self._adopt(finished, open_calls)
+        done = self._take_up()
         for call in open_calls:
             self._journal.settle(call.call_number, "failed", outcome=f"broke off after step {done}")
         call_number = self._journal.intend(
@@ -88,26 +102,45 @@ class ScriptedTraining:
         self._train(call_number, done, training_number)
         return self._finish(call_number, training_number)
 
-    def _adopt(self, open_calls: list[BackendCall]) -> TrainedAdapter:
+    def _left(self, suffix: str) -> Iterator[Path]:
+        """Give what this attempt and earlier ones left, the latest first."""
+        found = find_attempts(
+            self._folder, self._job.run_key, up_to=self._job.attempt, suffix=suffix
+        )
+        return (left.path for left in found)
+
+    def _take_up(self) -> int:
+        """Go on with the whole lines of the attempt that came furthest; gives their number."""
+        best = max((read_whole_lines(part) for part in self._left(PART)), key=len, default=b"")
+        self._part.write_bytes(best)
+        return best.count(b"\n")
+
+    def _forget_parts(self) -> None:
+        for part in self._left(PART):
+            part.unlink(missing_ok=True)
+
+    def _adopt(self, finished: Path, open_calls: list[BackendCall]) -> TrainedAdapter:
         self._record_again(self._steps_total)
         for call in open_calls:
             self._journal.settle(
-                call.call_number, "done", external_id=self._job.run_key, outcome="found by its key"
+                call.call_number, "done", external_id=finished.stem, outcome="found by its key"
             )
+        self._forget_parts()
         self._journal.event("adapter_adopted", "the adapter was finished by an earlier call")
-        return describe_adapter(self._path, self._options)
+        return describe_adapter(finished, self._options)
 
     def _train(self, call_number: int, done: int, training_number: int) -> None:
         try:
             self._strike("train", training_number)
             self._take_steps(done)
         except RunCancelled:
-            self._part.unlink(missing_ok=True)
             self._journal.settle(call_number, "failed", outcome="cancelled")
+            self._forget_parts()
             raise
+        except (RunInterrupted, LeaseLost, DatabaseError):
+            raise  # a later call goes on from here
         except PipelineError as exc:
-            if exc.code not in ("run_interrupted", "lease_lost"):
-                self._journal.settle(call_number, "failed", outcome=str(exc))
+            self._journal.settle(call_number, "failed", outcome=str(exc))
             raise
 
     def _take_steps(self, done: int) -> None:
@@ -122,24 +155,29 @@ class ScriptedTraining:
                 file.write(self._line(step, samples))
                 file.flush()
                 pending.append(self._metrics(step, samples))
-                if self._is_time_to_tell(time.monotonic() - told_at, len(pending)):
+                # The last ones are told when the file is closed, right before it gets its name.
+                is_time = self._is_time_to_tell(time.monotonic() - told_at, len(pending))
+                if is_time and step < self._steps_total:
                     self._journal.record(pending)
                     self._journal.check()
                     pending, told_at = [], time.monotonic()
         if pending:
             self._journal.record(pending)
+            self._journal.check()
 
     def _is_time_to_tell(self, seconds: float, steps: int) -> bool:
         is_slow = self._script.step_delay_seconds >= SLOW_SECONDS
         return is_slow or seconds >= RECORD_SECONDS or steps == RECORD_STEPS
 
     def _finish(self, call_number: int, training_number: int) -> TrainedAdapter:
+        # Directly before, steps or an intent were committed: who was overtaken has ended there.
         os.replace(self._part, self._path)
+        self._forget_parts()
         for fault in self._script.faults:
             if fault.kind == "lost_reply" and fault.matches("train", training_number):
                 self._journal.settle(call_number, "unknown", outcome="the reply was lost")
                 raise BackendTimeout("the reply to the training was lost")
-        self._journal.settle(call_number, "done", external_id=self._job.run_key)
+        self._journal.settle(call_number, "done", external_id=self._name)
         return describe_adapter(self._path, self._options)
 
     def _record_again(self, done: int) -> None:
@@ -175,9 +213,9 @@ class ScriptedTraining:
         )
 
 
-def adapter_path(folder: Path, run_key: str) -> Path:
-    """Give the file of a run's adapter."""
-    return folder / f"{run_key}.jsonl"
+def adapter_path(folder: Path, name: str) -> Path:
+    """Give the file of a finished adapter."""
+    return folder / f"{name}{FINISHED}"
 
 
 def fill_options(
@@ -194,15 +232,13 @@ def fill_options(
     )
 
 
-def cut_torn_line(part: Path) -> int:
-    """Give the number of whole steps in a file; half a line, left by a crash, is cut off."""
-    if not part.exists():
-        return 0
-    content = part.read_bytes()
-    whole = content[: content.rfind(b"\n") + 1]
-    if len(whole) < len(content):
-        part.write_bytes(whole)
-    return whole.count(b"\n")
+def read_whole_lines(part: Path) -> bytes:
+    """Give the whole steps in a file, without the half line that a crash left."""
+    try:
+        content = part.read_bytes()
+    except FileNotFoundError:  # who wrote it has just finished or given up
+        return b""
+    return content[: content.rfind(b"\n") + 1]
 
 
 def describe_adapter(path: Path, options: TrainingOptions) -> TrainedAdapter:

@@ -14,7 +14,15 @@ from io import TextIOWrapper
 import typer
 
 from pipeline import __version__
-from pipeline.cli import data_commands, look_commands, run_commands, serve_commands, setup_commands
+from pipeline.cli import (
+    clean_commands,
+    data_commands,
+    look_commands,
+    run_commands,
+    serve_commands,
+    setup_commands,
+    worker_commands,
+)
 from pipeline.cli.output import say
 from pipeline.errors import ConfigError, DataError, PipelineError, SchemaOutOfDate
 
@@ -29,7 +37,15 @@ app = typer.Typer(
 #: New objects after which Python looks for cycles among them.
 _GARBAGE_THRESHOLD = 50_000
 
-for commands in (run_commands, look_commands, data_commands, setup_commands, serve_commands):
+for commands in (
+    run_commands,
+    worker_commands,
+    look_commands,
+    data_commands,
+    setup_commands,
+    serve_commands,
+    clean_commands,
+):
     commands.add_to(app)
 
 

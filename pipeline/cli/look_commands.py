@@ -25,11 +25,18 @@ def add_to(app: typer.Typer) -> None:
 
 
 def status(as_json: AsJson = False) -> None:
-    """Show each adapter: what was decided last, its last run, and who works on it."""
-    from pipeline.database import reports
+    """Show each adapter: what was decided last, its last run, who works on it, and what comes next.
 
-    with _session() as session:
-        rows = reports.list_status(session)
+    Rows of runs that do not go on are marked as stuck here too, where no runner lives to do it.
+    """
+    from pipeline.database import reports
+    from pipeline.wiring import open_migrated_database, tend_rows
+
+    settings = read_settings()
+    with open_migrated_database(settings) as database:
+        tend_rows(settings, database)
+        with database.read() as session:
+            rows = reports.list_status(session)
     if as_json or not rows:
         write_rows(rows, as_json=as_json, empty="no adapter is declared")
     else:
@@ -106,7 +113,14 @@ def _last_run(row: dict[str, Any]) -> str:
     if row["run_id"] is None:
         return ""
     text = f"{row['run_id']} {row['run_state']}"
-    return f"{text}: {row['error_message']}" if row["error_message"] else text
+    if row["error_message"]:
+        text += f": {row['error_message']}"
+    elif row["is_open"]:
+        text += f" since {str(row['state_since'])[:19]}"
+        text += f", alive {str(row['last_alive_at'])[:19]}" if row["last_alive_at"] else ""
+    if row["stuck_reason"]:
+        return f"{text}; stuck: {row['stuck_reason']}"
+    return f"{text}; next: {row['next_step']}" if row["next_step"] and row["is_open"] else text
 
 
 def _write_report(report: dict[str, Any]) -> None:

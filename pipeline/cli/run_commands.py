@@ -16,8 +16,9 @@ from pipeline.cli.stopping import StopRequest, stop_on_signals
 from pipeline.errors import ConfigError, RunInterrupted
 
 if TYPE_CHECKING:
+    from pipeline.records import DesiredState
     from pipeline.runtime import Runtime
-    from pipeline.worker import Outcome
+    from pipeline.syncing import Outcome
 
 
 def add_to(app: typer.Typer) -> None:
@@ -25,6 +26,8 @@ def add_to(app: typer.Typer) -> None:
     app.command()(sync)
     app.command()(plan)
     app.command()(cancel)
+    app.command()(pause)
+    app.command()(resume)
     app.command()(retry)
 
 
@@ -75,10 +78,28 @@ def cancel(
     """Ask for the end of a run. The runner at work ends it within seconds; a run without one ends
     here.
     """
-    from pipeline import worker
+    from pipeline import interventions
 
     with _open(quiet=True) as runtime:
-        say(worker.cancel(runtime, run))
+        say(interventions.cancel(runtime, run))
+
+
+def pause(
+    run: Annotated[int, typer.Argument(help="The run_id, as `status` and report_runs show it.")],
+) -> None:
+    """Hold a run where it stands; what it did is kept, and its adapter waits with it."""
+    from pipeline.records import DesiredState
+
+    _want(run, DesiredState.PAUSED)
+
+
+def resume(
+    run: Annotated[int, typer.Argument(help="The run_id, as `status` and report_runs show it.")],
+) -> None:
+    """Let a run that is held go on, with the next sync or a worker."""
+    from pipeline.records import DesiredState
+
+    _want(run, DesiredState.RUNNING)
 
 
 def retry(
@@ -93,10 +114,10 @@ def retry(
         raise ConfigError(
             "retry repeats failed answers only: add --failed (sync --force trains anew)"
         )
-    from pipeline import worker
+    from pipeline import interventions, worker
 
     with stoppable() as stop, _open(quiet=False) as runtime:
-        outcome = worker.retry_failed(runtime, run, stop=stop.event)
+        outcome = interventions.retry_failed(runtime, run, stop=stop.event)
     say(_sentence(outcome))
     raise typer.Exit(worker.exit_code([outcome]))
 
@@ -120,6 +141,13 @@ def stoppable() -> Iterator[StopRequest]:
         except RunInterrupted as error:
             say(f"sqltune: {error}")
             raise typer.Exit(128 + (request.signal_number or 0)) from None
+
+
+def _want(run: int, wish: DesiredState) -> None:
+    from pipeline import interventions
+
+    with _open(quiet=True) as runtime:
+        say(interventions.want(runtime, run, wish))
 
 
 def _show_plan(names: list[str], *, force: bool, count_tokens: bool, as_json: bool) -> None:

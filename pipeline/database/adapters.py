@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -35,9 +36,13 @@ _RULES = {
     "max_new_tokens": _AT_LEAST_1,
     "temperature": _Rule("must be 0 or above", lambda value: value >= 0),
     "min_gain": _Rule("must be from -1 to 1", lambda value: -1 <= value <= 1),
+    "min_new_samples": _AT_LEAST_1,
 }
+_EVERY = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d|)", re.ASCII)
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _NULLABLE = frozenset(
     {"learning_rate", "lora_rank", "lora_alpha", "batch_size", "pass_threshold", "min_gain"}
+    | {"min_new_samples"}
 )
 
 
@@ -74,7 +79,18 @@ def check_adapter(adapter: Adapter) -> None:
     _require(
         adapter, "sample_form", adapter.sample_form in ("parts", "text"), "must be parts or text"
     )
+    if adapter.sync_every is not None:
+        holds = parse_every(adapter.sync_every) is not None
+        _require(adapter, "sync_every", holds, "must be a time such as 30s, 15m, 6h or 1d")
     _require(adapter, "on_bad_row", adapter.on_bad_row in ("stop", "skip"), "must be stop or skip")
+
+
+def parse_every(text: object) -> float | None:
+    """Give the seconds of a time such as 30s, 15m, 6h, 1d or 90 (seconds); None: it is none."""
+    found = _EVERY.fullmatch(str(text).strip().lower())
+    if found is None or not float(found[1]) > 0:
+        return None
+    return float(found[1]) * _SECONDS[found[2]]
 
 
 def _is_number(value: object, is_whole: bool) -> bool:
@@ -121,6 +137,8 @@ def _adapter(row: Any) -> Adapter:
         min_gain=row.min_gain,
         prompt_template=row.prompt_template,
         sample_form=row.sample_form,
+        sync_every=row.sync_every,
+        min_new_samples=row.min_new_samples,
     )
 
 

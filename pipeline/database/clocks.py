@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, datetime
 
 from pipeline.database.connection import Database
 from pipeline.database.times import parse_time
@@ -17,6 +17,13 @@ def server_version(database: Database) -> str:
     with database.read() as session:
         row = session.fetch_one("get_server_version")
     return f"{database.kind.value} {row.version}" if row is not None else database.kind.value
+
+
+def utc_time(database: Database) -> datetime | None:
+    """Give the server's own time, in UTC; None where it says none."""
+    with database.read() as session:
+        row = session.fetch_one("get_utc_time")
+    return parse_time(row.server_time) if row is not None else None
 
 
 def default_time_seconds(database: Database) -> float:

@@ -6,9 +6,14 @@ import sqlite3
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
 
-from pipeline.database.errors import translate_errors
+from pipeline.database.errors import (
+    COMMIT_FAILED,
+    NODE_NOT_READY,
+    error_number,
+    translate_errors,
+)
 from pipeline.database.urls import EngineKind, connect_options, parse_url
 from pipeline.errors import DatabaseError
 
@@ -81,6 +86,16 @@ def _prepare_server(
         # Where the server has no such variable for a session, its global one holds.
         with suppress(engine.dialect.loaded_dbapi.Error):
             _execute(connection, f"SET SESSION lock_wait_timeout = {seconds}")
+        # Galera: a SELECT waits until its node has what any node committed before. Without it a
+        # plan could be made on rows that a run on another node has long changed.
+        with suppress(engine.dialect.loaded_dbapi.Error):
+            _execute(connection, "SET SESSION wsrep_sync_wait = 1")
+
+    @event.listens_for(engine, "handle_error")
+    def failed(context: ExceptionContext) -> None:
+        # To clean up such a connection fails too, and SQLAlchemy writes that into the log.
+        if error_number(context.original_exception) in (NODE_NOT_READY, COMMIT_FAILED):
+            context.is_disconnect = True
 
 
 def _execute(connection: Any, *statements: str) -> None:

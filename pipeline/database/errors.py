@@ -11,9 +11,29 @@ from sqlalchemy import exc
 
 from pipeline.errors import DatabaseError, DatabaseUnavailable, SchemaOutOfDate
 
-#: Lock timeout, deadlock, cluster conflict, connection refused, gone or lost, server shutting down.
+#: A cluster's node that is cut off from the others: it refuses even ROLLBACK.
+NODE_NOT_READY = 1047
+#: COMMIT itself went wrong, for instance because its node was just cut off.
+COMMIT_FAILED = 1180
+#: Lock timeout, deadlock or cluster conflict, connection refused, gone or
+#: lost, too many connections, server shutting down.
 _UNAVAILABLE_CODES = frozenset(
-    {1047, 1053, 1205, 1213, 1290, 1317, 1927, 2002, 2003, 2006, 2013, 2055}
+    {
+        NODE_NOT_READY,
+        COMMIT_FAILED,
+        1040,
+        1053,
+        1205,
+        1213,
+        1290,
+        1317,
+        1927,
+        2002,
+        2003,
+        2006,
+        2013,
+        2055,
+    }
 )
 _MISSING_TABLE_CODES = frozenset({1146, 1054})
 _SECRET = re.compile(r"://[^@\s]*@")

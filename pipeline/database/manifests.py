@@ -21,6 +21,7 @@ class StoredManifest:
     """One row of `manifests`, the columns that are decided on."""
 
     manifest_id: int
+    adapter_name: str
     is_complete: bool
     fingerprint: str | None  #: None: it is being written
     sample_count: int
@@ -64,10 +65,19 @@ def get_manifest(session: Session, manifest_id: int) -> StoredManifest | None:
         return None
     return StoredManifest(
         manifest_id=int(row.manifest_id),
+        adapter_name=row.adapter_name,
         is_complete=row.state == "complete",
         fingerprint=row.fingerprint,
         sample_count=int(row.sample_count or 0),
     )
+
+
+def fetch_hashes_page(session: Session, manifest_id: int, first: int, end: int) -> list[str]:
+    """Give the content hashes of the samples at positions first..end-1, in hexadecimal."""
+    rows = session.fetch_all(
+        "fetch_hashes_page", manifest_id=manifest_id, first_position=first, end_position=end
+    )
+    return [row.content_hash for row in rows]
 
 
 def find_equal_manifest(

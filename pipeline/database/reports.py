@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.database.connection import Session
+from pipeline.records import RunState
 
 #: Findings that `show` prints; all stored ones stand in data_issues.
 _ISSUES_SHOWN = 20
@@ -52,10 +53,13 @@ def list_before_after(
 
 def _last_run(session: Session, adapter_name: str) -> dict[str, Any]:
     row = session.fetch_one("find_last_run", adapter_name=adapter_name)
+    told = {} if row is None else dict(row._mapping)
+    state = told.pop("state", None)
+    names = ("run_id", "state_since", "last_alive_at", "is_stuck", "stuck_reason", "next_step")
     return {
-        "run_id": None if row is None else row.run_id,
-        "run_state": None if row is None else row.state,
-        "error_message": None if row is None else row.error_message,
+        **{name: told.get(name) for name in (*names, "error_message")},
+        "run_state": state,
+        "is_open": state is not None and not RunState(state).is_ended,
     }
 
 

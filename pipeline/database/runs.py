@@ -33,6 +33,9 @@ class NewRun:
     before_version: int | None  #: the version that is live now, if another
     settings: dict[str, Any]
     failure_count: int
+    next_step: str
+    is_trial: bool = False
+    manifest_id: int | None = None  #: given by whoever asked; None: the selection makes one
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +48,27 @@ class RunEnd:
     is_retryable: bool | None = None
     failure_count: int = 0
     next_attempt_at: datetime | None = None
+    next_step: str = ""
 
 
 def insert_run(session: Session, run: NewRun, *, now: datetime) -> int:
     """Write a new run and give its id."""
-    values = {name: getattr(run, name) for name in run.__dataclass_fields__}
-    values |= {
-        "state": RunState.QUEUED.value,
-        "run_kind": run.run_kind.value,
-        "is_simulated": int(run.is_simulated),
-        "settings": json.dumps(run.settings, ensure_ascii=False, sort_keys=True),
-        "now": format_time(now),
-    }
-    session.execute("insert_run", **values)
+    session.execute("insert_run", **row_values(run, now), state=RunState.QUEUED.value)
     row = session.fetch_one("get_run_by_key", run_key=run.run_key)
     assert row is not None, "the run was inserted in this transaction"  # noqa: S101
     return int(row.run_id)
+
+
+def row_values(run: NewRun, now: datetime) -> dict[str, Any]:
+    """Give a new run as the values of its row."""
+    values = {name: getattr(run, name) for name in run.__dataclass_fields__}
+    return values | {
+        "run_kind": run.run_kind.value,
+        "is_simulated": int(run.is_simulated),
+        "is_trial": int(run.is_trial),
+        "settings": json.dumps(run.settings, ensure_ascii=False, sort_keys=True),
+        "now": format_time(now),
+    }
 
 
 def get_run(session: Session, run_id: int) -> Run | None:
@@ -101,12 +109,40 @@ def begin_run(session: Session, run_id: int, *, now: datetime) -> None:
     session.execute("begin_run", run_id=run_id, now=format_time(now), wait_seconds=round(waited, 3))
 
 
-def set_run_state(session: Session, run: Run, state: RunState) -> bool:
-    """Move the run on; False when it was not in the state that the caller knew."""
+def set_run_state(
+    session: Session, run: Run, state: RunState, *, next_step: str, now: datetime
+) -> bool:
+    """Move the run on; False when it was not in the state that the caller knew.
+
+    A run that is paused remembers the state that it goes on with.
+    """
     matched = session.execute(
-        "set_run_state", run_id=run.run_id, state=state.value, old_state=run.state.value
+        "set_run_state",
+        run_id=run.run_id,
+        state=state.value,
+        old_state=run.state.value,
+        resume_state=run.state.value if state is RunState.PAUSED else None,
+        next_step=next_step,
+        now=format_time(now),
     )
     return matched == 1
+
+
+def set_next_step(session: Session, run_id: int, next_step: str) -> None:
+    """Say what comes next, where the state stays."""
+    session.execute("set_next_step", run_id=run_id, next_step=next_step)
+
+
+def set_last_alive(session: Session, run_id: int, *, now: datetime) -> None:
+    """Note that the run's runner was heard of."""
+    session.execute("set_last_alive", run_id=run_id, now=format_time(now))
+
+
+def set_stuck(session: Session, run_id: int, reason: str | None) -> None:
+    """Say why the run does not go on; None: it does. An ended run is left as it is."""
+    session.execute(
+        "set_stuck", run_id=run_id, is_stuck=int(reason is not None), stuck_reason=reason
+    )
 
 
 def end_run(session: Session, run: Run, end: RunEnd, *, now: datetime) -> bool:
@@ -123,13 +159,18 @@ def end_run(session: Session, run: Run, end: RunEnd, *, now: datetime) -> bool:
         next_attempt_at=format_time(end.next_attempt_at) if end.next_attempt_at else None,
         error_code=end.error_code,
         error_message=end.error_message,
+        next_step=end.next_step,
     )
     return matched == 1
 
 
-def reopen_run(session: Session, run_id: int, state: RunState) -> None:
+def reopen_run(
+    session: Session, run_id: int, state: RunState, *, next_step: str, now: datetime
+) -> None:
     """Let an ended run go on from `state`, because a person asked for it."""
-    session.execute("reopen_run", run_id=run_id, state=state.value)
+    session.execute(
+        "reopen_run", run_id=run_id, state=state.value, next_step=next_step, now=format_time(now)
+    )
 
 
 def set_run_selection(session: Session, run_id: int, **values: object) -> None:
@@ -172,7 +213,7 @@ def set_run_version(
 
 
 def get_desired_state(session: Session, run_id: int) -> str:
-    """Give what a person wants of the run: running or cancelled."""
+    """Give what a person wants of the run, in their own word; a row that is gone is cancelled."""
     row = session.fetch_one("get_desired_state", run_id=run_id)
     return str(row.desired_state) if row is not None else "cancelled"
 
@@ -240,6 +281,9 @@ def _run(row: Any) -> Run:
         version_number=row.version_number,
         before_version=row.before_version,
         prompts_selected=row.prompts_selected,
+        is_forced=bool(row.is_forced),
+        is_trial=bool(row.is_trial),
+        resume_state=RunState(row.resume_state) if row.resume_state else None,
         failure_count=row.failure_count,
         is_retryable=None if row.is_retryable is None else bool(row.is_retryable),
         next_attempt_at=parse_time(row.next_attempt_at),

@@ -23,6 +23,7 @@ class Lease:
     owner: str
     claimed_at: datetime | None
     heartbeat_at: datetime | None
+    until: datetime | None
     run_id: int | None  #: None: it is still being planned
     is_expired: bool  #: the owner was silent for longer than his lease
 
@@ -30,8 +31,13 @@ class Lease:
 def claim_adapter(
     database: Database, adapter_name: str, *, owner: str, lease_seconds: float, now: datetime
 ) -> Claim | None:
-    """Take the adapter's lease; None when another runner has it."""
-    attempt = _current_attempt(database, adapter_name)
+    """Take the adapter's lease; None when another runner has it.
+
+    Asked again with the same owner after a lost connection, it gives what was taken before.
+    """
+    attempt, holder = _current_attempt(database, adapter_name)
+    if holder == owner:
+        return Claim(adapter_name, owner, attempt)
     values = {
         "adapter_name": adapter_name,
         "attempt": attempt,
@@ -47,17 +53,16 @@ def claim_adapter(
     return Claim(adapter_name, owner, attempt + 1) if matched == 1 else None
 
 
-def renew_lease(database: Database, claim: Claim, *, lease_seconds: float, now: datetime) -> bool:
+def renew_lease(session: Session, claim: Claim, *, lease_seconds: float, now: datetime) -> bool:
     """Prolong the lease; False when it went to another runner."""
-    with database.transaction() as session:
-        matched = session.execute(
-            "renew_lease",
-            adapter_name=claim.adapter_name,
-            owner=claim.owner,
-            attempt=claim.attempt,
-            lease_ms=int(lease_seconds * 1000),
-            now=format_time(now),
-        )
+    matched = session.execute(
+        "renew_lease",
+        adapter_name=claim.adapter_name,
+        owner=claim.owner,
+        attempt=claim.attempt,
+        lease_ms=int(lease_seconds * 1000),
+        now=format_time(now),
+    )
     return matched == 1
 
 
@@ -85,6 +90,13 @@ def record_decision_of_sync(
     )
 
 
+def set_retry_at(session: Session, adapter_name: str, at: datetime | None) -> None:
+    """Say when a worker tries again; None: nothing waits for that."""
+    session.execute(
+        "set_retry_at", adapter_name=adapter_name, retry_at=format_time(at) if at else None
+    )
+
+
 def set_current_run(session: Session, adapter_name: str, run_id: int | None) -> None:
     """Name the run that works on the adapter; None when it has ended."""
     session.execute("set_current_run", adapter_name=adapter_name, run_id=run_id)
@@ -98,6 +110,7 @@ def list_leases(session: Session) -> dict[str, Lease]:
             owner=row.lease_owner,
             claimed_at=parse_time(row.claimed_at),
             heartbeat_at=parse_time(row.heartbeat_at),
+            until=parse_time(row.lease_until),
             run_id=row.run_id,
             is_expired=bool(row.is_expired),
         )
@@ -106,13 +119,14 @@ def list_leases(session: Session) -> dict[str, Lease]:
     return {lease.adapter_name: lease for lease in leases}
 
 
-def _current_attempt(database: Database, adapter_name: str) -> int:
+def _current_attempt(database: Database, adapter_name: str) -> tuple[int, str | None]:
+    """Give the adapter's attempt and who holds its lease."""
     with database.read() as session:
         row = session.fetch_one("get_adapter_state", adapter_name=adapter_name)
     if row is not None:
-        return int(row.attempt)
+        return int(row.attempt), row.lease_owner
     _add_state(database, adapter_name)
-    return 0
+    return 0, None
 
 
 def _add_state(database: Database, adapter_name: str) -> None:

@@ -41,19 +41,23 @@ class NewVersion:
     artifact_uri: str | None
     artifact_bytes: int | None
     artifact_sha256: str | None
+    is_trial: bool  #: it does not count as the adapter's latest
 
 
 def insert_version(session: Session, version: NewVersion, *, now: datetime) -> int:
     """Write the adapter's next version and give its number."""
     row = session.fetch_one("get_last_version_number", adapter_name=version.adapter_name)
     number = int(row.last_number if row else 0) + 1
-    values = {name: getattr(version, name) for name in version.__dataclass_fields__}
-    session.execute("clear_latest_version", adapter_name=version.adapter_name)
+    names = set(version.__dataclass_fields__) - {"is_trial"}
+    values = {name: getattr(version, name) for name in names}
+    if not version.is_trial:
+        session.execute("clear_latest_version", adapter_name=version.adapter_name)
     session.execute(
         "insert_version",
         **values,
         **_training_summary(session, version.run_id),
         version_number=number,
+        is_latest=int(not version.is_trial),
         adapter_label=f"{version.adapter_name} v{number}",
         now=format_time(now),
     )
@@ -70,6 +74,11 @@ def get_latest_version(session: Session, adapter_name: str) -> AdapterVersion | 
     """Give the version that was trained last; None when nothing was trained yet."""
     row = session.fetch_one("get_latest_version", adapter_name=adapter_name)
     return _version(row) if row is not None else None
+
+
+def list_versions(session: Session) -> list[AdapterVersion]:
+    """Give all versions of all adapters."""
+    return [_version(row) for row in session.fetch_all("list_versions")]
 
 
 def _training_summary(session: Session, run_id: int) -> dict[str, Any]:

@@ -79,13 +79,13 @@ def forget_errors(
     database: Database,
     claim: Claim,
     run_id: int,
-    reopen: Callable[[Session, int], None] = lambda session, run_id: None,
+    reopen: Callable[[Session], None] = lambda session: None,
 ) -> int:
     """Forget every error in place of an answer or a score, so that it is asked or scored again.
 
     Args:
-        reopen: called with the run in the transaction that forgets the first ones: a run that has
-            ended without them would never be asked for them again.
+        reopen: called in the transaction that forgets the first ones: a run that has ended without
+            them would never be asked for them again.
     """
     forgotten = 0
     for delete_errors in (responses.delete_error_responses, scores.delete_error_scores):
@@ -93,7 +93,7 @@ def forget_errors(
             with database.transaction(claim) as session:
                 deleted = delete_errors(session, run_id, BATCH_SIZE)
                 if deleted and not forgotten:
-                    reopen(session, run_id)
+                    reopen(session)
             if not deleted:
                 break
             forgotten += deleted

@@ -67,9 +67,17 @@ def write_decision(
     later = decisions.find_later_evaluation(session, adapter_name, version_number, run_id)
     live = aliases.fetch_alias(session, adapter_name, LIVE)
     compared_with = decisions.fetch_before_version(session, run_id)
-    may_move = decision.is_accepted and later is None and live in (version_number, compared_with)
+    is_trial = decisions.is_trial(session, run_id)
+    may_move = (
+        decision.is_accepted
+        and not is_trial
+        and later is None
+        and live in (version_number, compared_with)
+    )
     if later is not None:
         reason += f"; run {later} evaluated this version later, and its word stands"
+    elif decision.is_accepted and is_trial:
+        reason += "; a trial goes live by a row of alias_changes only"
     elif decision.is_accepted and not may_move:
         reason += "; live was moved since this run began and stays where it is"
     elif not decision.is_accepted and live == version_number:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,11 @@ class SavedAdapter:
 
 
 def save_adapter(
-    peft: PeftModel, slot: str, folder: Path, manifest: Mapping[str, object]
+    peft: PeftModel,
+    slot: str,
+    folder: Path,
+    manifest: Mapping[str, object],
+    announce: Callable[[], None] | None = None,
 ) -> SavedAdapter:
     """Write an adapter; a folder of this name that is there already is replaced.
 
@@ -54,6 +58,7 @@ def save_adapter(
         slot: the adapter's name inside of it.
         folder: where to write.
         manifest: what the manifest file says besides the weights' hash; values that JSON can hold.
+        announce: see `write_folder`.
 
     Raises:
         BackendError: the folder cannot be written, for instance because the disk is full.
@@ -69,7 +74,7 @@ def save_adapter(
         CONFIG_FILE: _json(_config_fields(peft.peft_config[slot])),
         MANIFEST_FILE: _json({**manifest, "weights_sha256": digest}),
     }
-    write_folder(folder, files)
+    write_folder(folder, files, announce=announce)
     return SavedAdapter(folder, len(weights), digest)
 
 

@@ -19,6 +19,7 @@ from pipeline.errors import TrainingError
 from pipeline.local_lora.files import write_file
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
+_UNREADABLE = (OSError, SafetensorError, KeyError, TypeError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Checkpoint:
     total_steps: int
     #: The options, as JSON holds them.
     options: dict[str, Any]
+    #: Hash of the pairs that are trained beside the samples; empty: none, or not said.
+    rehearsal: str = ""
 
 
 def write_checkpoint(folder: Path, position: Checkpoint, tensors: Mapping[str, Tensor]) -> Path:
@@ -43,6 +46,7 @@ def write_checkpoint(folder: Path, position: Checkpoint, tensors: Mapping[str, T
         "steps_done": str(position.steps_done),
         "total_steps": str(position.total_steps),
         "options": json.dumps(position.options),
+        "rehearsal": position.rehearsal,
     }
     path = folder / CHECKPOINT_FILE
     write_file(path, safetensors.torch.save(dict(tensors), metadata=header))
@@ -57,13 +61,36 @@ def read_checkpoint(folder: Path) -> tuple[Checkpoint, dict[str, Tensor]]:
     """
     try:
         with safe_open(folder / CHECKPOINT_FILE, framework="pt") as file:
-            header = file.metadata()
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  no dict
-        return Checkpoint(
-            int(header["steps_done"]), int(header["total_steps"]), json.loads(header["options"])
-        ), tensors
-    except (OSError, SafetensorError, KeyError, ValueError) as exc:
-        raise TrainingError(
-            f"the checkpoint in {folder} cannot be read ({type(exc).__name__}: {exc}); train from "
-            "the start"
-        ) from exc
+            return _position(file.metadata()), tensors
+    except _UNREADABLE as exc:
+        raise _unreadable(folder, exc) from exc
+
+
+def read_position(folder: Path) -> Checkpoint:
+    """The position alone of the checkpoint in a folder.
+
+    Raises:
+        TrainingError: there is none, or it is damaged.
+    """
+    try:
+        with safe_open(folder / CHECKPOINT_FILE, framework="pt") as file:
+            return _position(file.metadata())
+    except _UNREADABLE as exc:
+        raise _unreadable(folder, exc) from exc
+
+
+def _position(header: Mapping[str, str]) -> Checkpoint:
+    return Checkpoint(
+        int(header["steps_done"]),
+        int(header["total_steps"]),
+        json.loads(header["options"]),
+        header.get("rehearsal", ""),
+    )
+
+
+def _unreadable(folder: Path, exc: Exception) -> TrainingError:
+    return TrainingError(
+        f"the checkpoint in {folder} cannot be read ({type(exc).__name__}: {exc}); train from "
+        "the start"
+    )

@@ -6,7 +6,7 @@ import errno
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -15,8 +15,16 @@ from pipeline.errors import BackendError
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
-def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+def write_folder(
+    folder: Path, files: Mapping[str, bytes], *, announce: Callable[[], None] | None = None
+) -> None:
     """Write a folder of files; one that is there already is replaced as a whole.
+
+    Args:
+        folder: where to.
+        files: contents by name.
+        announce: called when all is written and only the name is missing, and free to raise: then
+            nothing appears.
 
     Raises:
         BackendError: it cannot be written, for instance because the disk is full.
@@ -27,6 +35,7 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
         for name, content in files.items():
             _write_synced(draft / name, content)
         _sync_folder(draft)
+        _announce(announce, draft)
         old = _beside(folder)
         with suppress(FileNotFoundError):
             folder.rename(old)
@@ -47,6 +56,16 @@ def write_file(path: Path, content: bytes) -> None:
         _write_synced(draft, content)
         draft.replace(path)
         _sync_folder(path.parent)
+
+
+def _announce(announce: Callable[[], None] | None, draft: Path) -> None:
+    if announce is None:
+        return
+    try:
+        announce()
+    except Exception:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
 
 
 def _beside(path: Path) -> Path:

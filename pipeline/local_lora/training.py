@@ -135,12 +135,21 @@ class LoraTrainer:
             sample_loss=self.gradients.sample_loss,
         )
 
-    def save(self, folder: Path | str, *, fingerprint: str | None = None) -> SavedAdapter:
+    def save(
+        self,
+        folder: Path | str,
+        *,
+        fingerprint: str | None = None,
+        rehearsal_pairs: int = 0,
+        announce: Callable[[], None] | None = None,
+    ) -> SavedAdapter:
         """Write the adapter in PEFT's format, with a manifest file.
 
         Args:
             folder: where to; replaced if it is there.
             fingerprint: of the samples that it was trained on.
+            rehearsal_pairs: how many were trained beside them.
+            announce: called when only the folder's name is missing, and free to raise.
 
         Raises:
             BackendError: it cannot be written, for instance because the disk is full.
@@ -155,6 +164,7 @@ class LoraTrainer:
                 "base_model": self.base.identity.name,
                 "base_model_revision": self.base.identity.revision,
                 "fingerprint": fingerprint,
+                "rehearsal_pairs": rehearsal_pairs,
                 **asdict(self.options),
                 "steps": self.steps_done,
                 "precision": str(self.base.dtype).removeprefix("torch."),
@@ -163,16 +173,21 @@ class LoraTrainer:
                 "threads": torch.get_num_threads(),
                 "torch_version": torch.__version__,
             },
+            announce,
         )
 
-    def checkpoint(self, folder: Path | str) -> Path:
+    def checkpoint(self, folder: Path | str, *, rehearsal: str = "") -> Path:
         """Write all that `resume` needs to end with the same weights, bit by bit; gives the file.
+
+        Args:
+            folder: where to.
+            rehearsal: hash of the pairs that are trained beside the samples.
 
         Raises:
             BackendError: it cannot be written, for instance because the disk is full.
         """
         tensors = self._state()
-        position = Checkpoint(self.steps_done, self.total_steps, asdict(self.options))
+        position = Checkpoint(self.steps_done, self.total_steps, asdict(self.options), rehearsal)
         return write_checkpoint(Path(folder), position, tensors)
 
     @classmethod

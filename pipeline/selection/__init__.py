@@ -12,6 +12,7 @@ from pipeline.selection.fingerprinting import fingerprint_samples as fingerprint
 from pipeline.selection.fingerprinting import select_samples
 from pipeline.selection.guard import guard_query
 from pipeline.selection.manifest import Manifest, write_manifest
+from pipeline.selection.new_samples import count_new_samples
 from pipeline.selection.samples import ManifestSamples, read_samples
 from pipeline.selection.sources import default_eval_query, default_training_query
 
@@ -20,6 +21,7 @@ __all__ = [
     "FrozenPrompts",
     "Manifest",
     "ManifestSamples",
+    "count_new_samples",
     "default_eval_query",
     "default_training_query",
     "fingerprint_evaluation",

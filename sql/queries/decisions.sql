@@ -9,8 +9,8 @@ SELECT decision,
  WHERE run_id = :run_id;
 
 -- name: fetch_before_version
--- Which version the run's own is compared with.
-SELECT before_version
+-- Which version the run's own is compared with, and whether the run is a trial.
+SELECT before_version, is_trial
   FROM runs
  WHERE run_id = :run_id;
 

@@ -11,6 +11,14 @@ SELECT manifest_id, adapter_name, state, fingerprint, dataset_number, sample_cou
   FROM manifests
  WHERE manifest_id = :manifest_id;
 
+-- name: fetch_hashes_page
+-- The content hashes of a range of samples.
+SELECT content_hash
+  FROM manifest_samples
+ WHERE manifest_id = :manifest_id
+   AND position >= :first_position
+   AND position < :end_position;
+
 -- name: find_equal_manifest
 -- The adapter's complete manifest with this content, if there is one.
 SELECT manifest_id, sample_count

@@ -4,10 +4,10 @@
 -- A new run; its id is read back by the key that the runner made.
 INSERT INTO runs (adapter_name, state, run_key, run_kind, trigger_reason, backend, is_simulated, base_model,
                   base_model_revision, fingerprint, eval_fingerprint, training_key, evaluation_key,
-                  version_number, before_version, settings, failure_count, queued_at)
+                  manifest_id, version_number, before_version, settings, is_trial, failure_count, next_step, queued_at, state_since)
 VALUES (:adapter_name, :state, :run_key, :run_kind, :trigger_reason, :backend, :is_simulated, :base_model,
         :base_model_revision, :fingerprint, :eval_fingerprint, :training_key, :evaluation_key,
-        :version_number, :before_version, :settings, :failure_count, :now);
+        :manifest_id, :version_number, :before_version, :settings, :is_trial, :failure_count, :next_step, :now, :now);
 
 -- name: get_run_by_key
 -- The run that was just inserted.
@@ -19,7 +19,7 @@ SELECT run_id
 -- One run.
 SELECT run_id, adapter_name, state, desired_state, run_key, run_kind, backend, base_model, base_model_revision,
        fingerprint, eval_fingerprint, training_key, evaluation_key, manifest_id, version_number, before_version,
-       prompts_selected, settings, failure_count, is_retryable, next_attempt_at, queued_at, started_at, finished_at, error_code, error_message
+       prompts_selected, settings, is_forced, is_trial, resume_state, last_alive_at, failure_count, is_retryable, next_attempt_at, queued_at, started_at, finished_at, error_code, error_message
   FROM runs
  WHERE run_id = :run_id;
 
@@ -29,15 +29,17 @@ SELECT run_id
   FROM runs
  WHERE adapter_name = :adapter_name
    AND run_key IS NOT NULL
-   AND state IN ('queued', 'preparing', 'answering_before', 'training', 'answering_after', 'deciding')
+   AND state IN ('queued', 'preparing', 'answering_before', 'training', 'answering_after', 'deciding', 'paused')
  ORDER BY queued_at, run_id;
 
 -- name: find_last_ended_run
 -- The last of an adapter's ended runs, by its beginning: a retry ends an old run anew and makes it no newer.
+-- Trials ask for something else than the adapter's row, and so say nothing about it.
 SELECT run_id
   FROM runs
  WHERE adapter_name = :adapter_name
    AND run_key IS NOT NULL
+   AND is_trial = 0
    AND state IN ('succeeded', 'rejected', 'failed', 'cancelled')
  ORDER BY started_at DESC, run_id DESC
  LIMIT 1;
@@ -49,6 +51,7 @@ SELECT run_id
  WHERE adapter_name = :adapter_name
    AND run_key IS NOT NULL
    AND fingerprint IS NOT NULL
+   AND is_trial = 0
    AND state IN ('succeeded', 'rejected', 'failed', 'cancelled')
  ORDER BY started_at DESC, run_id DESC
  LIMIT 1;
@@ -58,15 +61,42 @@ SELECT run_id
 UPDATE runs
    SET attempt_count = attempt_count + 1,
        started_at = COALESCE(started_at, :now),
-       wait_seconds = COALESCE(wait_seconds, :wait_seconds)
+       wait_seconds = COALESCE(wait_seconds, :wait_seconds),
+       last_alive_at = :now,
+       is_stuck = 0,
+       stuck_reason = NULL
  WHERE run_id = :run_id;
 
 -- name: set_run_state
 -- The run goes on to its next state, once.
 UPDATE runs
-   SET state = :state
+   SET state = :state,
+       resume_state = :resume_state,
+       state_since = :now,
+       last_alive_at = :now,
+       next_step = :next_step
  WHERE run_id = :run_id
    AND state = :old_state;
+
+-- name: set_next_step
+-- What comes next, where the state stays.
+UPDATE runs
+   SET next_step = :next_step
+ WHERE run_id = :run_id;
+
+-- name: set_last_alive
+-- The run's runner was heard of.
+UPDATE runs
+   SET last_alive_at = :now
+ WHERE run_id = :run_id;
+
+-- name: set_stuck
+-- Whether the run goes on, why not, and what a person can do. What is said already is not written again.
+UPDATE runs
+   SET is_stuck = :is_stuck,
+       stuck_reason = :stuck_reason
+ WHERE run_id = :run_id
+   AND state IN ('queued', 'preparing', 'answering_before', 'training', 'answering_after', 'deciding', 'paused');
 
 -- name: set_run_selection
 -- What the training selection gave.
@@ -125,7 +155,13 @@ UPDATE runs
        failure_count = :failure_count,
        next_attempt_at = :next_attempt_at,
        error_code = :error_code,
-       error_message = :error_message
+       error_message = :error_message,
+       resume_state = NULL,
+       desired_state = CASE WHEN desired_state = 'paused' THEN 'running' ELSE desired_state END,
+       state_since = :now,
+       next_step = :next_step,
+       is_stuck = 0,
+       stuck_reason = NULL
  WHERE run_id = :run_id
    AND state NOT IN ('succeeded', 'rejected', 'failed', 'cancelled');
 
@@ -135,6 +171,8 @@ UPDATE runs
    SET state = :state,
        desired_state = 'running',
        finished_at = NULL,
+       state_since = :now,
+       next_step = :next_step,
        error_code = NULL,
        error_message = NULL,
        is_retryable = NULL

@@ -16,7 +16,8 @@ SELECT adapter_name, attempt, lease_owner, lease_until_ms, claimed_at, heartbeat
 -- Give the lease back. No row matched: it was lost before.
 UPDATE adapter_states
    SET lease_owner = NULL,
-       lease_until_ms = NULL
+       lease_until_ms = NULL,
+       lease_until = NULL
  WHERE adapter_name = :adapter_name
    AND lease_owner = :owner
    AND attempt = :attempt;
@@ -26,7 +27,14 @@ UPDATE adapter_states
 UPDATE adapter_states
    SET decision = :decision,
        decision_reason = :decision_reason,
-       decided_at = :now
+       decided_at = :now,
+       retry_at = NULL
+ WHERE adapter_name = :adapter_name;
+
+-- name: set_retry_at
+-- When a worker tries again.
+UPDATE adapter_states
+   SET retry_at = :retry_at
  WHERE adapter_name = :adapter_name;
 
 -- name: set_current_run
@@ -37,8 +45,10 @@ UPDATE adapter_states
 
 -- name: hold_lease
 -- The first statement of a fenced transaction: it locks the lease row, and matches nothing when the lease was lost.
+-- It has to change the row, be it by a millisecond: between the nodes of a Galera cluster only a change is a conflict,
+-- and a claim on another node, of which this one has not heard, would go unnoticed.
 UPDATE adapter_states
-   SET attempt = :attempt
+   SET lease_until_ms = lease_until_ms + 1
  WHERE adapter_name = :adapter_name
    AND lease_owner = :owner
    AND attempt = :attempt;

@@ -20,7 +20,7 @@ INSERT INTO adapter_versions (adapter_name, version_number, adapter_label, state
                               learning_rate, lora_rank, lora_alpha, batch_size, rehearsal_pairs, rehearsal, seed,
                               sample_count, steps, tokens_processed, final_train_loss, train_seconds, cost_usd,
                               external_id, artifact_uri, artifact_bytes, artifact_sha256, created_at)
-VALUES (:adapter_name, :version_number, :adapter_label, 'trained', 1, :run_id, :manifest_id,
+VALUES (:adapter_name, :version_number, :adapter_label, 'trained', :is_latest, :run_id, :manifest_id,
         :fingerprint, :training_key, :backend, :base_model, :base_model_revision, 'lora', :epochs,
         :learning_rate, :lora_rank, :lora_alpha, :batch_size, :rehearsal_pairs, :rehearsal, :seed,
         :sample_count, :steps, :tokens_processed, :final_train_loss, :train_seconds, :cost_usd,

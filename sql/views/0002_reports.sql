@@ -106,7 +106,8 @@ SELECT t.run_id AS run_id,
   LEFT JOIN adapter_versions v ON v.adapter_name = r.adapter_name AND v.run_id = r.run_id;
 
 -- view: report_runs
--- One row per run: what it was for, how it stands, how long it took. is_simulated is 1 where the backend only plays back a script.
+-- One row per run: what it was for, how it stands since when, what comes next, how long it took.
+-- Stuck runs say why and what a person can do; where lease_until has passed, the runner is gone and a sync or worker goes on. is_simulated is 1 where the backend only plays back a script.
 SELECT r.run_id AS run_id,
        r.run_kind AS run_kind,
        r.state AS state,
@@ -134,8 +135,20 @@ SELECT r.run_id AS run_id,
        r.error_code AS error_code,
        r.error_message AS error_message,
        r.tokens_processed AS tokens_processed,
-       r.cost_usd AS cost_usd
+       r.cost_usd AS cost_usd,
+       r.desired_state AS desired_state,
+       r.is_forced AS is_forced,
+       r.is_trial AS is_trial,
+       COALESCE(r.state_since, r.finished_at, r.started_at, r.queued_at) AS state_since,
+       r.last_alive_at AS last_alive_at,
+       s.lease_until AS lease_until,
+       r.is_stuck AS is_stuck,
+       r.stuck_reason AS stuck_reason,
+       CASE WHEN r.next_step IS NOT NULL THEN r.next_step
+            WHEN r.state = 'queued' THEN 'a sync or worker takes it up'
+            ELSE NULL END AS next_step
   FROM runs r
+  LEFT JOIN adapter_states s ON s.adapter_name = r.adapter_name AND s.run_id = r.run_id
   LEFT JOIN adapter_versions v ON v.adapter_name = r.adapter_name AND v.version_number = r.version_number;
 
 -- view: report_datasets

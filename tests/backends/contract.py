@@ -8,7 +8,9 @@ through its artifact, or as its case says.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 
@@ -17,12 +19,15 @@ from pipeline.backends.base import (
     Backend,
     BackendCall,
     Decoding,
+    HeldItem,
+    HeldKind,
+    Inventory,
     StepMetrics,
     TrainedAdapter,
     TrainingJob,
     TrainingOptions,
 )
-from pipeline.errors import PipelineError, RequestRejected, RunCancelled, RunInterrupted
+from pipeline.errors import LeaseLost, PipelineError, RequestRejected, RunCancelled, RunInterrupted
 from pipeline.records import Sample
 
 DECODING = Decoding(max_new_tokens=16, temperature=0.0, seed=0)
@@ -116,10 +121,70 @@ class KeptJournal:
             raise self.stop_with
 
 
-def job_of(backend: Backend, case: BackendCase, run_key: str = "contract-1") -> TrainingJob:
+@dataclass
+class StalledJournal(KeptJournal):
+    """The journal of a process that stalls after one of its writes and wakes up overtaken.
+
+    It writes into the journal that it is made over until then, and nothing after.
+    """
+
+    kept: KeptJournal = field(default_factory=KeptJournal)
+    stalls_after: int = 0  #: writes
+    overtake: Callable[[], None] = lambda: None  #: what others do meanwhile
+    writes: int = 0
+    is_overtaken: bool = False
+
+    def intend(self, call_kind: str, request: str) -> int:
+        with self._fence():
+            return self.kept.intend(call_kind, request)
+
+    def settle(
+        self,
+        call_number: int,
+        state: str,
+        *,
+        external_id: str | None = None,
+        outcome: str | None = None,
+    ) -> None:
+        with self._fence():
+            self.kept.settle(call_number, state, external_id=external_id, outcome=outcome)
+
+    def calls(self) -> list[BackendCall]:
+        return self.kept.calls()
+
+    def plan(self, steps_total: int) -> None:
+        with self._fence():
+            self.kept.plan(steps_total)
+
+    def record(self, metrics: Sequence[StepMetrics]) -> None:
+        if metrics:
+            with self._fence():
+                self.kept.record(metrics)
+
+    def event(self, event: str, message: str) -> None:
+        with self._fence():
+            self.kept.event(event, message)
+
+    def check(self) -> None:
+        """Hear of nothing: the thread that keeps the lease has not woken up yet."""
+
+    @contextmanager
+    def _fence(self) -> Iterator[None]:
+        if self.is_overtaken:
+            raise LeaseLost("another runner took over")
+        yield
+        self.writes += 1
+        if self.writes == self.stalls_after:
+            self.is_overtaken = True
+            self.overtake()
+
+
+def job_of(
+    backend: Backend, case: BackendCase, run_key: str = "contract-1", attempt: int = 1
+) -> TrainingJob:
     """The training that all tests ask for."""
     base_model = backend.describe(case.base_model, None)
-    return TrainingJob(run_key, "contract", base_model, case.options, "1-fingerprint")
+    return TrainingJob(run_key, "contract", base_model, case.options, "1-fingerprint", attempt)
 
 
 def train(
@@ -127,9 +192,18 @@ def train(
     case: BackendCase,
     journal: KeptJournal | None = None,
     run_key: str = "contract-1",
+    attempt: int = 1,
 ) -> TrainedAdapter:
     samples = ListedSamples(case.samples)
-    return backend.train(job_of(backend, case, run_key), samples, journal or KeptJournal())
+    job = job_of(backend, case, run_key, attempt)
+    return backend.train(job, samples, journal or KeptJournal())
+
+
+def marks_of(adapter: TrainedAdapter) -> object:
+    """What changes when somebody writes an adapter's files again, even with the same content."""
+    path = Path(adapter.artifact_uri or "/nowhere")
+    files = sorted(path.iterdir()) if path.is_dir() else [path] if path.exists() else []
+    return [(str(f), f.stat().st_ino, f.stat().st_mtime_ns) for f in files]
 
 
 def requests_of(case: BackendCase) -> list[AnswerRequest]:
@@ -148,6 +222,20 @@ def ask(
     answers = list(backend.answer(base_model, adapter, asked, DECODING))
     assert len(answers) == len(asked), "exactly one answer per request"
     return {answer.prompt_key: answer.text for answer in answers}
+
+
+def _run_key(number: int) -> str:
+    """A key as runs have it."""
+    return f"machine.local-{number:032x}"
+
+
+def _inventory(backend: Backend) -> Inventory:
+    assert isinstance(backend, Inventory)
+    return backend
+
+
+def _held(backend: Backend, run_key: str) -> list[HeldItem]:
+    return [item for item in _inventory(backend).list_held() if item.run_key == run_key]
 
 
 class BackendContract:
@@ -232,7 +320,7 @@ class BackendContract:
         with pytest.raises(type(stop)):
             train(first, case, journal, run_key="broken")
         journal.stop_at_check = None
-        resumed = train(second, case, journal, run_key="broken")
+        resumed = train(second, case, journal, run_key="broken", attempt=2)
         assert case.content_of(resumed) == case.content_of(whole)
         assert sorted(journal.steps) == list(range(1, (journal.steps_total or 0) + 1))
         assert {call.state for call in journal.kept_calls} <= {"done", "failed"}
@@ -246,7 +334,7 @@ class BackendContract:
         with pytest.raises(Dies):
             train(first, case, journal, run_key="lost")
         journal.dies_at_settle = False
-        found = train(second, case, journal, run_key="lost")
+        found = train(second, case, journal, run_key="lost", attempt=2)
         assert case.content_of(found) == case.content_of(whole)
         assert {call.state for call in journal.kept_calls} <= {"done", "failed"}
         first.close()
@@ -258,11 +346,43 @@ class BackendContract:
         first, second = case.open(), case.open()
         journal = KeptJournal()
         adapter = train(first, case, journal)
-        again = train(second, case, journal)
+        again = train(second, case, journal, attempt=4)
         assert case.content_of(again) == case.content_of(adapter)
         assert ask(second, case, again) == ask(first, case, adapter)
         first.close()
         second.close()
+
+    def test_one_that_stalled_at_any_write_and_wakes_up_late_spoils_nothing(
+        self, case: BackendCase
+    ) -> None:
+        stalled, successor = case.open(), case.open()
+        whole = case.content_of(train(successor, case, run_key="whole"))
+        counting = StalledJournal()
+        train(stalled, case, counting, run_key="counted")
+        assert counting.writes > 3
+        for number in range(1, counting.writes + 1):
+            made: list[tuple[TrainedAdapter, object]] = []
+            journal = KeptJournal()
+            at, key = f"stalled after write {number}", f"stalled-{number}"
+
+            def overtake(
+                journal: KeptJournal = journal,
+                made: list[tuple[TrainedAdapter, object]] = made,
+                key: str = key,
+            ) -> None:
+                adapter = train(successor, case, journal, key, attempt=2)
+                made.append((adapter, marks_of(adapter)))
+
+            late = StalledJournal(kept=journal, stalls_after=number, overtake=overtake)
+            with suppress(LeaseLost, OSError, PipelineError):
+                train(stalled, case, late, key)
+            adapter, marks = made[0]
+            assert (case.content_of(adapter), marks_of(adapter)) == (whole, marks), at
+            assert sorted(journal.steps) == list(range(1, (journal.steps_total or 0) + 1)), at
+            assert {call.state for call in journal.kept_calls} <= {"done", "failed"}, at
+            assert ask(successor, case, adapter), at
+        stalled.close()
+        successor.close()
 
     def test_a_cancelled_training_ends_with_the_cancellation(
         self, backend: Backend, case: BackendCase
@@ -324,6 +444,41 @@ class BackendContract:
         backend.delete(adapter)
         with pytest.raises(PipelineError):
             ask(backend, case, adapter)
+
+    def test_what_a_finished_training_left_is_listed_under_its_runs_key(
+        self, backend: Backend, case: BackendCase
+    ) -> None:
+        adapter = train(backend, case, run_key=_run_key(1))
+        (item,) = _held(backend, _run_key(1))
+        assert item.kind in (HeldKind.ADAPTER, HeldKind.WEIGHTS)
+        assert item.address in (adapter.external_id, adapter.artifact_uri)
+        if adapter.artifact_uri is not None:
+            assert item.name == Path(adapter.artifact_uri).name
+        assert _inventory(backend).find_missing([adapter]) == []
+
+    def test_what_a_training_that_broke_off_left_is_listed_and_can_be_removed(
+        self, backend: Backend, case: BackendCase
+    ) -> None:
+        journal = KeptJournal(stop_at_check=3, stop_with=RunInterrupted("stop"))
+        with pytest.raises(RunInterrupted):
+            train(backend, case, journal, run_key=_run_key(2))
+        (item,) = _held(backend, _run_key(2))
+        assert item.kind in (HeldKind.ADAPTER, HeldKind.CHECKPOINT)
+        _inventory(backend).remove(item)
+        assert _held(backend, _run_key(2)) == []
+
+    def test_only_the_item_that_is_removed_goes_and_its_adapter_is_missing_then(
+        self, backend: Backend, case: BackendCase
+    ) -> None:
+        kept = train(backend, case, run_key=_run_key(3))
+        removed = train(backend, case, run_key=_run_key(4))
+        (item,) = _held(backend, _run_key(4))
+        _inventory(backend).remove(item)
+        _inventory(backend).remove(item)
+        assert _inventory(backend).find_missing([kept, removed]) == [removed]
+        assert ask(backend, case, kept)
+        with pytest.raises(PipelineError):
+            ask(backend, case, removed)
 
     def test_no_secret_comes_back(self, backend: Backend, case: BackendCase) -> None:
         journal = KeptJournal()

@@ -8,17 +8,18 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from pipeline.backends.base import Backend
+from pipeline.backends.base import Backend, TrainedAdapter
 from pipeline.backends.gradient_training import MOST_CREATIONS
 from pipeline.errors import (
     BackendUnavailable,
+    LeaseLost,
     PipelineError,
     ReplyLost,
     RequestRejected,
     RunCancelled,
     RunInterrupted,
 )
-from tests.backends.contract import BackendCase, Dies, KeptJournal, train
+from tests.backends.contract import BackendCase, Dies, KeptJournal, StalledJournal, train
 from tests.backends.gradient_cases import case_of, served_adapters, trained_batches
 from tests.faulty_proxy import Fault, FaultyProxy, proxy_to
 from tests.serving import ServerAtWork
@@ -223,6 +224,45 @@ def test_a_rebuild_that_was_killed_is_done_to_its_end(
     adapter = train(second, case, journal, run_key=run_key)
     assert trained_batches(server, adapter) == whole
     assert states(server, run_key).count("active") == 1
+    assert_finished(journal)
+    first.close()
+    second.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "left"),
+    [
+        # Sent after its successor had looked for it in vain: nobody knows of it, gc finds it.
+        ("create_adapter", ["active", "active"]),
+        # Sent to an adapter that its successor has deleted: refused.
+        ("fine_tune", ["deleted", "active"]),
+    ],
+)
+def test_a_call_that_a_stalled_runner_sends_late_does_not_reach_its_successors_adapter(
+    server: ServerAtWork,
+    case: BackendCase,
+    whole: list[tuple[int, int]],
+    kind: str,
+    left: list[str],
+) -> None:
+    first, second = case.open(), case.open()
+    journal, run_key = KeptJournal(), f"late-{kind}"
+    made: list[TrainedAdapter] = []
+
+    @dataclass
+    class StallsBetweenIntentAndSend(StalledJournal):
+        def intend(self, call_kind: str, request: str) -> int:
+            number = super().intend(call_kind, request)
+            if call_kind == kind and not self.is_overtaken:
+                self.is_overtaken = True
+                made.append(train(second, case, journal, run_key, attempt=2))
+            return number
+
+    with pytest.raises((LeaseLost, RequestRejected)):
+        train(first, case, StallsBetweenIntentAndSend(kept=journal), run_key)
+    assert trained_batches(server, made[0]) == whole
+    assert sorted(states(server, run_key)) == sorted(left)
+    assert (made[0].external_id, "active") in served_adapters(server, run_key)
     assert_finished(journal)
     first.close()
     second.close()

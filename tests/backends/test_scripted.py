@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -113,10 +115,12 @@ def test_a_line_torn_by_a_crash_is_trained_again(opened: list[Backend], folder: 
     journal = KeptJournal(stop_at_check=3, stop_with=Dies())
     with pytest.raises(Dies):
         train(opened[0], case, journal, run_key="torn")
-    part = folder.path / "scripted" / "torn.part"
+    part = folder.path / "scripted" / "torn.attempt-1.part"
     part.write_bytes(part.read_bytes()[:-9])
     journal.stop_at_check = None
-    assert train(opened[0], case, journal, run_key="torn").artifact_sha256 == whole.artifact_sha256
+    again = train(opened[0], case, journal, run_key="torn", attempt=2)
+    assert again.artifact_sha256 == whole.artifact_sha256
+    assert not list((folder.path / "scripted").glob("*.part")), "nothing unfinished is left"
 
 
 def test_a_lost_reply_is_found_by_the_runs_key(opened: list[Backend], folder: Folder) -> None:
@@ -140,6 +144,14 @@ def test_the_nth_training_fails_as_the_script_says_also_in_a_new_process(
     with pytest.raises(LossNotFinite):
         train(opened[1], case, run_key="two")
     train(opened[2], case, run_key="three")
+
+
+def test_trainings_that_begin_together_are_counted_apart(tmp_path: Path) -> None:
+    with closing(ScriptedBackend(script=None, artifacts=tmp_path)) as backend:
+        backend._folder.mkdir()
+        with ThreadPoolExecutor(8) as pool:
+            numbers = list(pool.map(lambda _: backend._count_training(), range(400)))
+    assert sorted(numbers) == list(range(1, 401))
 
 
 def test_a_fault_that_strikes_once_does_not_strike_the_resumed_training(

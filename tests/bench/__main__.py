@@ -1,7 +1,7 @@
 """`make bench`: every figure beside the figure that it is held against, from one run.
 
 Each part runs in a process of its own, so that no part's memory counts for another's. Name parts to
-run only those: `python -m tests.bench selection evaluation training serving`.
+run only those: `python -m tests.bench selection evaluation training serving worker`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-PARTS = ("selection", "evaluation", "training", "serving")
+PARTS = ("selection", "evaluation", "training", "serving", "worker")
 
 
 def main(names: list[str]) -> int:

@@ -91,7 +91,9 @@ def _add_runs(database: Database, runs: int) -> None:
         "runs",
         [
             {"run_id": run_id, "adapter_name": ADAPTERS[run_id % 3], "state": "succeeded"}
-            | {"run_key": f"key-{run_id}", "fingerprint": "f", "finished_at": TIME}
+            | {"run_key": f"key-{run_id}", "fingerprint": "f"}
+            # No two runs end at the same moment.
+            | {"finished_at": f"2026-11-23 06:00:00.{run_id:06}"}
             | {"manifest_id": run_id, "queued_at": TIME}
             for run_id in range(1, runs + 1)
         ],

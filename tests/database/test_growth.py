@@ -16,12 +16,14 @@ from tests.database.grown_tables import ADAPTERS, grow
 SMALL = frozenset(
     {"adapters", "adapter_states", "aliases", "alias_changes", "alias_history"}
     | {"adapter_versions", "gate_decisions", "manifests", "schema_migrations", "schema_views"}
-    | {"served_adapters"}
+    | {"served_adapters", "orphans"}
 )
 #: Statements that read a whole table on purpose.
 READS_ALL = {
     # A table of one row per run; asked when rows changed between choosing and writing a manifest.
     "count_manifest_users",
+    # Asked by `gc` alone, for adapters at a service whose name carries no run of this database.
+    "list_created_adapters",
 }
 #: The indexes, and the statements that they are there for.
 MADE_FOR = {

@@ -122,13 +122,17 @@ def test_the_selection_may_only_read_what_it_was_given(granted_server: MariadbSe
         assert refused(selection, "SELECT COUNT(*) FROM adapters")
 
 
-def test_an_author_may_write_rows_and_cancel_runs(granted_server: MariadbServer) -> None:
+def test_an_author_may_write_rows_ask_for_runs_and_cancel_them(
+    granted_server: MariadbServer,
+) -> None:
     with opened(granted_server, "author") as author:
         run(
             author,
             "INSERT INTO training_samples (dataset, prompt, response) VALUES ('d', 'p', 'r')",
         )
-        assert refused(author, "INSERT INTO runs (adapter_name) VALUES ('a')")
+        run(author, "INSERT INTO runs (adapter_name, is_forced) VALUES ('a', 1)")
+        assert refused(author, "INSERT INTO runs (adapter_name, backend) VALUES ('a', 'gradient')")
+        assert refused(author, "INSERT INTO runs (adapter_name, manifest_id) VALUES ('a', 1)")
         run(author, "UPDATE runs SET desired_state = 'cancelled'")
         assert refused(author, "UPDATE runs SET state = 'succeeded'")
         assert refused(author, "INSERT INTO adapters (adapter_name, base_model) VALUES ('a', 'b')")

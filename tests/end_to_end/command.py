@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -145,9 +145,15 @@ class People:
 
     def insert(self, table: str, **values: object) -> None:
         """Insert one row."""
-        names = ", ".join(values)
-        places = ", ".join(f":{name}" for name in values)
-        self.do(f"INSERT INTO {table} ({names}) VALUES ({places})", **values)
+        self.insert_many(table, [values])
+
+    def insert_many(self, table: str, rows: Sequence[Mapping[str, object]]) -> None:
+        """Insert rows with equal columns in one transaction."""
+        names = ", ".join(rows[0])
+        places = ", ".join(f":{name}" for name in rows[0])
+        statement = text(f"INSERT INTO {table} ({names}) VALUES ({places})")
+        with self.database.transaction() as session:
+            session.connection.execute(statement, [dict(row) for row in rows])
 
     def declare(self, adapter_name: str, **columns: object) -> None:
         """Declare an adapter on the scripted backend."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.backends.gradient_cases import served_adapters
 from tests.end_to_end.command import People, Sqltune
 from tests.end_to_end.conftest import ANSWER, QUESTION
 from tests.end_to_end.test_check import verdicts
@@ -214,3 +215,48 @@ def test_another_template_trains_again_and_asks_in_its_words(
     assert asked[0].startswith("### Instruction: ")
     assert asked[-1] == f"Q: {QUESTION}\nA:"
     assert "nothing changed" in sqltune.well("sync").err
+
+
+def test_an_adapter_left_behind_while_the_service_was_gone_is_found_and_removed(
+    sqltune: Sqltune, people: People, proxy: FaultyProxy, server: ServerAtWork, office: str
+) -> None:
+    never = threading.Event()
+    proxy.faults.append(Fault("POST", FINE_TUNE, 2, held_until=never))
+    running = sqltune.start("sync", SQLTUNE_MAX_ATTEMPTS="1")
+    people.await_row("SELECT 1 FROM backend_calls WHERE call_number = 3")
+    proxy.stop()
+    never.set()
+    assert running.finish().code == 1
+    adapter_id = people.value(
+        "SELECT external_id FROM backend_calls WHERE call_kind = 'create_adapter'"
+    )
+    run_key = people.value("SELECT run_key FROM runs")
+    assert served_adapters(server, run_key) == [(adapter_id, "active")]
+
+    gone = sqltune("gc", "--grace-seconds", "0", "--remove")
+    assert gone.code == 1
+    assert "backend gradient could not be looked at" in gone.err
+
+    with proxy_to(server.base_url) as new_proxy:
+        sqltune.environment["GRADIENT_API_URL"] = new_proxy.url
+        with server.client() as http:
+            base = next(m for m in http.get("/models?onlyBase=true").json()["models"])
+            named = {"baseModelId": base["id"], "name": "somebody's 7", "type": "modelAdapter"}
+            stranger = http.post("/models", json={"model": named}).json()["id"]
+        (row,) = sqltune.well("gc", "--grace-seconds", "0", "--json").data
+        assert (row["orphan_kind"], row["external_id"]) == ("adapter_without_row", adapter_id)
+        assert (row["adapter_name"], row["run_id"]) == ("office", 1)
+        new_proxy.faults.append(Fault("DELETE", "", None, status=500))
+        refused = sqltune("gc", "--grace-seconds", "0", "--remove")
+        assert refused.code == 1
+        assert f"{adapter_id} could not be removed" in refused.err
+        open_calls = "call_kind = 'delete_adapter' AND state = 'unknown'"
+        assert people.count("backend_calls", open_calls) >= 1
+        assert people.count("orphans", "state = 'found' AND error_message IS NOT NULL") == 1
+        new_proxy.faults.clear()
+        sqltune.well("gc", "--grace-seconds", "0", "--remove")
+    assert served_adapters(server, run_key) == [(adapter_id, "deleted")]
+    assert people.count("backend_calls", open_calls) == 0
+    assert people.value("SELECT state FROM report_orphans") == "removed"
+    with server.client() as http:
+        assert http.get(f"/models/{stranger}").status_code == 200, "it is not ours"

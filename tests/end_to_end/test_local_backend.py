@@ -69,3 +69,30 @@ def test_a_base_model_in_an_allowed_folder_is_planned_trained_left_alone_and_rep
         "SELECT prompt, response_before IS NOT NULL FROM report_before_after WHERE is_latest = 1"
     )
     assert sorted(known) == [(QUESTION, 1), ("Who are you?", 0)], "what was answered once is known"
+
+
+def test_a_training_that_is_held_goes_on_from_its_checkpoint_with_the_same_weights(
+    sqltune: Sqltune, people: People, tiny_model: Path
+) -> None:
+    sqltune.environment["SQLTUNE_BASE_MODEL_FOLDERS"] = str(tiny_model.parent)
+    sqltune.environment["SQLTUNE_THREADS"] = "1"
+    for name in ("office", "attic"):
+        people.declare(
+            name, backend="local", base_model=str(tiny_model), max_new_tokens=2, epochs=400
+        )
+        people.teach(name, QUESTION, ANSWER)
+    sqltune.well("sync", "attic")
+    running = sqltune.start("sync", "office")
+    people.await_row("SELECT 1 FROM runs WHERE state = 'training' AND steps_done > 0")
+    people.do("UPDATE runs SET desired_state = 'paused' WHERE state = 'training'")
+    assert running.finish().code == 0
+    ((state, done),) = people.rows("SELECT state, steps_done FROM runs WHERE run_id = 2")
+    assert (state, 0 < done < 400) == ("paused", True)
+    sqltune.well("resume", "2")
+    sqltune.well("sync", "office")
+    assert people.value("SELECT message FROM run_events WHERE event = 'checkpoint_read'") == (
+        f"goes on after step {done}"
+    )
+    weights = people.rows("SELECT artifact_sha256 FROM adapter_versions")
+    assert len(weights) == 2
+    assert weights[0] == weights[1]

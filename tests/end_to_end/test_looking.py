@@ -8,8 +8,8 @@ from tests.end_to_end.command import People, Sqltune
 from tests.end_to_end.conftest import ANSWER, QUESTION
 
 COMMANDS = [
-    "sync", "plan", "cancel", "retry", "status", "show", "compare", "import", "export", "init",
-    "check", "demo",
+    "sync", "worker", "plan", "cancel", "pause", "resume", "retry", "status", "show", "compare",
+    "import", "export", "init", "check", "demo", "gc",
 ]  # fmt: skip
 
 

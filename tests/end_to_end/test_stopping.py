@@ -143,14 +143,21 @@ def test_a_frozen_sync_that_wakes_up_late_writes_nothing_more(
     await_expired_lease(people)
     sqltune.play(slots=1, steps_per_epoch=4)
     sqltune.well("sync")
-    after = people.dump()
+    after, weights = people.dump(), weights_of(sqltune)
     (sqltune.folder / "go-on").touch()
     running.signal(signal.SIGCONT)
     woken = running.finish()
     assert woken.code == 0
     assert "Traceback" not in woken.err
     assert people.dump() == after
+    assert weights.items() <= weights_of(sqltune).items()
     assert outcome(people) == undisturbed
+
+
+def weights_of(sqltune: Sqltune) -> dict[str, tuple[int, int]]:
+    """Give the finished adapters on disk, and what changes when one is written again."""
+    files = (sqltune.folder / "artifacts" / "scripted").glob("*.jsonl")
+    return {file.name: (file.stat().st_ino, file.stat().st_mtime_ns) for file in files}
 
 
 def test_cancel_ends_a_run_at_work_within_seconds(

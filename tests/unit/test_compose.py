@@ -85,9 +85,11 @@ def test_singlestore_commits_only_when_told_and_loads_files(services: dict[str, 
     assert "local_infile=true" in url
 
 
-def test_mysql_starts_only_when_its_profile_is_asked_for(services: dict[str, Any]) -> None:
-    in_profile = {name for name, service in services.items() if service.get("profiles")}
-    assert in_profile == {"mysql", "runner-mysql"}
+def test_mysql_and_the_worker_start_only_when_their_profiles_are_asked_for(
+    services: dict[str, Any],
+) -> None:
+    profiles = {n: s["profiles"] for n, s in services.items() if s.get("profiles")}
+    assert profiles == {"mysql": ["mysql"], "runner-mysql": ["mysql"], "worker": ["worker"]}
 
 
 def test_no_password_is_written_down(services: dict[str, Any]) -> None:

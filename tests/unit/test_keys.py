@@ -50,6 +50,7 @@ BOTH = {"prompt_template": "Q: {prompt}\nA: {response}"}
 NEITHER = {
     "is_enabled": False, "training_query": "SELECT 1", "eval_query": "SELECT 1",
     "on_bad_row": "skip", "max_skipped_share": 0.5, "adapter_name": "other",
+    "sync_every": "15m", "min_new_samples": 5,
 }  # fmt: skip
 
 

@@ -74,11 +74,21 @@ def test_check_runs_every_tool(installed_clone: Path) -> None:
         assert f".venv/bin/{tool}" in planned or f".venv/bin/python {tool}" in planned
 
 
-def test_check_leaves_out_only_what_needs_other_machines(installed_clone: Path) -> None:
+def test_check_leaves_out_only_what_needs_other_machines_or_many_minutes(
+    installed_clone: Path,
+) -> None:
     planned = make(installed_clone, "--dry-run", "check").stdout
     selected = re.search(r'pytest .*-m "([^"]+)"', planned)
     assert selected
-    assert selected[1] == "not gpu and not docker and not singlestore"
+    left_out = set(selected[1].removeprefix("not ").split(" and not "))
+    assert left_out == {"gpu", "docker", "singlestore", "races", "cluster"}
+
+
+def test_ci_runs_the_check_and_the_long_suites(installed_clone: Path) -> None:
+    planned = make(installed_clone, "--dry-run", "ci").stdout
+    selected = re.findall(r'pytest .*-m "([^"]+)"', planned)
+    assert selected[0].startswith("not gpu")
+    assert "races or cluster" in selected
 
 
 def test_ci_ends_with_the_last_line_of_pytest(installed_clone: Path) -> None:

@@ -1,0 +1,55 @@
+"""Names of files that carry the run and the attempt that writes them.
+
+An attempt is one claim of the adapter. Each writes only under its own names, so one that lost its
+lease while it was stalled cannot touch what its successor makes.
+"""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+#: What runs of this program are called: the machine, and what makes it unique.
+_RUN_KEY = re.compile(r"[^\s/]{0,31}-[0-9a-f]{32}")
+_NAME = re.compile(r"(?P<run_key>.+)\.attempt-(?P<attempt>\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptPath:
+    """A file or folder that an attempt of a run wrote."""
+
+    path: Path
+    attempt: int  #: 0: from before names carried one
+
+
+def attempt_name(run_key: str, attempt: int) -> str:
+    """Give the name under which one attempt of a run writes."""
+    return f"{run_key}.attempt-{attempt}"
+
+
+def read_name(name: str) -> tuple[str, int]:
+    """Give the run key and the attempt that a name carries; attempt 0: it carries none."""
+    match = _NAME.fullmatch(name)
+    return (match["run_key"], int(match["attempt"])) if match else (name, 0)
+
+
+def is_run_key(text: str) -> bool:
+    """Whether a text looks like the key of a run, of this database or another one."""
+    return _RUN_KEY.fullmatch(text) is not None
+
+
+def find_attempts(
+    folder: Path, run_key: str, *, up_to: int, suffix: str = ""
+) -> Iterator[AttemptPath]:
+    """Give what the attempts of a run left in a folder, the latest first; later ones than `up_to`
+    are somebody else's.
+    """
+    found = []
+    for path in folder.glob(f"{glob.escape(run_key)}*{suffix}"):
+        key, attempt = read_name(path.name.removesuffix(suffix))
+        if key == run_key and attempt <= up_to:
+            found.append(AttemptPath(path, attempt))
+    yield from sorted(found, key=lambda item: item.attempt, reverse=True)

@@ -1,0 +1,340 @@
+"""One adapter under its lease: what was left unfinished, then what people asked for, then the plan.
+
+Exclusion is per adapter. A runner that is asked to stop leaves its run resumable; one that lost its
+lease writes nothing more; one that lost its database for a moment goes on from the last commit.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+
+from pipeline.database import adapters, aliases, requests, runs, states
+from pipeline.database.connection import Session
+from pipeline.errors import (
+    DatabaseUnavailable,
+    LeaseLost,
+    PipelineError,
+    RunCancelled,
+    RunInterrupted,
+    RunPaused,
+)
+from pipeline.holding import Held, holding, patiently
+from pipeline.next_step import GOES_ON, NOTHING, ON_CHANGE, next_step
+from pipeline.planning import Decision, Plan, plan_adapter
+from pipeline.records import Adapter, Run, RunState
+from pipeline.run_requests import plan_request, reason_of
+from pipeline.run_rows import failure, new_run
+from pipeline.run_work import Work
+from pipeline.runner import carry_out
+from pipeline.runtime import Runtime
+from pipeline.tending import refuse_disabled
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a sync did for one adapter, or for one request."""
+
+    adapter_name: str
+    decision: Decision
+    reason: str
+    run_id: int | None = None
+    state: RunState | None = None  #: of the run of this sync, else of the last one
+    error_message: str | None = None
+    is_new: bool = False  #: the run ended in this sync
+
+
+def sync_adapter(
+    runtime: Runtime,
+    adapter: Adapter,
+    *,
+    force: bool,
+    stop: threading.Event,
+    is_scheduled: bool = True,
+) -> list[Outcome]:
+    """Bring one adapter up to date, requests first; gives one outcome for each thing done.
+
+    Args:
+        runtime: what to work with.
+        adapter: its row.
+        force: train whatever the last run says.
+        stop: set when this process is to end.
+        is_scheduled: without, only what was left unfinished or asked for is done.
+
+    Raises:
+        RunInterrupted: `stop` was set; what was begun can be resumed.
+        DatabaseUnavailable: the database stayed away; what was begun can be resumed.
+    """
+    outcomes: list[Outcome] = []
+    with holding(runtime, adapter.adapter_name, stop) as held:
+        if held is None:
+            outcomes.append(busy(runtime, adapter.adapter_name))
+            runtime.reporter.say(f"{adapter.adapter_name}: {outcomes[0].reason}")
+            return outcomes
+        try:
+            patiently(lambda: _sync_held(held, adapter, force, is_scheduled, outcomes), stop)
+        except LeaseLost as error:
+            runtime.reporter.say(f"{adapter.adapter_name}: {error}")
+            outcomes.append(Outcome(adapter.adapter_name, Decision.BUSY, str(error)))
+    return outcomes
+
+
+def busy(runtime: Runtime, adapter_name: str) -> Outcome:
+    """Say who works on the adapter since when."""
+    with runtime.database.read() as session:
+        lease = states.list_leases(session).get(adapter_name)
+    if lease is None or lease.claimed_at is None:
+        return Outcome(adapter_name, Decision.BUSY, "another sync has just finished with it")
+    since = lease.claimed_at.strftime("%Y-%m-%d %H:%M:%S UTC")
+    run = f" on run {lease.run_id}" if lease.run_id else ""
+    return Outcome(
+        adapter_name, Decision.BUSY, f"{lease.owner} works{run} since {since}", lease.run_id
+    )
+
+
+def _sync_held(
+    held: Held, adapter: Adapter, force: bool, is_scheduled: bool, outcomes: list[Outcome]
+) -> None:
+    runtime = held.runtime
+    while True:
+        with runtime.database.transaction(held.claim) as session:
+            aliases.settle_alias_changes(session, adapter.adapter_name, now=runtime.now())
+            unfinished = runs.find_unfinished_run(session, adapter.adapter_name)
+            waiting = requests.list_requests(session, adapter.adapter_name)
+        if unfinished is None and waiting:
+            plan = plan_request(runtime, adapter, waiting[0], check=held.keeper.check)
+        elif unfinished is None and (outcomes or not is_scheduled):
+            return
+        else:
+            plan = plan_adapter(runtime, adapter, force=force, check=held.keeper.check)
+        outcome = _act(held, plan)
+        if outcome is not None:
+            outcomes.append(outcome)
+        if plan.decision is Decision.PAUSED or (outcome and outcome.state is RunState.PAUSED):
+            return
+
+
+def _act(held: Held, plan: Plan) -> Outcome | None:
+    """Do what was planned; None: the request was withdrawn meanwhile."""
+    _tell(held, plan)
+    if plan.decision in (Decision.TRAIN, Decision.EVALUATE, Decision.RESUME):
+        return run_plan(held, plan)
+    if plan.decision is Decision.REFUSED:
+        return _record_refusal(held, plan)
+    if plan.request is not None:
+        return _settle(held, plan)
+    state = plan.run.state if plan.run else None
+    message = plan.run.error_message if plan.run else None
+    return Outcome(
+        plan.adapter.adapter_name, plan.decision, plan.reason, plan.run_id, state, message
+    )
+
+
+def _tell(held: Held, plan: Plan) -> None:
+    name, runtime = plan.adapter.adapter_name, held.runtime
+    # What a trial asks for says nothing about the adapter's own state.
+    if not plan.is_trial:
+        with runtime.database.transaction(held.claim) as session:
+            states.record_decision_of_sync(
+                session, name, decision=plan.decision.value, reason=plan.reason, now=runtime.now()
+            )
+    runtime.reporter.say(f"{name}: {plan.decision.value.replace('_', ' ')}, {plan.reason}")
+    logger.info(
+        "%s: %s",
+        name,
+        plan.decision.value,
+        extra={"event": "adapter_decided", "adapter": name, "decision": plan.decision.value},
+    )
+
+
+def _settle(held: Held, plan: Plan) -> Outcome | None:
+    """End a request that needs no run, or whose adapter was disabled meanwhile."""
+    request, name = plan.request, plan.adapter.adapter_name
+    assert request is not None, "only a request is settled"  # noqa: S101
+    if plan.decision is Decision.DISABLED:
+        end = refuse_disabled(name)
+    else:
+        end = requests.Settlement(
+            RunState.SUCCEEDED,
+            next_step=NOTHING,
+            trigger_reason=reason_of(request, plan),
+            version_number=plan.run.version_number if plan.run else None,
+        )
+    now = held.runtime.now()
+    with held.runtime.database.transaction(held.claim) as session:
+        if not requests.settle_request(session, request.run_id, end, now=now):
+            return None
+        event = "refused" if end.error_message else "nothing_to_do"
+        runs.add_event(session, request.run_id, event, end.error_message or plan.reason, now=now)
+    return Outcome(
+        name, plan.decision, plan.reason, request.run_id, end.state, end.error_message, is_new=True
+    )
+
+
+def run_plan(held: Held, plan: Plan) -> Outcome | None:
+    """Carry a run out and write how it ended; None: the request was withdrawn meanwhile."""
+    runtime, name = held.runtime, plan.adapter.adapter_name
+    run_id = _take_up(held, plan)
+    if run_id is None:
+        return None
+    held.keeper.watch(run_id)
+    logger.info("run %s begins", run_id, extra={"event": "run_begun", "run_id": run_id})
+    try:
+        state = carry_out(_work(held, run_id, plan))
+    except LeaseLost as error:
+        return Outcome(name, Decision.BUSY, str(error), run_id)
+    except RunPaused:
+        return _hold(held, run_id, plan)
+    except (RunInterrupted, DatabaseUnavailable) as error:
+        # The run stays as it is: the next sync goes on from its last commit.
+        _log_end(run_id, "run_interrupted", str(error))
+        _say_what_comes_next(held, run_id)
+        raise
+    except RunCancelled as error:
+        end_run(held, run_id, _cancelled(error.code, str(error)))
+    except (PipelineError, OSError) as error:
+        end_run(held, run_id, failure(runtime, error, plan.failure_count))
+    except Exception as error:
+        logger.exception("run %s failed", run_id, extra={"event": "run_failed", "run_id": run_id})
+        end_run(held, run_id, failure(runtime, error, plan.failure_count))
+    else:
+        _log_end(run_id, "run_ended", state.value)
+    return _outcome(runtime, run_id, plan)
+
+
+def _take_up(held: Held, plan: Plan) -> int | None:
+    """Give the id of the run to carry out: the one to resume, a request made ours, or a new one."""
+    with held.runtime.database.transaction(held.claim) as session:
+        return _begin(session, held, plan)
+
+
+def _begin(session: Session, held: Held, plan: Plan) -> int | None:
+    runtime, name = held.runtime, held.claim.adapter_name
+    now = runtime.now()
+    if plan.decision is Decision.RESUME and plan.run is not None:
+        run_id = plan.run.run_id
+        _unhold(held, plan.run, session)
+    else:
+        new = new_run(runtime, plan, aliases.fetch_alias(session, name))
+        if plan.request is None:
+            run_id = runs.insert_run(session, new, now=now)
+        elif requests.adopt_run(session, plan.request.run_id, new, now=now):
+            run_id = plan.request.run_id
+        else:
+            return None
+    runs.begin_run(session, run_id, now=now)
+    states.set_current_run(session, name, run_id)
+    event = "resumed" if plan.decision is Decision.RESUME else "begun"
+    runs.add_event(session, run_id, event, plan.reason, now=now)
+    return run_id
+
+
+def _unhold(held: Held, run: Run, session: Session) -> None:
+    if run.state is RunState.PAUSED and run.resume_state is not None:
+        state = run.resume_state
+        step = next_step(state, run.run_kind)
+        runs.set_run_state(session, run, state, next_step=step, now=held.runtime.now())
+
+
+def _hold(held: Held, run_id: int, plan: Plan) -> Outcome:
+    """Write that the run is held; it keeps the adapter, and goes on where it stands."""
+    runtime = held.runtime
+    runtime.reporter.finish()
+    now = runtime.now()
+    with runtime.database.transaction(held.claim) as session:
+        run = runs.get_run(session, run_id)
+        if run is not None and not run.state.is_ended:
+            step = next_step(RunState.PAUSED)
+            runs.set_run_state(session, run, RunState.PAUSED, next_step=step, now=now)
+            message = f"held while {run.state.value}"
+            runs.add_event(session, run_id, "paused", message, now=now)
+    _log_end(run_id, "run_paused", "held")
+    return _outcome(runtime, run_id, plan)
+
+
+def _record_refusal(held: Held, plan: Plan) -> Outcome | None:
+    """Write the refusal as a failed run, so that whoever looks for the adapter's runs finds the
+    reason.
+    """
+    runtime = held.runtime
+    end = failure(runtime, plan.error or PipelineError(plan.reason), plan.failure_count)
+    with runtime.database.transaction(held.claim) as session:
+        # One transaction: a run that was only begun would be resumed, and carried out.
+        run_id = _begin(session, held, plan)
+        if run_id is None:
+            return None
+        _write_end(session, held, run_id, end)
+    _log_end(run_id, "run_failed", end.state.value)
+    return _outcome(runtime, run_id, plan)
+
+
+def _work(held: Held, run_id: int, plan: Plan) -> Work:
+    runtime = held.runtime
+    adapter, base_model = plan.adapter, plan.wanted.base_model if plan.wanted else None
+    if base_model is None:
+        # A resumed run goes on with the row and the base model that it began with.
+        with runtime.database.read() as session:
+            adapter = adapters.from_plain(runs.get_run_settings(session, run_id)["adapter"])
+            run = runs.get_run(session, run_id)
+        revision = run.base_model_revision if run else None
+        base_model = runtime.backend(adapter.backend).describe(adapter.base_model, revision)
+    return Work(runtime, held.claim, run_id, adapter, base_model, held.keeper.check)
+
+
+def end_run(held: Held, run_id: int, end: runs.RunEnd) -> None:
+    """Write how a run ended, unless it has ended already."""
+    held.runtime.reporter.finish()
+    with held.runtime.database.transaction(held.claim) as session:
+        _write_end(session, held, run_id, end)
+    _log_end(run_id, "run_failed" if end.state is RunState.FAILED else "run_ended", end.state.value)
+
+
+def _write_end(session: Session, held: Held, run_id: int, end: runs.RunEnd) -> None:
+    now, name = held.runtime.now(), held.claim.adapter_name
+    run = runs.get_run(session, run_id)
+    if run is None or not runs.end_run(session, run, end, now=now):
+        return
+    message = end.error_message or end.state.value
+    runs.add_event(session, run_id, end.state.value, message, now=now)
+    states.set_current_run(session, name, None)
+    if not run.is_trial:
+        is_last = end.failure_count >= held.runtime.settings.max_attempts
+        states.set_retry_at(session, name, None if is_last else end.next_attempt_at)
+
+
+def cancel_run(held: Held, run_id: int) -> None:
+    """End a run because a person asked for it."""
+    end_run(held, run_id, _cancelled(None, "cancelled"))
+
+
+def _cancelled(code: str | None, message: str) -> runs.RunEnd:
+    return runs.RunEnd(RunState.CANCELLED, code, message, next_step=ON_CHANGE)
+
+
+def _say_what_comes_next(held: Held, run_id: int) -> None:
+    try:
+        with held.runtime.database.transaction(held.claim) as session:
+            runs.set_next_step(session, run_id, GOES_ON)
+    except PipelineError:
+        logger.debug("the row of run %s could not be told what comes next", run_id)
+
+
+def _log_end(run_id: int, event: str, what: str) -> None:
+    logger.info("run %s: %s", run_id, what, extra={"event": event, "run_id": run_id})
+
+
+def _outcome(runtime: Runtime, run_id: int, plan: Plan) -> Outcome:
+    with runtime.database.read() as session:
+        run = runs.get_run(session, run_id)
+    return Outcome(
+        plan.adapter.adapter_name,
+        plan.decision,
+        plan.reason,
+        run_id,
+        run.state if run else None,
+        run.error_message if run else None,
+        is_new=True,
+    )

@@ -1,0 +1,244 @@
+"""A row of `runs` asks for a run, from any client; what cannot be met ends with a reason."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.clients import Client
+from tests.end_to_end.command import People, Sqltune
+from tests.end_to_end.conftest import declare_office
+
+OFFICE_RUNS = "SELECT run_id, state, run_kind, trigger_reason FROM runs ORDER BY run_id"
+
+
+@pytest.fixture
+def office_on(people_on: People, sqltune_on: Sqltune) -> People:
+    """An adapter with its first version live, on each engine."""
+    declare_office(people_on)
+    sqltune_on.well("sync")
+    return people_on
+
+
+def ask(people: People, **columns: object) -> int:
+    """Ask for a run of the office; gives its run_id."""
+    people.insert("runs", adapter_name=columns.pop("adapter_name", "office"), **columns)
+    return int(people.value("SELECT MAX(run_id) FROM runs WHERE run_key IS NULL"))
+
+
+def test_an_insert_with_nothing_but_the_name_asks_for_a_run(
+    sqltune_on: Sqltune, people_on: People
+) -> None:
+    declare_office(people_on)
+    run = ask(people_on)
+    sqltune_on.well("sync")
+    rows = people_on.rows("SELECT run_id, state, version_number FROM runs")
+    assert rows == [(run, "succeeded", 1)]
+    assert people_on.value("SELECT wait_seconds FROM runs") >= 0
+
+
+def test_the_engines_own_client_asks_with_the_same_words(
+    sqltune_on: Sqltune, people_on: People, own_client: Client, database_url: str
+) -> None:
+    declare_office(people_on)
+    own_client(database_url, "INSERT INTO runs (adapter_name) VALUES ('office');")
+    sqltune_on.well("sync")
+    assert people_on.rows("SELECT state FROM runs") == [("succeeded",)]
+
+
+def test_a_request_where_nothing_changed_is_met_without_training(
+    sqltune_on: Sqltune, office_on: People
+) -> None:
+    run = ask(office_on, trigger_reason="the Monday report")
+    sqltune_on.well("sync")
+    state, kind, reason, version, next_step = office_on.rows(
+        "SELECT state, run_kind, trigger_reason, adapter_version, next_step FROM report_runs"
+        " WHERE run_id = :run",
+        run=run,
+    )[0]
+    assert (state, kind, version) == ("succeeded", None, 1)
+    assert reason.startswith("the Monday report: nothing changed since run 1")
+    assert next_step == "nothing: it is done"
+    assert office_on.count("adapter_versions") == 1
+    assert "up to date" in sqltune_on.well("sync").err
+
+
+def test_a_forced_request_trains_though_nothing_changed(
+    sqltune_on: Sqltune, office_on: People
+) -> None:
+    run = ask(office_on, is_forced=1)
+    sqltune_on.well("sync")
+    assert office_on.rows("SELECT state, run_kind FROM runs WHERE run_id = :run", run=run) == [
+        ("succeeded", "train")
+    ]
+    assert office_on.count("adapter_versions") == 2
+
+
+def test_a_request_tries_again_what_failed_for_good(sqltune: Sqltune, people: People) -> None:
+    declare_office(people)
+    sqltune.play(faults=[{"at": "train", "number": 1, "code": "request_rejected"}])
+    assert sqltune("sync").code == 1
+    sqltune.play()
+    assert "blocked" in sqltune("sync").err
+    ask(people)
+    sqltune.well("sync")
+    assert people.rows("SELECT state FROM runs ORDER BY run_id") == [("failed",), ("succeeded",)]
+
+
+def test_two_requests_are_two_runs_and_one_training(sqltune: Sqltune, people: People) -> None:
+    declare_office(people)
+    ask(people)
+    ask(people)
+    sqltune.well("sync")
+    assert people.rows(OFFICE_RUNS.replace(", trigger_reason", "")) == [
+        (1, "succeeded", "train"),
+        (2, "succeeded", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("columns", "code", "message"),
+    [
+        ({"adapter_name": "ofice"}, "unknown_adapter", "no adapter named 'ofice'"),
+        ({"backend": "quantum"}, "config_error", "unknown backend 'quantum'"),
+        ({"base_model": "giant"}, "request_rejected", "no base model 'giant'"),
+        ({"manifest_id": 99}, "unknown_manifest", "there is no such manifest"),
+        ({"desired_state": "soon"}, "request_refused", "must be one of running, paused, cancelled"),
+        ({"state": "training"}, "request_refused", "a request begins as queued"),
+    ],
+)
+def test_a_request_that_cannot_be_met_fails_with_its_reason(
+    sqltune: Sqltune, people: People, trained_office: str, columns: dict[str, object], code: str,
+    message: str,
+) -> None:  # fmt: skip
+    sqltune.play(base_models=["toy"])
+    run = ask(people, **columns)
+    sqltune("sync")
+    ((state, error_code, error_message),) = people.rows(
+        "SELECT state, error_code, error_message FROM runs WHERE run_id = :run", run=run
+    )
+    assert (state, error_code) == ("failed", code)
+    assert message in error_message
+    assert people.value("SELECT version_number FROM aliases") == 1
+    assert "up to date" in sqltune.well("sync").err, "the adapter itself is none the worse"
+
+
+def test_a_disabled_adapter_takes_no_new_run_from_anybody(
+    sqltune: Sqltune, people: People, trained_office: str
+) -> None:
+    people.do("UPDATE adapters SET is_enabled = 0")
+    ask(people)
+    sqltune.well("sync")
+    assert people.value("SELECT error_code FROM runs WHERE run_id = 2") == "adapter_disabled"
+    people.teach("office", "When?", "Now.")
+    assert "disabled" in sqltune.well("sync", "office").err
+    assert people.count("runs") == 2
+
+
+def test_a_request_that_is_held_waits_until_it_is_wanted(
+    sqltune: Sqltune, people: People, trained_office: str
+) -> None:
+    run = ask(people, desired_state="paused", is_forced=1)
+    sqltune.well("sync")
+    assert people.rows("SELECT state, next_step FROM runs WHERE run_id = :run", run=run) == [
+        ("queued", "held: a runner takes it up when desired_state is 'running'")
+    ]
+    people.do("UPDATE runs SET desired_state = 'running' WHERE run_id = :run", run=run)
+    sqltune.well("sync")
+    assert people.value("SELECT state FROM runs WHERE run_id = :run", run=run) == "succeeded"
+
+
+def test_a_request_that_is_withdrawn_ends_as_cancelled_and_blocks_nothing(
+    sqltune: Sqltune, people: People
+) -> None:
+    declare_office(people)
+    run = ask(people)
+    people.do("UPDATE runs SET desired_state = 'cancelled' WHERE run_id = :run", run=run)
+    sqltune.well("sync")
+    assert people.rows("SELECT state, error_message FROM runs ORDER BY run_id") == [
+        ("cancelled", None),
+        ("succeeded", None),
+    ]
+
+
+def test_a_trial_on_the_manifest_of_an_earlier_run_is_compared_and_never_live(
+    sqltune_on: Sqltune, office_on: People
+) -> None:
+    office_on.teach("office", "When are you open?", "We open at nine.")
+    sqltune_on.well("sync")
+    run = ask(office_on, manifest_id=1, base_model="other")
+    sqltune_on.well("sync")
+    assert office_on.rows(
+        "SELECT state, is_trial, base_model, manifest_id, samples_used, version_number,"
+        "       before_version"
+        " FROM runs WHERE run_id = :run",
+        run=run,
+    ) == [("succeeded", 1, "other", 1, 1, 3, 2)]
+    assert office_on.rows("SELECT version_number FROM aliases") == [(2,)]
+    assert office_on.rows(
+        "SELECT version_number, is_latest, state, base_model FROM adapter_versions ORDER BY 1"
+    ) == [(1, 0, "accepted", "toy"), (2, 1, "accepted", "toy"), (3, 0, "accepted", "other")]
+    assert "a trial goes live by a row of alias_changes only" in office_on.value(
+        "SELECT reason FROM gate_decisions WHERE run_id = :run", run=run
+    )
+    phases = office_on.rows(
+        "SELECT phase, COUNT(*) FROM responses WHERE run_id = :run GROUP BY phase ORDER BY 1",
+        run=run,
+    )
+    assert phases == [("after", 1), ("base", 1), ("before", 1)]
+    both = office_on.rows(
+        "SELECT adapter_version, base_model FROM report_before_after"
+        " WHERE adapter_version IN (2, 3) ORDER BY 1"
+    )
+    assert both == [(2, "toy"), (3, "other")]
+    assert "up to date" in sqltune_on.well("sync").err, "a trial says nothing about the adapter"
+
+
+def test_a_manifest_of_another_adapter_is_refused(sqltune: Sqltune, people: People) -> None:
+    declare_office(people)
+    declare_office(people, "attic")
+    sqltune.well("sync")
+    other = people.value("SELECT manifest_id FROM manifests WHERE adapter_name = 'attic'")
+    run = ask(people, manifest_id=other)
+    sqltune("sync")
+    assert "is of adapter 'attic'" in people.value(
+        "SELECT error_message FROM runs WHERE run_id = :run", run=run
+    )
+
+
+def test_a_request_that_nobody_takes_up_says_so_in_status(
+    sqltune: Sqltune, people: People, trained_office: str
+) -> None:
+    ask(people, queued_at="2026-01-01 00:00:00.000000")
+    people.do("UPDATE runs SET queued_at = '2025-01-01 00:00:00.000000' WHERE run_id = 1")
+    (row,) = sqltune.well("status", "--json").data
+    assert (row["run_id"], row["run_state"]) == (2, "queued")
+    assert row["state_since"] == "2026-01-01 00:00:00.000000"
+    assert "run `sqltune sync`, or start `sqltune worker`" in row["stuck_reason"]
+    assert people.value("SELECT is_stuck FROM report_runs WHERE run_id = 2") == 1
+    sqltune.well("sync")
+    assert people.rows("SELECT is_stuck, stuck_reason FROM report_runs WHERE run_id = 2") == [
+        (0, None)
+    ]
+
+
+@pytest.mark.parametrize(("new", "decision"), [(1, "wait"), (2, "train")])
+def test_fewer_new_samples_than_the_row_asks_for_wait(
+    sqltune: Sqltune, people: People, trained_office: str, new: int, decision: str
+) -> None:
+    people.do("UPDATE adapters SET min_new_samples = 2")
+    for number in range(new):
+        people.teach("office", f"What is room {number}?", "A room.")
+    assert sqltune.well("plan", "--json").data[0]["decision"] == decision
+    sqltune.well("sync")
+    assert people.count("adapter_versions") == (2 if decision == "train" else 1)
+
+
+def test_a_request_does_not_wait_for_more_samples(
+    sqltune: Sqltune, people: People, trained_office: str
+) -> None:
+    people.do("UPDATE adapters SET min_new_samples = 20")
+    people.teach("office", "What is room 1?", "A room.")
+    assert "0 of" not in sqltune.well("sync").err
+    ask(people)
+    sqltune.well("sync")
+    assert people.count("adapter_versions") == 2

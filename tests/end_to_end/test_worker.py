@@ -1,0 +1,184 @@
+"""`sqltune worker`: stays, and does what rows ask for within seconds."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.end_to_end.command import People, Running, Sqltune, await_condition
+from tests.end_to_end.conftest import declare_office
+from tests.end_to_end.test_stopping import declare_rooms
+
+
+@pytest.fixture
+def worker_on(sqltune_on: Sqltune) -> Iterator[Running]:
+    """A worker that looks often, on each engine."""
+    running = sqltune_on.start("worker", "--poll-seconds", "0.1", SQLTUNE_LEASE_SECONDS="2")
+    yield running
+    running.process.kill()
+
+
+def end(worker: Running) -> None:
+    """Ask a worker to end, which it does well."""
+    worker.signal(signal.SIGTERM)
+    done = worker.finish()
+    assert done.code == 0, done.said
+    assert "Traceback" not in done.err
+
+
+def test_a_worker_takes_up_an_insert_and_leaves_all_else_alone(
+    worker_on: Running, people_on: People
+) -> None:
+    declare_office(people_on)
+    declare_office(people_on, "attic")
+    people_on.insert("runs", adapter_name="office")
+    people_on.await_row("SELECT 1 FROM runs WHERE state = 'succeeded'")
+    end(worker_on)
+    assert people_on.rows("SELECT adapter_name FROM runs") == [("office",)]
+    assert people_on.count("adapter_states", "lease_owner IS NOT NULL") == 0
+
+
+def test_a_worker_syncs_an_adapter_by_its_own_schedule(
+    worker_on: Running, people_on: People
+) -> None:
+    declare_office(people_on)
+    people_on.do("UPDATE adapters SET sync_every = '0.2s'")
+    people_on.await_row("SELECT 1 FROM runs WHERE state = 'succeeded'")
+    people_on.teach("office", "When?", "Now.")
+    people_on.await_row(
+        "SELECT 1 FROM adapter_versions WHERE version_number = 2 AND state <> 'trained'"
+    )
+    end(worker_on)
+
+
+def test_a_worker_goes_on_with_a_run_that_somebody_left(sqltune: Sqltune, people: People) -> None:
+    declare_rooms(people)
+    gate = sqltune.folder / "go-on"
+    hang = {"at": "step", "number": 2, "kind": "hang", "until": str(gate)}
+    sqltune.play(slots=1, steps_per_epoch=4, faults=[hang])
+    sync = sqltune.start("sync")
+    people.await_row("SELECT 1 FROM runs WHERE state = 'training'")
+    sync.signal(signal.SIGKILL)
+    sync.finish()
+    sqltune.play(slots=1, steps_per_epoch=4)
+    worker = sqltune.start("worker", "--poll-seconds", "0.1")
+    people.do("UPDATE adapter_states SET lease_until_ms = 0")
+    people.await_row("SELECT 1 FROM runs WHERE state = 'succeeded'")
+    end(worker)
+    assert people.value("SELECT attempt_count FROM runs") == 2
+
+
+def test_a_worker_tries_again_what_may_succeed_later(sqltune: Sqltune, people: People) -> None:
+    declare_office(people)
+    sqltune.play(faults=[{"at": "train", "number": 1, "code": "backend_unavailable"}])
+    people.insert("runs", adapter_name="office")
+    worker = sqltune.start("worker", "--poll-seconds", "0.1")
+    people.await_row("SELECT 1 FROM runs WHERE state = 'succeeded'")
+    end(worker)
+    assert people.rows("SELECT state FROM runs ORDER BY run_id") == [("failed",), ("succeeded",)]
+    assert people.value("SELECT retry_at FROM adapter_states") is None
+
+
+def test_a_stopped_worker_leaves_its_run_resumable(sqltune: Sqltune, people: People) -> None:
+    declare_rooms(people)
+    gate = sqltune.folder / "go-on"
+    hang = {"at": "step", "number": 2, "kind": "hang", "until": str(gate)}
+    sqltune.play(slots=1, steps_per_epoch=4, faults=[hang])
+    people.insert("runs", adapter_name="office")
+    worker = sqltune.start("worker", "--poll-seconds", "0.1")
+    people.await_row("SELECT 1 FROM backend_calls")
+    end(worker)
+    assert people.rows("SELECT state, next_step FROM runs") == [
+        ("training", "the next sync or worker goes on from the last commit")
+    ]
+    assert people.count("adapter_states", "lease_owner IS NOT NULL") == 0
+
+
+def test_a_worker_holds_a_run_and_goes_on_when_the_row_says_so(
+    sqltune: Sqltune, people: People
+) -> None:
+    declare_rooms(people)
+    gate = sqltune.folder / "go-on"
+    hang = {"at": "step", "number": 2, "kind": "hang", "until": str(gate)}
+    sqltune.play(slots=1, steps_per_epoch=4, faults=[hang])
+    people.insert("runs", adapter_name="office")
+    worker = sqltune.start("worker", "--poll-seconds", "0.1")
+    people.await_row("SELECT 1 FROM backend_calls")
+    people.do("UPDATE runs SET desired_state = 'paused'")
+    people.await_row("SELECT 1 FROM runs WHERE state = 'paused'")
+    gate.touch()
+    people.do("UPDATE runs SET desired_state = 'running'")
+    people.await_row("SELECT 1 FROM runs WHERE state = 'succeeded'")
+    end(worker)
+
+
+def test_a_worker_looks_only_at_the_adapters_that_it_was_given(
+    sqltune: Sqltune, people: People
+) -> None:
+    declare_office(people)
+    declare_office(people, "attic")
+    people.insert("runs", adapter_name="attic")
+    people.insert("runs", adapter_name="office")
+    worker = sqltune.start("worker", "office", "--poll-seconds", "0.1")
+    people.await_row("SELECT 1 FROM runs WHERE state = 'succeeded'")
+    end(worker)
+    assert people.rows("SELECT adapter_name, state FROM runs ORDER BY 1") == [
+        ("attic", "queued"),
+        ("office", "succeeded"),
+    ]
+    assert "no adapter named 'cellar'" in sqltune("worker", "cellar").err
+
+
+def test_a_worker_answers_a_request_to_move_an_alias(
+    sqltune: Sqltune, people: People, trained_office: str
+) -> None:
+    people.do("UPDATE adapters SET learning_rate = 0.5")
+    sqltune.well("sync")
+    worker = sqltune.start("worker", "--poll-seconds", "0.1")
+    people.insert("alias_changes", adapter_name="office", version_number=1)
+    people.insert("alias_changes", adapter_name="cellar", version_number=1)
+    people.await_row("SELECT 1 FROM aliases WHERE version_number = 1")
+    people.await_row("SELECT 1 FROM alias_changes WHERE state = 'refused'")
+    end(worker)
+
+
+def test_a_worker_tells_its_metrics_and_its_health(sqltune: Sqltune, people: People) -> None:
+    declare_office(people)
+    people.insert("runs", adapter_name="office")
+    worker = sqltune.start("worker", "--poll-seconds", "0.1", "--port", "0")
+    assert worker.process.stderr is not None
+    found = re.match(r"(http://127\.0\.0\.1:\d+)/metrics", worker.process.stderr.readline())
+    assert found
+    people.await_row("SELECT 1 FROM runs WHERE state = 'succeeded'")
+    pages: list[str] = []
+
+    def counted() -> bool:
+        pages.append(httpx.get(f"{found[1]}/metrics").text)
+        return 'sqltune_worker_runs_total{state="succeeded"} 1.0' in pages[-1]
+
+    await_condition(counted, "the run in the metrics")
+    assert 'sqltune_open_runs{state="training"} 0.0' in pages[-1]
+    health = httpx.get(f"{found[1]}/healthz")
+    assert (health.status_code, health.json()["status"]) == (200, "ok")
+    assert httpx.get(f"{found[1]}/secrets").status_code == 404
+    end(worker)
+
+
+def test_four_workers_share_the_requests_and_do_none_twice(
+    sqltune_on: Sqltune, people_on: People
+) -> None:
+    for number in range(8):
+        declare_office(people_on, f"office{number}")
+        people_on.insert("runs", adapter_name=f"office{number}")
+    workers = [sqltune_on.start("worker", "--poll-seconds", "0.1") for _ in range(4)]
+    await_condition(
+        lambda: people_on.count("runs", "state = 'succeeded'") == 8, "eight runs that succeeded"
+    )
+    for worker in workers:
+        end(worker)
+    assert people_on.count("runs") == 8
+    assert people_on.count("adapter_versions") == 8
