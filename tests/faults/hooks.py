@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -34,7 +35,7 @@ class Hit:
     """One passing of a point."""
 
     point: str
-    moment: str  #: before, after
+    moment: str  #: before, middle, after
     number: int = 1  #: 1 is the first passing in a process
     line: int = 0  #: of the code, to tell two transactions of a function apart
 
@@ -83,21 +84,30 @@ class Killer:
         name: str,
         point: str | None = None,
         tell: Callable[..., object] | None = None,
+        only: Collection[str] | None = None,
+        halve: Callable[..., None] | None = None,
     ) -> None:
         """Pass by before and after each call of a function or method.
 
         Args:
             point: None: it is named after the caller and the method.
             tell: gives of the call's arguments what the outside sees of it.
+            only: points to pass by; None: all.
+            halve: does half of what the call does; then there is a moment in the middle.
         """
         call = getattr(owner, name)
 
         @wraps(call)
         def call_and_tell(*args: Any, **options: Any) -> Any:
             at = point or f"{name_caller()[0]}: {name}"
+            if only is not None and at not in only:
+                return call(*args, **options)
             self.pass_by(at, "before")
             if tell is not None:
                 self.note(at, tell(*args))
+            if halve is not None:
+                halve(*args)
+                self.pass_by(at, "middle")
             result = call(*args, **options)
             if isinstance(result, Iterator):
                 return self._pass_items(at, result)
@@ -125,6 +135,17 @@ class Killer:
         for item in items:
             self.pass_by(point, "after")
             yield item
+
+
+def write_half(path: Path, content: bytes) -> None:
+    """Write the first half of a file."""
+    path.write_bytes(content[: len(content) // 2])
+
+
+def remove_half(folder: Path) -> None:
+    """Remove the first of a folder's files."""
+    for path in sorted(folder.iterdir())[:1] if folder.is_dir() else ():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def name_caller() -> tuple[str, int]:

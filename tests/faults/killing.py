@@ -57,12 +57,18 @@ def kill_at(rehearsed: Rehearsed, target: Hit) -> list[str]:
     stored = world.stored_answers()
     later = world.recover(rehearsed.after_kill)
     asked = {prompt for passed in later for prompt in passed.asked}
-    faults = compare_outcomes(rehearsed.expected, read_end(world, rehearsed.repeats_events))
+    faults = compare_with(rehearsed)
     if again := sorted(map(str, stored & asked)):
         faults.append(f"asked again, though the answer was stored: {again}")
     if faults:
         faults.append("it was said: " + later[0].said.strip()[-1000:])
     return faults
+
+
+def compare_with(rehearsed: Rehearsed) -> list[str]:
+    """Say in what the end that there is now differs from the undisturbed one."""
+    end = read_end(rehearsed.world, rehearsed.repeats_events)
+    return compare_outcomes(rehearsed.expected, end)
 
 
 def read_end(world: World, repeats_events: bool) -> Outcome:

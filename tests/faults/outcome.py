@@ -12,7 +12,7 @@ from tests.faults.stages import Rows
 #: Times, what counts how often somebody tried, and numbers that only tell rows apart.
 _VOLATILE = re.compile(
     r".*_at|.*_seconds|latency_ms|lease_until_ms|attempt|attempt_count"
-    r"|run_key|issue_number"
+    r"|run_key|issue_number|state_since|lease_until"
 )
 #: What a sync decided depends on whether it found a broken run.
 _DECISIONS = frozenset({"decision", "decision_reason"})
@@ -21,8 +21,11 @@ _RUN_IDS = frozenset({"run_id", "manifest_id", "evaluation_run_id", "reused_run_
 _EVENTS = frozenset(
     {"begun", "state_changed", "trained", "succeeded", "rejected", "failed", "cancelled"}
 )
-#: What the scripted backend keeps for itself.
-_OWN_FILES = re.compile(r"trainings|fault-\d+")
+#: The files of a run that was killed carry the number of the attempt that ended it.
+_ATTEMPT = re.compile(r"\.attempt-\d+")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
+#: What the backends keep for themselves, and drafts of files, which `gc` lists and removes.
+_OWN_FILES = re.compile(r"trainings\S*|fault-\d+|identities\.json|\..*\.tmp")
 
 #: Characters of a row that are shown.
 _WIDTH = 300
@@ -50,16 +53,26 @@ def read_outcome(rows: Rows, artifacts: Path) -> Outcome:
 
 
 def compare_outcomes(expected: Outcome, found: Outcome) -> list[str]:
-    """Say what differs, a line each."""
+    """Say what differs, part by part."""
     faults = []
     for part in expected:
-        wanted, got = [repr(v) for v in expected[part]], [repr(v) for v in found[part]]
-        if wanted != got:
-            missing = [v for v in wanted if v not in got]
-            extra = [v for v in got if v not in wanted]
-            lines = [f"- {v}" for v in missing] + [f"+ {v}" for v in extra] or ["another order"]
+        if expected[part] != found[part]:
+            lines = _differences(expected[part], found[part]) or ["another order"]
             faults.append(f"{part}: " + "\n    ".join(line[:_WIDTH] for line in lines))
     return faults
+
+
+def _differences(expected: list[Any], found: list[Any]) -> list[str]:
+    missing = [row for row in expected if row not in found]
+    extra = [row for row in found if row not in expected]
+    if len(missing) == len(extra) and all(isinstance(row, dict) for row in missing):
+        return [
+            f"{column}: {old[column]!r} -> {new[column]!r}"
+            for old, new in zip(missing, extra, strict=True)
+            for column in old
+            if old[column] != new[column]
+        ]
+    return [f"- {row}" for row in missing] + [f"+ {row}" for row in extra]
 
 
 class _Names:
@@ -78,6 +91,7 @@ class _Names:
         """Give a text with the runs' numbers in place of ids and keys."""
         for key, name in self._keys.items():
             value = value.replace(key, name)
+        value = _MOMENT.sub("<time>", _ATTEMPT.sub("", value))
         return re.sub(
             r"\b(run|manifest) (\d+)",
             lambda m: f"{m[1]} {self._numbers.get(int(m[2]), '?')}",
@@ -123,5 +137,5 @@ def _files(folder: Path) -> list[tuple[str, str]]:
     return [
         (str(path.relative_to(folder)), hashlib.sha256(path.read_bytes()).hexdigest())
         for path in folder.rglob("*")
-        if path.is_file() and not _OWN_FILES.fullmatch(path.name)
+        if path.is_file() and not any(_OWN_FILES.fullmatch(part) for part in path.parts)
     ]

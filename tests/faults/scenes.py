@@ -16,6 +16,9 @@ Command = tuple[str, ...]
 SYNC: Command = ("sync",)
 #: A word of a command that stands for the id of the adapter's last run.
 LAST_RUN = "LAST"
+LOOK_FOR_ORPHANS: Command = ("gc", "--grace-seconds", "0")
+REMOVE_ORPHANS: Command = (*LOOK_FOR_ORPHANS, "--remove", "--unknown-runs")
+RELEASE: Command = ("resume", LAST_RUN)
 #: One key for two rows, so that one of them is taken out.
 KEYED = (
     "SELECT COALESCE(group_key, prompt) AS sample_key, prompt, response"
@@ -139,13 +142,14 @@ def refuse(world: World) -> None:
 
 
 def break_off(world: World) -> None:
-    """A run that a dead runner left when its training was over, but not told."""
+    """A run that a dead runner left when its training was over, but not told; and an odd wish."""
     with world.people() as people:
-        people.do("UPDATE adapters SET eval_query = NULL")
         people.teach("office", "What is room 8?", "Room 8 is white.")
     leave_behind(
         world, Hit("backends.scripted_training.ScriptedTraining._finish: replace", "after")
     )
+    with world.people() as people:
+        people.do("UPDATE runs SET desired_state = 'quickly' WHERE finished_at IS NULL")
 
 
 def stop_halfway(world: World) -> None:
@@ -161,6 +165,42 @@ def leave_behind(world: World, target: Hit) -> None:
     world.recover(())
 
 
+def look_for_orphans(world: World) -> None:
+    """What a failed training left was found, and of what was found a part is gone already."""
+    folder = world.stage.folder / "artifacts" / "scripted"
+    gone = folder / f"somebody-{'0' * 32}.jsonl"
+    gone.write_text("{}", encoding="utf-8")
+    world.well(*LOOK_FOR_ORPHANS)
+    gone.unlink()
+
+
+def ask_by_rows(world: World) -> None:
+    """A request that needs no run, one that nobody can meet, and one for an alias of nobody."""
+    with world.people() as people:
+        people.do("UPDATE adapters SET eval_query = NULL")
+    world.well(*SYNC)
+    with world.people() as people:
+        people.insert("alias_changes", adapter_name="nobody", version_number=1)
+        people.insert("runs", adapter_name="nobody")
+        people.insert("runs", adapter_name="office")
+
+
+def ask_for_a_trial(world: World) -> None:
+    """A request with another base model, and the manifest of an earlier run."""
+    with world.people() as people:
+        first = people.value("SELECT MIN(manifest_id) FROM manifests")
+        people.insert("runs", adapter_name="office", base_model="other", manifest_id=first)
+
+
+def hold(world: World) -> None:
+    """A run that a dead runner left, and that a person wants to be held."""
+    with world.people() as people:
+        people.teach("office", "What is room 10?", "Room 10 is grey.")
+    leave_behind(world, Hit("journal.RunJournal.intend", "after"))
+    with world.people() as people:
+        people.do("UPDATE runs SET desired_state = 'paused' WHERE finished_at IS NULL")
+
+
 def nothing(_world: World) -> None:
     """Nothing."""
 
@@ -174,6 +214,7 @@ SCENES = (
     Scene("same_samples", repeat_samples),
     Scene("bad_rows", forbid_bad_rows),
     Scene("failing_training", break_training),
+    Scene("orphans", look_for_orphans, REMOVE_ORPHANS, (REMOVE_ORPHANS,)),
     Scene("failing_answers", mend_training),
     Scene(
         "retry",
@@ -184,6 +225,11 @@ SCENES = (
     ),
     Scene("lost_weights", lose_weights),
     Scene("refusal", refuse),
+    Scene("requests", ask_by_rows),
+    Scene("trial", ask_for_a_trial),
     Scene("resumed", break_off),
+    Scene("held", hold),
+    Scene("resume", nothing, RELEASE, (RELEASE,)),
+    Scene("released", nothing),
     Scene("cancel", stop_halfway, ("cancel", LAST_RUN), (("cancel", LAST_RUN), SYNC)),
 )

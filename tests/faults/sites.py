@@ -13,7 +13,8 @@ COMMITTING = frozenset(
 )
 #: Methods that are called `begin` and begin no transaction.
 _NOT_DATABASES = frozenset({"pace", "store"})
-BACKEND_METHODS = frozenset({"describe", "count_tokens", "train", "answer", "delete"})
+_BACKENDS = ("backend", "inventory")
+BACKEND_METHODS = frozenset({"describe", "count_tokens", "train", "answer", "delete", "remove"})
 
 
 def find_commits() -> Counter[str]:
@@ -30,18 +31,9 @@ def find_backend_calls() -> set[tuple[str, str]]:
     found = set()
     for name, node in _attributes(BACKEND_METHODS):
         is_own = name.startswith(("backends.", "local_lora.", "server."))
-        if not is_own and "backend" in ast.unparse(node.value):
+        if not is_own and any(word in ast.unparse(node.value) for word in _BACKENDS):
             found.add((name, node.attr))
     return found
-
-
-def find_client_methods(module: str, methods: Collection[str]) -> set[str]:
-    """Give the functions of a module that call one of these methods of `self`."""
-    return {
-        name
-        for name, node in _attributes(methods)
-        if name.startswith(module) and ast.unparse(node.value).startswith("self")
-    }
 
 
 def find_functions(module: str, methods: Collection[str]) -> set[str]:

@@ -6,9 +6,17 @@ from collections.abc import Iterable
 
 import pytest
 
-from tests.faults.points import BACKEND_CALLS, COMMITS, OTHER_COMMITS, SCRIPTED_CALLS
+from tests.faults.points import (
+    BACKEND_CALLS,
+    COMMITS,
+    GRADIENT_CALLS,
+    LOCAL_CALLS,
+    OTHER_COMMITS,
+    OTHER_FILE_WORK,
+    SCRIPTED_CALLS,
+)
 from tests.faults.scenes import SCENES
-from tests.faults.sites import find_backend_calls, find_commits
+from tests.faults.sites import find_backend_calls, find_commits, find_functions
 from tests.faults.worlds import World
 
 
@@ -35,6 +43,18 @@ def test_every_exclusion_is_about_something_that_commits() -> None:
 def test_every_call_of_a_backend_is_in_the_list() -> None:
     found = sorted(f"{name}: {method}" for name, method in find_backend_calls())
     assert found == sorted(BACKEND_CALLS), "add it to tests/faults/points.py"
+
+
+def test_every_function_that_works_on_the_disk_in_a_training_is_killed_or_excluded() -> None:
+    modules = ("local_lora.files.", "backends.local_files.", "backends.local_training.")
+    works = {"rename", "replace", "rmtree", "unlink"}
+    found = set().union(*(find_functions(module, works) for module in modules))
+    assert found == {call.split(": ")[0] for call in LOCAL_CALLS} | set(OTHER_FILE_WORK)
+
+
+def test_every_method_that_sends_something_to_a_service_is_in_the_list() -> None:
+    found = find_functions("backends.gradient_client.", {"_read", "_write", "ask"})
+    assert {name.removesuffix(".<locals>.send") for name in found} == set(GRADIENT_CALLS)
 
 
 @pytest.mark.faults

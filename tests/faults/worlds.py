@@ -42,11 +42,12 @@ class Passed:
 class Nursery:
     """The process that forks commands; see nursery.py."""
 
-    def __init__(self) -> None:
+    def __init__(self, *imported: str) -> None:
+        """Start it; it imports these modules too."""
         others = ("SQLTUNE_", "GRADIENT_", "PYTHON")
         clean = {k: v for k, v in os.environ.items() if not k.startswith(others)}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.nursery"],
+            [sys.executable, "-m", "tests.faults.nursery", *imported],
             cwd=ROOT,
             env=clean | _ENVIRONMENT,
             stdin=subprocess.PIPE,
@@ -74,8 +75,10 @@ class Nursery:
 class World:
     """A stage, people who write rows on it, and the command."""
 
-    def __init__(self, stage: Stage, nursery: Nursery) -> None:
+    def __init__(self, stage: Stage, nursery: Nursery, **environment: str) -> None:
+        """Give the command these further variables of its environment."""
         self.stage = stage
+        self._environment = environment
         self._nursery = nursery
         self.play()
 
@@ -116,6 +119,7 @@ class World:
                     "SQLTUNE_SCRIPT": "script.json",
                     # What failed stays so: a sync that repeats a killed one must not try again.
                     "SQLTUNE_RETRY_WAIT_SECONDS": "3600",
+                    **self._environment,
                 },
                 "target": list(astuple(target))[:3] if target else None,
             }
@@ -142,7 +146,8 @@ class World:
         """
         with self.people() as people:
             rows = people.rows(
-                "SELECT r.run_id, r.phase, r.prompt_key, b.external_id, v.external_id"
+                "SELECT r.run_id, r.phase, r.prompt_key,"
+                " COALESCE(b.external_id, b.artifact_uri), COALESCE(v.external_id, v.artifact_uri)"
                 " FROM responses r JOIN runs ON runs.run_id = r.run_id"
                 " LEFT JOIN adapter_versions b ON b.adapter_name = runs.adapter_name"
                 " AND b.version_number = runs.before_version"
