@@ -5,7 +5,7 @@
 #              GPU name the index of your CUDA version, or TORCH_INDEX= for what pip finds by itself
 # PIP_OPTIONS  added to each pip install
 # PYTEST       added to each pytest, for instance PYTEST="-k compose"
-# JOBS         processes that share the tests of `make check`, each with its own MariaDB; 0 for none but pytest's own
+# JOBS         processes that share the tests of `make check` and `make test-faults`, each with its own MariaDB; 0 for none but pytest's own
 
 PYTHON      ?= python3
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
@@ -21,7 +21,7 @@ PIP   := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(PIP_
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo check ci format lint types layers test-unit test-database test-backends \
-        test-local test-server test-notebooks test-e2e test-cluster bench rates lock clean clean-demo
+        test-local test-server test-notebooks test-e2e test-faults test-cluster bench rates lock clean clean-demo
 
 help:            ## this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) \
@@ -37,9 +37,9 @@ check: $(READY)  ## everything that must pass before a commit, the test database
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not gpu and not docker and not singlestore and not races and not cluster" $(PYTEST)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not gpu and not docker and not singlestore and not faults and not races and not cluster" $(PYTEST)
 
-ci: check test-cluster  ## what the continuous integration runs: check, and the long suites
+ci: check test-faults test-cluster ## what the continuous integration runs: check, and the long suites
 
 format: $(READY) ## rewrite the files in the one format, with sorted imports
 	$(BIN)/ruff check --select I --fix .
@@ -75,6 +75,9 @@ test-notebooks: $(READY) ## the notebooks, executed in Jupyter's kernel
 
 test-e2e: $(READY)      ## the installed command, from outside
 	$(BIN)/python -m pytest tests/end_to_end -m "not docker and not singlestore" $(PYTEST)
+
+test-faults: $(READY)   ## kill runs at every commit and outside call, and compare with undisturbed ones
+	$(BIN)/python -m pytest tests/faults -n $(JOBS) --dist worksteal $(PYTEST)
 
 test-cluster: $(READY)  ## races of ten processes that are killed and frozen, on SQLite, MariaDB and a cluster
 	$(BIN)/python -m pytest tests/races -m "races or cluster" $(PYTEST)

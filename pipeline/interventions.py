@@ -88,13 +88,16 @@ def _retry_held(held: Held, run: Run) -> Outcome:
             "end it first"
         )
     state = RunState.ANSWERING_BEFORE
-    if unfinished is None:
-        if not evaluation.forget_errors(runtime.database, claim, run.run_id):
-            reason = f"run {run.run_id} has no answer and no score that is an error"
-            return Outcome(run.adapter_name, Decision.UP_TO_DATE, reason, run.run_id, run.state)
+
+    def reopen(session: Session) -> None:
         step = next_step(state, run.run_kind)
-        with runtime.database.transaction(claim) as session:
-            runs.reopen_run(session, run.run_id, state, next_step=step, now=runtime.now())
+        runs.reopen_run(session, run.run_id, state, next_step=step, now=runtime.now())
+
+    if unfinished is None and not evaluation.forget_errors(
+        runtime.database, claim, run.run_id, reopen
+    ):
+        reason = f"run {run.run_id} has no answer and no score that is an error"
+        return Outcome(run.adapter_name, Decision.UP_TO_DATE, reason, run.run_id, run.state)
     with runtime.database.read() as session:
         settings = runs.get_run_settings(session, run.run_id)
     adapter = adapters.from_plain(settings["adapter"])

@@ -207,24 +207,28 @@ def run_plan(held: Held, plan: Plan) -> Outcome | None:
 
 def _take_up(held: Held, plan: Plan) -> int | None:
     """Give the id of the run to carry out: the one to resume, a request made ours, or a new one."""
+    with held.runtime.database.transaction(held.claim) as session:
+        return _begin(session, held, plan)
+
+
+def _begin(session: Session, held: Held, plan: Plan) -> int | None:
     runtime, name = held.runtime, held.claim.adapter_name
     now = runtime.now()
-    with runtime.database.transaction(held.claim) as session:
-        if plan.decision is Decision.RESUME and plan.run is not None:
-            run_id = plan.run.run_id
-            _unhold(held, plan.run, session)
+    if plan.decision is Decision.RESUME and plan.run is not None:
+        run_id = plan.run.run_id
+        _unhold(held, plan.run, session)
+    else:
+        new = new_run(runtime, plan, aliases.fetch_alias(session, name))
+        if plan.request is None:
+            run_id = runs.insert_run(session, new, now=now)
+        elif requests.adopt_run(session, plan.request.run_id, new, now=now):
+            run_id = plan.request.run_id
         else:
-            new = new_run(runtime, plan, aliases.fetch_alias(session, name))
-            if plan.request is None:
-                run_id = runs.insert_run(session, new, now=now)
-            elif requests.adopt_run(session, plan.request.run_id, new, now=now):
-                run_id = plan.request.run_id
-            else:
-                return None
-        runs.begin_run(session, run_id, now=now)
-        states.set_current_run(session, name, run_id)
-        event = "resumed" if plan.decision is Decision.RESUME else "begun"
-        runs.add_event(session, run_id, event, plan.reason, now=now)
+            return None
+    runs.begin_run(session, run_id, now=now)
+    states.set_current_run(session, name, run_id)
+    event = "resumed" if plan.decision is Decision.RESUME else "begun"
+    runs.add_event(session, run_id, event, plan.reason, now=now)
     return run_id
 
 
@@ -255,12 +259,16 @@ def _record_refusal(held: Held, plan: Plan) -> Outcome | None:
     """Write the refusal as a failed run, so that whoever looks for the adapter's runs finds the
     reason.
     """
-    run_id = _take_up(held, plan)
-    if run_id is None:
-        return None
-    error = plan.error or PipelineError(plan.reason)
-    end_run(held, run_id, failure(held.runtime, error, plan.failure_count))
-    return _outcome(held.runtime, run_id, plan)
+    runtime = held.runtime
+    end = failure(runtime, plan.error or PipelineError(plan.reason), plan.failure_count)
+    with runtime.database.transaction(held.claim) as session:
+        # One transaction: a run that was only begun would be resumed, and carried out.
+        run_id = _begin(session, held, plan)
+        if run_id is None:
+            return None
+        _write_end(session, held, run_id, end)
+    _log_end(run_id, "run_failed", end.state.value)
+    return _outcome(runtime, run_id, plan)
 
 
 def _work(held: Held, run_id: int, plan: Plan) -> Work:
@@ -278,20 +286,23 @@ def _work(held: Held, run_id: int, plan: Plan) -> Work:
 
 def end_run(held: Held, run_id: int, end: runs.RunEnd) -> None:
     """Write how a run ended, unless it has ended already."""
-    runtime = held.runtime
-    runtime.reporter.finish()
-    now = runtime.now()
-    with runtime.database.transaction(held.claim) as session:
-        run = runs.get_run(session, run_id)
-        if run is not None and runs.end_run(session, run, end, now=now):
-            message = end.error_message or end.state.value
-            runs.add_event(session, run_id, end.state.value, message, now=now)
-            states.set_current_run(session, held.claim.adapter_name, None)
-            if not run.is_trial:
-                is_last = end.failure_count >= runtime.settings.max_attempts
-                retry_at = None if is_last else end.next_attempt_at
-                states.set_retry_at(session, held.claim.adapter_name, retry_at)
+    held.runtime.reporter.finish()
+    with held.runtime.database.transaction(held.claim) as session:
+        _write_end(session, held, run_id, end)
     _log_end(run_id, "run_failed" if end.state is RunState.FAILED else "run_ended", end.state.value)
+
+
+def _write_end(session: Session, held: Held, run_id: int, end: runs.RunEnd) -> None:
+    now, name = held.runtime.now(), held.claim.adapter_name
+    run = runs.get_run(session, run_id)
+    if run is None or not runs.end_run(session, run, end, now=now):
+        return
+    message = end.error_message or end.state.value
+    runs.add_event(session, run_id, end.state.value, message, now=now)
+    states.set_current_run(session, name, None)
+    if not run.is_trial:
+        is_last = end.failure_count >= held.runtime.settings.max_attempts
+        states.set_retry_at(session, name, None if is_last else end.next_attempt_at)
 
 
 def cancel_run(held: Held, run_id: int) -> None:

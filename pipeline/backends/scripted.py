@@ -195,7 +195,9 @@ class ScriptedBackend:
         if name not in self._learned:
             path = adapter_path(self._folder, name)
             if not name or not path.exists():
-                raise RequestRejected(f"there is no adapter {name!r} under {self._folder}")
+                raise RequestRejected(
+                    f"there is no adapter {name!r} under {self._folder}", code="artifact_not_found"
+                )
             self._learned[name] = {_fold(p): response for p, response in read_learned(path)}
         return self._learned[name]
 

@@ -30,6 +30,7 @@ class PhaseResult:
     stored: int = 0  #: rows written: answers, errors and reused answers
     errors: int = 0  #: rows that are errors
     reused: int = 0  #: answers known from earlier runs
+    found: int = 0  #: prompts that had a row already
 
 
 class AnswerStore:
@@ -65,6 +66,7 @@ class AnswerStore:
         """Take up a chunk, store the answers that are known, and give the prompts to ask."""
         answered = self._fetch_answered(chunk)
         self._done += len(answered)
+        self.result = replace(self.result, found=self.result.found + len(answered))
         self._waiting = {p.prompt_key: p for p in chunk if p.prompt_key not in answered}
         if self._waiting:
             self._reuse(list(self._waiting.values()))

@@ -19,12 +19,12 @@ from pipeline.backends.base import (
     TrainedAdapter,
 )
 from pipeline.database import responses, scores
-from pipeline.database.connection import Database
+from pipeline.database.connection import Database, Session
 from pipeline.errors import RunCancelled, RunInterrupted
 from pipeline.evaluation.answer_store import AnswerStore, PhaseResult
 from pipeline.evaluation.asking import BATCH_SIZE, Asking
 from pipeline.evaluation.prompts import read_prompt_chunks
-from pipeline.evaluation.scoring import Scoring
+from pipeline.evaluation.scoring import Scoring, score_phase
 from pipeline.records import Claim, Phase
 
 
@@ -69,16 +69,31 @@ def answer_phase(
             requests = [AnswerRequest(p.prompt_key, p.prompt, p.system_prompt) for p in missing]
             _ask_chunk(store, backend.answer(base_model, adapter, requests, decoding), check)
     store.write_scores()
+    if scoring is not None and store.result.found:
+        # Whoever stored the last of them may have died before it wrote their scores.
+        score_phase(database, claim, run_id, phase, scoring, check=check, now=now)
     return store.result
 
 
-def forget_errors(database: Database, claim: Claim, run_id: int) -> int:
-    """Forget every error in place of an answer or a score, so that it is asked or scored again."""
+def forget_errors(
+    database: Database,
+    claim: Claim,
+    run_id: int,
+    reopen: Callable[[Session], None] = lambda session: None,
+) -> int:
+    """Forget every error in place of an answer or a score, so that it is asked or scored again.
+
+    Args:
+        reopen: called in the transaction that forgets the first ones: a run that has ended without
+            them would never be asked for them again.
+    """
     forgotten = 0
     for delete_errors in (responses.delete_error_responses, scores.delete_error_scores):
         while True:
             with database.transaction(claim) as session:
                 deleted = delete_errors(session, run_id, BATCH_SIZE)
+                if deleted and not forgotten:
+                    reopen(session)
             if not deleted:
                 break
             forgotten += deleted

@@ -65,18 +65,23 @@ def score_responses(
     now: Callable[[], datetime],
 ) -> int:
     """Score every answer of a run that has no score yet; gives the number of scores written."""
-    return sum(_score_phase(database, claim, run_id, phase, scoring, check, now) for phase in Phase)
+    return sum(
+        score_phase(database, claim, run_id, phase, scoring, check=check, now=now)
+        for phase in Phase
+    )
 
 
-def _score_phase(
+def score_phase(
     database: Database,
     claim: Claim,
     run_id: int,
     phase: Phase,
     scoring: Scoring,
+    *,
     check: Callable[[], None],
     now: Callable[[], datetime],
 ) -> int:
+    """Score every answer of one phase that has no score yet; gives how many were written."""
     after_key, written = "", 0
     while True:
         check()

@@ -1,0 +1,115 @@
+"""Where a case is played: a database and a folder, which can be put back to how they were."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from sqlalchemy import inspect, text
+
+from pipeline.database.connection import Database
+from tests.end_to_end.command import People
+
+Rows = dict[str, list[dict[str, Any]]]
+#: Made by `init`, the same in every case.
+_NOT_OURS = frozenset({"schema_migrations", "schema_views"})
+
+
+class Stage(Protocol):
+    """A database and the folder in which the command works."""
+
+    url: str
+    folder: Path
+
+    def save(self, place: Path) -> object:
+        """Remember how everything is now; `place` is a folder that does not exist yet."""
+        ...
+
+    def restore(self, saved: Any) -> None:
+        """Make everything as it was."""
+        ...
+
+
+class SqliteStage:
+    """The database is a file in the folder: both are copied together."""
+
+    def __init__(self, template: Path, folder: Path) -> None:
+        folder.mkdir()
+        shutil.copyfile(template, folder / "sqltune.db")
+        self.folder = folder
+        self.url = f"sqlite:///{folder}/sqltune.db"
+
+    def save(self, place: Path) -> Path:
+        """Copy the folder."""
+        shutil.copytree(self.folder, place)
+        return place
+
+    def restore(self, saved: Path) -> None:
+        """Copy it back."""
+        shutil.rmtree(self.folder)
+        shutil.copytree(saved, self.folder)
+
+
+@dataclass(frozen=True)
+class _Saved:
+    place: Path
+    rows: Rows
+
+
+class ServerStage:
+    """The rows of a server's database are read, and written again."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        folder.mkdir()
+        self.folder = folder
+        self.url = url
+        self._database = Database.open(url)
+        with self._database.engine.connect() as connection:
+            self._tables = set(inspect(connection).get_table_names()) - _NOT_OURS
+
+    def save(self, place: Path) -> _Saved:
+        """Copy the folder, and read all rows."""
+        shutil.copytree(self.folder, place)
+        return _Saved(place, read_rows(self._database, self._tables))
+
+    def restore(self, saved: _Saved) -> None:
+        """Copy the folder back, and write all rows anew."""
+        shutil.rmtree(self.folder)
+        shutil.copytree(saved.place, self.folder)
+        with self._database.transaction() as session:
+            for table in sorted(self._tables):
+                session.connection.execute(text(f"DELETE FROM {table}"))
+                if rows := saved.rows[table]:
+                    columns = list(rows[0])
+                    places = ", ".join(f":{column}" for column in columns)
+                    insert = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})"
+                    session.connection.execute(text(insert), rows)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._database.close()
+
+
+def read_rows(database: Database, tables: set[str]) -> Rows:
+    """Give all rows of these tables."""
+    with database.read() as session:
+        return {
+            table: [
+                dict(row)
+                for row in session.connection.execute(text(f"SELECT * FROM {table}")).mappings()
+            ]
+            for table in sorted(tables)
+        }
+
+
+def read_all(url: str) -> Rows:
+    """Give every row of every table of ours."""
+    people = People(url)
+    try:
+        with people.database.engine.connect() as connection:
+            tables = set(inspect(connection).get_table_names()) - _NOT_OURS
+        return read_rows(people.database, tables)
+    finally:
+        people.close()
