@@ -180,9 +180,9 @@ def run_plan(held: Held, plan: Plan) -> Outcome | None:
     run_id = _take_up(held, plan)
     if run_id is None:
         return None
-    held.keeper.watch(run_id)
     logger.info("run %s begins", run_id, extra={"event": "run_begun", "run_id": run_id})
     try:
+        held.keeper.watch(run_id)
         state = carry_out(_work(held, run_id, plan))
     except LeaseLost as error:
         return Outcome(name, Decision.BUSY, str(error), run_id)
@@ -202,6 +202,9 @@ def run_plan(held: Held, plan: Plan) -> Outcome | None:
         end_run(held, run_id, failure(runtime, error, plan.failure_count))
     else:
         _log_end(run_id, "run_ended", state.value)
+    finally:
+        # Whoever plans next under this lease must not stumble over what was wanted of this run.
+        held.keeper.rest()
     return _outcome(runtime, run_id, plan)
 
 

@@ -7,6 +7,7 @@ import pytest
 from tests.clients import Client
 from tests.end_to_end.command import People, Sqltune
 from tests.end_to_end.conftest import declare_office
+from tests.end_to_end.test_stopping import begin, declare_rooms
 
 OFFICE_RUNS = "SELECT run_id, state, run_kind, trigger_reason FROM runs ORDER BY run_id"
 
@@ -243,3 +244,19 @@ def test_a_request_does_not_wait_for_more_samples(
     ask(people)
     sqltune.well("sync")
     assert people.count("adapter_versions") == 2
+
+
+def test_a_request_is_met_after_the_run_before_it_was_cancelled(
+    sqltune: Sqltune, people: People
+) -> None:
+    declare_rooms(people)
+    running = begin(sqltune, people, "training")
+    people.do("UPDATE runs SET desired_state = 'cancelled' WHERE run_id = 1")
+    ask(people)
+    people.await_row("SELECT 1 FROM runs WHERE run_id = 1 AND state = 'cancelled'")
+    (sqltune.folder / "go-on").touch()
+    done = running.finish()
+    assert (done.code, people.rows("SELECT state FROM runs ORDER BY run_id")) == (
+        0,
+        [("cancelled",), ("succeeded",)],
+    )
