@@ -75,7 +75,7 @@ def sync_adapter(
             runtime.reporter.say(f"{adapter.adapter_name}: {outcomes[0].reason}")
             return outcomes
         try:
-            patiently(lambda: _sync_held(held, adapter, force, is_scheduled, outcomes), stop)
+            patiently(lambda: _sync_held(held, force, is_scheduled, outcomes), stop)
         except LeaseLost as error:
             runtime.reporter.say(f"{adapter.adapter_name}: {error}")
             outcomes.append(Outcome(adapter.adapter_name, Decision.BUSY, str(error)))
@@ -95,15 +95,17 @@ def busy(runtime: Runtime, adapter_name: str) -> Outcome:
     )
 
 
-def _sync_held(
-    held: Held, adapter: Adapter, force: bool, is_scheduled: bool, outcomes: list[Outcome]
-) -> None:
-    runtime = held.runtime
+def _sync_held(held: Held, force: bool, is_scheduled: bool, outcomes: list[Outcome]) -> None:
+    runtime, name = held.runtime, held.claim.adapter_name
     while True:
         with runtime.database.transaction(held.claim) as session:
-            aliases.settle_alias_changes(session, adapter.adapter_name, now=runtime.now())
-            unfinished = runs.find_unfinished_run(session, adapter.adapter_name)
-            waiting = requests.list_requests(session, adapter.adapter_name)
+            # Adapters and runs before this one may have taken hours since somebody read the row.
+            adapter = adapters.find_adapter(session, name)
+            if adapter is None:
+                return
+            aliases.settle_alias_changes(session, name, now=runtime.now())
+            unfinished = runs.find_unfinished_run(session, name)
+            waiting = requests.list_requests(session, name)
         if unfinished is None and waiting:
             plan = plan_request(runtime, adapter, waiting[0], check=held.keeper.check)
         elif unfinished is None and (outcomes or not is_scheduled):
