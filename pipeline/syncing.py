@@ -23,7 +23,7 @@ from pipeline.errors import (
 from pipeline.holding import Held, holding, patiently
 from pipeline.next_step import GOES_ON, NOTHING, ON_CHANGE, next_step
 from pipeline.planning import Decision, Plan, plan_adapter
-from pipeline.records import Adapter, Run, RunState
+from pipeline.records import Adapter, DesiredState, Run, RunState
 from pipeline.run_requests import plan_request, reason_of
 from pipeline.run_rows import failure, new_run
 from pipeline.run_work import Work
@@ -185,6 +185,8 @@ def run_plan(held: Held, plan: Plan) -> Outcome | None:
     logger.info("run %s begins", run_id, extra={"event": "run_begun", "run_id": run_id})
     try:
         held.keeper.watch(run_id)
+        # Before a backend is asked: it may be away, and a run can be held or ended without it.
+        held.keeper.check()
         state = carry_out(_work(held, run_id, plan))
     except LeaseLost as error:
         return Outcome(name, Decision.BUSY, str(error), run_id)
@@ -288,6 +290,9 @@ def end_run(held: Held, run_id: int, end: runs.RunEnd) -> None:
     now = runtime.now()
     with runtime.database.transaction(held.claim) as session:
         run = runs.get_run(session, run_id)
+        if run is not None and run.desired_state == DesiredState.CANCELLED:
+            # Also where it failed before its runner heard of that: else it would be tried again.
+            end = _cancelled(end.error_code, end.error_message or RunState.CANCELLED.value)
         if run is not None and runs.end_run(session, run, end, now=now):
             message = end.error_message or end.state.value
             runs.add_event(session, run_id, end.state.value, message, now=now)
