@@ -143,6 +143,11 @@ def _tell(held: Held, plan: Plan) -> None:
             states.record_decision_of_sync(
                 session, name, decision=plan.decision.value, reason=plan.reason, now=runtime.now()
             )
+            # What goes on with another run says nothing about the one that waits to be repeated.
+            if plan.decision not in (Decision.RESUME, Decision.PAUSED):
+                failed = plan.run if plan.decision is Decision.WAIT else None
+                at = failed.next_attempt_at if failed is not None else None
+                states.set_retry_at(session, name, at)
     runtime.reporter.say(f"{name}: {plan.decision.value.replace('_', ' ')}, {plan.reason}")
     logger.info(
         "%s: %s",
