@@ -11,7 +11,7 @@ import random
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import IntEnum
 from typing import Protocol
 
@@ -269,7 +269,7 @@ def _is_scheduled(scheduled: requests.Scheduled, now: datetime) -> bool:
     if scheduled.decided_at is None:
         return True
     seconds = parse_every(scheduled.sync_every) or _ODD_SCHEDULE_SECONDS
-    return now - scheduled.decided_at >= timedelta(seconds=seconds)
+    return (now - scheduled.decided_at).total_seconds() >= seconds
 
 
 def _keep_tending(runtime: Runtime, watcher: Watcher, stop: threading.Event) -> None:

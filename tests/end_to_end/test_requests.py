@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.clients import Client
 from tests.end_to_end.command import People, Sqltune
 from tests.end_to_end.conftest import declare_office
+from tests.end_to_end.test_stopping import begin, declare_rooms
 
+ROOMS = "SELECT prompt, response FROM training_samples WHERE dataset = 'office'"
 OFFICE_RUNS = "SELECT run_id, state, run_kind, trigger_reason FROM runs ORDER BY run_id"
 
 
@@ -242,3 +246,47 @@ def test_a_request_does_not_wait_for_more_samples(
     ask(people)
     sqltune.well("sync")
     assert people.count("adapter_versions") == 2
+
+
+def test_a_request_is_met_after_the_run_before_it_was_cancelled(
+    sqltune: Sqltune, people: People
+) -> None:
+    declare_rooms(people)
+    running = begin(sqltune, people, "training")
+    people.do("UPDATE runs SET desired_state = 'cancelled' WHERE run_id = 1")
+    ask(people)
+    people.await_row("SELECT 1 FROM runs WHERE run_id = 1 AND state = 'cancelled'")
+    (sqltune.folder / "go-on").touch()
+    done = running.finish()
+    assert (done.code, people.rows("SELECT state FROM runs ORDER BY run_id")) == (
+        0,
+        [("cancelled",), ("succeeded",)],
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "state"),
+    [
+        ("UPDATE adapters SET is_enabled = 0 WHERE adapter_name = 'attic'", "failed"),
+        ("UPDATE adapters SET epochs = 2 WHERE adapter_name = 'attic'", "succeeded"),
+        ("DELETE FROM adapters WHERE adapter_name = 'attic'", "queued"),
+    ],
+)
+def test_what_changed_while_an_adapter_waited_for_its_turn_counts(
+    sqltune: Sqltune, people: People, change: str, state: str
+) -> None:
+    declare_rooms(people)
+    # Named so that its turn comes first.
+    people.do("UPDATE adapters SET adapter_name = 'aaa', training_query = :query", query=ROOMS)
+    declare_office(people, "attic")
+    running = begin(sqltune, people, "training")
+    run = ask(people, adapter_name="attic")
+    people.do(change)
+    (sqltune.folder / "go-on").touch()
+    running.finish()
+    ended, settings = people.rows("SELECT state, settings FROM runs WHERE run_id = :run", run=run)[
+        0
+    ]
+    assert ended == state
+    assert state != "succeeded" or json.loads(settings)["adapter"]["epochs"] == 2
+    assert people.count("adapter_versions", "adapter_name = 'attic'") == (state == "succeeded")
