@@ -150,6 +150,6 @@ def _open_run(row: Any) -> OpenRun:
         is_stuck=bool(row.is_stuck),
         stuck_reason=row.stuck_reason,
         next_step=row.next_step,
-        steps_done=int(row.steps_done),
-        responses_stored=int(row.responses_stored),
+        steps_done=row.steps_done,
+        responses_stored=row.responses_stored,
     )
