@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.database import adapters, aliases, requests, runs, states
 from pipeline.database.connection import Session
@@ -21,7 +21,7 @@ from pipeline.errors import (
     RunPaused,
 )
 from pipeline.holding import Held, holding, patiently
-from pipeline.next_step import GOES_ON, NOTHING, ON_CHANGE, next_step
+from pipeline.next_step import GOES_ON, NOTHING, ON_CHANGE, ON_REQUEST, next_step
 from pipeline.planning import Decision, Plan, plan_adapter
 from pipeline.records import Adapter, DesiredState, Run, RunState
 from pipeline.run_requests import plan_request, reason_of
@@ -107,7 +107,11 @@ def _sync_held(held: Held, force: bool, is_scheduled: bool, outcomes: list[Outco
             unfinished = runs.find_unfinished_run(session, name)
             waiting = requests.list_requests(session, name)
         if unfinished is None and waiting:
-            plan = plan_request(runtime, adapter, waiting[0], check=held.keeper.check)
+            # Who says --force wants a training, and the first request is what is trained for.
+            request = replace(
+                waiting[0], is_forced=waiting[0].is_forced or (force and not outcomes)
+            )
+            plan = plan_request(runtime, adapter, request, check=held.keeper.check)
         elif unfinished is None and (outcomes or not is_scheduled):
             return
         else:
@@ -310,6 +314,8 @@ def _write_end(session: Session, held: Held, run_id: int, end: runs.RunEnd) -> N
     if run is not None and run.desired_state == DesiredState.CANCELLED:
         # Also where it failed before its runner heard of that: else it would be tried again.
         end = _cancelled(end.error_code, end.error_message or RunState.CANCELLED.value)
+    if run is not None and run.is_trial and end.next_attempt_at is not None:
+        end = replace(end, next_attempt_at=None, next_step=ON_REQUEST)
     if run is None or not runs.end_run(session, run, end, now=now):
         return
     message = end.error_message or end.state.value

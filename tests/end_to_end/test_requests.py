@@ -290,3 +290,49 @@ def test_what_changed_while_an_adapter_waited_for_its_turn_counts(
     assert ended == state
     assert state != "succeeded" or json.loads(settings)["adapter"]["epochs"] == 2
     assert people.count("adapter_versions", "adapter_name = 'attic'") == (state == "succeeded")
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"queued_at": "2026-11-23T06:00:00Z"},
+        {"queued_at": "yesterday"},
+        {"finished_at": "2026-11-23 06:00:00"},
+        {"started_at": "2999-01-01 00:00:00"},
+        {"resume_state": "asleep", "steps_done": "many", "next_attempt_at": "never"},
+        {"run_kind": "marathon"},
+    ],
+    ids=str,
+)
+def test_what_a_request_says_in_columns_of_the_runners_does_no_harm(
+    sqltune: Sqltune, people: People, trained_office: str, columns: dict[str, object]
+) -> None:
+    run = ask(people, **columns)
+    sqltune.well("status")
+    sqltune.well("sync")
+    assert people.value("SELECT state FROM runs WHERE run_id = :run", run=run) == "succeeded"
+    people.teach("office", "When?", "Now.")
+    sqltune.well("sync")
+    assert "up to date" in sqltune.well("sync").err
+    assert people.count("adapter_versions") == 2
+    assert f"run {run} has ended already" in sqltune.well("cancel", str(run)).err
+
+
+def test_a_trial_that_fails_for_now_promises_no_other_try(
+    sqltune: Sqltune, people: People, trained_office: str
+) -> None:
+    sqltune.play(faults=[{"at": "train", "number": 2}])
+    run = ask(people, base_model="toy2")
+    assert sqltune("sync").code == 1
+    assert people.rows(
+        "SELECT state, next_attempt_at, next_step FROM runs WHERE run_id = :run", run=run
+    ) == [("failed", None, "nothing: a trial is tried again where another row of runs asks for it")]
+
+
+def test_force_counts_also_where_a_request_waits(
+    sqltune: Sqltune, people: People, trained_office: str
+) -> None:
+    run = ask(people)
+    sqltune.well("sync", "--force")
+    assert people.value("SELECT run_kind FROM runs WHERE run_id = :run", run=run) == "train"
+    assert people.count("adapter_versions") == 2
