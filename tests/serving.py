@@ -53,7 +53,12 @@ class ServerAtWork:
 
 @contextmanager
 def start_server(
-    database: Database, artifacts: Path, models: Mapping[str, str], **settings: Any
+    database: Database,
+    artifacts: Path,
+    models: Mapping[str, str],
+    *,
+    rng: Random | None = None,
+    **settings: Any,
 ) -> Iterator[ServerAtWork]:
     """Run the server for as long as the block lasts.
 
@@ -61,6 +66,7 @@ def start_server(
         database: a migrated one.
         artifacts: an empty folder, or one of an earlier server.
         models: slug and base model, for instance {"nous-hermes2": "sqltune/embedded"}.
+        rng: makes ids and seeds; None: a new one.
         settings: others than the defaults.
     """
     chosen = replace(
@@ -68,7 +74,9 @@ def start_server(
         serve_models=tuple(models.items()),
         **settings,
     )
-    with open_server(chosen, database, artifacts / "served", now=utc_now, rng=Random(0)) as address:
+    with open_server(
+        chosen, database, artifacts / "served", now=utc_now, rng=rng or Random(0)
+    ) as address:
         yield ServerAtWork(address.url, TOKEN, WORKSPACE, database, artifacts)
 
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 
-from tests.databases import ServerDatabases
+from tests.databases import ServerDatabases, copy_sqlite
 from tests.end_to_end.command import People
 from tests.faults.points import COMMITS, count_points
 from tests.faults.stages import ServerStage, SqliteStage, Stage
 from tests.faults.worlds import FEW_CERTIFICATES, Nursery, World
+from tests.serving import SLUG, ServerAtWork, start_server
+from tests.singlestore_on_mariadb import open_database
 
 KILLS = "kills"
+#: Of the number that the server draws for an adapter's seed.
+_SEED_BITS = 31
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +33,14 @@ def nursery() -> Iterator[Nursery]:
 def torch_nursery() -> Iterator[Nursery]:
     """The same with torch imported, which no process may have used that forks."""
     process = Nursery("torch", "transformers", "peft", "pipeline.backends.local_training")
+    yield process
+    process.close()
+
+
+@pytest.fixture(scope="session")
+def service_nursery() -> Iterator[Nursery]:
+    """The same with the client of a service imported."""
+    process = Nursery("httpx", "pipeline.backends.gradient")
     yield process
     process.close()
 
@@ -82,6 +95,43 @@ def local_world(stage: Stage, torch_nursery: Nursery, tiny_model: Path) -> World
     return world
 
 
+class OneSeed(Random):
+    """Gives all adapters of a server one seed, so that equal trainings end with equal weights."""
+
+    def getrandbits(self, bits: int, /) -> int:
+        return 7 if bits == _SEED_BITS else super().getrandbits(bits)
+
+
+@pytest.fixture(scope="session")
+def service(
+    tiny_model: Path, sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServerAtWork]:
+    """The local server over the tiny base model, with a database of its own."""
+    folder = tmp_path_factory.mktemp("service")
+    database = open_database(copy_sqlite(sqlite_template, folder))
+    models = {SLUG: str(tiny_model)}
+    with start_server(database, folder / "artifacts", models, rng=OneSeed(0)) as server:
+        yield server
+    database.close()
+
+
+@pytest.fixture
+def service_world(stage: Stage, service_nursery: Nursery, service: ServerAtWork) -> World:
+    """The command with an account at the service, which is asked one prompt at a time."""
+    account = {
+        "GRADIENT_API_URL": service.base_url,
+        "GRADIENT_ACCESS_TOKEN": service.token,
+        "GRADIENT_WORKSPACE_ID": service.workspace,
+    }
+    world = World(stage, service_nursery, SQLTUNE_GRADIENT_SLOTS="1", **account)
+    with world.people() as people:
+        people.declare(
+            "served", backend="gradient", base_model=SLUG, batch_size=2, max_new_tokens=4
+        )
+        add_rooms(people, "served")
+    return world
+
+
 def declare_tiny(people: People, model: Path) -> None:
     """An adapter with four samples, two steps an epoch, two epochs, and rehearsal."""
     people.declare(
@@ -94,9 +144,14 @@ def declare_tiny(people: People, model: Path) -> None:
         rehearsal="on",
         max_new_tokens=4,
     )
+    add_rooms(people, "tiny")
+
+
+def add_rooms(people: People, dataset: str) -> None:
+    """Four samples and a prompt."""
     for number in range(4):
-        people.teach("tiny", f"What is room {number}?", f"Room {number} is blue.")
-    people.ask("tiny", "What is room 1?", "Room 1 is blue.")
+        people.teach(dataset, f"What is room {number}?", f"Room {number} is blue.")
+    people.ask(dataset, "What is room 1?", "Room 1 is blue.")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

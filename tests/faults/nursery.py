@@ -28,7 +28,7 @@ from pipeline import planning, wiring, worker  # noqa: F401
 from pipeline.backends import scripted, scripted_training
 from pipeline.evaluation import asking
 from tests.faults.hooks import Hit, Killer, remove_half, write_half
-from tests.faults.points import LOCAL_CALLS, SCRIPTED_CALLS
+from tests.faults.points import GRADIENT_CALLS, LOCAL_CALLS, SCRIPTED_CALLS
 
 
 def serve() -> None:
@@ -75,6 +75,8 @@ def install(killer: Killer) -> None:
     watch_scripted(killer)
     if "torch" in sys.modules:
         watch_local(killer)
+    if "pipeline.backends.gradient" in sys.modules:
+        watch_gradient(killer)
 
 
 def watch_scripted(killer: Killer) -> None:
@@ -100,6 +102,16 @@ def watch_local(killer: Killer) -> None:
     local_training.CHECKPOINT_SECONDS = local_training._SECONDS_AT_ONCE = 0.0
     rehearsal = replace(local_training.OTHER_TUNING.rehearsal, count=4, per_step=1)
     local_training.OTHER_TUNING = replace(local_training.OTHER_TUNING, rehearsal=rehearsal)
+
+
+def watch_gradient(killer: Killer) -> None:
+    """Let what is sent to a service, and what comes back, pass by."""
+    from pipeline.backends import gradient, gradient_client
+
+    watch_methods(killer, gradient.GradientBackend)
+    client = gradient_client.GradientClient
+    for point in GRADIENT_CALLS:
+        killer.watch_call(client, point.rpartition(".")[2], point)
 
 
 def watch_methods(killer: Killer, backend: type) -> None:

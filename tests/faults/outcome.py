@@ -23,6 +23,7 @@ _EVENTS = frozenset(
 )
 #: The files of a run that was killed carry the number of the attempt that ended it.
 _ATTEMPT = re.compile(r"\.attempt-\d+")
+_SERVED = re.compile(r"[0-9a-f-]{36}_model_adapter")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 #: What the backends keep for themselves, and drafts of files, which `gc` lists and removes.
 _OWN_FILES = re.compile(r"trainings\S*|fault-\d+|identities\.json|\..*\.tmp")
@@ -91,7 +92,7 @@ class _Names:
         """Give a text with the runs' numbers in place of ids and keys."""
         for key, name in self._keys.items():
             value = value.replace(key, name)
-        value = _MOMENT.sub("<time>", _ATTEMPT.sub("", value))
+        value = _MOMENT.sub("<time>", _ATTEMPT.sub("", _SERVED.sub("<adapter>", value)))
         return re.sub(
             r"\b(run|manifest) (\d+)",
             lambda m: f"{m[1]} {self._numbers.get(int(m[2]), '?')}",
