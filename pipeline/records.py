@@ -155,6 +155,7 @@ class OpenRun:
     is_stuck: bool
     stuck_reason: str | None
     next_step: str | None
+    attempt_count: int  #: how often a runner took it up
     steps_done: int
     responses_stored: int
 

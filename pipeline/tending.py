@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from pipeline.database import adapters, requests, runs, states
+from pipeline.database import adapters, requests, states
 from pipeline.database.connection import Database
 from pipeline.database.requests import Settlement
 from pipeline.database.states import Lease
@@ -123,8 +123,7 @@ def _show(database: Database, run: OpenRun, view: _View, too_long_ago: datetime)
         step, reason = _next_of_run(run), _find_stuck(run, view)
     if step != run.next_step or reason != run.stuck_reason:
         with database.transaction() as session:
-            runs.set_next_step(session, run.run_id, step)
-            runs.set_stuck(session, run.run_id, reason)
+            requests.show_standing(session, run, step, reason)
 
 
 def _next_of_request(run: OpenRun, runner: Lease | None) -> str:

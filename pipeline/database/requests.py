@@ -109,6 +109,20 @@ def get_sight(session: Session, run_id: int) -> OpenRun | None:
     return _open_run(row) if row is not None else None
 
 
+def show_standing(session: Session, run: OpenRun, next_step: str, stuck_reason: str | None) -> bool:
+    """Say why a run does not go on and what comes next; False when it is not as it was seen."""
+    matched = session.execute(
+        "show_standing",
+        run_id=run.run_id,
+        state=run.state,
+        attempt_count=run.attempt_count,
+        next_step=next_step,
+        is_stuck=int(stuck_reason is not None),
+        stuck_reason=stuck_reason,
+    )
+    return matched == 1
+
+
 def list_schedule(session: Session) -> list[Scheduled]:
     """Give what decides when a worker syncs each adapter."""
     return [
@@ -150,6 +164,7 @@ def _open_run(row: Any) -> OpenRun:
         is_stuck=bool(row.is_stuck),
         stuck_reason=row.stuck_reason,
         next_step=row.next_step,
+        attempt_count=row.attempt_count,
         steps_done=row.steps_done,
         responses_stored=row.responses_stored,
     )

@@ -3,7 +3,7 @@
 -- name: list_open_runs
 -- Every run that is not ended. Without a run_key it is a person's request.
 SELECT run_id, adapter_name, state, desired_state, run_key, resume_state, queued_at, last_alive_at, is_stuck, stuck_reason,
-       next_step, steps_done, responses_stored
+       next_step, attempt_count, steps_done, responses_stored
   FROM runs
  WHERE finished_at IS NULL
    AND state NOT IN ('succeeded', 'rejected', 'failed', 'cancelled')
@@ -12,7 +12,7 @@ SELECT run_id, adapter_name, state, desired_state, run_key, resume_state, queued
 -- name: get_sight
 -- What the keeper of a run's lease looks at.
 SELECT run_id, adapter_name, state, desired_state, run_key, resume_state, queued_at, last_alive_at, is_stuck, stuck_reason,
-       next_step, steps_done, responses_stored
+       next_step, attempt_count, steps_done, responses_stored
   FROM runs
  WHERE run_id = :run_id;
 
@@ -86,6 +86,16 @@ UPDATE runs
    SET desired_state = :desired_state
  WHERE run_id = :run_id
    AND desired_state = :old_desired_state;
+
+-- name: show_standing
+-- Say of a run that nobody works on why, and what comes next. No row matched: a runner has taken it up since, or ended it.
+UPDATE runs
+   SET next_step = :next_step,
+       is_stuck = :is_stuck,
+       stuck_reason = :stuck_reason
+ WHERE run_id = :run_id
+   AND state = :state
+   AND attempt_count = :attempt_count;
 
 -- name: list_schedule
 -- What a worker decides by whether an adapter is due.
