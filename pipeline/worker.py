@@ -156,8 +156,8 @@ def work(
     pause = poll = runtime.settings.poll_seconds
     while not stop.is_set():
         try:
-            _sync_due(runtime, names, watcher, stop, monotonic)
-            pause = poll
+            is_well = _sync_due(runtime, names, watcher, stop, monotonic)
+            pause = poll if is_well else min(2 * pause, _LONGEST_PAUSE_SECONDS)
         except RunInterrupted:
             break
         except (SchemaOutOfDate, ConfigError):
@@ -185,12 +185,13 @@ def _sync_due(
     watcher: Watcher,
     stop: threading.Event,
     monotonic: Callable[[], float],
-) -> None:
-    due = find_due(runtime, names)
+) -> bool:
+    """Sync what is due; False where an adapter went wrong in a way that no row tells."""
+    due, is_well = find_due(runtime, names), True
     # Workers that look at the same moment do not all reach for the same adapter.
     for adapter in random.sample(due.adapters, len(due.adapters)):
         if stop.is_set():
-            return
+            return is_well
         began = monotonic()
         watcher.began(adapter.adapter_name)
         outcomes: list[Outcome] = []
@@ -202,10 +203,17 @@ def _sync_due(
                 stop=stop,
                 is_scheduled=adapter.adapter_name in due.scheduled,
             )
+        except (RunInterrupted, DatabaseUnavailable, SchemaOutOfDate, ConfigError):
+            raise
+        except Exception as error:
+            # One adapter's row that nobody thought of must not keep all others waiting.
+            _complain(watcher, error)
+            is_well = False
         finally:
             runtime.reporter.finish()
             watcher.ended(outcomes, monotonic() - began)
     _end_lost(runtime, due.cancelled, stop)
+    return is_well
 
 
 def find_due(runtime: Runtime, names: Sequence[str]) -> _Due:

@@ -76,10 +76,11 @@ def settle_alias_changes(session: Session, adapter_name: str, *, now: datetime) 
     """Answer what people asked for in `alias_changes`; gives how many aliases moved."""
     moved = 0
     for request in session.fetch_all("fetch_alias_requests", adapter_name=adapter_name):
-        version = int(request.version_number)
+        version = request.version_number
         reason = request.reason or "asked for in alias_changes"
         state = "applied"
-        if not _has_version(session, adapter_name, version):
+        # SQLite stores what it is given, a text in a column of numbers too.
+        if not isinstance(version, int) or not _has_version(session, adapter_name, version):
             state, reason = "refused", f"{adapter_name} has no version {version}"
         else:
             moved += move_alias(

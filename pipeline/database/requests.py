@@ -100,6 +100,7 @@ def show_waiting(session: Session, run: OpenRun, *, next_step: str, stuck: str |
     matched = session.execute(
         "show_waiting",
         run_id=run.run_id,
+        state=run.state,
         attempt_count=run.attempt_count,
         next_step=next_step,
         is_stuck=int(stuck is not None),

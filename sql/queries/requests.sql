@@ -16,8 +16,8 @@ UPDATE runs
        is_stuck = :is_stuck,
        stuck_reason = :stuck_reason
  WHERE run_id = :run_id
-   AND attempt_count = :attempt_count
-   AND finished_at IS NULL;
+   AND state = :state
+   AND attempt_count = :attempt_count;
 
 -- name: get_sight
 -- What the keeper of a run's lease looks at.

@@ -170,6 +170,32 @@ def test_a_worker_answers_a_request_to_move_an_alias(
     end(worker)
 
 
+def test_a_request_to_move_an_alias_to_what_is_no_number_is_refused(
+    sqltune: Sqltune, people: People, trained_office: str
+) -> None:
+    people.insert("alias_changes", adapter_name="office", version_number="latest")
+    sqltune.well("sync")
+    assert people.rows("SELECT state, reason FROM alias_changes") == [
+        ("refused", "office has no version latest")
+    ]
+
+
+def test_an_adapter_that_nobody_can_plan_keeps_no_other_waiting(
+    sqltune: Sqltune, people: People
+) -> None:
+    declare_office(people)
+    declare_office(people, "attic")
+    # Bytes, which SQLite stores in any column.
+    people.do("INSERT INTO runs (adapter_name, backend) VALUES ('attic', X'00FF')")
+    worker = sqltune.start("worker", "--poll-seconds", "0.1")
+    for _ in range(2):
+        run = ask(people)
+        people.await_row("SELECT 1 FROM runs WHERE run_id = :run AND state <> 'queued'", run=run)
+    worker.signal(signal.SIGTERM)
+    done = worker.finish()
+    assert (done.code, "the worker looks again later" in done.err) == (0, True)
+
+
 def test_a_worker_tells_its_metrics_and_its_health(sqltune: Sqltune, people: People) -> None:
     declare_office(people)
     people.insert("runs", adapter_name="office")
