@@ -76,8 +76,8 @@ test-notebooks: $(READY) ## the notebooks, executed in Jupyter's kernel
 test-e2e: $(READY)      ## the installed command, from outside
 	$(BIN)/python -m pytest tests/end_to_end -m "not docker and not singlestore" $(PYTEST)
 
-test-faults: $(READY)   ## kill runs at every commit and outside call, and compare with undisturbed ones
-	$(BIN)/python -m pytest tests/faults -n $(JOBS) --dist worksteal $(PYTEST)
+test-faults: $(READY)   ## kill runs at every commit and outside call, let networks and databases fail, and compare
+	$(BIN)/python -m pytest tests/faults tests/faults_database -n $(JOBS) --dist worksteal $(PYTEST)
 
 test-cluster: $(READY)  ## races of ten processes that are killed and frozen, on SQLite, MariaDB and a cluster
 	$(BIN)/python -m pytest tests/races -m "races or cluster" $(PYTEST)

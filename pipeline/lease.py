@@ -86,6 +86,10 @@ class LeaseKeeper:
         with self._database.read() as session:
             self._wish = (run_id, runs.get_desired_state(session, run_id))
 
+    def rest(self) -> None:
+        """Look for what a person wants of a run no more: it has ended, or is held."""
+        self._run_id = None
+
     def check(self) -> None:
         """Raise when the work must not go on.
 

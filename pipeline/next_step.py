@@ -12,6 +12,7 @@ _LONGEST = 255
 GOES_ON = "the next sync or worker goes on from the last commit"
 NOTHING = "nothing: it is done"
 ON_CHANGE = "nothing until samples, prompts or the adapter's row change, or a row of runs asks"
+ON_REQUEST = "nothing: a trial is tried again where another row of runs asks for it"
 
 
 def next_step(state: RunState, run_kind: RunKind | None = RunKind.TRAIN) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.database import adapters, aliases, requests, runs, states
 from pipeline.database.connection import Session
@@ -21,9 +21,9 @@ from pipeline.errors import (
     RunPaused,
 )
 from pipeline.holding import Held, holding, patiently
-from pipeline.next_step import GOES_ON, NOTHING, ON_CHANGE, next_step
+from pipeline.next_step import GOES_ON, NOTHING, ON_CHANGE, ON_REQUEST, next_step
 from pipeline.planning import Decision, Plan, plan_adapter
-from pipeline.records import Adapter, Run, RunState
+from pipeline.records import Adapter, DesiredState, Run, RunState
 from pipeline.run_requests import plan_request, reason_of
 from pipeline.run_rows import failure, new_run
 from pipeline.run_work import Work
@@ -75,7 +75,7 @@ def sync_adapter(
             runtime.reporter.say(f"{adapter.adapter_name}: {outcomes[0].reason}")
             return outcomes
         try:
-            patiently(lambda: _sync_held(held, adapter, force, is_scheduled, outcomes), stop)
+            patiently(lambda: _sync_held(held, force, is_scheduled, outcomes), stop)
         except LeaseLost as error:
             runtime.reporter.say(f"{adapter.adapter_name}: {error}")
             outcomes.append(Outcome(adapter.adapter_name, Decision.BUSY, str(error)))
@@ -95,17 +95,23 @@ def busy(runtime: Runtime, adapter_name: str) -> Outcome:
     )
 
 
-def _sync_held(
-    held: Held, adapter: Adapter, force: bool, is_scheduled: bool, outcomes: list[Outcome]
-) -> None:
-    runtime = held.runtime
+def _sync_held(held: Held, force: bool, is_scheduled: bool, outcomes: list[Outcome]) -> None:
+    runtime, name = held.runtime, held.claim.adapter_name
     while True:
         with runtime.database.transaction(held.claim) as session:
-            aliases.settle_alias_changes(session, adapter.adapter_name, now=runtime.now())
-            unfinished = runs.find_unfinished_run(session, adapter.adapter_name)
-            waiting = requests.list_requests(session, adapter.adapter_name)
+            # Adapters and runs before this one may have taken hours since somebody read the row.
+            adapter = adapters.find_adapter(session, name)
+            if adapter is None:
+                return
+            aliases.settle_alias_changes(session, name, now=runtime.now())
+            unfinished = runs.find_unfinished_run(session, name)
+            waiting = requests.list_requests(session, name)
         if unfinished is None and waiting:
-            plan = plan_request(runtime, adapter, waiting[0], check=held.keeper.check)
+            # Who says --force wants a training, and the first request is what is trained for.
+            request = replace(
+                waiting[0], is_forced=waiting[0].is_forced or (force and not outcomes)
+            )
+            plan = plan_request(runtime, adapter, request, check=held.keeper.check)
         elif unfinished is None and (outcomes or not is_scheduled):
             return
         else:
@@ -141,6 +147,11 @@ def _tell(held: Held, plan: Plan) -> None:
             states.record_decision_of_sync(
                 session, name, decision=plan.decision.value, reason=plan.reason, now=runtime.now()
             )
+            # What goes on with another run says nothing about the one that waits to be repeated.
+            if plan.decision not in (Decision.RESUME, Decision.PAUSED):
+                failed = plan.run if plan.decision is Decision.WAIT else None
+                at = failed.next_attempt_at if failed is not None else None
+                states.set_retry_at(session, name, at)
     runtime.reporter.say(f"{name}: {plan.decision.value.replace('_', ' ')}, {plan.reason}")
     logger.info(
         "%s: %s",
@@ -180,9 +191,11 @@ def run_plan(held: Held, plan: Plan) -> Outcome | None:
     run_id = _take_up(held, plan)
     if run_id is None:
         return None
-    held.keeper.watch(run_id)
     logger.info("run %s begins", run_id, extra={"event": "run_begun", "run_id": run_id})
     try:
+        held.keeper.watch(run_id)
+        # Before a backend is asked: it may be away, and a run can be held or ended without it.
+        held.keeper.check()
         state = carry_out(_work(held, run_id, plan))
     except LeaseLost as error:
         return Outcome(name, Decision.BUSY, str(error), run_id)
@@ -202,6 +215,9 @@ def run_plan(held: Held, plan: Plan) -> Outcome | None:
         end_run(held, run_id, failure(runtime, error, plan.failure_count))
     else:
         _log_end(run_id, "run_ended", state.value)
+    finally:
+        # Whoever plans next under this lease must not stumble over what was wanted of this run.
+        held.keeper.rest()
     return _outcome(runtime, run_id, plan)
 
 
@@ -295,6 +311,11 @@ def end_run(held: Held, run_id: int, end: runs.RunEnd) -> None:
 def _write_end(session: Session, held: Held, run_id: int, end: runs.RunEnd) -> None:
     now, name = held.runtime.now(), held.claim.adapter_name
     run = runs.get_run(session, run_id)
+    if run is not None and run.desired_state == DesiredState.CANCELLED:
+        # Also where it failed before its runner heard of that: else it would be tried again.
+        end = _cancelled(end.error_code, end.error_message or RunState.CANCELLED.value)
+    if run is not None and run.is_trial and end.next_attempt_at is not None:
+        end = replace(end, next_attempt_at=None, next_step=ON_REQUEST)
     if run is None or not runs.end_run(session, run, end, now=now):
         return
     message = end.error_message or end.state.value

@@ -11,7 +11,7 @@ import random
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import IntEnum
 from typing import Protocol
 
@@ -20,7 +20,6 @@ from pipeline.database.adapters import parse_every
 from pipeline.errors import (
     ConfigError,
     DatabaseError,
-    DatabaseUnavailable,
     PipelineError,
     RunInterrupted,
     SchemaOutOfDate,
@@ -270,19 +269,20 @@ def _is_scheduled(scheduled: requests.Scheduled, now: datetime) -> bool:
     if scheduled.decided_at is None:
         return True
     seconds = parse_every(scheduled.sync_every) or _ODD_SCHEDULE_SECONDS
-    return now - scheduled.decided_at >= timedelta(seconds=seconds)
+    return (now - scheduled.decided_at).total_seconds() >= seconds
 
 
 def _keep_tending(runtime: Runtime, watcher: Watcher, stop: threading.Event) -> None:
     """Answer requests and mark what is stuck, also while a run takes hours."""
+    pause = poll = runtime.settings.poll_seconds
     while not stop.is_set():
         try:
             watcher.looked(_tend(runtime))
-        except DatabaseUnavailable:
-            logger.debug("the rows of runs could not be tended: the database is away")
+            pause = poll
         except Exception as error:
             _complain(watcher, error)
-        stop.wait(runtime.settings.poll_seconds)
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+        stop.wait(pause)
 
 
 def _tend(runtime: Runtime) -> list[OpenRun]:

@@ -99,6 +99,16 @@ def start_server(*options: str) -> Iterator[MariadbServer]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def kill_and_start_again(server: MariadbServer) -> MariadbServer:
+    """Kill a server in the middle of whatever it does, and start it on the same data and port."""
+    server.process.kill()
+    server.process.wait()
+    again = _launch(server.folder, server.port, ())
+    if not _becomes_ready(again):
+        raise RuntimeError("the private MariaDB did not start again")
+    return again
+
+
 def find_program(name: str, path: str | None = None) -> str | None:
     """Find a program also where servers are kept, which is not on everybody's PATH."""
     path = os.environ.get("PATH", "") + os.pathsep + _FOLDERS if path is None else path

@@ -51,6 +51,11 @@ def list_adapters(session: Session) -> list[Adapter]:
     return [_adapter(row) for row in session.fetch_all("list_adapters")]
 
 
+def find_adapter(session: Session, adapter_name: str) -> Adapter | None:
+    """Give the row of an adapter as it is now; None when it was deleted."""
+    return next((a for a in list_adapters(session) if a.adapter_name == adapter_name), None)
+
+
 def to_plain(adapter: Adapter) -> dict[str, Any]:
     """Give the adapter as plain values, to be stored with a run."""
     return asdict(adapter)

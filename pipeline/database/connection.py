@@ -25,6 +25,8 @@ __all__ = ["Database", "EngineKind", "Row", "Session"]
 
 #: How long a statement waits for a lock that somebody else holds.
 _LOCK_WAIT_SECONDS = 30
+#: Longer than any statement of ours, a migration of a large table included.
+_SILENCE_SECONDS = 600.0
 
 
 class Session:
@@ -88,6 +90,7 @@ class Database:
         url: str,
         *,
         lock_wait_seconds: int = _LOCK_WAIT_SECONDS,
+        silence_seconds: float = _SILENCE_SECONDS,
         prepare_engine: Callable[[Engine], None] | None = None,
     ) -> Database:
         """Make a database of an address; nothing is connected yet.
@@ -95,12 +98,15 @@ class Database:
         Args:
             url: for instance sqlite:///sqltune.db, mysql+pymysql://..., singlestoredb://...
             lock_wait_seconds: how long a statement waits for a lock.
+            silence_seconds: how long a server may say nothing before its connection is given up.
             prepare_engine: called with the new engine before its first connection.
 
         Raises:
             ConfigError: the address cannot be used.
         """
-        engine, kind = make_engine(url, lock_wait_seconds=lock_wait_seconds)
+        engine, kind = make_engine(
+            url, lock_wait_seconds=lock_wait_seconds, silence_seconds=silence_seconds
+        )
         if prepare_engine is not None:
             prepare_engine(engine)
         return cls(engine, kind)

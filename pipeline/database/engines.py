@@ -14,6 +14,7 @@ from pipeline.database.errors import (
     error_number,
     translate_errors,
 )
+from pipeline.database.sockets import limit_silence, watch_peer
 from pipeline.database.urls import EngineKind, connect_options, parse_url
 from pipeline.errors import DatabaseError
 
@@ -21,7 +22,9 @@ from pipeline.errors import DatabaseError
 READS_ONLY = "sqltune_reads_only"
 
 
-def make_engine(url_text: str, *, lock_wait_seconds: int) -> tuple[Engine, EngineKind]:
+def make_engine(
+    url_text: str, *, lock_wait_seconds: int, silence_seconds: float
+) -> tuple[Engine, EngineKind]:
     """Make an engine; nothing is connected yet.
 
     Raises:
@@ -35,6 +38,7 @@ def make_engine(url_text: str, *, lock_wait_seconds: int) -> tuple[Engine, Engin
     if is_server:
         needs_tls = any(name.startswith("ssl") for name in options)
         _prepare_server(engine, kind, lock_wait_seconds, needs_tls=needs_tls)
+        _watch_network(engine, silence_seconds)
     else:
         _prepare_sqlite(engine)
     return engine, kind
@@ -86,6 +90,9 @@ def _prepare_server(
         # Where the server has no such variable for a session, its global one holds.
         with suppress(engine.dialect.loaded_dbapi.Error):
             _execute(connection, f"SET SESSION lock_wait_timeout = {seconds}")
+        # MariaDB: a runner behind a network that went silent must not hold its locks for ever.
+        with suppress(engine.dialect.loaded_dbapi.Error):
+            _execute(connection, f"SET SESSION idle_write_transaction_timeout = {2 * seconds}")
         # Galera: a SELECT waits until its node has what any node committed before. Without it a
         # plan could be made on rows that a run on another node has long changed.
         with suppress(engine.dialect.loaded_dbapi.Error):
@@ -96,6 +103,15 @@ def _prepare_server(
         # To clean up such a connection fails too, and SQLAlchemy writes that into the log.
         if error_number(context.original_exception) in (NODE_NOT_READY, COMMIT_FAILED):
             context.is_disconnect = True
+
+
+def _watch_network(engine: Engine, silence_seconds: float) -> None:
+    """Find out that a server is gone, or says nothing any more, though the connection stays."""
+
+    @event.listens_for(engine, "connect", insert=True)
+    def connected(connection: Any, _record: object) -> None:
+        watch_peer(connection)
+        limit_silence(connection, silence_seconds)
 
 
 def _execute(connection: Any, *statements: str) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy import PoolProxiedConnection, exc
 
 from pipeline.database.connection import Database
+from pipeline.database.sockets import limit_silence
 from pipeline.database.urls import EngineKind
 from pipeline.errors import ConfigError
 
@@ -112,6 +113,7 @@ def _open_server(database: Database, timeout_seconds: float) -> ReadingCursor:
     pooled = database.engine.raw_connection()
     connection: Any = pooled.driver_connection
     _make_read_only(database, connection, timeout_seconds)
+    limit_silence(connection, 0)  # the watcher has the time of a selection in its hands
     # DECIMAL is text on the wire, and the drivers' own Decimal() does not take bytes.
     connection.use_unicode = False
     connection.parse_json = False

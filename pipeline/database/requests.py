@@ -163,7 +163,7 @@ def _open_run(row: Any) -> OpenRun:
         is_stuck=bool(row.is_stuck),
         stuck_reason=row.stuck_reason,
         next_step=row.next_step,
-        attempt_count=int(row.attempt_count),
-        steps_done=int(row.steps_done),
-        responses_stored=int(row.responses_stored),
+        attempt_count=row.attempt_count,
+        steps_done=row.steps_done,
+        responses_stored=row.responses_stored,
     )

@@ -49,6 +49,8 @@ def claim_adapter(
         with database.transaction() as session:
             matched = session.execute("claim_adapter", **values)
     except DatabaseUnavailable:
+        if _is_untouched(database, adapter_name, attempt):
+            raise  # nobody has it: whoever is patient asks again
         return _claim_after_doubt(database, adapter_name, owner, attempt + 1)
     return Claim(adapter_name, owner, attempt + 1) if matched == 1 else None
 
@@ -138,6 +140,11 @@ def _add_state(database: Database, adapter_name: str) -> None:
         with database.read() as session:
             if session.fetch_one("get_adapter_state", adapter_name=adapter_name) is None:
                 raise
+
+
+def _is_untouched(database: Database, adapter_name: str, attempt: int) -> bool:
+    """Whether nobody has claimed the adapter since it was looked at."""
+    return _current_attempt(database, adapter_name)[0] == attempt
 
 
 def _claim_after_doubt(

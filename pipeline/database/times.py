@@ -17,9 +17,13 @@ def format_time(moment: datetime) -> str:
 
 
 def parse_time(value: object) -> datetime | None:
-    """Give a time as the database gave it: text from SQLite, a datetime from the others, None for
-    NULL.
+    """Give a time as the database gave it, in UTC: text from SQLite, a datetime from the others,
+    None for NULL and for what is no time, which SQLite stores all the same.
     """
     if value is None or isinstance(value, datetime):
         return value
-    return datetime.fromisoformat(str(value))
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo is not None else moment

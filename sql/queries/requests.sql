@@ -38,6 +38,7 @@ SELECT run_id, backend, base_model, manifest_id, is_forced, trigger_reason
 
 -- name: adopt_run
 -- A runner makes a request its run. No row matched: it was withdrawn meanwhile.
+-- What a person wrote into columns of the runner's, perhaps by copying a row, does not count.
 UPDATE runs
    SET run_key = :run_key,
        run_kind = :run_kind,
@@ -57,6 +58,11 @@ UPDATE runs
        is_trial = :is_trial,
        failure_count = :failure_count,
        next_step = :next_step,
+       resume_state = NULL,
+       next_attempt_at = NULL,
+       steps_done = 0,
+       started_at = NULL,
+       finished_at = NULL,
        state_since = :now
  WHERE run_id = :run_id
    AND run_key IS NULL
@@ -67,6 +73,9 @@ UPDATE runs
 -- A request that needs no run, or cannot have one, ends at once.
 UPDATE runs
    SET state = :state,
+       run_kind = NULL,
+       resume_state = NULL,
+       next_attempt_at = NULL,
        version_number = :version_number,
        trigger_reason = COALESCE(:trigger_reason, trigger_reason),
        error_code = :error_code,
@@ -79,7 +88,7 @@ UPDATE runs
        stuck_reason = NULL
  WHERE run_id = :run_id
    AND run_key IS NULL
-   AND finished_at IS NULL;
+   AND state NOT IN ('succeeded', 'rejected', 'failed', 'cancelled');
 
 -- name: set_desired_state
 -- Answer a wish that cannot be met. No row matched: the person has changed it since.

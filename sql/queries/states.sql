@@ -27,8 +27,7 @@ UPDATE adapter_states
 UPDATE adapter_states
    SET decision = :decision,
        decision_reason = :decision_reason,
-       decided_at = :now,
-       retry_at = NULL
+       decided_at = :now
  WHERE adapter_name = :adapter_name;
 
 -- name: set_retry_at

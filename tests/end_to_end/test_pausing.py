@@ -171,3 +171,30 @@ def test_the_run_of_an_adapter_that_was_deleted_can_be_ended_by_its_row(
     people.do("UPDATE runs SET desired_state = 'cancelled'")
     sqltune.well("sync")
     assert people.value("SELECT state FROM runs") == "cancelled"
+
+
+@pytest.mark.parametrize(("wish", "state"), [("cancelled", "cancelled"), ("paused", "paused")])
+def test_a_wish_counts_also_where_the_backend_has_no_base_model_any_more(
+    sqltune: Sqltune, people: People, office: str, wish: str, state: str
+) -> None:
+    begin(sqltune, people, "training").signal(signal.SIGKILL)
+    people.do("UPDATE adapter_states SET lease_until_ms = 0")
+    people.do("UPDATE runs SET desired_state = :wish", wish=wish)
+    sqltune.play(base_models=[])
+    sqltune("sync", "office")
+    assert people.rows("SELECT state FROM runs") == [(state,)]
+
+
+def test_a_run_that_fails_while_it_is_being_cancelled_is_not_tried_again(
+    sqltune: Sqltune, people: People, office: str
+) -> None:
+    gate = sqltune.folder / "go-on"
+    hang = {"at": "step", "number": 2, "kind": "hang", "until": str(gate)}
+    sqltune.play(steps_per_epoch=4, faults=[hang, {"at": "step", "number": 3}])
+    running = sqltune.start("sync")
+    people.await_row("SELECT 1 FROM backend_calls WHERE state = 'intended'")
+    people.do("UPDATE runs SET desired_state = 'cancelled'")
+    gate.touch()
+    running.finish()
+    assert people.rows("SELECT state, next_attempt_at FROM runs") == [("cancelled", None)]
+    assert people.value("SELECT retry_at FROM adapter_states") is None

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.clients import Client
 from tests.end_to_end.command import People, Sqltune
 from tests.end_to_end.conftest import declare_office
+from tests.end_to_end.test_stopping import begin, declare_rooms
 
+ROOMS = "SELECT prompt, response FROM training_samples WHERE dataset = 'office'"
 OFFICE_RUNS = "SELECT run_id, state, run_kind, trigger_reason FROM runs ORDER BY run_id"
 
 
@@ -241,4 +245,94 @@ def test_a_request_does_not_wait_for_more_samples(
     assert "0 of" not in sqltune.well("sync").err
     ask(people)
     sqltune.well("sync")
+    assert people.count("adapter_versions") == 2
+
+
+def test_a_request_is_met_after_the_run_before_it_was_cancelled(
+    sqltune: Sqltune, people: People
+) -> None:
+    declare_rooms(people)
+    running = begin(sqltune, people, "training")
+    people.do("UPDATE runs SET desired_state = 'cancelled' WHERE run_id = 1")
+    ask(people)
+    people.await_row("SELECT 1 FROM runs WHERE run_id = 1 AND state = 'cancelled'")
+    (sqltune.folder / "go-on").touch()
+    done = running.finish()
+    assert (done.code, people.rows("SELECT state FROM runs ORDER BY run_id")) == (
+        0,
+        [("cancelled",), ("succeeded",)],
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "state"),
+    [
+        ("UPDATE adapters SET is_enabled = 0 WHERE adapter_name = 'attic'", "failed"),
+        ("UPDATE adapters SET epochs = 2 WHERE adapter_name = 'attic'", "succeeded"),
+        ("DELETE FROM adapters WHERE adapter_name = 'attic'", "queued"),
+    ],
+)
+def test_what_changed_while_an_adapter_waited_for_its_turn_counts(
+    sqltune: Sqltune, people: People, change: str, state: str
+) -> None:
+    declare_rooms(people)
+    # Named so that its turn comes first.
+    people.do("UPDATE adapters SET adapter_name = 'aaa', training_query = :query", query=ROOMS)
+    declare_office(people, "attic")
+    running = begin(sqltune, people, "training")
+    run = ask(people, adapter_name="attic")
+    people.do(change)
+    (sqltune.folder / "go-on").touch()
+    running.finish()
+    ended, settings = people.rows("SELECT state, settings FROM runs WHERE run_id = :run", run=run)[
+        0
+    ]
+    assert ended == state
+    assert state != "succeeded" or json.loads(settings)["adapter"]["epochs"] == 2
+    assert people.count("adapter_versions", "adapter_name = 'attic'") == (state == "succeeded")
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"queued_at": "2026-11-23T06:00:00Z"},
+        {"queued_at": "yesterday"},
+        {"finished_at": "2026-11-23 06:00:00"},
+        {"started_at": "2999-01-01 00:00:00"},
+        {"resume_state": "asleep", "steps_done": "many", "next_attempt_at": "never"},
+        {"run_kind": "marathon"},
+    ],
+    ids=str,
+)
+def test_what_a_request_says_in_columns_of_the_runners_does_no_harm(
+    sqltune: Sqltune, people: People, trained_office: str, columns: dict[str, object]
+) -> None:
+    run = ask(people, **columns)
+    sqltune.well("status")
+    sqltune.well("sync")
+    assert people.value("SELECT state FROM runs WHERE run_id = :run", run=run) == "succeeded"
+    people.teach("office", "When?", "Now.")
+    sqltune.well("sync")
+    assert "up to date" in sqltune.well("sync").err
+    assert people.count("adapter_versions") == 2
+    assert f"run {run} has ended already" in sqltune.well("cancel", str(run)).err
+
+
+def test_a_trial_that_fails_for_now_promises_no_other_try(
+    sqltune: Sqltune, people: People, trained_office: str
+) -> None:
+    sqltune.play(faults=[{"at": "train", "number": 2}])
+    run = ask(people, base_model="toy2")
+    assert sqltune("sync").code == 1
+    assert people.rows(
+        "SELECT state, next_attempt_at, next_step FROM runs WHERE run_id = :run", run=run
+    ) == [("failed", None, "nothing: a trial is tried again where another row of runs asks for it")]
+
+
+def test_force_counts_also_where_a_request_waits(
+    sqltune: Sqltune, people: People, trained_office: str
+) -> None:
+    run = ask(people)
+    sqltune.well("sync", "--force")
+    assert people.value("SELECT run_kind FROM runs WHERE run_id = :run", run=run) == "train"
     assert people.count("adapter_versions") == 2

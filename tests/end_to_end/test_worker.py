@@ -11,6 +11,7 @@ import pytest
 
 from tests.end_to_end.command import People, Running, Sqltune, await_condition
 from tests.end_to_end.conftest import declare_office
+from tests.end_to_end.test_requests import ask
 from tests.end_to_end.test_stopping import declare_rooms
 
 
@@ -81,6 +82,29 @@ def test_a_worker_tries_again_what_may_succeed_later(sqltune: Sqltune, people: P
     end(worker)
     assert people.rows("SELECT state FROM runs ORDER BY run_id") == [("failed",), ("succeeded",)]
     assert people.value("SELECT retry_at FROM adapter_states") is None
+
+
+def test_a_sync_that_comes_too_early_takes_no_retry_from_the_worker(
+    sqltune: Sqltune, people: People, office: str
+) -> None:
+    waits = {"SQLTUNE_RETRY_WAIT_SECONDS": "300"}
+    sqltune.play(faults=[{"at": "train", "number": 1}])
+    assert sqltune("sync", **waits).code == 1
+    at = people.value("SELECT retry_at FROM adapter_states")
+    assert "office: wait" in sqltune("sync", **waits).err
+    assert at is not None
+    assert people.value("SELECT retry_at FROM adapter_states") == at
+
+
+def test_a_schedule_of_ages_stops_no_worker(
+    worker_on: Running, people_on: People, sqltune_on: Sqltune
+) -> None:
+    declare_office(people_on)
+    sqltune_on.well("sync")
+    people_on.do("UPDATE adapters SET sync_every = :ages", ages="9" * 30 + "d")
+    run = ask(people_on, is_forced=1)
+    people_on.await_row("SELECT 1 FROM runs WHERE run_id = :run AND state = 'succeeded'", run=run)
+    end(worker_on)
 
 
 def test_a_stopped_worker_leaves_its_run_resumable(sqltune: Sqltune, people: People) -> None:
@@ -158,10 +182,10 @@ def test_a_worker_tells_its_metrics_and_its_health(sqltune: Sqltune, people: Peo
 
     def counted() -> bool:
         pages.append(httpx.get(f"{found[1]}/metrics").text)
-        return 'sqltune_worker_runs_total{state="succeeded"} 1.0' in pages[-1]
+        ended = 'sqltune_worker_runs_total{state="succeeded"} 1.0' in pages[-1]
+        return ended and 'sqltune_open_runs{state="training"} 0.0' in pages[-1]
 
     await_condition(counted, "the run in the metrics")
-    assert 'sqltune_open_runs{state="training"} 0.0' in pages[-1]
     health = httpx.get(f"{found[1]}/healthz")
     assert (health.status_code, health.json()["status"]) == (200, "ok")
     assert httpx.get(f"{found[1]}/secrets").status_code == 404

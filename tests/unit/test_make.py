@@ -81,7 +81,7 @@ def test_check_leaves_out_only_what_needs_other_machines_or_many_minutes(
     selected = re.search(r'pytest .*-m "([^"]+)"', planned)
     assert selected
     left_out = set(selected[1].removeprefix("not ").split(" and not "))
-    assert left_out == {"gpu", "docker", "singlestore", "races", "cluster"}
+    assert left_out == {"gpu", "docker", "singlestore", "faults", "races", "cluster"}
 
 
 def test_ci_runs_the_check_and_the_long_suites(installed_clone: Path) -> None:
@@ -89,6 +89,7 @@ def test_ci_runs_the_check_and_the_long_suites(installed_clone: Path) -> None:
     selected = re.findall(r'pytest .*-m "([^"]+)"', planned)
     assert selected[0].startswith("not gpu")
     assert "races or cluster" in selected
+    assert "pytest tests/faults tests/faults_database" in planned
 
 
 def test_ci_ends_with_the_last_line_of_pytest(installed_clone: Path) -> None:

@@ -1,0 +1,162 @@
+"""A run in this process over a database and a network that go wrong, and what it must come to."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from pipeline import worker
+from pipeline.database import migrations
+from pipeline.database.connection import Database
+from pipeline.errors import PipelineError
+from pipeline.runtime import SilentReporter
+from pipeline.settings import Settings
+from pipeline.syncing import Outcome
+from pipeline.wiring import open_migrated_runtime, utc_now
+from tests.databases import copy_sqlite
+from tests.lying_network import LyingNetwork, open_network
+from tests.mariadb_server import MariadbServer
+
+Rows = dict[str, list[tuple[Any, ...]]]
+
+#: What must not depend on what went wrong meanwhile.
+RESULTS = {
+    "responses": "SELECT prompt_key, phase, response FROM responses ORDER BY 1, 2",
+    "scores": "SELECT prompt_key, phase, scorer, score FROM scores ORDER BY 1, 2, 3",
+    "steps": "SELECT step, tokens_seen FROM training_metrics ORDER BY 1",
+    "version": "SELECT version_number, state, sample_count, artifact_sha256 FROM adapter_versions",
+    "manifest": "SELECT position, content_hash FROM manifest_samples ORDER BY 1",
+    "run": "SELECT state, steps_done, prompts_selected, responses_stored, is_stuck FROM runs",
+    "alias": "SELECT alias, version_number FROM aliases",
+    "moves": "SELECT alias, old_version, new_version FROM alias_history",
+    "lease": "SELECT lease_owner FROM adapter_states",
+}
+
+
+@dataclass
+class Office:
+    """One adapter with four samples and four prompts, and who syncs it."""
+
+    database: Database
+    folder: Path
+
+    def fill(self) -> None:
+        """Write what people write."""
+        columns = "adapter_name, base_model, backend"
+        self.do(f"INSERT INTO adapters ({columns}) VALUES ('o', 'toy', 'scripted')")
+        for n in range(4):
+            for table, column in (("training_samples", "response"), ("eval_prompts", "expected")):
+                values = f"('o', 'q{n}', 'a{n}')"
+                self.do(f"INSERT INTO {table} (dataset, prompt, {column}) VALUES {values}")
+        script = {"steps_per_epoch": 2, "slots": 1}
+        (self.folder / "script.json").write_text(json.dumps(script), encoding="utf-8")
+
+    def do(self, statement: str) -> None:
+        """Run one statement that writes."""
+        with self.database.transaction() as session:
+            session.connection.execute(text(statement))
+
+    def value(self, query: str) -> Any:
+        """Give the one value of a query."""
+        with self.database.read() as session:
+            return session.connection.execute(text(query)).scalar()
+
+    def results(self) -> Rows:
+        """Give the rows that count."""
+        with self.database.read() as session:
+            return {
+                name: [tuple(row) for row in session.connection.execute(text(query))]
+                for name, query in RESULTS.items()
+            }
+
+    def sync(self, url: str, *, prepare: Callable[[Database], None] | None = None) -> list[Outcome]:
+        """Sync over an address, in this process; `prepare` gets the runner's database before."""
+        settings = Settings(
+            database_url=url,
+            artifacts=self.folder / "artifacts",
+            script=self.folder / "script.json",
+            retry_wait_seconds=0.0,
+        )
+        with open_migrated_runtime(settings, SilentReporter()) as runtime:
+            if prepare is not None:
+                prepare(runtime.database)
+            return worker.sync(runtime, [], force=False, stop=threading.Event())
+
+    def sync_badly(self, url: str, **options: Any) -> None:
+        """Sync over an address; how it ends does not matter, as long as it is an error of ours."""
+        with suppress(PipelineError):
+            self.sync(url, **options)
+
+    def expire_leases(self) -> None:
+        """Let the time pass after which another runner may go on."""
+        self.do("UPDATE adapter_states SET lease_until_ms = 0 WHERE lease_owner IS NOT NULL")
+
+
+def _open_office(database: Database, folder: Path) -> Office:
+    office = Office(database, folder)
+    office.fill()
+    return office
+
+
+@pytest.fixture
+def truth(mariadb_server: MariadbServer) -> Iterator[str]:
+    """The address of a migrated database on MariaDB that nothing lies about."""
+    mariadb_server.execute(
+        "DROP DATABASE IF EXISTS faults",
+        "CREATE DATABASE faults CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+    )
+    url = mariadb_server.url("mysql+pymysql", "faults")
+    database = Database.open(url)
+    migrations.apply(database, now=utc_now)
+    database.close()
+    yield url
+    mariadb_server.execute("DROP DATABASE faults")
+
+
+@pytest.fixture
+def office(truth: str, tmp_path: Path) -> Iterator[Office]:
+    """The office on MariaDB, never synced."""
+    database = Database.open(truth)
+    yield _open_office(database, tmp_path)
+    database.close()
+
+
+@pytest.fixture
+def file_office(sqlite_template: Path, tmp_path: Path) -> Iterator[Office]:
+    """The office on SQLite, never synced."""
+    database = Database.open(copy_sqlite(sqlite_template, tmp_path))
+    yield _open_office(database, tmp_path)
+    database.close()
+
+
+@pytest.fixture(scope="session")
+def undisturbed(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Rows:
+    """What the office comes to when nothing goes wrong; the same on every engine."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    url = copy_sqlite(sqlite_template, folder)
+    office = _open_office(Database.open(url), folder)
+    office.sync(url)
+    rows = office.results()
+    office.database.close()
+    return rows
+
+
+@pytest.fixture
+def network(mariadb_server: MariadbServer) -> Iterator[LyingNetwork]:
+    """A network to MariaDB that tells the truth until it is told to lie."""
+    with open_network(mariadb_server.port) as lying:
+        yield lying
+
+
+@pytest.fixture
+def over_network(mariadb_server: MariadbServer, truth: str, network: LyingNetwork) -> str:
+    """The address of the same database over that network."""
+    return truth.replace(f":{mariadb_server.port}/", f":{network.port}/")

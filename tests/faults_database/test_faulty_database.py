@@ -1,0 +1,242 @@
+"""A database that restarts, fills up, refuses writes, kills connections or keeps locks."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pymysql
+import pytest
+from sqlalchemy import event, text
+from sqlalchemy.exc import OperationalError
+
+from pipeline.database import migrations
+from pipeline.database.connection import Database
+from pipeline.database.engines import READS_ONLY
+from pipeline.errors import DatabaseError, DatabaseUnavailable
+from pipeline.wiring import utc_now
+from tests.faults_database.conftest import Office, Rows
+from tests.mariadb_server import MariadbServer, kill_and_start_again, start_server
+
+pytestmark = pytest.mark.faults
+
+
+def at_commit(number: int, do: Callable[[Any], None]) -> Callable[[Database], None]:
+    """Give what does something right before the n-th commit."""
+    seen = 0
+
+    def prepare(database: Database) -> None:
+        @event.listens_for(database.engine, "commit")
+        def committing(connection: Any) -> None:
+            nonlocal seen
+            seen += 1
+            if seen == number:
+                do(connection)
+
+    return prepare
+
+
+def refuse(number: int) -> Callable[[Any], None]:
+    """Give what raises a server's error in place of the commit, once."""
+
+    def strike(connection: Any) -> None:
+        connection.connection.driver_connection.rollback()
+        raise OperationalError("COMMIT", {}, pymysql.err.OperationalError(number, "try again"))
+
+    return strike
+
+
+@pytest.mark.parametrize("number", [1205, 1213])
+@pytest.mark.parametrize("commit", [2, 5, 9, 13, 17])
+def test_a_lock_that_was_refused_is_asked_for_again_and_the_run_goes_on(
+    office: Office, truth: str, undisturbed: Rows, number: int, commit: int
+) -> None:
+    office.sync(truth, prepare=at_commit(commit, refuse(number)))
+    assert office.results() == undisturbed
+
+
+@pytest.mark.parametrize("commit", [2, 6, 10, 14, 18])
+def test_a_connection_that_an_operator_kills_is_made_again_and_the_run_goes_on(
+    office: Office, truth: str, mariadb_server: MariadbServer, undisturbed: Rows, commit: int
+) -> None:
+    def kill(connection: Any) -> None:
+        number = connection.connection.driver_connection.thread_id()
+        mariadb_server.execute(f"KILL {number}")
+
+    office.sync(truth, prepare=at_commit(commit, kill))
+    assert office.results() == undisturbed
+
+
+def test_every_connection_killed_at_once_is_no_harm(
+    office: Office, truth: str, mariadb_server: MariadbServer, undisturbed: Rows
+) -> None:
+    def kill_all(_connection: object) -> None:
+        found = mariadb_server.execute(
+            "SELECT id FROM information_schema.processlist WHERE user <> 'root'"
+        )
+        for (number,) in found:
+            mariadb_server.execute(f"KILL {number}")
+
+    office.sync(truth, prepare=at_commit(9, kill_all))
+    office.database.close()
+    assert office.results() == undisturbed
+
+
+def test_a_server_that_is_killed_and_started_again_in_the_middle_changes_nothing(
+    tmp_path: Path, undisturbed: Rows
+) -> None:
+    with start_server() as first:
+        first.execute("CREATE DATABASE faults CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+        url = first.url("mysql+pymysql", "faults")
+        database = Database.open(url)
+        migrations.apply(database, now=utc_now)
+        office = Office(database, tmp_path)
+        office.fill()
+        again: list[MariadbServer] = []
+        office.sync(url, prepare=at_commit(11, lambda _: again.append(kill_and_start_again(first))))
+        database.close()
+        try:
+            assert office.results() == undisturbed
+        finally:
+            database.close()
+            again[0].process.kill()
+            again[0].process.wait()
+
+
+def test_a_server_that_takes_no_writes_ends_the_sync_and_the_next_one_completes(
+    office: Office, truth: str, mariadb_server: MariadbServer, undisturbed: Rows,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("pipeline.holding._WAITS_SECONDS", (0.0, 0.0))
+    # Whoever may do everything may also write to a server that is read-only.
+    mariadb_server.execute(
+        "CREATE OR REPLACE USER writer@'127.0.0.1' IDENTIFIED BY 'writer'",
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON faults.* TO writer@'127.0.0.1'",
+    )
+    url = mariadb_server.url("mysql+pymysql", "faults", user="writer", password="writer")
+    try:
+        with pytest.raises(DatabaseUnavailable, match="read-only"):
+            office.sync(
+                url,
+                prepare=at_commit(9, lambda _: mariadb_server.execute("SET GLOBAL read_only = 1")),
+            )
+    finally:
+        mariadb_server.execute("SET GLOBAL read_only = 0")
+    assert office.value("SELECT COUNT(*) FROM runs WHERE finished_at IS NULL") == 1
+    office.expire_leases()
+    office.sync(truth)
+    assert office.results() == undisturbed
+
+
+def test_a_lock_that_a_person_keeps_on_the_lease_is_waited_for(
+    office: Office, truth: str, undisturbed: Rows
+) -> None:
+    holder = office.database.engine.connect()
+    holder.execute(text("SELECT 1"))
+    let_go = threading.Event()
+
+    def hold_lock(_connection: object) -> None:
+        holder.execute(text("UPDATE runs SET desired_state = 'running'"))
+        threading.Thread(target=release, daemon=True).start()
+
+    def release() -> None:
+        let_go.wait(0.3)
+        holder.rollback()
+
+    def impatient(database: Database) -> None:
+        at_commit(9, hold_lock)(database)
+
+        @event.listens_for(database.engine, "connect")
+        def connected(connection: Any, _record: object) -> None:
+            connection.query("SET SESSION innodb_lock_wait_timeout = 1")
+
+    office.sync(truth, prepare=impatient)
+    holder.close()
+    assert office.results() == undisturbed
+
+
+@pytest.fixture
+def file_url(file_office: Office) -> str:
+    """The address of the office's file."""
+    return str(file_office.database.engine.url)
+
+
+@pytest.mark.parametrize("commit", [3, 8, 12])
+def test_a_disk_that_is_full_ends_the_sync_clearly_and_the_next_one_completes(
+    file_office: Office, file_url: str, undisturbed: Rows, commit: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("pipeline.holding._WAITS_SECONDS", (0.0, 0.0))
+    commits = 0
+
+    def fill_disk(database: Database) -> None:
+        @event.listens_for(database.engine, "begin")
+        def begun(connection: Any) -> None:
+            if commits >= commit and not connection.get_execution_options().get(READS_ONLY):
+                full = sqlite3.OperationalError("database or disk is full")
+                raise OperationalError("INSERT", {}, full)
+
+        @event.listens_for(database.engine, "commit")
+        def committing(_connection: object) -> None:
+            nonlocal commits
+            commits += 1
+
+    with pytest.raises(DatabaseError, match="disk is full"):
+        file_office.sync(file_url, prepare=fill_disk)
+    file_office.expire_leases()
+    file_office.sync(file_url)
+    assert file_office.results() == undisturbed
+
+
+def test_a_file_that_may_not_be_written_says_so_and_the_next_sync_completes(
+    file_office: Office, file_url: str, undisturbed: Rows
+) -> None:
+    path = file_url.removeprefix("sqlite:///")
+    with pytest.raises(DatabaseError, match="the database may not be written"):
+        file_office.sync(f"sqlite:///file:{path}?mode=ro&uri=true")
+    file_office.sync(file_url)
+    assert file_office.results() == undisturbed
+
+
+@pytest.mark.parametrize("commit", [3, 9, 15])
+def test_a_writer_who_keeps_the_file_locked_is_waited_for(
+    file_office: Office, file_url: str, undisturbed: Rows, commit: int
+) -> None:
+    path = file_url.removeprefix("sqlite:///")
+    holder = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+
+    def hold(_database: object) -> None:
+        taken = threading.Event()
+
+        def lock() -> None:
+            holder.execute("BEGIN IMMEDIATE")
+            taken.set()
+            release.wait(0.3)
+            holder.execute("ROLLBACK")
+
+        threading.Thread(target=lock, daemon=True).start()
+
+    release = threading.Event()
+    with closing(holder):
+        file_office.sync(file_url, prepare=at_commit(commit, hold))
+        assert file_office.results() == undisturbed
+
+
+def test_weights_that_find_no_room_leave_a_failed_run_that_is_tried_again(
+    file_office: Office, file_url: str, undisturbed: Rows
+) -> None:
+    artifacts = file_office.folder / "artifacts"
+    artifacts.write_text("no folder")  # root may write anywhere, but not into a file
+    (outcome,) = file_office.sync(file_url)
+    assert (outcome.state, file_office.value("SELECT is_retryable FROM runs")) == ("failed", 1)
+    assert outcome.error_message
+    assert str(artifacts) in outcome.error_message
+    artifacts.unlink()
+    file_office.sync(file_url)
+    results = file_office.results()
+    assert results["run"] == [("failed", 0, 4, 4, 0), *undisturbed["run"]]
+    assert results["version"] == undisturbed["version"]
