@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from pipeline.backends.scripted_training import PART
 from tests.faults.stages import Rows
 
 #: Times, what counts how often somebody tried, and numbers that only tell rows apart.
@@ -135,8 +136,13 @@ class _Names:
 
 
 def _files(folder: Path) -> list[tuple[str, str]]:
-    return [
-        (str(path.relative_to(folder)), hashlib.sha256(path.read_bytes()).hexdigest())
+    found = [
+        (str(path.relative_to(folder)), path.read_bytes())
         for path in folder.rglob("*")
         if path.is_file() and not any(_OWN_FILES.fullmatch(part) for part in path.parts)
     ]
+    # Each attempt of a run that fails leaves a part of its own, for `gc`; the longest has them all.
+    parts = sorted((f for f in found if f[0].endswith(PART)), key=lambda part: len(part[1]))
+    longest = {_ATTEMPT.sub("", name): content for name, content in parts}
+    whole = [f for f in found if not f[0].endswith(PART)]
+    return [(n, hashlib.sha256(content).hexdigest()) for n, content in [*whole, *longest.items()]]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
 from sqlalchemy import inspect, text
 
 from pipeline.database.connection import Database
-from tests.end_to_end.command import People
 
 Rows = dict[str, list[dict[str, Any]]]
 #: Made by `init`, the same in every case.
@@ -66,8 +66,7 @@ class ServerStage:
         self.folder = folder
         self.url = url
         self._database = Database.open(url)
-        with self._database.engine.connect() as connection:
-            self._tables = set(inspect(connection).get_table_names()) - _NOT_OURS
+        self._tables = find_tables(self._database)
 
     def save(self, place: Path) -> _Saved:
         """Copy the folder, and read all rows."""
@@ -92,7 +91,7 @@ class ServerStage:
         self._database.close()
 
 
-def read_rows(database: Database, tables: set[str]) -> Rows:
+def read_rows(database: Database, tables: frozenset[str]) -> Rows:
     """Give all rows of these tables."""
     with database.read() as session:
         return {
@@ -104,12 +103,13 @@ def read_rows(database: Database, tables: set[str]) -> Rows:
         }
 
 
-def read_all(url: str) -> Rows:
+def read_all(database: Database) -> Rows:
     """Give every row of every table of ours."""
-    people = People(url)
-    try:
-        with people.database.engine.connect() as connection:
-            tables = set(inspect(connection).get_table_names()) - _NOT_OURS
-        return read_rows(people.database, tables)
-    finally:
-        people.close()
+    return read_rows(database, find_tables(database))
+
+
+@cache
+def find_tables(database: Database) -> frozenset[str]:
+    """Give the tables that a run may write."""
+    with database.engine.connect() as connection:
+        return frozenset(inspect(connection).get_table_names()) - _NOT_OURS

@@ -79,6 +79,7 @@ class World:
         """Give the command these further variables of its environment."""
         self.stage = stage
         self._environment = environment
+        self._people = People(stage.url)
         self._nursery = nursery
         self.play()
 
@@ -91,11 +92,11 @@ class World:
     @contextmanager
     def people(self) -> Iterator[People]:
         """Give who writes and reads rows; nobody is connected outside of the block."""
-        someone = People(self.stage.url)
         try:
-            yield someone
+            yield self._people
         finally:
-            someone.close()
+            # A file is copied and replaced, and nobody may have it open.
+            self._people.close()
 
     def fill(self, command: Sequence[str]) -> tuple[str, ...]:
         """Give a command with the last run's id in place of LAST."""
@@ -160,7 +161,8 @@ class World:
 
     def rows(self) -> dict[str, list[dict[str, Any]]]:
         """Give every row of every table."""
-        return read_all(self.stage.url)
+        with self.people() as people:
+            return read_all(people.database)
 
 
 def _read_trace(trace: Path) -> tuple[tuple[Hit, ...], tuple[tuple[str | None, str], ...]]:
