@@ -17,7 +17,8 @@ PipelineError                   code, retryable
 │   ├── BackendUnavailable*     ├── RateLimited* (retry_after_seconds)
 │   ├── AuthenticationFailed    ├── RequestRejected
 │   ├── UnexpectedReply         ├── BackendTimeout*
-│   └── ReplyLost*              the connection broke before the reply was there
+│   ├── ReplyLost*              the connection broke before the reply was there
+│   └── FilesNotWritten*        weights or a checkpoint: the disk is full, or the folder not ours
 └── TrainingError
     ├── LossNotFinite           └── OutOfMemory
                                                         * retryable
@@ -239,6 +240,15 @@ class ReplyLost(BackendError):
     """
 
     code = "reply_lost"
+    retryable = True
+
+
+class FilesNotWritten(BackendError):
+    """Raised when weights or a checkpoint cannot be written: the disk is full, or the folder is not
+    ours.
+    """
+
+    code = "cannot_write"
     retryable = True
 
 

@@ -20,6 +20,7 @@ from pipeline.database.adapters import parse_every
 from pipeline.errors import (
     ConfigError,
     DatabaseError,
+    DatabaseUnavailable,
     PipelineError,
     RunInterrupted,
     SchemaOutOfDate,

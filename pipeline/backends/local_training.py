@@ -23,7 +23,7 @@ from pipeline.backends.base import (
     TrainingOptions,
 )
 from pipeline.backends.local_files import FinishedFolder, Rehearsed, TrainingFiles
-from pipeline.errors import RunInterrupted, TrainingError
+from pipeline.errors import FilesNotWritten, RunInterrupted, TrainingError
 from pipeline.local_lora.adapters import SavedAdapter
 from pipeline.local_lora.answering import Question
 from pipeline.local_lora.models import BaseModel
@@ -135,9 +135,16 @@ class LocalTraining:
     def _checkpoint(
         self, trainer: LoraTrainer, told: list[StepMetrics], rehearsed: Rehearsed
     ) -> None:
-        """Write a checkpoint, after the steps in it: whoever resumes does not tell them again."""
+        """Write a checkpoint, after the steps in it: whoever resumes does not tell them again.
+
+        Where it cannot be written, for instance on a full disk, the training goes on without, and
+        one that is asked to stop stops all the same.
+        """
         self._tell(told)
-        trainer.checkpoint(self.files.checkpoint_folder, rehearsal=rehearsed.sha256)
+        try:
+            trainer.checkpoint(self.files.checkpoint_folder, rehearsal=rehearsed.sha256)
+        except FilesNotWritten as error:
+            self.journal.event("checkpoint_not_written", str(error))
 
     def _take_up(self, options: TrainingOptions) -> tuple[LoraTrainer, Rehearsed] | None:
         """Go on from the checkpoint that came furthest, of whichever attempt."""

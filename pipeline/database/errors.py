@@ -21,8 +21,10 @@ _UNAVAILABLE_CODES = frozenset(
     {
         NODE_NOT_READY,
         COMMIT_FAILED,
+        1021,
         1040,
         1053,
+        1114,
         1205,
         1213,
         1290,

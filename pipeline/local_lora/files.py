@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from pipeline.errors import BackendError
+from pipeline.errors import FilesNotWritten
 
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -27,7 +27,7 @@ def write_folder(
             nothing appears.
 
     Raises:
-        BackendError: it cannot be written, for instance because the disk is full.
+        FilesNotWritten: it cannot be written, for instance because the disk is full.
     """
     draft = _beside(folder)
     with _translate_writing(folder, draft):
@@ -48,7 +48,7 @@ def write_file(path: Path, content: bytes) -> None:
     """Write a file; one that is there already is replaced.
 
     Raises:
-        BackendError: it cannot be written, for instance because the disk is full.
+        FilesNotWritten: it cannot be written, for instance because the disk is full.
     """
     draft = _beside(path)
     with _translate_writing(path, draft):
@@ -98,12 +98,12 @@ def _translate_writing(target: Path, draft: Path) -> Iterator[None]:
         with suppress(OSError):
             draft.unlink()
         if exc.errno in _DISK_FULL:
-            raise BackendError(
+            raise FilesNotWritten(
                 f"no disk space left to write {target}: free some, or set another folder for "
                 "artifacts; what was there before is untouched",
                 code="no_disk_space",
             ) from exc
-        raise BackendError(
+        raise FilesNotWritten(
             f"cannot write {target}: {exc}; check the folder's owner and permissions",
             code="cannot_write",
         ) from exc

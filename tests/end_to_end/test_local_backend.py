@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,28 @@ def test_a_training_that_is_held_goes_on_from_its_checkpoint_with_the_same_weigh
     weights = people.rows("SELECT artifact_sha256 FROM adapter_versions")
     assert len(weights) == 2
     assert weights[0] == weights[1]
+
+
+def test_a_checkpoint_that_finds_no_room_does_not_turn_a_stop_into_a_failure(
+    sqltune: Sqltune, people: People, tiny_model: Path
+) -> None:
+    sqltune.environment["SQLTUNE_BASE_MODEL_FOLDERS"] = str(tiny_model.parent)
+    sqltune.environment["SQLTUNE_THREADS"] = "1"
+    people.declare(
+        "office", backend="local", base_model=str(tiny_model), max_new_tokens=2, epochs=400
+    )
+    people.teach("office", QUESTION, ANSWER)
+    artifacts = sqltune.folder / "artifacts"
+    artifacts.mkdir()
+    (artifacts / "checkpoints").write_text("no folder")
+    running = sqltune.start("sync")
+    people.await_row("SELECT 1 FROM runs WHERE state = 'training' AND steps_done > 0")
+    running.signal(signal.SIGTERM)
+    assert running.finish().code == 128 + signal.SIGTERM
+    assert people.value("SELECT state FROM runs") == "training"
+    assert "artifacts/checkpoints" in people.value(
+        "SELECT message FROM run_events WHERE event = 'checkpoint_not_written'"
+    )
+    (artifacts / "checkpoints").unlink()
+    sqltune.well("sync")
+    assert people.value("SELECT state FROM runs") == "succeeded"

@@ -43,7 +43,9 @@ def see(database: Database) -> OpenRun:
 
 def show(database: Database, run: OpenRun) -> bool:
     with database.transaction() as session:
-        return requests.show_standing(session, run, "a sync goes on", "nobody works on it")
+        return requests.show_waiting(
+            session, run, next_step="a sync goes on", stuck="nobody works on it"
+        )
 
 
 def standing(database: Database) -> tuple[int, str | None]:
