@@ -17,7 +17,7 @@ from types import TracebackType
 
 from pipeline.database import requests, runs, states
 from pipeline.database.connection import Database, Session
-from pipeline.errors import DatabaseError, LeaseLost, RunCancelled, RunInterrupted, RunPaused
+from pipeline.errors import LeaseLost, RunCancelled, RunInterrupted, RunPaused
 from pipeline.records import Claim, DesiredState, RunState
 
 logger = logging.getLogger(__name__)
@@ -115,9 +115,9 @@ class LeaseKeeper:
         while not self._done.wait(pause):
             try:
                 self._renew()
-            except DatabaseError as error:
-                # A lost connection is no lost lease: the next beat tries again, and every write is
-                # fenced anyway.
+            except Exception as error:
+                # A lost connection, or a row that nobody thought of, is no lost lease: the next
+                # beat tries again, and every write is fenced anyway.
                 logger.warning(
                     "the lease of %s could not be renewed: %s",
                     self._claim.adapter_name,

@@ -132,7 +132,10 @@ def plan_adapter(
         return Plan(adapter, Decision.TRAIN, f"asked for by {how}", wanted)
     plan = choose(adapter, wanted, last_planned, version, runtime, is_asked=is_asked)
     if plan.decision is Decision.TRAIN and not is_asked:
-        plan = _wait_for_new_samples(runtime, plan, version, check)
+        try:
+            plan = _wait_for_new_samples(runtime, plan, version, check)
+        except (DataError, DatabaseUnavailable) as error:
+            return _plan_refusal(adapter, error, last, runtime)
     if plan.decision is Decision.BLOCKED and _treats_bad_rows_otherwise(adapter, settings):
         reason = f"on_bad_row or max_skipped_share changed since run {plan.run_id} failed"
         return Plan(adapter, Decision.TRAIN, reason, wanted)

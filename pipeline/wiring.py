@@ -53,15 +53,15 @@ class DatabaseClock:
         if self._database.kind is not EngineKind.SQLITE:
             asked_at, self_now = self._asked_at, time.monotonic()
             if asked_at is None or self_now - asked_at > self._ASKED_EVERY_SECONDS:
-                self._asked_at = self_now
-                self._ask()
+                self._ask(self_now)
         return utc_now() + self._ahead
 
-    def _ask(self) -> None:
-        # A database that is away keeps the difference that is known.
+    def _ask(self, monotonic: float) -> None:
+        # A database that is away keeps the difference that is known, and is asked again next time.
         with suppress(DatabaseError):
             told = clocks.utc_time(self._database)
             self._ahead = told - utc_now() if told is not None else self._ahead
+            self._asked_at = monotonic
 
 
 def new_id() -> str:
