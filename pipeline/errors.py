@@ -6,6 +6,7 @@ PipelineError                   code, retryable
 │   └── QueryRefused            a selection is not one harmless SELECT
 ├── DatabaseError
 │   ├── DatabaseUnavailable*    connection refused or lost, lock timeout
+│   ├── DatabaseReadOnly        it takes no writes
 │   ├── SchemaOutOfDate         `sqltune init` has to run, or this sqltune is too old
 │   └── MigrationChanged        an applied migration file was edited
 ├── LeaseLost                   another runner owns the adapter now
@@ -93,6 +94,12 @@ class DatabaseUnavailable(DatabaseError):
 
     code = "database_unavailable"
     retryable = True
+
+
+class DatabaseReadOnly(DatabaseError):
+    """Raised when the database takes no writes, from this user or from anybody."""
+
+    code = "database_read_only"
 
 
 class SchemaOutOfDate(DatabaseError):

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pipeline.database import adapters, aliases, requests, runs, states
 from pipeline.database.connection import Session
 from pipeline.errors import (
+    DatabaseReadOnly,
     DatabaseUnavailable,
     LeaseLost,
     PipelineError,
@@ -201,7 +202,7 @@ def run_plan(held: Held, plan: Plan) -> Outcome | None:
         return Outcome(name, Decision.BUSY, str(error), run_id)
     except RunPaused:
         return _hold(held, run_id, plan)
-    except (RunInterrupted, DatabaseUnavailable) as error:
+    except (RunInterrupted, DatabaseUnavailable, DatabaseReadOnly) as error:
         # The run stays as it is: the next sync goes on from its last commit.
         _log_end(run_id, "run_interrupted", str(error))
         _say_what_comes_next(held, run_id)

@@ -95,8 +95,7 @@ def sync(
         DatabaseUnavailable: the database stayed away; what was begun can be resumed.
     """
     open_runs = patiently(lambda: _tend(runtime), stop)
-    with runtime.database.read() as session:
-        declared = {a.adapter_name: a for a in adapters.list_adapters(session)}
+    declared = patiently(lambda: _read_declared(runtime), stop)
     _end_lost(runtime, _find_lost(open_runs, declared), stop)
     outcomes: list[Outcome] = []
     for adapter in patiently(lambda: choose_adapters(runtime, names), stop):
@@ -105,6 +104,11 @@ def sync(
         outcomes.extend(sync_adapter(runtime, adapter, force=force, stop=stop))
         runtime.reporter.finish()
     return outcomes
+
+
+def _read_declared(runtime: Runtime) -> dict[str, Adapter]:
+    with runtime.database.read() as session:
+        return {a.adapter_name: a for a in adapters.list_adapters(session)}
 
 
 def choose_adapters(runtime: Runtime, names: Sequence[str]) -> list[Adapter]:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import exc
 
-from pipeline.errors import DatabaseError, DatabaseUnavailable, SchemaOutOfDate
+from pipeline.errors import DatabaseError, DatabaseReadOnly, DatabaseUnavailable, SchemaOutOfDate
 
 #: A cluster's node that is cut off from the others: it refuses even ROLLBACK.
 NODE_NOT_READY = 1047
@@ -21,10 +21,8 @@ _UNAVAILABLE_CODES = frozenset(
     {
         NODE_NOT_READY,
         COMMIT_FAILED,
-        1021,
         1040,
         1053,
-        1114,
         1205,
         1213,
         1290,
@@ -37,6 +35,8 @@ _UNAVAILABLE_CODES = frozenset(
         2055,
     }
 )
+#: Disk or table space full, an error of the storage.
+_FULL_CODES = frozenset({1021, 1026, 1030, 1114})
 _MISSING_TABLE_CODES = frozenset({1146, 1054})
 _SECRET = re.compile(r"://[^@\s]*@")
 
@@ -62,12 +62,20 @@ def _translate(error: exc.SQLAlchemyError) -> DatabaseError:
     number = error_number(error)
     is_broken = isinstance(error, exc.DBAPIError) and error.connection_invalidated
     original = getattr(error, "orig", None)
+    if number in _FULL_CODES or _is_full(original, text):
+        return DatabaseUnavailable(
+            f"the database has no room left ({text}): free some; what is committed stays, and the "
+            "next sync goes on from there"
+        )
     if is_broken or number in _UNAVAILABLE_CODES or _is_busy(original, text):
         return DatabaseUnavailable(f"the database is not available: {text}")
     if number in _MISSING_TABLE_CODES or "no such table" in text or "no such column" in text:
         return SchemaOutOfDate(f"{text}; run `sqltune init` first")
     if "readonly database" in text or number in (1792, 1836):
-        return DatabaseError(f"the database may not be written: {text}")
+        return DatabaseReadOnly(
+            f"the database may not be written: {text}; let this user write, then the next sync "
+            "goes on from what is committed"
+        )
     if number == 1049:
         return DatabaseError(f"{text}; CREATE DATABASE it first, then run `sqltune init`")
     if number == 1045:
@@ -95,5 +103,11 @@ def _message(error: exc.SQLAlchemyError) -> str:
 
 def _is_busy(original: object, text: str) -> bool:
     if isinstance(original, sqlite3.OperationalError):
-        return "locked" in text or "disk is full" in text or "disk I/O" in text
+        return "locked" in text
+    return False
+
+
+def _is_full(original: object, text: str) -> bool:
+    if isinstance(original, sqlite3.OperationalError):
+        return "disk is full" in text or "disk I/O" in text
     return False
