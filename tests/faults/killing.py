@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.faults.hooks import Hit
 from tests.faults.outcome import Outcome, compare_outcomes, read_outcome
+from tests.faults.points import COMMITS
 from tests.faults.scenes import SCENES, Command, Scene
 from tests.faults.worlds import KILLED, World
 
+#: A point as it stands in the code: its function, before or after, and the line.
+Place = tuple[str, str, int]
+#: Kill at all that each scene passes: some 2,500 processes.
+EVERY_KILL = bool(os.environ.get("EVERY_KILL"))
 #: A report that names all would say the same in a thousand lines.
 _SHOWN = 10
 
@@ -28,11 +34,28 @@ class Rehearsed:
     expected: Outcome
 
 
-def lead_to(world: World, scene: Scene) -> None:
-    """Play all scenes before this one."""
+def lead_to(world: World, scene: Scene) -> set[Place]:
+    """Play all scenes before this one, and give the places that they passed."""
+    passed: set[Place] = set()
     for earlier in SCENES[: SCENES.index(scene)]:
         earlier.prepare(world)
-        world.well(*world.fill(earlier.command))
+        passed |= {place_of(hit) for hit in world.well(*world.fill(earlier.command)).hits}
+    return passed
+
+
+def place_of(hit: Hit) -> Place:
+    """Give where a point is passed, whichever time it is."""
+    return (hit.point, hit.moment, hit.line)
+
+
+def choose(hits: Sequence[Hit], passed: set[Place], *, is_server: bool) -> list[Hit]:
+    """Give the points to kill at: each place in the first scene that comes by it, each time that it
+    does; on a server its commits only, for a call is the same there.
+    """
+    if EVERY_KILL:
+        return list(hits)
+    fresh = [hit for hit in hits if place_of(hit) not in passed]
+    return [hit for hit in fresh if not is_server or hit.point in COMMITS]
 
 
 def rehearse(world: World, scene: Scene, folder: Path) -> Rehearsed:
