@@ -51,7 +51,8 @@ def want(runtime: Runtime, run_id: int, wish: DesiredState) -> str:
         run = _require_run(session, run_id)
         if run.state.is_ended:
             return f"run {run_id} has ended already ({run.state.value})"
-        requests.set_desired_state(session, run_id, old=run.desired_state, new=wish)
+        if not requests.set_desired_state(session, run_id, old=run.desired_state, new=wish):
+            return f"somebody changed what is wanted of run {run_id} meanwhile: ask again"
     if wish is DesiredState.PAUSED:
         return f"run {run_id} is held within seconds where a runner works on it"
     return f"run {run_id} goes on with the next sync or worker"

@@ -118,8 +118,8 @@ def choose_adapters(runtime: Runtime, names: Sequence[str]) -> list[Adapter]:
     Raises:
         ConfigError: a named adapter does not exist.
     """
+    declared = _read_declared(runtime)
     with runtime.database.read() as session:
-        declared = {a.adapter_name: a for a in adapters.list_adapters(session)}
         unfinished = {r.adapter_name for r in requests.list_open_runs(session)}
     _require_declared(names, declared)
     if names:
@@ -150,9 +150,7 @@ def work(
         ConfigError: a named adapter does not exist.
         SchemaOutOfDate: somebody migrated the database to what this sqltune does not know.
     """
-    with runtime.database.read() as session:
-        declared = {a.adapter_name: a for a in adapters.list_adapters(session)}
-    _require_declared(names, declared)
+    _require_declared(names, _read_declared(runtime))
     tender = threading.Thread(
         target=_keep_tending, args=(runtime, watcher, stop), name="tending", daemon=True
     )
@@ -223,17 +221,19 @@ def _sync_due(
 
 def find_due(runtime: Runtime, names: Sequence[str]) -> _Due:
     """Give the adapters that something is to be done for now, and that nobody works on."""
-    now = runtime.now()
+    now, declared = runtime.now(), _read_declared(runtime)
     with runtime.database.read() as session:
-        declared = {a.adapter_name: a for a in adapters.list_adapters(session)}
         open_runs = requests.list_open_runs(session)
         schedule = requests.list_schedule(session)
         aliases = requests.list_alias_requests(session)
         leases = states.list_leases(session)
     scheduled = {s.adapter_name for s in schedule if s.is_enabled and _is_scheduled(s, now)}
     wanted = scheduled | aliases
-    for name in declared:
-        wanted = _with_runs(wanted, name, [r for r in open_runs if r.adapter_name == name])
+    own: dict[str, list[OpenRun]] = {}
+    for run in open_runs:
+        own.setdefault(run.adapter_name, []).append(run)
+    for name in own:
+        wanted = _with_runs(wanted, name, own[name])
     at_work = {name for name, lease in leases.items() if not lease.is_expired}
     chosen = [
         adapter

@@ -36,7 +36,7 @@ backend by tests/backends/contract.py:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -280,7 +280,7 @@ class Backend(Protocol):
         adapter: TrainedAdapter | None,
         requests: Sequence[AnswerRequest],
         decoding: Decoding,
-    ) -> Iterator[Answer]:
+    ) -> Generator[Answer, None, None]:
         """Answer each request with the base model alone, or with an adapter on it."""
         ...
 

@@ -7,7 +7,7 @@ the training in gradient_training.py, the asking in gradient_answering.py.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from pipeline.backends.base import (
@@ -103,7 +103,7 @@ class GradientBackend:
         adapter: TrainedAdapter | None,
         requests: Sequence[AnswerRequest],
         decoding: Decoding,
-    ) -> Iterator[Answer]:
+    ) -> Generator[Answer, None, None]:
         """Ask as many prompts at the same time as there are slots."""
         model_id = base_model.revision if adapter is None else adapter.external_id
         if not model_id:

@@ -8,7 +8,7 @@ do stays light. Weights lie under the artifacts folder, in `adapters` when finis
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -114,7 +114,7 @@ class LocalBackend:
         adapter: TrainedAdapter | None,
         requests: Sequence[AnswerRequest],
         decoding: Decoding,
-    ) -> Iterator[Answer]:
+    ) -> Generator[Answer, None, None]:
         """Answer in batches of 32 in the order given."""
         from pipeline.backends.local_answering import answer_batch
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
 from itertools import count
 from pathlib import Path
@@ -101,7 +101,7 @@ class ScriptedBackend:
         adapter: TrainedAdapter | None,
         requests: Sequence[AnswerRequest],
         decoding: Decoding,
-    ) -> Iterator[Answer]:
+    ) -> Generator[Answer, None, None]:
         """Answer in the script's number of threads, each as soon as its delay is over."""
         learned = self._load(adapter) if adapter is not None else None
         futures: list[Future[Answer]] = []

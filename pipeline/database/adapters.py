@@ -100,8 +100,9 @@ def parse_every(text: object) -> float | None:
 
 def _is_number(value: object, is_whole: bool) -> bool:
     """SQLite stores what it is given, a text in a column of numbers too."""
-    kinds: tuple[type, ...] = (int,) if is_whole else (int, float)
-    return isinstance(value, kinds) and math.isfinite(value)  # type: ignore[arg-type]  # a number
+    if is_whole and not isinstance(value, int):
+        return False
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _require(adapter: Adapter, column: str, holds: bool, rule: str) -> None:

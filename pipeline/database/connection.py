@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import Connection, CursorResult, Engine, Row, TextClause, text
 
@@ -92,7 +92,7 @@ class Database:
         lock_wait_seconds: int = _LOCK_WAIT_SECONDS,
         silence_seconds: float = _SILENCE_SECONDS,
         prepare_engine: Callable[[Engine], None] | None = None,
-    ) -> Database:
+    ) -> Self:
         """Make a database of an address; nothing is connected yet.
 
         Args:

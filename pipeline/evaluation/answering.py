@@ -7,7 +7,7 @@ for a scorer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from datetime import datetime
 
 from pipeline.backends.base import (
@@ -100,7 +100,9 @@ def forget_errors(
     return forgotten
 
 
-def _ask_chunk(store: AnswerStore, answers: Iterator[Answer], check: Callable[[], None]) -> None:
+def _ask_chunk(
+    store: AnswerStore, answers: Generator[Answer, None, None], check: Callable[[], None]
+) -> None:
     with Asking(answers) as asking:
         try:
             for batch in asking.batches(check):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from queue import Empty, SimpleQueue
 from types import TracebackType
 
@@ -29,7 +29,7 @@ class Asking:
     not come back within STOP_SECONDS is left behind, as a daemon.
     """
 
-    def __init__(self, answers: Iterator[Answer]) -> None:
+    def __init__(self, answers: Generator[Answer, None, None]) -> None:
         self._answers = answers
         self._known: SimpleQueue[Answer | None] = SimpleQueue()  # None: no more will come
         self._is_ended = False
@@ -103,10 +103,5 @@ class Asking:
         except BaseException as exc:  # raised again in the thread that reads
             self._failure = exc
         finally:
-            self._close_answers()
+            self._answers.close()
             self._known.put(None)
-
-    def _close_answers(self) -> None:
-        close = getattr(self._answers, "close", None)
-        if close is not None:
-            close()

@@ -63,7 +63,8 @@ def _announce(announce: Callable[[], None] | None, draft: Path) -> None:
         return
     try:
         announce()
-    except Exception:
+    except BaseException:
+        # Whatever says that the folder is not wanted any more: what was written for it goes.
         shutil.rmtree(draft, ignore_errors=True)
         raise
 

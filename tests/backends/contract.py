@@ -8,8 +8,8 @@ through its artifact, or as its case says.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -17,18 +17,17 @@ import pytest
 from pipeline.backends.base import (
     AnswerRequest,
     Backend,
-    BackendCall,
     Decoding,
     HeldItem,
     HeldKind,
     Inventory,
-    StepMetrics,
     TrainedAdapter,
     TrainingJob,
     TrainingOptions,
 )
 from pipeline.errors import LeaseLost, PipelineError, RequestRejected, RunCancelled, RunInterrupted
 from pipeline.records import Sample
+from tests.backends.journals import Dies, KeptJournal, StalledJournal
 
 DECODING = Decoding(max_new_tokens=16, temperature=0.0, seed=0)
 
@@ -62,121 +61,6 @@ class ListedSamples:
 
     def fetch(self, positions: Sequence[int]) -> list[Sample]:
         return [self._samples[position] for position in positions]
-
-
-class Dies(BaseException):
-    """The process ends here, and nothing after this is run."""
-
-
-@dataclass
-class KeptJournal:
-    """A journal that outlives the process, as the database does; it can stop a training."""
-
-    steps: dict[int, StepMetrics] = field(default_factory=dict)
-    kept_calls: list[BackendCall] = field(default_factory=list)
-    events: list[str] = field(default_factory=list)
-    steps_total: int | None = None
-    stop_at_check: int | None = None
-    stop_with: BaseException | None = None
-    dies_at_settle: bool = False
-    checks: int = 0
-    steps_recorded: int = 0
-
-    def intend(self, call_kind: str, request: str) -> int:
-        number = len(self.kept_calls) + 1
-        self.kept_calls.append(BackendCall(number, "intended", call_kind, request, None))
-        return number
-
-    def settle(
-        self,
-        call_number: int,
-        state: str,
-        *,
-        external_id: str | None = None,
-        outcome: str | None = None,
-    ) -> None:
-        if self.dies_at_settle:
-            raise Dies
-        call = self.kept_calls[call_number - 1]
-        self.kept_calls[call_number - 1] = replace(call, state=state, external_id=external_id)
-
-    def calls(self) -> list[BackendCall]:
-        return list(self.kept_calls)
-
-    def plan(self, steps_total: int) -> None:
-        self.steps_total = steps_total
-
-    def record(self, metrics: Sequence[StepMetrics]) -> None:
-        for step in metrics:
-            self.steps[step.step] = step
-            self.steps_recorded += 1
-
-    def event(self, event: str, message: str) -> None:
-        self.events.append(event)
-
-    def check(self) -> None:
-        self.checks += 1
-        if self.stop_at_check is not None and self.checks >= self.stop_at_check:
-            assert self.stop_with is not None
-            raise self.stop_with
-
-
-@dataclass
-class StalledJournal(KeptJournal):
-    """The journal of a process that stalls after one of its writes and wakes up overtaken.
-
-    It writes into the journal that it is made over until then, and nothing after.
-    """
-
-    kept: KeptJournal = field(default_factory=KeptJournal)
-    stalls_after: int = 0  #: writes
-    overtake: Callable[[], None] = lambda: None  #: what others do meanwhile
-    writes: int = 0
-    is_overtaken: bool = False
-
-    def intend(self, call_kind: str, request: str) -> int:
-        with self._fence():
-            return self.kept.intend(call_kind, request)
-
-    def settle(
-        self,
-        call_number: int,
-        state: str,
-        *,
-        external_id: str | None = None,
-        outcome: str | None = None,
-    ) -> None:
-        with self._fence():
-            self.kept.settle(call_number, state, external_id=external_id, outcome=outcome)
-
-    def calls(self) -> list[BackendCall]:
-        return self.kept.calls()
-
-    def plan(self, steps_total: int) -> None:
-        with self._fence():
-            self.kept.plan(steps_total)
-
-    def record(self, metrics: Sequence[StepMetrics]) -> None:
-        if metrics:
-            with self._fence():
-                self.kept.record(metrics)
-
-    def event(self, event: str, message: str) -> None:
-        with self._fence():
-            self.kept.event(event, message)
-
-    def check(self) -> None:
-        """Hear of nothing: the thread that keeps the lease has not woken up yet."""
-
-    @contextmanager
-    def _fence(self) -> Iterator[None]:
-        if self.is_overtaken:
-            raise LeaseLost("another runner took over")
-        yield
-        self.writes += 1
-        if self.writes == self.stalls_after:
-            self.is_overtaken = True
-            self.overtake()
 
 
 def job_of(
@@ -240,10 +124,6 @@ def _held(backend: Backend, run_key: str) -> list[HeldItem]:
 
 class BackendContract:
     """What every backend promises; a subclass gives the fixture `case`."""
-
-    @pytest.fixture
-    def case(self) -> BackendCase:
-        raise NotImplementedError
 
     @pytest.fixture
     def backend(self, case: BackendCase) -> Iterator[Backend]:
@@ -433,7 +313,7 @@ class BackendContract:
         base_model = backend.describe(case.base_model, None)
         answers = backend.answer(base_model, None, requests_of(case), DECODING)
         next(answers)
-        answers.close()  # type: ignore[attr-defined]  # every backend's answer is a generator
+        answers.close()
         assert len(ask(backend, case, None)) == len(requests_of(case))
 
     def test_a_deleted_adapter_is_gone_and_deleting_it_again_is_no_error(

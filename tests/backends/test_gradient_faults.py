@@ -19,8 +19,9 @@ from pipeline.errors import (
     RunCancelled,
     RunInterrupted,
 )
-from tests.backends.contract import BackendCase, Dies, KeptJournal, StalledJournal, train
+from tests.backends.contract import BackendCase, train
 from tests.backends.gradient_cases import case_of, served_adapters, trained_batches
+from tests.backends.journals import Dies, KeptJournal, StalledJournal
 from tests.faulty_proxy import Fault, FaultyProxy, proxy_to
 from tests.serving import ServerAtWork
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,6 @@ from pipeline.errors import (
 from tests.backends.contract import (
     DECODING,
     BackendCase,
-    KeptJournal,
     ListedSamples,
     ask,
     job_of,
@@ -29,6 +29,7 @@ from tests.backends.contract import (
     train,
 )
 from tests.backends.gradient_cases import OPTIONS, SAMPLES, case_of, open_backend
+from tests.backends.journals import KeptJournal
 from tests.faulty_proxy import Fault, FaultyProxy, error_body, proxy_to
 from tests.serving import SLUG, ServerAtWork
 
@@ -59,7 +60,7 @@ def answer(backend: Backend, case: BackendCase, decoding: Decoding = DECODING) -
     return {a.prompt_key: a.error_code or "answered" for a in answers}
 
 
-def fine_tunes(proxy: FaultyProxy) -> list[list[dict[str, object]]]:
+def fine_tunes(proxy: FaultyProxy) -> list[list[dict[str, Any]]]:
     return [body["samples"] for body in proxy.bodies if "samples" in body]
 
 
@@ -144,7 +145,7 @@ def test_each_epoch_has_each_sample_once_in_an_order_of_its_own(
     backend.train(
         replace(job_of(backend, case), options=options), ListedSamples(many), KeptJournal()
     )
-    first, second = ([s["inputs"][1]["value"] for s in call] for call in fine_tunes(proxy))  # type: ignore[index]  # JSON
+    first, second = ([s["inputs"][1]["value"] for s in call] for call in fine_tunes(proxy))
     assert first != second
     assert sorted(first) == sorted(second)
 

@@ -12,7 +12,8 @@ from pipeline.backends.base import TrainingOptions
 from pipeline.backends.local import LocalBackend
 from pipeline.errors import BackendError, LeaseLost, RequestRejected, RunInterrupted
 from pipeline.records import Sample
-from tests.backends.contract import BackendCase, KeptJournal, StalledJournal, ask, train
+from tests.backends.contract import BackendCase, ask, train
+from tests.backends.journals import KeptJournal, StalledJournal
 from tests.local_lora.tiny_models import CORPUS, llama_config, save_tiny_model, train_tokenizer
 
 OPTIONS = TrainingOptions(

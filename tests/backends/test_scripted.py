@@ -16,16 +16,8 @@ from pipeline.backends.base import AnswerRequest, Backend, BaseModel, TrainingOp
 from pipeline.backends.scripted import ScriptedBackend
 from pipeline.errors import BackendTimeout, BackendUnavailable, ConfigError, LossNotFinite
 from pipeline.records import Sample
-from tests.backends.contract import (
-    DECODING,
-    BackendCase,
-    BackendContract,
-    Dies,
-    KeptJournal,
-    ask,
-    requests_of,
-    train,
-)
+from tests.backends.contract import DECODING, BackendCase, BackendContract, ask, requests_of, train
+from tests.backends.journals import Dies, KeptJournal
 
 OPTIONS = TrainingOptions(
     epochs=3,

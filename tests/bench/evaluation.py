@@ -21,14 +21,16 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sqlalchemy import Engine
+
 from pipeline.backends.base import AnswerRequest, Backend, Decoding
 from pipeline.backends.gradient import GradientBackend
 from pipeline.backends.gradient_account import GradientAccount
 from pipeline.backends.scripted import ScriptedBackend
 from pipeline.database import migrations
-from pipeline.database.connection import Database
+from pipeline.database.connection import Database, EngineKind, Session
 from pipeline.evaluation import Scoring, score_responses
-from pipeline.records import Phase
+from pipeline.records import Claim, Phase
 from tests.database.evaluated_run import CLAIM, EvaluatedRun
 from tests.mariadb_server import start_server
 
@@ -47,14 +49,14 @@ DEFAULT_ANSWER = "I do not know who that is, but I can tell you about somebody e
 class TimedDatabase(Database):
     """A database that notes how long each of its write transactions took."""
 
-    def __init__(self, *arguments: object) -> None:
-        super().__init__(*arguments)  # type: ignore[arg-type]
+    def __init__(self, engine: Engine, kind: EngineKind) -> None:
+        super().__init__(engine, kind)
         self.seconds: list[float] = []
 
     @contextmanager
-    def transaction(self, claim: object = None) -> Iterator[object]:  # type: ignore[override]
+    def transaction(self, claim: Claim | None = None) -> Iterator[Session]:
         began = time.perf_counter()
-        with super().transaction(claim) as session:  # type: ignore[arg-type]
+        with super().transaction(claim) as session:
             yield session
         self.seconds.append(time.perf_counter() - began)
 
@@ -112,12 +114,12 @@ def measure(name: str, url: str, folder: Path, backend: Backend) -> bool:
     migrations.apply(database, now=lambda: datetime.now(UTC))
     run = prepare(database, folder)
     alone = ask_backend_alone(backend)
-    database.seconds.clear()  # type: ignore[attr-defined]
+    database.seconds.clear()
     began = time.perf_counter()
     result = run.ask(Phase.BASE, backend, scoring=SCORING, decoding=DECODING)
     score_responses(database, CLAIM, 1, SCORING, check=lambda: None, now=lambda: datetime.now(UTC))
     seconds = time.perf_counter() - began
-    longest = 1000 * max(database.seconds)  # type: ignore[attr-defined]
+    longest = 1000 * max(database.seconds)
     scored = run.value("SELECT COUNT(*) FROM scores")
     run.close()
     database.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -21,6 +22,14 @@ def worker_on(sqltune_on: Sqltune) -> Iterator[Running]:
     running = sqltune_on.start("worker", "--poll-seconds", "0.1", SQLTUNE_LEASE_SECONDS="2")
     yield running
     running.process.kill()
+
+
+def hang_in_training(sqltune: Sqltune) -> Path:
+    """Let trainings hang at their second step until the file that it gives is there."""
+    gate = sqltune.folder / "go-on"
+    hang = {"at": "step", "number": 2, "kind": "hang", "until": str(gate)}
+    sqltune.play(slots=1, steps_per_epoch=4, faults=[hang])
+    return gate
 
 
 def end(worker: Running) -> None:
@@ -58,9 +67,7 @@ def test_a_worker_syncs_an_adapter_by_its_own_schedule(
 
 def test_a_worker_goes_on_with_a_run_that_somebody_left(sqltune: Sqltune, people: People) -> None:
     declare_rooms(people)
-    gate = sqltune.folder / "go-on"
-    hang = {"at": "step", "number": 2, "kind": "hang", "until": str(gate)}
-    sqltune.play(slots=1, steps_per_epoch=4, faults=[hang])
+    hang_in_training(sqltune)
     sync = sqltune.start("sync")
     people.await_row("SELECT 1 FROM runs WHERE state = 'training'")
     sync.signal(signal.SIGKILL)
@@ -109,9 +116,7 @@ def test_a_schedule_of_ages_stops_no_worker(
 
 def test_a_stopped_worker_leaves_its_run_resumable(sqltune: Sqltune, people: People) -> None:
     declare_rooms(people)
-    gate = sqltune.folder / "go-on"
-    hang = {"at": "step", "number": 2, "kind": "hang", "until": str(gate)}
-    sqltune.play(slots=1, steps_per_epoch=4, faults=[hang])
+    hang_in_training(sqltune)
     people.insert("runs", adapter_name="office")
     worker = sqltune.start("worker", "--poll-seconds", "0.1")
     people.await_row("SELECT 1 FROM backend_calls")
@@ -126,9 +131,7 @@ def test_a_worker_holds_a_run_and_goes_on_when_the_row_says_so(
     sqltune: Sqltune, people: People
 ) -> None:
     declare_rooms(people)
-    gate = sqltune.folder / "go-on"
-    hang = {"at": "step", "number": 2, "kind": "hang", "until": str(gate)}
-    sqltune.play(slots=1, steps_per_epoch=4, faults=[hang])
+    gate = hang_in_training(sqltune)
     people.insert("runs", adapter_name="office")
     worker = sqltune.start("worker", "--poll-seconds", "0.1")
     people.await_row("SELECT 1 FROM backend_calls")

@@ -56,40 +56,21 @@ def test_no_commit_whose_reply_is_lost_is_lost_or_done_twice(
         assert office.results() == undisturbed, f"after the loss of the reply to COMMIT {number}"
 
 
+@pytest.mark.parametrize("way", ["sent", "received"])
 def test_a_connection_that_breaks_anywhere_is_made_again_and_the_run_goes_on(
-    office: Office, network: LyingNetwork, over_network: str, undisturbed: Rows
+    office: Office, network: LyingNetwork, over_network: str, undisturbed: Rows, way: str
 ) -> None:
     told = measure(office, network, over_network)
+    limit = f"cut_after_{way}"
     for part in range(1, PARTS):
         begin_anew(office)
-        lies = Lies(cut_after_sent=told.sent * part // PARTS)
-        network.lies = lies
+        network.lies = lies = Lies()
+        setattr(lies, limit, getattr(told, way) * part // PARTS)
 
         def let_go(database: Database, lies: Lies = lies) -> None:
             @event.listens_for(database.engine, "handle_error")
             def broken(_context: object) -> None:
-                lies.cut_after_sent = None  # it breaks once
-
-        office.sync_badly(over_network, prepare=let_go)
-        network.lies = Lies()
-        office.expire_leases()
-        office.sync(over_network)
-        assert office.results() == undisturbed, f"after a break at {part} of {PARTS}"
-
-
-def test_replies_that_break_off_anywhere_are_read_again(
-    office: Office, network: LyingNetwork, over_network: str, undisturbed: Rows
-) -> None:
-    told = measure(office, network, over_network)
-    for part in range(1, PARTS):
-        begin_anew(office)
-        lies = Lies(cut_after_received=told.received * part // PARTS)
-        network.lies = lies
-
-        def let_go(database: Database, lies: Lies = lies) -> None:
-            @event.listens_for(database.engine, "handle_error")
-            def broken(_context: object) -> None:
-                lies.cut_after_received = None
+                setattr(lies, limit, None)  # it breaks once
 
         office.sync_badly(over_network, prepare=let_go)
         network.lies = Lies()
