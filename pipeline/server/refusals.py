@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.errors import BackendError, DataError, LossNotFinite, PipelineError
+from pipeline.errors import (
+    BackendError,
+    DataError,
+    FilesNotWritten,
+    LossNotFinite,
+    PipelineError,
+)
 from pipeline.errors import CallRefused as CallRefused
 from pipeline.wire.gradient import ErrorType
 
@@ -70,5 +76,7 @@ def translate(error: PipelineError) -> CallRefused:
         case BackendError(code="prompt_too_long"):
             return refuse(ErrorType.UNPROCESSABLE, str(error))
         case _:
-            status = 503 if error.retryable else 500
+            # A full disk passes with a person's help only: no client is to come again at once.
+            is_passing = error.retryable and not isinstance(error, FilesNotWritten)
+            status = 503 if is_passing else 500
             return CallRefused(str(error), status=status, type=ErrorType.FAILED.value)
