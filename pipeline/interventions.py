@@ -19,6 +19,7 @@ from pipeline.planning import Decision, Plan
 from pipeline.records import DesiredState, Run, RunState
 from pipeline.runtime import Runtime
 from pipeline.syncing import Outcome, busy, cancel_run, run_plan
+from pipeline.tending import answer
 
 
 def cancel(runtime: Runtime, run_id: int) -> str:
@@ -27,6 +28,7 @@ def cancel(runtime: Runtime, run_id: int) -> str:
     Raises:
         ConfigError: there is no such run.
     """
+    answer(runtime, run_id)
     with runtime.database.transaction() as session:
         run = _require_run(session, run_id)
         if not runs.request_cancel(session, run_id):
@@ -47,6 +49,7 @@ def want(runtime: Runtime, run_id: int, wish: DesiredState) -> str:
     Raises:
         ConfigError: there is no such run.
     """
+    answer(runtime, run_id)
     with runtime.database.transaction() as session:
         run = _require_run(session, run_id)
         if run.state.is_ended:
@@ -72,7 +75,7 @@ def retry_failed(runtime: Runtime, run_id: int, *, stop: threading.Event) -> Out
         )
     with holding(runtime, run.adapter_name, stop) as held:
         if held is None:
-            return busy(runtime, run.adapter_name)
+            return patiently(lambda: busy(runtime, run.adapter_name), stop)
         try:
             return patiently(lambda: _retry_held(held, run), stop)
         except LeaseLost as error:
@@ -100,8 +103,7 @@ def _retry_held(held: Held, run: Run) -> Outcome:
         reason = f"run {run.run_id} has no answer and no score that is an error"
         return Outcome(run.adapter_name, Decision.UP_TO_DATE, reason, run.run_id, run.state)
     with runtime.database.read() as session:
-        settings = runs.get_run_settings(session, run.run_id)
-    adapter = adapters.from_plain(settings["adapter"])
+        adapter = adapters.of_run(session, run.run_id)
     reopened = replace(run, state=state)
     plan = Plan(adapter, Decision.RESUME, "asked for by retry --failed", run=reopened)
     outcome = run_plan(held, plan)

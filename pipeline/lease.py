@@ -18,7 +18,7 @@ from types import TracebackType
 from pipeline.database import requests, runs, states
 from pipeline.database.connection import Database, Session
 from pipeline.errors import LeaseLost, RunCancelled, RunInterrupted, RunPaused
-from pipeline.records import Claim, DesiredState, RunState
+from pipeline.records import OPEN_STATES, Claim, DesiredState, RunState
 
 logger = logging.getLogger(__name__)
 
@@ -151,7 +151,9 @@ class LeaseKeeper:
             return
         if sight.desired_state not in requests.WISHES:
             requests.refuse_wish(session, run_id, sight.desired_state, now=self._now())
-        self._wish = (run_id, sight.desired_state)
+        # Where somebody wrote the state itself, the run has no place any more to be written to.
+        is_open = sight.state in OPEN_STATES
+        self._wish = (run_id, sight.desired_state if is_open else DesiredState.CANCELLED)
         self._mark_stall(session, run_id, (sight.state, sight.steps_done, sight.responses_stored))
 
     def _mark_stall(self, session: Session, run_id: int, mark: tuple[object, ...]) -> None:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 #: Every value of `event` that a log line may carry.
 EVENTS = frozenset(
     {
+        "adapter_broken",
         "adapter_decided",
         "run_begun",
         "run_state_changed",

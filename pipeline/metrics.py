@@ -7,7 +7,7 @@ import threading
 from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -20,7 +20,8 @@ from pipeline.syncing import Outcome
 
 #: A worker that has not seen the database for so many looks is not healthy.
 _LOOKS_MISSED = 10
-_LEAST_SECONDS = 30.0
+#: Longer than a worker ever waits between two looks.
+_LEAST_SECONDS = 60.0
 _SECONDS = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14400)
 
 
@@ -29,8 +30,9 @@ class _Sight:
     """How the worker fared last, by the monotonic clock."""
 
     looked_at: float
-    adapter_name: str | None  #: None: it has nothing to do
-    since: float
+    rounded_at: float  #: when it last came to every adapter that was due
+    adapter_name: str | None = None  #: None: it has nothing to do
+    since: float = 0.0  #: when it took the adapter, or let the last one go
 
 
 class WorkerMetrics:
@@ -39,7 +41,8 @@ class WorkerMetrics:
     def __init__(self, *, poll_seconds: float, monotonic: Callable[[], float]) -> None:
         self._patience_seconds = max(_LEAST_SECONDS, _LOOKS_MISSED * poll_seconds)
         self._monotonic = monotonic
-        self._sight = _Sight(monotonic(), None, monotonic())
+        self._lock = threading.Lock()
+        self._sight = _Sight(monotonic(), monotonic(), None, monotonic())
         registry = CollectorRegistry()
         self._metrics = make_wsgi_app(registry)
         self._looks = Counter(
@@ -71,24 +74,27 @@ class WorkerMetrics:
     def looked(self, open_runs: Sequence[OpenRun]) -> None:
         """Count what is there."""
         self._looks.inc()
-        sight = self._sight
-        self._sight = _Sight(self._monotonic(), sight.adapter_name, sight.since)
+        self._see(looked_at=self._monotonic())
         tally = Tally(run.state for run in open_runs)
         for state in RunState:
             if not state.is_ended:
                 self._open.labels(state.value).set(tally[state.value])
         self._stuck.set(sum(run.is_stuck for run in open_runs))
 
+    def rounded(self) -> None:
+        """Note that the worker gets round."""
+        self._see(rounded_at=self._monotonic())
+
     def began(self, adapter_name: str) -> None:
         """Note the adapter."""
         self._busy.set(1)
-        self._sight = _Sight(self._sight.looked_at, adapter_name, self._monotonic())
+        self._see(adapter_name=adapter_name, since=self._monotonic())
 
     def ended(self, outcomes: Sequence[Outcome], seconds: float) -> None:
         """Count the runs that ended."""
         self._busy.set(0)
         self._seconds.observe(seconds)
-        self._sight = _Sight(self._sight.looked_at, None, self._monotonic())
+        self._see(adapter_name=None, since=self._monotonic())
         for outcome in outcomes:
             if outcome.is_new and outcome.state is not None:
                 self._runs.labels(outcome.state.value).inc()
@@ -98,12 +104,17 @@ class WorkerMetrics:
         self._failures.inc()
 
     def health(self) -> tuple[bool, dict[str, Any]]:
-        """Whether the worker saw the database lately, and what it does."""
+        """Whether the worker saw the database and came round lately, and what it does."""
         sight, now = self._sight, self._monotonic()
         silent = now - sight.looked_at
-        is_well = silent < self._patience_seconds
-        return is_well, {
-            "status": "ok" if is_well else "the database was not seen lately",
+        idle = now - max(sight.rounded_at, sight.since) if sight.adapter_name is None else 0.0
+        status = "ok"
+        if idle >= self._patience_seconds:
+            status = "no adapter was come to lately: the log says why"
+        if silent >= self._patience_seconds:
+            status = "the database was not seen lately"
+        return status == "ok", {
+            "status": status,
             "seen_seconds_ago": round(silent, 3),
             "works_on": sight.adapter_name,
             "since_seconds": round(now - sight.since, 3),
@@ -122,6 +133,11 @@ class WorkerMetrics:
         status = "200 OK" if is_well else "503 Service Unavailable"
         start_response(status, [("Content-Type", "application/json")])
         return [json.dumps(state).encode() + b"\n"]
+
+    def _see(self, **changes: Any) -> None:
+        # Two threads tell of different things: neither may undo what the other one said.
+        with self._lock:
+            self._sight = replace(self._sight, **changes)
 
 
 class _Server(ThreadingMixIn, WSGIServer):

@@ -289,7 +289,9 @@ def _treats_bad_rows_otherwise(adapter: Adapter, settings: dict[str, Any]) -> bo
 
     That is in no key, because it changes nothing where every row is good.
     """
-    told = settings.get("adapter", {})
+    told = settings.get("adapter")
+    if not isinstance(told, dict):
+        return False
     return any(told.get(name) != getattr(adapter, name) for name in _BAD_ROW_COLUMNS)
 
 

@@ -32,6 +32,10 @@ class RunState(StrEnum):
         return self in (self.SUCCEEDED, self.REJECTED, self.FAILED, self.CANCELLED)
 
 
+#: What runners write into the state of a run that is not ended.
+OPEN_STATES = frozenset(state.value for state in RunState if not state.is_ended)
+
+
 class DesiredState(StrEnum):
     """What a person wants of a run; `runs.desired_state`."""
 
@@ -114,6 +118,7 @@ class Run:
     manifest_id: int | None
     version_number: int | None
     before_version: int | None  #: the version that was live when the run began
+    samples_used: int | None  #: None: the samples are not selected yet
     prompts_selected: int | None
     is_forced: bool  #: whoever asked for it wants it trained even if nothing changed
     is_trial: bool  #: asked for with something else than the adapter's row says
@@ -149,6 +154,8 @@ class OpenRun:
     state: str
     desired_state: str
     is_request: bool  #: no runner has begun it
+    run_kind: str | None
+    is_trial: bool
     resume_state: str | None
     queued_at: datetime | None
     last_alive_at: datetime | None

@@ -27,6 +27,12 @@ def plan_request(
     runtime: Runtime, adapter: Adapter, request: RunRequest, *, check: Callable[[], None]
 ) -> Plan:
     """Decide what to do about a request for a run of this adapter."""
+    try:
+        _check_texts(request)
+    except DataError as error:
+        return Plan(
+            adapter, Decision.REFUSED, str(error), error=error, request=request, is_trial=True
+        )
     wanted_adapter = _as_asked(adapter, request)
     is_trial = wanted_adapter != adapter or request.manifest_id is not None
     if not is_trial or not adapter.is_enabled:
@@ -34,6 +40,24 @@ def plan_request(
     else:
         plan = _plan_trial(runtime, wanted_adapter, request, check)
     return replace(plan, request=request, is_trial=is_trial)
+
+
+def _check_texts(request: RunRequest) -> None:
+    """Refuse bytes in place of a text, which SQLite stores as they are.
+
+    Raises:
+        DataError: a column of the row holds them.
+    """
+    for column in ("backend", "base_model", "trigger_reason"):
+        value = getattr(request, column)
+        if value is not None and not isinstance(value, str):
+            raise DataError(
+                f"runs.{column} of run {request.run_id} holds {type(value).__name__}: write a text",
+                table="runs",
+                key=str(request.run_id),
+                column=column,
+                code="request_refused",
+            )
 
 
 def _as_asked(adapter: Adapter, request: RunRequest) -> Adapter:

@@ -86,7 +86,7 @@ def prepare(work: Work, run: Run) -> None:
     # A manifest that is there was asked for, or written before a crash.
     if run.run_kind is RunKind.TRAIN and run.manifest_id is None:
         _prepare_samples(work)
-    elif run.is_trial and run.manifest_id is not None:
+    elif run.is_trial and run.manifest_id is not None and run.samples_used is None:
         _take_manifest(work, run.manifest_id)
     prompts = selection.freeze_eval_prompts(
         work.runtime.database,
@@ -168,7 +168,8 @@ def decide(work: Work, run: Run) -> None:
         )
         add_event(work, session, state.value, reason)
         end = runs.RunEnd(state, next_step=next_step(state, run.run_kind))
-        runs.end_run(session, run, end, now=now)
+        if not runs.end_run(session, run, end, now=now):
+            raise LeaseLost(f"run {run.run_id} is no longer {run.state.value}")
         states.set_current_run(session, run.adapter_name, None)
     runtime.reporter.say(f"  {reason}")
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from pipeline.database import adapters, aliases, requests, runs, states
 from pipeline.database.connection import Session
@@ -24,7 +25,7 @@ from pipeline.errors import (
 from pipeline.holding import Held, holding, patiently
 from pipeline.next_step import GOES_ON, NOTHING, ON_CHANGE, ON_REQUEST, next_step
 from pipeline.planning import Decision, Plan, plan_adapter
-from pipeline.records import Adapter, DesiredState, Run, RunState
+from pipeline.records import Adapter, DesiredState, Run, RunKind, RunState
 from pipeline.run_requests import plan_request, reason_of
 from pipeline.run_rows import failure, new_run
 from pipeline.run_work import Work
@@ -48,6 +49,32 @@ class Outcome:
     is_new: bool = False  #: the run ended in this sync
 
 
+@dataclass(slots=True)
+class _Turn:
+    """What one adapter's turn is to do and has done; a lost connection does not begin it anew."""
+
+    is_forced: bool  #: somebody wants a training, and there was none in this turn yet
+    is_scheduled: bool  #: without, only what was left unfinished or asked for is done
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left once no run is unfinished and no request waits."""
+        return not self.is_forced and (bool(self.outcomes) or not self.is_scheduled)
+
+    def note(self, plan: Plan, outcome: Outcome | None) -> None:
+        """Take note of what became of a plan; None: its request was withdrawn."""
+        if outcome is None:
+            return
+        self.outcomes.append(outcome)
+        if plan.decision is Decision.RESUME and plan.run is not None:
+            is_own = plan.run.run_kind is RunKind.TRAIN and not plan.run.is_trial
+        else:
+            is_own = not plan.is_trial
+        # A trial, or an evaluation that was left unfinished, is not the training that is wanted.
+        self.is_forced = self.is_forced and not is_own
+
+
 def sync_adapter(
     runtime: Runtime,
     adapter: Adapter,
@@ -69,14 +96,15 @@ def sync_adapter(
         RunInterrupted: `stop` was set; what was begun can be resumed.
         DatabaseUnavailable: the database stayed away; what was begun can be resumed.
     """
-    outcomes: list[Outcome] = []
+    turn = _Turn(is_forced=force, is_scheduled=is_scheduled)
+    outcomes = turn.outcomes
     with holding(runtime, adapter.adapter_name, stop) as held:
         if held is None:
-            outcomes.append(busy(runtime, adapter.adapter_name))
+            outcomes.append(patiently(lambda: busy(runtime, adapter.adapter_name), stop))
             runtime.reporter.say(f"{adapter.adapter_name}: {outcomes[0].reason}")
             return outcomes
         try:
-            patiently(lambda: _sync_held(held, force, is_scheduled, outcomes), stop)
+            patiently(lambda: _sync_held(held, turn), stop)
         except LeaseLost as error:
             runtime.reporter.say(f"{adapter.adapter_name}: {error}")
             outcomes.append(Outcome(adapter.adapter_name, Decision.BUSY, str(error)))
@@ -96,7 +124,7 @@ def busy(runtime: Runtime, adapter_name: str) -> Outcome:
     )
 
 
-def _sync_held(held: Held, force: bool, is_scheduled: bool, outcomes: list[Outcome]) -> None:
+def _sync_held(held: Held, turn: _Turn) -> None:
     runtime, name = held.runtime, held.claim.adapter_name
     while True:
         with runtime.database.transaction(held.claim) as session:
@@ -109,19 +137,21 @@ def _sync_held(held: Held, force: bool, is_scheduled: bool, outcomes: list[Outco
             waiting = requests.list_requests(session, name)
         if unfinished is None and waiting:
             # Who says --force wants a training, and the first request is what is trained for.
-            request = replace(
-                waiting[0], is_forced=waiting[0].is_forced or (force and not outcomes)
-            )
+            request = replace(waiting[0], is_forced=waiting[0].is_forced or turn.is_forced)
             plan = plan_request(runtime, adapter, request, check=held.keeper.check)
-        elif unfinished is None and (outcomes or not is_scheduled):
+        elif unfinished is None and turn.is_over:
             return
         else:
-            plan = plan_adapter(runtime, adapter, force=force, check=held.keeper.check)
+            plan = plan_adapter(runtime, adapter, force=turn.is_forced, check=held.keeper.check)
         outcome = _act(held, plan)
-        if outcome is not None:
-            outcomes.append(outcome)
-        if plan.decision is Decision.PAUSED or (outcome and outcome.state is RunState.PAUSED):
+        turn.note(plan, outcome)
+        if outcome is not None and _ends_turn(outcome):
             return
+
+
+def _ends_turn(outcome: Outcome) -> bool:
+    """Say whether nothing more can be done now: a run is held, or its row is in other hands."""
+    return outcome.decision in (Decision.PAUSED, Decision.BUSY) or outcome.state is RunState.PAUSED
 
 
 def _act(held: Held, plan: Plan) -> Outcome | None:
@@ -199,6 +229,7 @@ def run_plan(held: Held, plan: Plan) -> Outcome | None:
         held.keeper.check()
         state = carry_out(_work(held, run_id, plan))
     except LeaseLost as error:
+        runtime.reporter.say(f"{name}: {error}")
         return Outcome(name, Decision.BUSY, str(error), run_id)
     except RunPaused:
         return _hold(held, run_id, plan)
@@ -264,12 +295,15 @@ def _hold(held: Held, run_id: int, plan: Plan) -> Outcome:
     with runtime.database.transaction(held.claim) as session:
         run = runs.get_run(session, run_id)
         if run is not None and not run.state.is_ended:
-            step = next_step(RunState.PAUSED)
-            runs.set_run_state(session, run, RunState.PAUSED, next_step=step, now=now)
-            message = f"held while {run.state.value}"
-            runs.add_event(session, run_id, "paused", message, now=now)
+            _write_hold(session, run, f"held while {run.state.value}", now)
     _log_end(run_id, "run_paused", "held")
     return _outcome(runtime, run_id, plan)
+
+
+def _write_hold(session: Session, run: Run, message: str, now: datetime) -> None:
+    step = next_step(RunState.PAUSED)
+    runs.set_run_state(session, run, RunState.PAUSED, next_step=step, now=now)
+    runs.add_event(session, run.run_id, "paused", message, now=now)
 
 
 def _record_refusal(held: Held, plan: Plan) -> Outcome | None:
@@ -294,7 +328,7 @@ def _work(held: Held, run_id: int, plan: Plan) -> Work:
     if base_model is None:
         # A resumed run goes on with the row and the base model that it began with.
         with runtime.database.read() as session:
-            adapter = adapters.from_plain(runs.get_run_settings(session, run_id)["adapter"])
+            adapter = adapters.of_run(session, run_id)
             run = runs.get_run(session, run_id)
         revision = run.base_model_revision if run else None
         base_model = runtime.backend(adapter.backend).describe(adapter.base_model, revision)
@@ -315,6 +349,11 @@ def _write_end(session: Session, held: Held, run_id: int, end: runs.RunEnd) -> N
     if run is not None and run.desired_state == DesiredState.CANCELLED:
         # Also where it failed before its runner heard of that: else it would be tried again.
         end = _cancelled(end.error_code, end.error_message or RunState.CANCELLED.value)
+    if run is not None and run.desired_state == DesiredState.PAUSED and end.is_retryable:
+        # A new run in its place would go on with what a person wants to be held.
+        message = f"held while {run.state.value}, where it went wrong: {end.error_message}"
+        _write_hold(session, run, message, now)
+        return
     if run is not None and run.is_trial and end.next_attempt_at is not None:
         end = replace(end, next_attempt_at=None, next_step=ON_REQUEST)
     if run is None or not runs.end_run(session, run, end, now=now):

@@ -14,8 +14,13 @@ from pipeline.database import adapters, requests, states
 from pipeline.database.connection import Database
 from pipeline.database.requests import Settlement
 from pipeline.database.states import Lease
-from pipeline.next_step import GOES_ON, NOTHING, next_step, shorten
-from pipeline.records import DesiredState, OpenRun, RunState
+from pipeline.next_step import GOES_ON, NOTHING, ON_REQUEST, next_step, next_try, shorten
+from pipeline.records import OPEN_STATES, DesiredState, OpenRun, RunKind, RunState
+from pipeline.runtime import Runtime
+
+#: What runners write into the columns of a run that is not ended.
+_RESUMED = OPEN_STATES - {RunState.PAUSED.value}
+_KINDS = frozenset(kind.value for kind in RunKind)
 
 RUN_ONE = "run `sqltune sync`, or start `sqltune worker`"
 
@@ -35,6 +40,13 @@ class _View:
         return None if lease is None or lease.is_expired else lease
 
 
+def look(runtime: Runtime) -> list[OpenRun]:
+    """Tend the rows with a runner's own clock and patience."""
+    return tend(
+        runtime.database, now=runtime.now(), patience_seconds=runtime.settings.lease_seconds
+    )
+
+
 def tend(database: Database, *, now: datetime, patience_seconds: float) -> list[OpenRun]:
     """Answer what cannot be met and mark what does not go on; gives the open runs as it saw them.
 
@@ -45,17 +57,36 @@ def tend(database: Database, *, now: datetime, patience_seconds: float) -> list[
     """
     view = _look(database)
     for run in view.open_runs:
-        if run.desired_state not in requests.WISHES and not run.is_request:
-            with database.transaction() as session:
-                requests.refuse_wish(session, run.run_id, run.desired_state, now=now)
-        end = _judge(run, view) if run.is_request else None
-        if end is not None:
-            with database.transaction() as session:
-                requests.settle_request(session, run.run_id, end, now=now)
-        else:
+        if not _answer(database, run, view, now):
             _show(database, run, view, now - timedelta(seconds=patience_seconds))
     _answer_alias_requests(database, view, now)
     return view.open_runs
+
+
+def answer(runtime: Runtime, run_id: int) -> None:
+    """Answer what one row asks for that cannot be met; nothing else is written."""
+    view, now = _look(runtime.database), runtime.now()
+    for run in view.open_runs:
+        if run.run_id == run_id:
+            _answer(runtime.database, run, view, now)
+
+
+def _answer(database: Database, run: OpenRun, view: _View, now: datetime) -> bool:
+    """Answer what cannot be met; True: that ended the run."""
+    if run.is_request:
+        end = _judge(run, view)
+        if end is None:
+            return False
+        with database.transaction() as session:
+            requests.settle_request(session, run.run_id, end, now=now)
+        return True
+    if run.desired_state not in requests.WISHES:
+        with database.transaction() as session:
+            requests.refuse_wish(session, run.run_id, run.desired_state, now=now)
+    damage = _find_damage(run)
+    if damage is not None:
+        _end_unreadable(database, run, damage, now)
+    return damage is not None
 
 
 def _look(database: Database) -> _View:
@@ -106,6 +137,29 @@ def _judge(run: OpenRun, view: _View) -> Settlement | None:
             f"no adapter named {run.adapter_name!r} in table adapters (there are: {known})",
         )
     return None if view.enabled[run.adapter_name] else refuse_disabled(run.adapter_name)
+
+
+def _find_damage(run: OpenRun) -> str | None:
+    """Say what a begun run's row says that no runner writes; None: nothing.
+
+    Somebody changed it by hand, and no runner can tell where to go on.
+    """
+    if run.state not in OPEN_STATES:
+        return f"state {run.state!r}"
+    if run.run_kind not in _KINDS:
+        return f"run_kind {run.run_kind!r}"
+    if run.state == RunState.PAUSED and run.resume_state not in _RESUMED:
+        return f"resume_state {run.resume_state!r}"
+    return None
+
+
+def _end_unreadable(database: Database, run: OpenRun, damage: str, now: datetime) -> None:
+    step = ON_REQUEST if run.is_trial else next_try(now)
+    message = f"no runner writes the {damage} of this row, and so none can go on with it: {step}"
+    with database.transaction() as session:
+        is_ended = requests.end_unreadable(session, run, message, next_step=step, now=now)
+        if is_ended and not run.is_trial:
+            states.set_retry_at(session, run.adapter_name, now)
 
 
 def _show(database: Database, run: OpenRun, view: _View, too_long_ago: datetime) -> None:

@@ -26,10 +26,11 @@ from pipeline.errors import (
     SchemaOutOfDate,
 )
 from pipeline.holding import holding, patiently
+from pipeline.planning import Decision
 from pipeline.records import Adapter, DesiredState, OpenRun, RunState
 from pipeline.runtime import Runtime
 from pipeline.syncing import Outcome, cancel_run, sync_adapter
-from pipeline.tending import tend
+from pipeline.tending import look
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +56,10 @@ class Watcher(Protocol):
         """The worker saw the rows of runs that are not ended."""
         ...
 
+    def rounded(self) -> None:
+        """The worker came to every adapter that was due."""
+        ...
+
     def began(self, adapter_name: str) -> None:
         """The worker takes an adapter into its hands."""
         ...
@@ -72,6 +77,9 @@ class SilentWatcher:
     """A watcher for workers that nobody watches."""
 
     def looked(self, open_runs: Sequence[OpenRun]) -> None:
+        """Keep quiet."""
+
+    def rounded(self) -> None:
         """Keep quiet."""
 
     def began(self, adapter_name: str) -> None:
@@ -94,16 +102,39 @@ def sync(
         RunInterrupted: `stop` was set; what was begun can be resumed.
         DatabaseUnavailable: the database stayed away; what was begun can be resumed.
     """
-    open_runs = patiently(lambda: _tend(runtime), stop)
+    open_runs = patiently(lambda: look(runtime), stop)
     declared = patiently(lambda: _read_declared(runtime), stop)
     _end_lost(runtime, _find_lost(open_runs, declared), stop)
     outcomes: list[Outcome] = []
     for adapter in patiently(lambda: choose_adapters(runtime, names), stop):
         if stop.is_set():
             raise RunInterrupted("stopped before the next adapter")
-        outcomes.extend(sync_adapter(runtime, adapter, force=force, stop=stop))
-        runtime.reporter.finish()
+        try:
+            outcomes.extend(sync_adapter(runtime, adapter, force=force, stop=stop))
+        except PipelineError:
+            raise
+        except Exception as error:
+            # One adapter's row that nobody thought of must not keep all others waiting.
+            outcomes.append(_broken(runtime, adapter.adapter_name, error))
+        finally:
+            runtime.reporter.finish()
     return outcomes
+
+
+def _broken(runtime: Runtime, adapter_name: str, error: Exception) -> Outcome:
+    """Tell of an adapter that went wrong in a way that no row tells."""
+    reason = f"sqltune went wrong: {type(error).__name__}: {error}"
+    runtime.reporter.say(f"{adapter_name}: {reason}")
+    logger.error(
+        "%s: %s",
+        adapter_name,
+        reason,
+        exc_info=error,
+        extra={"event": "adapter_broken", "adapter": adapter_name},
+    )
+    return Outcome(
+        adapter_name, Decision.REFUSED, reason, state=RunState.FAILED, error_message=reason
+    )
 
 
 def _read_declared(runtime: Runtime) -> dict[str, Adapter]:
@@ -160,6 +191,7 @@ def work(
     while not stop.is_set():
         try:
             is_well = _sync_due(runtime, names, watcher, stop, monotonic)
+            watcher.rounded()
             pause = poll if is_well else min(2 * pause, _LONGEST_PAUSE_SECONDS)
         except RunInterrupted:
             break
@@ -290,18 +322,12 @@ def _keep_tending(runtime: Runtime, watcher: Watcher, stop: threading.Event) -> 
     pause = poll = runtime.settings.poll_seconds
     while not stop.is_set():
         try:
-            watcher.looked(_tend(runtime))
+            watcher.looked(look(runtime))
             pause = poll
         except Exception as error:
             _complain(watcher, error)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
         stop.wait(pause)
-
-
-def _tend(runtime: Runtime) -> list[OpenRun]:
-    return tend(
-        runtime.database, now=runtime.now(), patience_seconds=runtime.settings.lease_seconds
-    )
 
 
 def _complain(watcher: Watcher, error: Exception) -> None:

@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pipeline.database.connection import Session
-from pipeline.errors import ConfigError
+from pipeline.database.runs import get_run_settings
+from pipeline.errors import ConfigError, DataError
 from pipeline.records import Adapter
 
 
@@ -38,6 +39,11 @@ _RULES = {
     "min_gain": _Rule("must be from -1 to 1", lambda value: -1 <= value <= 1),
     "min_new_samples": _AT_LEAST_1,
 }
+#: Columns of texts that no other rule is about.
+_TEXTS = (
+    *("adapter_name", "base_model", "base_model_revision", "backend"),
+    *("training_query", "eval_query", "scorer", "prompt_template"),
+)
 _EVERY = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d|)", re.ASCII)
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _NULLABLE = frozenset(
@@ -57,13 +63,28 @@ def find_adapter(session: Session, adapter_name: str) -> Adapter | None:
 
 
 def to_plain(adapter: Adapter) -> dict[str, Any]:
-    """Give the adapter as plain values, to be stored with a run."""
+    """Give the adapter as plain values, to be stored with a run; `of_run` reads them back."""
     return asdict(adapter)
 
 
-def from_plain(values: dict[str, Any]) -> Adapter:
-    """Give back the adapter that `to_plain` wrote."""
-    return Adapter(**{**values, "extra_scorers": tuple(values["extra_scorers"])})
+def of_run(session: Session, run_id: int) -> Adapter:
+    """Give the adapter's row as it was when the run began.
+
+    Raises:
+        DataError: somebody changed runs.settings, where it is kept.
+    """
+    try:
+        values = get_run_settings(session, run_id)["adapter"]
+        return Adapter(**{**values, "extra_scorers": tuple(values["extra_scorers"])})
+    except (KeyError, TypeError) as error:
+        raise DataError(
+            f"runs.settings of run {run_id} does not hold what its runner wrote: the run cannot go "
+            "on; use --force to begin anew",
+            table="runs",
+            key=str(run_id),
+            column="settings",
+            code="unreadable_run",
+        ) from error
 
 
 def check_adapter(adapter: Adapter) -> None:
@@ -72,6 +93,9 @@ def check_adapter(adapter: Adapter) -> None:
     Raises:
         ConfigError: a column of the adapter's row has a value that is not allowed.
     """
+    for column in _TEXTS:
+        value = getattr(adapter, column)
+        _require(adapter, column, value is None or isinstance(value, str), "must be a text")
     for column, rule in _RULES.items():
         value = getattr(adapter, column)
         if value is None and column in _NULLABLE:
@@ -148,5 +172,5 @@ def _adapter(row: Any) -> Adapter:
     )
 
 
-def _names(text: str | None) -> tuple[str, ...]:
-    return tuple(name.strip() for name in (text or "").split(",") if name.strip())
+def _names(text: object) -> tuple[str, ...]:
+    return tuple(name.strip() for name in str(text or "").split(",") if name.strip())

@@ -15,17 +15,21 @@ from pipeline.errors import DatabaseError, DatabaseReadOnly, DatabaseUnavailable
 NODE_NOT_READY = 1047
 #: COMMIT itself went wrong, for instance because its node was just cut off.
 COMMIT_FAILED = 1180
+#: The server takes no writes: a replica, or a primary on its way to be one.
+SERVER_READ_ONLY = 1290
 #: Lock timeout, deadlock or cluster conflict, connection refused, gone or
-#: lost, too many connections, server shutting down.
+#: lost, too many connections of anybody or of this user, server shutting down.
 _UNAVAILABLE_CODES = frozenset(
     {
         NODE_NOT_READY,
         COMMIT_FAILED,
         1040,
         1053,
+        SERVER_READ_ONLY,
+        1203,
         1205,
         1213,
-        1290,
+        1226,
         1317,
         1927,
         2002,
@@ -66,6 +70,11 @@ def _translate(error: exc.SQLAlchemyError) -> DatabaseError:
         return DatabaseUnavailable(
             f"the database has no room left ({text}): free some; what is committed stays, and the "
             "next sync goes on from there"
+        )
+    if number == SERVER_READ_ONLY:
+        return DatabaseUnavailable(
+            f"the database takes no writes now ({text}): what is committed stays; where the server "
+            "is a replica, set SQLTUNE_DATABASE_URL to the primary"
         )
     if is_broken or number in _UNAVAILABLE_CODES or _is_busy(original, text):
         return DatabaseUnavailable(f"the database is not available: {text}")

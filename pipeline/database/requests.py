@@ -117,6 +117,25 @@ def refuse_wish(session: Session, run_id: int, wish: str, *, now: datetime) -> N
         add_event(session, run_id, "wish_refused", message, now=now)
 
 
+def end_unreadable(
+    session: Session, run: OpenRun, message: str, *, next_step: str, now: datetime
+) -> bool:
+    """End a run whose row somebody changed so that no runner can go on with it; False when the row
+    was changed again.
+    """
+    matched = session.execute(
+        "end_unreadable",
+        run_id=run.run_id,
+        state=run.state,
+        message=message,
+        next_step=next_step,
+        now=format_time(now),
+    )
+    if matched == 1:
+        add_event(session, run.run_id, RunState.FAILED.value, message, now=now)
+    return matched == 1
+
+
 def get_sight(session: Session, run_id: int) -> OpenRun | None:
     """Give what the keeper of a run's lease looks at; None when the row was deleted."""
     row = session.fetch_one("get_sight", run_id=run_id)
@@ -158,6 +177,8 @@ def _open_run(row: Any) -> OpenRun:
         state=row.state,
         desired_state=row.desired_state,
         is_request=row.run_key is None,
+        run_kind=row.run_kind,
+        is_trial=bool(row.is_trial),
         resume_state=row.resume_state,
         queued_at=parse_time(row.queued_at),
         last_alive_at=parse_time(row.last_alive_at),

@@ -6,11 +6,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
 
 from pipeline.database.connection import Session
 from pipeline.database.times import format_time, parse_time
 from pipeline.records import Run, RunKind, RunState
+
+Word = TypeVar("Word", bound=StrEnum)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,8 @@ def row_values(run: NewRun, now: datetime) -> dict[str, Any]:
         "run_kind": run.run_kind.value,
         "is_simulated": int(run.is_simulated),
         "is_trial": int(run.is_trial),
-        "settings": json.dumps(run.settings, ensure_ascii=False, sort_keys=True),
+        # Bytes, which SQLite stores in any column, stand in the settings of a refused row.
+        "settings": json.dumps(run.settings, ensure_ascii=False, sort_keys=True, default=repr),
         "now": format_time(now),
     }
 
@@ -78,9 +82,13 @@ def get_run(session: Session, run_id: int) -> Run | None:
 
 
 def get_run_settings(session: Session, run_id: int) -> dict[str, Any]:
-    """Give the effective settings that the run began with."""
+    """Give the effective settings that the run began with; empty where nobody can read them."""
     row = session.fetch_one("get_run", run_id=run_id)
-    return dict(json.loads(row.settings)) if row is not None and row.settings else {}
+    try:
+        settings = json.loads(row.settings) if row is not None and row.settings else {}
+    except (TypeError, ValueError):
+        return {}
+    return settings if isinstance(settings, dict) else {}
 
 
 def find_unfinished_run(session: Session, adapter_name: str) -> Run | None:
@@ -262,14 +270,22 @@ def store_metrics(
     )
 
 
+def _word(words: type[Word], value: Any) -> Word | None:
+    try:
+        return words(value)
+    except ValueError:
+        return None
+
+
 def _run(row: Any) -> Run:
     return Run(
         run_id=row.run_id,
         adapter_name=row.adapter_name,
-        state=RunState(row.state),
+        # A word that no runner wrote: whoever tends the table ends the run.
+        state=_word(RunState, row.state) or RunState.FAILED,
         desired_state=row.desired_state,
         run_key=row.run_key,
-        run_kind=RunKind(row.run_kind) if row.run_kind else None,
+        run_kind=_word(RunKind, row.run_kind),
         backend=row.backend,
         base_model=row.base_model,
         base_model_revision=row.base_model_revision,
@@ -280,10 +296,11 @@ def _run(row: Any) -> Run:
         manifest_id=row.manifest_id,
         version_number=row.version_number,
         before_version=row.before_version,
+        samples_used=row.samples_used,
         prompts_selected=row.prompts_selected,
         is_forced=bool(row.is_forced),
         is_trial=bool(row.is_trial),
-        resume_state=RunState(row.resume_state) if row.resume_state else None,
+        resume_state=_word(RunState, row.resume_state),
         failure_count=row.failure_count,
         is_retryable=None if row.is_retryable is None else bool(row.is_retryable),
         next_attempt_at=parse_time(row.next_attempt_at),

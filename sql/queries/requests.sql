@@ -2,8 +2,8 @@
 
 -- name: list_open_runs
 -- Every run that is not ended. Without a run_key it is a person's request.
-SELECT run_id, adapter_name, state, desired_state, run_key, resume_state, queued_at, last_alive_at, is_stuck, stuck_reason,
-       next_step, attempt_count, steps_done, responses_stored
+SELECT run_id, adapter_name, state, desired_state, run_key, run_kind, is_trial, resume_state, queued_at, last_alive_at,
+       is_stuck, stuck_reason, next_step, attempt_count, steps_done, responses_stored
   FROM runs
  WHERE finished_at IS NULL
    AND state NOT IN ('succeeded', 'rejected', 'failed', 'cancelled')
@@ -21,8 +21,8 @@ UPDATE runs
 
 -- name: get_sight
 -- What the keeper of a run's lease looks at.
-SELECT run_id, adapter_name, state, desired_state, run_key, resume_state, queued_at, last_alive_at, is_stuck, stuck_reason,
-       next_step, attempt_count, steps_done, responses_stored
+SELECT run_id, adapter_name, state, desired_state, run_key, run_kind, is_trial, resume_state, queued_at, last_alive_at,
+       is_stuck, stuck_reason, next_step, attempt_count, steps_done, responses_stored
   FROM runs
  WHERE run_id = :run_id;
 
@@ -89,6 +89,25 @@ UPDATE runs
  WHERE run_id = :run_id
    AND run_key IS NULL
    AND state NOT IN ('succeeded', 'rejected', 'failed', 'cancelled');
+
+-- name: end_unreadable
+-- A run that nobody can go on with, because somebody changed its row. No row matched: it was changed again.
+UPDATE runs
+   SET state = 'failed',
+       resume_state = NULL,
+       desired_state = 'running',
+       next_attempt_at = NULL,
+       error_code = 'unreadable_run',
+       error_message = :message,
+       is_retryable = 1,
+       next_step = :next_step,
+       finished_at = :now,
+       state_since = :now,
+       is_stuck = 0,
+       stuck_reason = NULL
+ WHERE run_id = :run_id
+   AND state = :state
+   AND finished_at IS NULL;
 
 -- name: set_desired_state
 -- Answer a wish that cannot be met. No row matched: the person has changed it since.

@@ -19,7 +19,7 @@ SELECT run_id
 -- One run.
 SELECT run_id, adapter_name, state, desired_state, run_key, run_kind, backend, base_model, base_model_revision,
        fingerprint, eval_fingerprint, training_key, evaluation_key, manifest_id, version_number, before_version,
-       prompts_selected, settings, is_forced, is_trial, resume_state, last_alive_at, failure_count, is_retryable, next_attempt_at, queued_at, started_at, finished_at, error_code, error_message
+       samples_used, prompts_selected, settings, is_forced, is_trial, resume_state, last_alive_at, failure_count, is_retryable, next_attempt_at, queued_at, started_at, finished_at, error_code, error_message
   FROM runs
  WHERE run_id = :run_id;
 

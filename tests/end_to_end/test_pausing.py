@@ -198,3 +198,37 @@ def test_a_run_that_fails_while_it_is_being_cancelled_is_not_tried_again(
     running.finish()
     assert people.rows("SELECT state, next_attempt_at FROM runs") == [("cancelled", None)]
     assert people.value("SELECT retry_at FROM adapter_states") is None
+
+
+def test_a_run_that_goes_wrong_while_it_is_to_be_held_is_held(
+    sqltune: Sqltune, people: People, office: str
+) -> None:
+    # A person writes just before the backend fails, and the runner may not have looked since.
+    people.do(
+        "CREATE TRIGGER hold AFTER INSERT ON backend_calls BEGIN"
+        " UPDATE runs SET desired_state = 'paused'; END"
+    )
+    sqltune.play(faults=[{"at": "train", "number": 1}])
+    sqltune.well("sync")
+    people.do("DROP TRIGGER hold")
+    sqltune.play()
+    assert "office: paused, run 1 is held" in sqltune.well("sync").err
+    assert people.rows("SELECT state, resume_state FROM runs") == [("paused", "training")]
+    let_go(people)
+    sqltune.well("sync")
+    assert people.rows("SELECT state FROM runs") == [("succeeded",)]
+
+
+def test_a_decision_does_not_stand_where_somebody_ended_the_run_meanwhile(
+    sqltune: Sqltune, people: People, office: str
+) -> None:
+    # In the decision's own transaction, and so it is undone with it.
+    people.do(
+        "CREATE TRIGGER finish AFTER INSERT ON gate_decisions BEGIN"
+        " UPDATE runs SET state = 'cancelled'; END"
+    )
+    assert "run 1 is no longer deciding" in sqltune("sync").err
+    assert (people.count("aliases"), people.count("gate_decisions")) == (0, 0)
+    people.do("DROP TRIGGER finish")
+    sqltune.well("sync")
+    assert people.rows("SELECT state FROM runs") == [("succeeded",)]

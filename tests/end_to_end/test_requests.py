@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
 
 import pytest
 
 from tests.clients import Client
 from tests.end_to_end.command import People, Sqltune
 from tests.end_to_end.conftest import declare_office
-from tests.end_to_end.test_stopping import begin, declare_rooms
+from tests.end_to_end.test_stopping import begin, declare_rooms, stop_in_training
 
 ROOMS = "SELECT prompt, response FROM training_samples WHERE dataset = 'office'"
 OFFICE_RUNS = "SELECT run_id, state, run_kind, trigger_reason FROM runs ORDER BY run_id"
@@ -336,3 +337,62 @@ def test_force_counts_also_where_a_request_waits(
     sqltune.well("sync", "--force")
     assert people.value("SELECT run_kind FROM runs WHERE run_id = :run", run=run) == "train"
     assert people.count("adapter_versions") == 2
+
+
+def test_force_counts_also_after_a_trial(
+    sqltune: Sqltune, people: People, trained_office: str
+) -> None:
+    ask(people, base_model="toy2")
+    sqltune.well("sync", "--force")
+    versions = people.rows("SELECT base_model FROM adapter_versions ORDER BY version_number")
+    assert versions == [("toy",), ("toy2",), ("toy",)]
+    assert people.value("SELECT version_number FROM aliases") == 3
+
+
+def test_force_counts_also_after_an_evaluation_that_was_left_unfinished(
+    sqltune: Sqltune, people: People, trained_office: str
+) -> None:
+    people.ask("office", "When are you open?", "At nine.")
+    gate = str(sqltune.folder / "never")
+    sqltune.play(faults=[{"at": "answer", "number": 1, "kind": "hang", "until": gate}])
+    running = sqltune.start("sync")
+    people.await_row("SELECT 1 FROM runs WHERE run_id = 2 AND state = 'answering_before'")
+    running.signal(signal.SIGTERM)
+    running.finish()
+    sqltune.play()
+    sqltune.well("sync", "--force")
+    assert people.rows("SELECT run_kind, state FROM runs ORDER BY run_id") == [
+        ("train", "succeeded"),
+        ("evaluate", "succeeded"),
+        ("train", "succeeded"),
+    ]
+
+
+def test_a_training_that_was_left_unfinished_is_the_one_that_force_asks_for(
+    sqltune: Sqltune, people: People
+) -> None:
+    declare_rooms(people)
+    stop_in_training(sqltune, people)
+    sqltune.well("sync", "--force")
+    assert people.count("adapter_versions") == 1
+
+
+def test_a_trial_that_goes_on_keeps_what_it_counted(sqltune: Sqltune, people: People) -> None:
+    declare_office(people)
+    people.teach("office", "", "An answer to nothing.")
+    people.do("UPDATE adapters SET on_bad_row = 'skip', max_skipped_share = 1")
+    sqltune.well("sync")
+    run = ask(people, base_model="toy2")
+    sqltune.well("sync")
+    # As a kill leaves it that comes after the samples were counted.
+    people.do(
+        "UPDATE runs SET state = 'preparing', finished_at = NULL, version_number = NULL"
+        " WHERE run_id = :run",
+        run=run,
+    )
+    sqltune.well("sync")
+    assert people.rows(
+        "SELECT state, samples_selected, samples_skipped, samples_used FROM runs"
+        " WHERE run_id = :run",
+        run=run,
+    ) == [("succeeded", 2, 1, 1)]

@@ -49,9 +49,10 @@ COMMITS = {
     "syncing._take_up": 1,
     "syncing._tell": 1,
     "syncing.end_run": 1,
+    "tending._answer": 2,
     "tending._answer_alias_requests": 1,
+    "tending._end_unreadable": 1,
     "tending._show": 1,
-    "tending.tend": 2,
 }
 
 #: Function -> why no run is killed there. A name that ends in a dot stands for all below it.

@@ -175,13 +175,16 @@ def look_for_orphans(world: World) -> None:
 
 
 def ask_by_rows(world: World) -> None:
-    """A request that needs no run, one that nobody can meet, and one for an alias of nobody."""
+    """A request that needs no run, one that nobody can meet, one for an alias of nobody, and a run
+    that nobody can go on with.
+    """
     with world.people() as people:
         people.do("UPDATE adapters SET eval_query = NULL")
     world.well(*SYNC)
     with world.people() as people:
         people.insert("alias_changes", adapter_name="nobody", version_number=1)
         people.insert("runs", adapter_name="nobody")
+        people.insert("runs", adapter_name="nobody", run_key="made-up", state="stopped")
         people.insert("runs", adapter_name="office")
 
 

@@ -42,6 +42,7 @@ LAST = Run(
     manifest_id=7,
     version_number=1,
     before_version=None,
+    samples_used=2,
     prompts_selected=1,
     is_forced=False,
     is_trial=False,

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-import pytest
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
+import pytest
+from sqlalchemy import text
+
+from pipeline import worker
 from pipeline.planning import Decision
-from pipeline.records import RunState
-from pipeline.worker import ExitCode, Outcome, exit_code
+from pipeline.records import Adapter, RunState
+from pipeline.runtime import Runtime, SilentReporter
+from pipeline.settings import Settings
+from pipeline.syncing import sync_adapter
+from pipeline.wiring import open_migrated_runtime
+from pipeline.worker import ExitCode, Outcome, SilentWatcher, exit_code
+from tests.databases import copy_sqlite
 
 
 def outcome(state: RunState | None, *, is_new: bool = True) -> Outcome:
@@ -32,3 +45,70 @@ def test_a_failed_run_counts_more_than_a_refusing_gate_and_that_more_than_succes
     outcomes: list[Outcome], code: ExitCode
 ) -> None:
     assert exit_code(outcomes) is code
+
+
+@pytest.fixture
+def runtime(sqlite_template: Path, tmp_path: Path) -> Iterator[Runtime]:
+    """A runtime with the adapters `attic` and `office`, the first of which goes wrong."""
+    settings = Settings(
+        database_url=copy_sqlite(sqlite_template, tmp_path), artifacts=tmp_path, poll_seconds=0.01
+    )
+    with open_migrated_runtime(settings, SilentReporter()) as opened:
+        with opened.database.transaction() as session:
+            for name in ("attic", "office"):
+                columns = "adapter_name, base_model, backend, sync_every"
+                values = f"'{name}', 'toy', 'scripted', '1s'"
+                session.connection.execute(
+                    text(f"INSERT INTO adapters ({columns}) VALUES ({values})")
+                )
+        yield opened
+
+
+@pytest.fixture
+def stumbling(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the attic go wrong in a way that nobody thought of."""
+
+    def sync(runtime: Runtime, adapter: Adapter, **options: Any) -> list[Outcome]:
+        if adapter.adapter_name == "attic":
+            raise TypeError("nobody thought of that")
+        return sync_adapter(runtime, adapter, **options)
+
+    monkeypatch.setattr(worker, "sync_adapter", sync)
+
+
+@pytest.mark.usefixtures("stumbling")
+def test_an_adapter_that_goes_wrong_keeps_a_sync_from_no_other(runtime: Runtime) -> None:
+    attic, office = worker.sync(runtime, [], force=False, stop=threading.Event())
+    assert (attic.adapter_name, attic.state) == ("attic", RunState.FAILED)
+    assert attic.reason == "sqltune went wrong: TypeError: nobody thought of that"
+    assert (office.adapter_name, office.run_id) == ("office", 1)
+    assert exit_code([attic]) is ExitCode.RUN_FAILED
+
+
+class Watching(SilentWatcher):
+    """Ends the worker once it has heard of the failure and of the other adapter."""
+
+    def __init__(self) -> None:
+        self.stop = threading.Event()
+        self.errors: list[str] = []
+        self.outcomes: list[Outcome] = []
+
+    def ended(self, outcomes: Any, seconds: float) -> None:
+        self.outcomes += outcomes
+        self._look()
+
+    def failed(self, error: Exception) -> None:
+        self.errors.append(str(error))
+        self._look()
+
+    def _look(self) -> None:
+        if self.errors and self.outcomes:
+            self.stop.set()
+
+
+@pytest.mark.usefixtures("stumbling")
+def test_an_adapter_that_goes_wrong_keeps_a_worker_from_no_other(runtime: Runtime) -> None:
+    watcher = Watching()
+    worker.work(runtime, [], watcher, stop=watcher.stop, monotonic=time.monotonic)
+    assert set(watcher.errors) == {"nobody thought of that"}
+    assert {outcome.adapter_name for outcome in watcher.outcomes} == {"office"}
