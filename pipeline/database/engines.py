@@ -20,6 +20,9 @@ from pipeline.errors import DatabaseError
 
 #: Execution option of a connection that will not write: it asks for no write lock.
 READS_ONLY = "sqltune_reads_only"
+#: A server that cannot tell a transaction from an idle connection closes either after so long; the
+#: pool makes a new one.
+_IDLE_CONNECTION_SECONDS = 600
 
 
 def make_engine(
@@ -90,9 +93,7 @@ def _prepare_server(
         # Where the server has no such variable for a session, its global one holds.
         with suppress(engine.dialect.loaded_dbapi.Error):
             _execute(connection, f"SET SESSION lock_wait_timeout = {seconds}")
-        # MariaDB: a runner behind a network that went silent must not hold its locks for ever.
-        with suppress(engine.dialect.loaded_dbapi.Error):
-            _execute(connection, f"SET SESSION idle_write_transaction_timeout = {2 * seconds}")
+        _limit_idleness(connection, engine.dialect.loaded_dbapi.Error, 2 * seconds)
         # Galera: a SELECT waits until its node has what any node committed before. Without it a
         # plan could be made on rows that a run on another node has long changed.
         with suppress(engine.dialect.loaded_dbapi.Error):
@@ -112,6 +113,19 @@ def _watch_network(engine: Engine, silence_seconds: float) -> None:
     def connected(connection: Any, _record: object) -> None:
         watch_peer(connection)
         limit_silence(connection, silence_seconds)
+
+
+def _limit_idleness(connection: Any, refused: type[Exception], seconds: int) -> None:
+    """Let the server drop a runner behind a network that went silent, with the locks it holds.
+
+    MariaDB knows how long a transaction that wrote may say nothing; MySQL knows it of a connection
+    only, and one that does nothing in the pool is to last.
+    """
+    try:
+        _execute(connection, f"SET SESSION idle_write_transaction_timeout = {seconds}")
+    except refused:
+        with suppress(refused):
+            _execute(connection, f"SET SESSION wait_timeout = {_IDLE_CONNECTION_SECONDS}")
 
 
 def _execute(connection: Any, *statements: str) -> None:

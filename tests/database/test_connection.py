@@ -6,9 +6,11 @@ import socket
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pipeline.database import engines
 from pipeline.database.connection import Database, Session
 from pipeline.database.states import claim_adapter, release_adapter
 from pipeline.errors import (
@@ -285,3 +287,31 @@ def test_a_duplicate_key_is_not_taken_for_an_outage(database: Database) -> None:
     with pytest.raises(DatabaseError) as caught, database.transaction() as session:
         session.execute("add_adapter_state", adapter_name="a")
     assert type(caught.value) is DatabaseError
+
+
+def session_variable(database: Database, name: str) -> int:
+    with database.read() as session:
+        return int(session.connection.exec_driver_sql(f"SELECT @@SESSION.{name}").scalar_one())
+
+
+@on_servers
+def test_a_transaction_that_says_nothing_does_not_keep_its_locks_for_ever(
+    database_url: str, open_url: Open
+) -> None:
+    database = open_url(database_url, lock_wait_seconds=7)
+    assert session_variable(database, "idle_write_transaction_timeout") == 14
+
+
+@on_servers
+def test_a_server_that_knows_no_limit_of_transactions_limits_its_connections(
+    database_url: str, open_url: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As MySQL answers.
+    known = engines._execute
+
+    def execute(connection: Any, *statements: str) -> None:
+        known(connection, *[s.replace("idle_write_", "no_such_") for s in statements])
+
+    monkeypatch.setattr(engines, "_execute", execute)
+    database = open_url(database_url)
+    assert session_variable(database, "wait_timeout") == 600
