@@ -12,13 +12,14 @@ from dataclasses import replace
 from pipeline import evaluation
 from pipeline.database import adapters, requests, runs
 from pipeline.database.connection import Session
+from pipeline.ending import cancel_run
 from pipeline.errors import ConfigError, LeaseLost
 from pipeline.holding import Held, holding, patiently
 from pipeline.next_step import NOTHING, next_step
 from pipeline.planning import Decision, Plan
 from pipeline.records import DesiredState, Run, RunState
 from pipeline.runtime import Runtime
-from pipeline.syncing import Outcome, busy, cancel_run, run_plan
+from pipeline.syncing import Outcome, busy, run_plan
 from pipeline.tending import answer
 
 

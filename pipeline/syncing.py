@@ -9,10 +9,17 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 from pipeline.database import adapters, aliases, requests, runs, states
 from pipeline.database.connection import Session
+from pipeline.ending import (
+    cancelled,
+    end_run,
+    hold_run,
+    log_end,
+    say_what_comes_next,
+    write_end,
+)
 from pipeline.errors import (
     DatabaseReadOnly,
     DatabaseUnavailable,
@@ -23,9 +30,9 @@ from pipeline.errors import (
     RunPaused,
 )
 from pipeline.holding import Held, holding, patiently
-from pipeline.next_step import GOES_ON, NOTHING, ON_CHANGE, ON_REQUEST, next_step
+from pipeline.next_step import NOTHING, next_step
 from pipeline.planning import Decision, Plan, plan_adapter
-from pipeline.records import Adapter, DesiredState, Run, RunKind, RunState
+from pipeline.records import Adapter, Run, RunKind, RunState
 from pipeline.run_requests import plan_request, reason_of
 from pipeline.run_rows import failure, new_run
 from pipeline.run_work import Work
@@ -232,21 +239,21 @@ def run_plan(held: Held, plan: Plan) -> Outcome | None:
         runtime.reporter.say(f"{name}: {error}")
         return Outcome(name, Decision.BUSY, str(error), run_id)
     except RunPaused:
-        return _hold(held, run_id, plan)
+        hold_run(held, run_id)
     except (RunInterrupted, DatabaseUnavailable, DatabaseReadOnly) as error:
         # The run stays as it is: the next sync goes on from its last commit.
-        _log_end(run_id, "run_interrupted", str(error))
-        _say_what_comes_next(held, run_id)
+        log_end(run_id, "run_interrupted", str(error))
+        say_what_comes_next(held, run_id)
         raise
     except RunCancelled as error:
-        end_run(held, run_id, _cancelled(error.code, str(error)))
+        end_run(held, run_id, cancelled(error.code, str(error)))
     except (PipelineError, OSError) as error:
         end_run(held, run_id, failure(runtime, error, plan.failure_count))
     except Exception as error:
         logger.exception("run %s failed", run_id, extra={"event": "run_failed", "run_id": run_id})
         end_run(held, run_id, failure(runtime, error, plan.failure_count))
     else:
-        _log_end(run_id, "run_ended", state.value)
+        log_end(run_id, "run_ended", state.value)
     finally:
         # Whoever plans next under this lease must not stumble over what was wanted of this run.
         held.keeper.rest()
@@ -287,25 +294,6 @@ def _unhold(held: Held, run: Run, session: Session) -> None:
         runs.set_run_state(session, run, state, next_step=step, now=held.runtime.now())
 
 
-def _hold(held: Held, run_id: int, plan: Plan) -> Outcome:
-    """Write that the run is held; it keeps the adapter, and goes on where it stands."""
-    runtime = held.runtime
-    runtime.reporter.finish()
-    now = runtime.now()
-    with runtime.database.transaction(held.claim) as session:
-        run = runs.get_run(session, run_id)
-        if run is not None and not run.state.is_ended:
-            _write_hold(session, run, f"held while {run.state.value}", now)
-    _log_end(run_id, "run_paused", "held")
-    return _outcome(runtime, run_id, plan)
-
-
-def _write_hold(session: Session, run: Run, message: str, now: datetime) -> None:
-    step = next_step(RunState.PAUSED)
-    runs.set_run_state(session, run, RunState.PAUSED, next_step=step, now=now)
-    runs.add_event(session, run.run_id, "paused", message, now=now)
-
-
 def _record_refusal(held: Held, plan: Plan) -> Outcome | None:
     """Write the refusal as a failed run, so that whoever looks for the adapter's runs finds the
     reason.
@@ -317,8 +305,8 @@ def _record_refusal(held: Held, plan: Plan) -> Outcome | None:
         run_id = _begin(session, held, plan)
         if run_id is None:
             return None
-        _write_end(session, held, run_id, end)
-    _log_end(run_id, "run_failed", end.state.value)
+        write_end(session, held, run_id, end)
+    log_end(run_id, "run_failed", end.state.value)
     return _outcome(runtime, run_id, plan)
 
 
@@ -333,58 +321,6 @@ def _work(held: Held, run_id: int, plan: Plan) -> Work:
         revision = run.base_model_revision if run else None
         base_model = runtime.backend(adapter.backend).describe(adapter.base_model, revision)
     return Work(runtime, held.claim, run_id, adapter, base_model, held.keeper.check)
-
-
-def end_run(held: Held, run_id: int, end: runs.RunEnd) -> None:
-    """Write how a run ended, unless it has ended already."""
-    held.runtime.reporter.finish()
-    with held.runtime.database.transaction(held.claim) as session:
-        _write_end(session, held, run_id, end)
-    _log_end(run_id, "run_failed" if end.state is RunState.FAILED else "run_ended", end.state.value)
-
-
-def _write_end(session: Session, held: Held, run_id: int, end: runs.RunEnd) -> None:
-    now, name = held.runtime.now(), held.claim.adapter_name
-    run = runs.get_run(session, run_id)
-    if run is not None and run.desired_state == DesiredState.CANCELLED:
-        # Also where it failed before its runner heard of that: else it would be tried again.
-        end = _cancelled(end.error_code, end.error_message or RunState.CANCELLED.value)
-    if run is not None and run.desired_state == DesiredState.PAUSED and end.is_retryable:
-        # A new run in its place would go on with what a person wants to be held.
-        message = f"held while {run.state.value}, where it went wrong: {end.error_message}"
-        _write_hold(session, run, message, now)
-        return
-    if run is not None and run.is_trial and end.next_attempt_at is not None:
-        end = replace(end, next_attempt_at=None, next_step=ON_REQUEST)
-    if run is None or not runs.end_run(session, run, end, now=now):
-        return
-    message = end.error_message or end.state.value
-    runs.add_event(session, run_id, end.state.value, message, now=now)
-    states.set_current_run(session, name, None)
-    if not run.is_trial:
-        is_last = end.failure_count >= held.runtime.settings.max_attempts
-        states.set_retry_at(session, name, None if is_last else end.next_attempt_at)
-
-
-def cancel_run(held: Held, run_id: int) -> None:
-    """End a run because a person asked for it."""
-    end_run(held, run_id, _cancelled(None, "cancelled"))
-
-
-def _cancelled(code: str | None, message: str) -> runs.RunEnd:
-    return runs.RunEnd(RunState.CANCELLED, code, message, next_step=ON_CHANGE)
-
-
-def _say_what_comes_next(held: Held, run_id: int) -> None:
-    try:
-        with held.runtime.database.transaction(held.claim) as session:
-            runs.set_next_step(session, run_id, GOES_ON)
-    except PipelineError:
-        logger.debug("the row of run %s could not be told what comes next", run_id)
-
-
-def _log_end(run_id: int, event: str, what: str) -> None:
-    logger.info("run %s: %s", run_id, what, extra={"event": event, "run_id": run_id})
 
 
 def _outcome(runtime: Runtime, run_id: int, plan: Plan) -> Outcome:

@@ -17,6 +17,7 @@ from typing import Protocol
 
 from pipeline.database import adapters, requests, states
 from pipeline.database.adapters import parse_every
+from pipeline.ending import cancel_run
 from pipeline.errors import (
     ConfigError,
     DatabaseError,
@@ -29,7 +30,7 @@ from pipeline.holding import holding, patiently
 from pipeline.planning import Decision
 from pipeline.records import Adapter, DesiredState, OpenRun, RunState
 from pipeline.runtime import Runtime
-from pipeline.syncing import Outcome, cancel_run, sync_adapter
+from pipeline.syncing import Outcome, sync_adapter
 from pipeline.tending import look
 
 logger = logging.getLogger(__name__)
