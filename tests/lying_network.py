@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -22,35 +23,46 @@ class Lies:
     delay_seconds: float = 0.0  #: each piece arrives that much later
     cut_after_sent: int | None = None  #: bytes from the client, all connections together
     cut_after_received: int | None = None  #: bytes to the client
+    breaks_once: bool = False  #: after a cut all goes well again
     marker: bytes | None = None  #: what to look for in what the client sends
     lose_reply_to: int | None = (
         None  #: the n-th piece with the marker is passed on; its reply is not
     )
+    swallow: int | None = None  #: the n-th piece with the marker is not passed on either
+    stays_open: bool = False  #: who waits for what was lost does not hear of a break
+    awaits_server: bool = False  #: who connects while nobody listens there waits for the next one
+    counted: tuple[bytes, ...] = ()  #: words to count in what the client sends
     sent: int = 0
     received: int = 0
     markers: int = 0
+    cuts: int = 0
+    counts: Counter[bytes] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def passes(self, piece: bytes, *, is_from_client: bool) -> bool:
-        """Count a piece; False: the connection breaks instead."""
+    def admit(self, piece: bytes, *, is_from_client: bool) -> bytes:
+        """Count a piece and give what of it arrives; less than all: the connection breaks."""
         with self.lock:
             if is_from_client:
-                self.sent += len(piece)
-                return not _is_over(self.sent, self.cut_after_sent)
-            self.received += len(piece)
-            return not _is_over(self.received, self.cut_after_received)
+                before, self.sent = self.sent, self.sent + len(piece)
+                limit = self.cut_after_sent
+            else:
+                before, self.received = self.received, self.received + len(piece)
+                limit = self.cut_after_received
+            if limit is None or before + len(piece) <= limit:
+                return piece
+            self.cuts += 1
+            if self.breaks_once:
+                self.cut_after_sent = self.cut_after_received = None
+            return piece[: max(0, limit - before)]
 
-    def loses_reply(self, piece: bytes) -> bool:
-        """Whether the reply to this piece gets lost."""
+    def count_marker(self, piece: bytes) -> int:
+        """Give the number of a piece with the marker; 0: it has none."""
         with self.lock:
+            self.counts.update(word for word in self.counted if word in piece)
             if self.marker is None or self.marker not in piece:
-                return False
+                return 0
             self.markers += 1
-            return self.markers == self.lose_reply_to
-
-
-def _is_over(count: int, limit: int | None) -> bool:
-    return limit is not None and count > limit
+            return self.markers
 
 
 class LyingNetwork:
@@ -63,6 +75,7 @@ class LyingNetwork:
 
     def __init__(self, target_port: int) -> None:
         self._target = target_port
+        self._moved = threading.Condition()
         self.lies = Lies()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -71,6 +84,12 @@ class LyingNetwork:
         self._is_stopped = threading.Event()
         threading.Thread(target=self._accept, name="network", daemon=True).start()
 
+    def move(self, target_port: int) -> None:
+        """Pass connections on to another port from now on."""
+        with self._moved:
+            self._target = target_port
+            self._moved.notify_all()
+
     def fall_silent(self) -> None:
         """Let nothing through the connections that are open now, and leave them open."""
         self._mute |= set(self._open)
@@ -78,6 +97,7 @@ class LyingNetwork:
     def stop(self) -> None:
         """Refuse connections, and break those that are open."""
         self._is_stopped.set()
+        self.move(self._target)
         self._listener.close()
         for sock in self._open:
             _break(sock)
@@ -86,14 +106,32 @@ class LyingNetwork:
         while not self._is_stopped.is_set():
             try:
                 client, _ = self._listener.accept()
-                server = socket.create_connection(("127.0.0.1", self._target))
             except OSError:
                 return
+            server = self._reach_server()
+            if server is None:
+                _break(client)
+                continue
             self._open += [client, server]
             for source, sink, is_from_client in ((client, server, True), (server, client, False)):
                 threading.Thread(
                     target=self._pass_on, args=(source, sink, is_from_client), daemon=True
                 ).start()
+
+    def _reach_server(self) -> socket.socket | None:
+        while not self._is_stopped.is_set():
+            target = self._target
+            try:
+                return socket.create_connection(("127.0.0.1", target))
+            except OSError:
+                if not self.lies.awaits_server:
+                    return None
+            self._await_move(target)
+        return None
+
+    def _await_move(self, target: int) -> None:
+        with self._moved:
+            self._moved.wait_for(lambda: self._target != target or self._is_stopped.is_set())
 
     def _pass_on(self, source: socket.socket, sink: socket.socket, is_from_client: bool) -> None:
         with suppress(OSError):
@@ -103,19 +141,27 @@ class LyingNetwork:
                     self._is_stopped.wait(lies.delay_seconds)
                 if source in self._mute:
                     self._is_stopped.wait()
-                if not lies.passes(piece, is_from_client=is_from_client):
-                    break
-                if is_from_client and lies.loses_reply(piece):
-                    self._lose_reply(piece, source, sink)
+                admitted = lies.admit(piece, is_from_client=is_from_client)
+                number = lies.count_marker(piece) if is_from_client else 0
+                if number and number in (lies.lose_reply_to, lies.swallow):
+                    self._lose(piece, lies, source, sink)
                     return
-                sink.sendall(piece)
+                sink.sendall(admitted)
+                if len(admitted) < len(piece):
+                    break
         _break(source)
         _break(sink)
 
-    def _lose_reply(self, piece: bytes, client: socket.socket, server: socket.socket) -> None:
-        """Let the server have the request and answer it, and the client hear only of a break."""
-        _break(client)
-        server.sendall(piece)
+    def _lose(self, piece: bytes, lies: Lies, client: socket.socket, server: socket.socket) -> None:
+        """Let the server have the request and answer it, or not even that; the client hears only
+        of a break, or nothing at all.
+        """
+        if lies.stays_open:
+            self._mute |= {client, server}
+        else:
+            _break(client)
+        if lies.swallow is None:
+            server.sendall(piece)
 
 
 def _break(sock: socket.socket) -> None:

@@ -37,8 +37,8 @@ from pipeline.wire.gradient import (
     ModelList,
 )
 
-#: How long a listing, a creation or a deletion may take; what trains or generates has a limit of
-#: its own.
+#: How long a listing, a creation or a deletion may take at most; what trains or generates has the
+#: limit of the settings alone.
 QUICK_SECONDS = 60.0
 ATTEMPTS = 4
 LONGEST_WAIT_SECONDS = 30.0
@@ -53,7 +53,7 @@ class GradientClient:
     Args:
         account: where and as whom.
         slots: completes at the same time, at most.
-        timeout_seconds: longest wait for the reply to a fine-tune or a complete.
+        timeout_seconds: longest wait for one reply.
         first_wait_seconds: pause before the first repetition; it doubles.
     """
 
@@ -68,6 +68,7 @@ class GradientClient:
         self._http = GradientHttp(account, slots=slots)
         self.address = account.url
         self._timeout_seconds = timeout_seconds
+        self._quick_seconds = min(QUICK_SECONDS, timeout_seconds)
         self._first_wait_seconds = first_wait_seconds
         self._is_closed = threading.Event()
         self._patient_read = self._make_patient(is_write=False)
@@ -90,7 +91,7 @@ class GradientClient:
 
     def create_adapter(self, request: CreateRequest) -> str:
         """Create an adapter and give its id."""
-        reply = self._write("/models", request, QUICK_SECONDS)
+        reply = self._write("/models", request, self._quick_seconds)
         return self._parse(CreateReply, reply).id
 
     def fine_tune(self, adapter_id: str, request: FineTuneRequest) -> FineTuneReply:
@@ -122,7 +123,8 @@ class GradientClient:
 
     def _read(self, method: str, path: str) -> bytes:
         """Send what may be sent again, because a second time changes nothing more."""
-        return self._patient_read(lambda: self._http.read(method, path, seconds=QUICK_SECONDS))
+        seconds = self._quick_seconds
+        return self._patient_read(lambda: self._http.read(method, path, seconds=seconds))
 
     def _write(self, path: str, shape: Shape, seconds: float) -> bytes:
         body = _dump(shape)

@@ -12,6 +12,7 @@ import os
 import shutil
 import sys
 import traceback
+from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -31,8 +32,8 @@ from tests.faults.hooks import Hit, Killer, remove_half, write_half
 from tests.faults.points import GRADIENT_CALLS, LOCAL_CALLS, SCRIPTED_CALLS
 
 
-def serve() -> None:
-    """Run one task after the other until stdin ends."""
+def serve(run: Callable[[dict[str, Any]], int]) -> None:
+    """Run one task after the other until stdin ends, each in a child."""
     for name in sys.argv[1:]:
         import_module(name)
     for line in sys.stdin:
@@ -45,15 +46,29 @@ def serve() -> None:
 
 
 def run(task: dict[str, Any]) -> int:
-    """Be the command; gives its exit code."""
+    """Be the command with the hooks in it; gives its exit code."""
+    enter(task)
+    install(make_killer(task))
+    return be_command(task)
+
+
+def enter(task: dict[str, Any]) -> None:
+    """Go into the folder and the environment of a task."""
     os.chdir(task["folder"])
     output = os.open("output.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for stream in (1, 2):
         os.dup2(output, stream)
     os.environ.update(task["environment"])
+
+
+def make_killer(task: dict[str, Any]) -> Killer:
+    """Give what kills at the task's target, if it has one."""
+    return Killer(Hit(*task["target"]) if task["target"] else None, Path("trace.txt"))
+
+
+def be_command(task: dict[str, Any]) -> int:
+    """Run the command line; gives its exit code."""
     sys.argv = ["sqltune", *task["command"]]
-    target = Hit(*task["target"]) if task["target"] else None
-    install(Killer(target, Path("trace.txt")))
     try:
         pipeline.cli.main()
     except SystemExit as end:
@@ -135,4 +150,4 @@ def _tell_asked(
 
 
 if __name__ == "__main__":
-    serve()
+    serve(run)

@@ -41,12 +41,12 @@ class Passed:
 class Nursery:
     """The process that forks commands; see nursery.py."""
 
-    def __init__(self, *imported: str) -> None:
-        """Start it; it imports these modules too."""
+    def __init__(self, *imported: str, program: str = "tests.faults.nursery") -> None:
+        """Start it; it imports these modules too, and `program` says what a child is."""
         others = ("SQLTUNE_", "GRADIENT_", "PYTHON")
         clean = {k: v for k, v in os.environ.items() if not k.startswith(others)}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.nursery", *imported],
+            [sys.executable, "-m", program, *imported],
             cwd=ROOT,
             # An HTTP client wants to have some certificates.
             env=clean | _ENVIRONMENT | ({} if "httpx" in imported else FEW_CERTIFICATES),
