@@ -79,8 +79,8 @@ def _as_wanted(run: Run, end: runs.RunEnd) -> runs.RunEnd:
     """Give the end that a person's wish makes of it."""
     if run.desired_state == DesiredState.CANCELLED:
         # Also where it failed before its runner heard of that: else it would be tried again.
-        return cancelled(end.error_code, end.error_message or RunState.CANCELLED.value)
-    if run.is_trial and end.next_attempt_at is not None:
+        end = cancelled(end.error_code, end.error_message or RunState.CANCELLED.value)
+    if run.is_trial:
         return replace(end, next_attempt_at=None, next_step=ON_REQUEST)
     return end
 

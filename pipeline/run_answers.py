@@ -24,7 +24,7 @@ def answer_before(work: Work, run: Run) -> None:
     try:
         _answer(work, Phase.BEFORE, version)
     except (BackendError, ConfigError) as error:
-        if not _is_gone(work, version, error):
+        if not _is_gone(work, run, version, error):
             raise
         # Else nothing could ever take the place of a version whose weights were lost.
         message = f"v{run.before_version} answers only what it was asked before: {error}"
@@ -38,10 +38,14 @@ def answer_after(work: Work, run: Run) -> None:
     _answer(work, Phase.AFTER, find_version(work, run.version_number))
 
 
-def _is_gone(work: Work, version: AdapterVersion, error: PipelineError) -> bool:
+def _is_gone(work: Work, run: Run, version: AdapterVersion, error: PipelineError) -> bool:
     """Whether the version before can be asked no more, whatever a person does to this run."""
-    # Another backend than the run's own may be closed, or not allowed any more.
-    return error.code in _WEIGHTS_GONE or version.backend != work.adapter.backend
+    if error.code in _WEIGHTS_GONE:
+        return True
+    # Another backend than the run's own may be closed, or not allowed any more. What may pass is
+    # tried again first: without the version before, a worse one could go live.
+    is_last = run.failure_count + 1 >= work.runtime.settings.max_attempts
+    return version.backend != work.adapter.backend and (is_last or not error.retryable)
 
 
 def _home_of(work: Work, version: AdapterVersion) -> tuple[Backend, BaseModel]:

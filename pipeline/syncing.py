@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from pipeline.database import adapters, aliases, requests, runs, states
 from pipeline.database.connection import Session
@@ -280,11 +281,22 @@ def _begin(session: Session, held: Held, plan: Plan) -> int | None:
             run_id = plan.request.run_id
         else:
             return None
-    runs.begin_run(session, run_id, now=now)
+    runs.begin_run(session, run_id, now=now, started_at=_after_the_last(session, name, now))
     states.set_current_run(session, name, run_id)
     event = "resumed" if plan.decision is Decision.RESUME else "begun"
     runs.add_event(session, run_id, event, plan.reason, now=now)
     return run_id
+
+
+def _after_the_last(session: Session, adapter_name: str, now: datetime) -> datetime:
+    """Give the time of a beginning: after that of the last run, also where a clock was set back.
+
+    The order of an adapter's runs is that of their beginnings.
+    """
+    last = runs.find_last_ended_run(session, adapter_name)
+    if last is None or last.started_at is None or last.started_at < now:
+        return now
+    return last.started_at + timedelta(microseconds=1)
 
 
 def _unhold(held: Held, run: Run, session: Session) -> None:

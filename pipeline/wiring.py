@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from random import SystemRandom
@@ -33,35 +34,52 @@ def utc_now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What the server's clock said, and when that was."""
+
+    time: datetime
+    here: datetime  #: by this machine's clock
+    monotonic: float
+
+
 class DatabaseClock:
     """The time of the database's server, in UTC, so that clocks of machines need not agree.
 
-    It is asked once and then now and again; in between this machine's clock counts on.
+    It is asked once and then now and again; in between the seconds that pass here count on, and not
+    this machine's clock, which somebody may set.
     """
 
     _ASKED_EVERY_SECONDS = 300.0
+    #: A machine that slept, or whose clock was set: its seconds and its clock go apart.
+    _DRIFT_SECONDS = 1.0
 
     def __init__(self, database: Database) -> None:
         """Take the time of this database's server."""
         self._database = database
-        self._ahead = timedelta(0)
-        self._asked_at: float | None = None
+        self._told: _Told | None = None
 
     def __call__(self) -> datetime:
         """Give the time."""
-        # SQLite's clock is this machine's own.
-        if self._database.kind is not EngineKind.SQLITE:
-            asked_at, self_now = self._asked_at, time.monotonic()
-            if asked_at is None or self_now - asked_at > self._ASKED_EVERY_SECONDS:
-                self._ask(self_now)
-        return utc_now() + self._ahead
+        if self._database.kind is EngineKind.SQLITE:
+            return utc_now()  # SQLite's clock is this machine's own
+        if self._told is None or self._is_old(self._told):
+            # A database that is away leaves what is known, and is asked again next time.
+            with suppress(DatabaseError):
+                self._ask()
+        if self._told is None:
+            return utc_now()
+        return self._told.time + timedelta(seconds=time.monotonic() - self._told.monotonic)
 
-    def _ask(self, monotonic: float) -> None:
-        # A database that is away keeps the difference that is known, and is asked again next time.
-        with suppress(DatabaseError):
-            told = clocks.utc_time(self._database)
-            self._ahead = told - utc_now() if told is not None else self._ahead
-            self._asked_at = monotonic
+    def _is_old(self, told: _Told) -> bool:
+        passed = time.monotonic() - told.monotonic
+        drift = (utc_now() - told.here).total_seconds() - passed
+        return passed > self._ASKED_EVERY_SECONDS or abs(drift) > self._DRIFT_SECONDS
+
+    def _ask(self) -> None:
+        told = clocks.utc_time(self._database)
+        if told is not None:
+            self._told = _Told(told, utc_now(), time.monotonic())
 
 
 def new_id() -> str:

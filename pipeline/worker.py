@@ -315,7 +315,9 @@ def _is_scheduled(scheduled: requests.Scheduled, now: datetime) -> bool:
     if scheduled.decided_at is None:
         return True
     seconds = parse_every(scheduled.sync_every) or _ODD_SCHEDULE_SECONDS
-    return (now - scheduled.decided_at).total_seconds() >= seconds
+    passed = (now - scheduled.decided_at).total_seconds()
+    # In the future: some clock was wrong then, and to wait for it could take days.
+    return passed >= seconds or passed < -_ODD_SCHEDULE_SECONDS
 
 
 def _keep_tending(runtime: Runtime, watcher: Watcher, stop: threading.Event) -> None:

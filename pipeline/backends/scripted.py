@@ -105,6 +105,7 @@ class ScriptedBackend:
         """Answer in the script's number of threads, each as soon as its delay is over."""
         learned = self._load(adapter) if adapter is not None else None
         futures: list[Future[Answer]] = []
+        given: set[Future[Answer]] = set()
         try:
             for request in requests:
                 number = next(self._answer_numbers)
@@ -112,7 +113,13 @@ class ScriptedBackend:
                     self._pool.submit(self._answer_one, request, number, learned, decoding)
                 )
             for future in as_completed(futures):
+                if future.exception() is not None:
+                    # Of those that are completed together the order is not known: what was answered
+                    # before this one went wrong is given first.
+                    earlier = futures[: futures.index(future)]
+                    yield from (f.result() for f in earlier if f not in given and f.done())
                 yield future.result()
+                given.add(future)
         except (CancelledError, RuntimeError) as exc:  # the pool is shut down
             raise BackendUnavailable(CLOSED) from exc
         finally:

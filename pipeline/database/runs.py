@@ -109,12 +109,27 @@ def find_last_planned_run(session: Session, adapter_name: str) -> Run | None:
     return get_run(session, row.run_id) if row is not None else None
 
 
-def begin_run(session: Session, run_id: int, *, now: datetime) -> None:
-    """Count that a runner took the run up, and how long it had waited the first time."""
+def begin_run(
+    session: Session, run_id: int, *, now: datetime, started_at: datetime | None = None
+) -> None:
+    """Count that a runner took the run up, and how long it had waited the first time.
+
+    Args:
+        session: the fenced transaction.
+        run_id: the run.
+        now: UTC.
+        started_at: of a run that begins; None: now.
+    """
     row = session.fetch_one("get_run", run_id=run_id)
     queued_at = parse_time(row.queued_at) if row is not None else None
     waited = max(0.0, (now - queued_at).total_seconds()) if queued_at else 0.0
-    session.execute("begin_run", run_id=run_id, now=format_time(now), wait_seconds=round(waited, 3))
+    session.execute(
+        "begin_run",
+        run_id=run_id,
+        now=format_time(now),
+        started_at=format_time(started_at or now),
+        wait_seconds=round(waited, 3),
+    )
 
 
 def set_run_state(

@@ -81,6 +81,7 @@ UPDATE runs
        error_code = :error_code,
        error_message = :error_message,
        is_retryable = :is_retryable,
+       desired_state = CASE WHEN desired_state = 'paused' THEN 'running' ELSE desired_state END,
        next_step = :next_step,
        finished_at = :now,
        state_since = :now,

@@ -60,7 +60,7 @@ SELECT run_id
 -- A runner takes the run up, for the first time or again.
 UPDATE runs
    SET attempt_count = attempt_count + 1,
-       started_at = COALESCE(started_at, :now),
+       started_at = COALESCE(started_at, :started_at),
        wait_seconds = COALESCE(wait_seconds, :wait_seconds),
        last_alive_at = :now,
        is_stuck = 0,
@@ -88,7 +88,8 @@ UPDATE runs
 -- The run's runner was heard of.
 UPDATE runs
    SET last_alive_at = :now
- WHERE run_id = :run_id;
+ WHERE run_id = :run_id
+   AND finished_at IS NULL;
 
 -- name: set_stuck
 -- Whether the run goes on, why not, and what a person can do. What is said already is not written again.

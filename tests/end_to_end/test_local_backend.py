@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.command import People, Sqltune
-from tests.end_to_end.conftest import ANSWER, QUESTION
+from tests.end_to_end.conftest import ANSWER, QUESTION, declare_office
 
 pytestmark = pytest.mark.slow
 
@@ -122,3 +122,28 @@ def test_a_checkpoint_that_finds_no_room_does_not_turn_a_stop_into_a_failure(
     (artifacts / "checkpoints").unlink()
     sqltune.well("sync")
     assert people.value("SELECT state FROM runs") == "succeeded"
+
+
+def test_a_version_whose_own_backend_is_away_is_waited_for_before_another_takes_its_place(
+    sqltune: Sqltune, people: People, tiny_model: Path
+) -> None:
+    sqltune.environment["SQLTUNE_BASE_MODEL_FOLDERS"] = str(tiny_model.parent)
+    sqltune.environment["SQLTUNE_THREADS"] = "1"
+    sqltune.environment["SQLTUNE_MAX_ATTEMPTS"] = "2"
+    declare_office(people)
+    sqltune.well("sync")
+    people.ask("office", "Who are you?", "A model.")
+    people.do(
+        "UPDATE adapters SET backend = 'local', base_model = :model, max_new_tokens = 2",
+        model=str(tiny_model),
+    )
+    sqltune.play(faults=[{"at": "answer", "kind": "raise", "code": "backend_unavailable"}])
+    assert sqltune("sync").code == 1
+    assert people.rows("SELECT state, error_code FROM runs WHERE run_id = 2") == [
+        ("failed", "backend_unavailable")
+    ]
+    assert people.value("SELECT version_number FROM aliases") == 1
+    # A service that is closed for good must not keep its version live for ever.
+    sqltune.well("sync")
+    assert people.count("run_events", "event = 'before_not_answered'") == 1
+    assert people.value("SELECT version_number FROM aliases") == 2

@@ -259,3 +259,20 @@ def test_a_row_rolls_live_back_and_one_that_cannot_gets_its_reason(
     assert people.value("SELECT reason FROM alias_changes WHERE version_number = 9")
     assert people.rows("SELECT version_number FROM aliases") == [(1,)]
     assert people.count("alias_history") == 3
+
+
+def test_a_clock_that_was_ahead_once_does_not_make_every_later_sync_evaluate_again(
+    sqltune: Sqltune, people: People
+) -> None:
+    declare_office(people)
+    sqltune.well("sync")
+    ahead = "UPDATE runs SET started_at = '2999-01-01 00:00:00.000000' WHERE run_id = 1"
+    people.do(ahead)
+    people.ask("office", "When are you open?", "At nine.")
+    sqltune.well("sync")
+    assert "up to date" in sqltune.well("sync").err
+    assert people.rows("SELECT run_kind, state FROM runs ORDER BY run_id") == [
+        ("train", "succeeded"),
+        ("evaluate", "succeeded"),
+    ]
+    assert people.value("SELECT COUNT(*) FROM report_before_after WHERE is_latest = 1") == 2
