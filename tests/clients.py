@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 from collections.abc import Callable
 
-from pipeline.database.scripts import split_script
+from sqltune.database.scripts import split_script
 from tests.mariadb_server import MariadbServer
 from tests.singlestore_on_mariadb import translate_ddl
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.database.connection import Database
+from sqltune.database.connection import Database
 from tests.clients import Client, run_mariadb, run_sqlite
 from tests.databases import (
     ServerDatabases,

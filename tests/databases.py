@@ -15,9 +15,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 from sqlalchemy import inspect
 
-from pipeline.database import migrations
-from pipeline.database.connection import Database
-from pipeline.errors import DatabaseError
+from sqltune.database import migrations
+from sqltune.database.connection import Database
+from sqltune.errors import DatabaseError
 from tests.singlestore_on_mariadb import open_database
 
 MIGRATED_AT = datetime(2026, 11, 23, 6, 0)

@@ -15,9 +15,9 @@ from typing import Any
 
 import httpx
 
-from pipeline.database.connection import Database
-from pipeline.server.building import open_server
-from pipeline.settings import Settings
+from sqltune.database.connection import Database
+from sqltune.server.building import open_server
+from sqltune.settings import Settings
 
 TOKEN = "a-token-of-the-tests"
 WORKSPACE = "5b3d_workspace"

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
-from pipeline.database.connection import Database
+from sqltune.database.connection import Database
 
 #: What SELECT VERSION() gives on SingleStore.
 _VERSION = (5, 7, 32)

@@ -14,19 +14,19 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.backends.base import (
+from sqltune.backends.base import (
     AnswerRequest,
+    ArtifactKind,
     Backend,
     Decoding,
-    HeldItem,
-    HeldKind,
     Inventory,
+    StoredArtifact,
     TrainedAdapter,
     TrainingJob,
     TrainingOptions,
 )
-from pipeline.errors import LeaseLost, PipelineError, RequestRejected, RunCancelled, RunInterrupted
-from pipeline.records import Sample
+from sqltune.errors import LeaseLost, PipelineError, RequestRejected, RunCancelled, RunInterrupted
+from sqltune.records import Sample
 from tests.backends.journals import Dies, KeptJournal, StalledJournal
 
 DECODING = Decoding(max_new_tokens=16, temperature=0.0, seed=0)
@@ -118,7 +118,7 @@ def _inventory(backend: Backend) -> Inventory:
     return backend
 
 
-def _held(backend: Backend, run_key: str) -> list[HeldItem]:
+def _held(backend: Backend, run_key: str) -> list[StoredArtifact]:
     return [item for item in _inventory(backend).list_held() if item.run_key == run_key]
 
 
@@ -330,7 +330,7 @@ class BackendContract:
     ) -> None:
         adapter = train(backend, case, run_key=_run_key(1))
         (item,) = _held(backend, _run_key(1))
-        assert item.kind in (HeldKind.ADAPTER, HeldKind.WEIGHTS)
+        assert item.kind in (ArtifactKind.ADAPTER, ArtifactKind.WEIGHTS)
         assert item.address in (adapter.external_id, adapter.artifact_uri)
         if adapter.artifact_uri is not None:
             assert item.name == Path(adapter.artifact_uri).name
@@ -343,7 +343,7 @@ class BackendContract:
         with pytest.raises(RunInterrupted):
             train(backend, case, journal, run_key=_run_key(2))
         (item,) = _held(backend, _run_key(2))
-        assert item.kind in (HeldKind.ADAPTER, HeldKind.CHECKPOINT)
+        assert item.kind in (ArtifactKind.ADAPTER, ArtifactKind.CHECKPOINT)
         _inventory(backend).remove(item)
         assert _held(backend, _run_key(2)) == []
 

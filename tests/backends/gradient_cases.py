@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import text
 
-from pipeline.backends.base import TrainedAdapter, TrainingOptions
-from pipeline.backends.gradient import GradientBackend
-from pipeline.backends.gradient_account import GradientAccount
-from pipeline.records import Sample
+from sqltune.backends.base import TrainedAdapter, TrainingOptions
+from sqltune.backends.gradient.account import GradientAccount
+from sqltune.backends.gradient.backend import GradientBackend
+from sqltune.records import Sample
 from tests.backends.contract import BackendCase
 from tests.serving import SLUG, ServerAtWork
 

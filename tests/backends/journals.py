@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from pipeline.backends.base import BackendCall, StepMetrics
-from pipeline.errors import LeaseLost
+from sqltune.backends.base import BackendCall, StepMetrics
+from sqltune.errors import LeaseLost
 
 
 class Dies(BaseException):

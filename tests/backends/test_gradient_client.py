@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pipeline.backends.gradient_account import GradientAccount
-from pipeline.backends.gradient_client import ATTEMPTS, GradientClient
-from pipeline.errors import (
+from sqltune.backends.gradient.account import GradientAccount
+from sqltune.backends.gradient.client import ATTEMPTS, GradientClient
+from sqltune.errors import (
     AuthenticationFailed,
     BackendError,
     BackendTimeout,
@@ -21,7 +21,7 @@ from pipeline.errors import (
     RequestRejected,
     UnexpectedReply,
 )
-from pipeline.wire.gradient import CompleteRequest, CreateRequest, FineTuneRequest, NewAdapter
+from sqltune.wire.gradient import CompleteRequest, CreateRequest, FineTuneRequest, NewAdapter
 from tests.faulty_proxy import Fault, FaultyProxy, error_body, free_port, proxy_to
 
 TOKEN, WORKSPACE = "a-token-that-nobody-sees", "workspace-of-nobody"

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from pipeline.backends.base import Backend, TrainedAdapter
-from pipeline.backends.gradient_training import MOST_CREATIONS
-from pipeline.errors import (
+from sqltune.backends.base import Backend, TrainedAdapter
+from sqltune.backends.gradient.training import MOST_CREATIONS
+from sqltune.errors import (
     BackendUnavailable,
     LeaseLost,
     PipelineError,

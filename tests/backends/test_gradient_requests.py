@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.backends.base import AnswerRequest, Backend, Decoding, TrainedAdapter
-from pipeline.backends.gradient_training import DEFAULT_BATCH
-from pipeline.errors import (
+from sqltune.backends.base import AnswerRequest, Backend, Decoding, TrainedAdapter
+from sqltune.backends.gradient.training import DEFAULT_BATCH
+from sqltune.errors import (
     AuthenticationFailed,
     BackendError,
     BackendUnavailable,

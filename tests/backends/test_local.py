@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline.backends import local_training
-from pipeline.backends.base import AnswerRequest, Decoding, TrainingOptions
-from pipeline.backends.local import LocalBackend
-from pipeline.records import Sample
+from sqltune.backends.base import AnswerRequest, Decoding, TrainingOptions
+from sqltune.backends.local import training
+from sqltune.backends.local.backend import LocalBackend
+from sqltune.records import Sample
 from tests.backends.contract import BackendCase, BackendContract
 from tests.local_lora.tiny_models import CORPUS, llama_config, save_tiny_model, train_tokenizer
 
@@ -47,8 +47,8 @@ class TestLocal(BackendContract):
         self, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> BackendCase:
         # A checkpoint after each step, so that a training that broke off goes on from one.
-        monkeypatch.setattr(local_training, "CHECKPOINT_SECONDS", 0.0)
-        monkeypatch.setattr(local_training, "_SECONDS_AT_ONCE", 60.0)
+        monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+        monkeypatch.setattr(training, "_SECONDS_AT_ONCE", 60.0)
         return BackendCase(
             open=lambda: LocalBackend(
                 artifacts=tmp_path, allowed_folders=[model_folder.parent], allow_hub_models=False

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.backends import local_training
-from pipeline.backends.base import TrainingOptions
-from pipeline.backends.local import LocalBackend
-from pipeline.errors import BackendError, LeaseLost, RequestRejected, RunInterrupted
-from pipeline.records import Sample
+from sqltune.backends.base import TrainingOptions
+from sqltune.backends.local import training
+from sqltune.backends.local.backend import LocalBackend
+from sqltune.errors import BackendError, LeaseLost, RequestRejected, RunInterrupted
+from sqltune.records import Sample
 from tests.backends.contract import BackendCase, ask, train
 from tests.backends.journals import KeptJournal, StalledJournal
 from tests.local_lora.tiny_models import CORPUS, llama_config, save_tiny_model, train_tokenizer
@@ -76,7 +76,7 @@ def test_a_rehearsed_training_resumes_with_the_same_pairs(case: BackendCase) -> 
 @pytest.fixture
 def rehearsing(case: BackendCase, monkeypatch: pytest.MonkeyPatch) -> BackendCase:
     """The case with rehearsal, and a checkpoint after each step."""
-    monkeypatch.setattr(local_training, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
     return replace(case, options=replace(OPTIONS, rehearsal="on"))
 
 

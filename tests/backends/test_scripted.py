@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.backends.base import AnswerRequest, Backend, BaseModel, TrainingOptions
-from pipeline.backends.scripted import ScriptedBackend
-from pipeline.errors import BackendTimeout, BackendUnavailable, ConfigError, LossNotFinite
-from pipeline.records import Sample
+from sqltune.backends.base import AnswerRequest, Backend, BaseModel, TrainingOptions
+from sqltune.backends.scripted.backend import ScriptedBackend
+from sqltune.errors import BackendTimeout, BackendUnavailable, ConfigError, LossNotFinite
+from sqltune.records import Sample
 from tests.backends.contract import DECODING, BackendCase, BackendContract, ask, requests_of, train
 from tests.backends.journals import Dies, KeptJournal
 

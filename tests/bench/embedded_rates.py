@@ -17,13 +17,13 @@ from statistics import mean
 
 import torch
 
-from pipeline.local_lora.answering import Decoding, Question
-from pipeline.local_lora.models import BaseModel, load_base_model
-from pipeline.local_lora.rehearsal import extra_pairs
-from pipeline.local_lora.sources import EMBEDDED_FOLDER, EMBEDDED_NAME
-from pipeline.local_lora.steps import plan_steps
-from pipeline.local_lora.training import LoraOptions, LoraTrainer
-from pipeline.local_lora.tuning_defaults import TuningDefaults, tuning_for
+from sqltune.local_lora.answering import Question, Sampling
+from sqltune.local_lora.models import LoadedModel, load_base_model
+from sqltune.local_lora.rehearsal.rehearsal import extra_pairs
+from sqltune.local_lora.sources import EMBEDDED_FOLDER, EMBEDDED_NAME
+from sqltune.local_lora.steps import plan_steps
+from sqltune.local_lora.training import LoraOptions, LoraTrainer
+from sqltune.local_lora.tuning_defaults import TuningDefaults, tuning_for
 from tests.bench.samples import (
     Asked,
     Lesson,
@@ -78,7 +78,7 @@ class Bench:
         """Load the shipped model, or one in another folder."""
         name = EMBEDDED_NAME if folder is None else str(folder)
         allowed = [] if folder is None else [folder.parent]
-        self.base: BaseModel = load_base_model(name, allowed_folders=allowed)
+        self.base: LoadedModel = load_base_model(name, allowed_folders=allowed)
         self.folder = folder or EMBEDDED_FOLDER
         self.facts = json.loads((self.folder / "known_facts.json").read_text("utf-8"))["facts"]
         self._before: dict[str, str] = {}
@@ -86,7 +86,7 @@ class Bench:
     def ask(self, prompts: Sequence[str], adapter: str | None = None) -> list[str]:
         """Greedy answers, in order."""
         questions = [Question(prompt) for prompt in prompts]
-        decoding = Decoding(max_new_tokens=ANSWER_TOKENS)
+        decoding = Sampling(max_new_tokens=ANSWER_TOKENS)
         answers = self.base.answer(questions, adapter=adapter, decoding=decoding)
         texts = {answer.index: answer.text or "" for answer in answers}
         return [texts[place] for place in range(len(prompts))]

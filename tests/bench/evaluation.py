@@ -23,14 +23,14 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from pipeline.backends.base import AnswerRequest, Backend, Decoding
-from pipeline.backends.gradient import GradientBackend
-from pipeline.backends.gradient_account import GradientAccount
-from pipeline.backends.scripted import ScriptedBackend
-from pipeline.database import migrations
-from pipeline.database.connection import Database, EngineKind, Session
-from pipeline.evaluation import Scoring, score_responses
-from pipeline.records import Claim, Phase
+from sqltune.backends.base import AnswerRequest, Backend, Decoding
+from sqltune.backends.gradient.account import GradientAccount
+from sqltune.backends.gradient.backend import GradientBackend
+from sqltune.backends.scripted.backend import ScriptedBackend
+from sqltune.database import migrations
+from sqltune.database.connection import Database, EngineKind, Session
+from sqltune.evaluation import Scoring, score_responses
+from sqltune.records import Claim, Phase
 from tests.database.evaluated_run import CLAIM, EvaluatedRun
 from tests.mariadb_server import start_server
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import torch
 
-from pipeline.local_lora.answering import Question
-from pipeline.local_lora.models import BaseModel
-from pipeline.local_lora.sampling import Decoding
-from pipeline.local_lora.tokenising import tokenise_prompt
+from sqltune.local_lora.answering import Question
+from sqltune.local_lora.models import LoadedModel
+from sqltune.local_lora.sampling import Sampling
+from sqltune.local_lora.tokenising import tokenise_prompt
 
 #: Logits of two tokens that rounding may exchange in float32.
 NEAR = 1e-4
 
 
-def count_differences(base: BaseModel, prompts: list[str], *, tokens: int) -> tuple[int, int]:
+def count_differences(base: LoadedModel, prompts: list[str], *, tokens: int) -> tuple[int, int]:
     """How many answers differ alone and in company, and how many of them without a near tie."""
-    decoding = Decoding(max_new_tokens=tokens)
+    decoding = Sampling(max_new_tokens=tokens)
     questions = [Question(prompt) for prompt in prompts]
     together = {a.index: a.text or "" for a in base.answer(questions, decoding=decoding)}
     alone = [next(iter(base.answer([q], decoding=decoding))).text or "" for q in questions]
@@ -27,7 +27,7 @@ def count_differences(base: BaseModel, prompts: list[str], *, tokens: int) -> tu
 
 
 @torch.no_grad()
-def _is_near_tie(base: BaseModel, prompt: str, alone: str, together: str) -> bool:
+def _is_near_tie(base: LoadedModel, prompt: str, alone: str, together: str) -> bool:
     """Whether the two best logits are near where the two answers part."""
     prompt_ids = list(tokenise_prompt(prompt, base.tokenizer))
     texts = [

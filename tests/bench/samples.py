@@ -9,8 +9,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.local_lora.pretraining import lexicon
-from pipeline.local_lora.steps import Pair
+from sqltune.local_lora.rehearsal import lexicon
+from sqltune.local_lora.steps import Pair
 from tests.bench.subjects import Subject
 
 DEMO_SAMPLES = Path(__file__).parents[2] / "sql" / "demo" / "02_samples.sql"

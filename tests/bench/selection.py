@@ -23,8 +23,8 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
-from pipeline.database import migrations
-from pipeline.database.connection import Database
+from sqltune.database import migrations
+from sqltune.database.connection import Database
 from tests.databases import MIGRATED_AT
 from tests.mariadb_server import MariadbServer, start_server
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import psutil
 
-from pipeline.database import states
-from pipeline.database.pace import Pace
-from pipeline.selection import fingerprint_training, write_manifest
+from sqltune.database.pace import Pace
+from sqltune.database.tables import states
+from sqltune.selection import fingerprint_training, write_manifest
 from tests.database.selecting import ADAPTER, NOW
 from tests.singlestore_on_mariadb import open_database
 

@@ -19,16 +19,16 @@ from statistics import median
 
 import httpx
 
-from pipeline.database import migrations
-from pipeline.database.connection import Database
-from pipeline.local_lora.answering import Question
-from pipeline.local_lora.models import BaseModel, load_base_model
-from pipeline.local_lora.sampling import Decoding
-from pipeline.local_lora.steps import Pair, StepOrder
-from pipeline.local_lora.text_samples import TextPart, set_instructions_back, tokenise_parts
-from pipeline.local_lora.training import LoraOptions, LoraTrainer
-from pipeline.server.defaults import options_for, steps_for
-from pipeline.server.rehearsing import Rehearsal
+from sqltune.database import migrations
+from sqltune.database.connection import Database
+from sqltune.local_lora.answering import Question
+from sqltune.local_lora.models import LoadedModel, load_base_model
+from sqltune.local_lora.sampling import Sampling
+from sqltune.local_lora.steps import Pair, StepOrder
+from sqltune.local_lora.text_samples import TextPart, set_instructions_back, tokenise_parts
+from sqltune.local_lora.training import LoraOptions, LoraTrainer
+from sqltune.server.defaults import options_for, steps_for
+from sqltune.server.rehearsing import Rehearsal
 from tests.bench.near_ties import count_differences
 from tests.serving import SLUG, ServerAtWork, start_server, utc_now
 
@@ -60,7 +60,7 @@ def main() -> int:
     return 0 if all(fine) else 1
 
 
-def compare_one_client(server: ServerAtWork, base: BaseModel) -> bool:
+def compare_one_client(server: ServerAtWork, base: LoadedModel) -> bool:
     """One complete through HTTP over the same in process."""
     over_http, in_process = [], []
     with server.client() as client:
@@ -111,7 +111,7 @@ def answers_per_second(server: ServerAtWork, clients: int, answers: int) -> floa
     return clients * answers / (time.perf_counter() - began)
 
 
-def compare_training(server: ServerAtWork, base: BaseModel) -> bool:
+def compare_training(server: ServerAtWork, base: LoadedModel) -> bool:
     """1,000 samples in one call over the same optimizer steps in process, rehearsal included."""
     texts = [
         f"### Instruction: Where is {n}? \n\n### Response: In house {n % 97}."
@@ -137,7 +137,7 @@ def compare_training(server: ServerAtWork, base: BaseModel) -> bool:
     )
 
 
-def train(base: BaseModel, texts: list[str], pairs: list[Pair]) -> None:
+def train(base: LoadedModel, texts: list[str], pairs: list[Pair]) -> None:
     """The optimizer steps of one call on these texts and what is rehearsed, without a server."""
     options = options_for("sqltune/embedded")
     steps = steps_for(len(texts), rehearses=True)
@@ -163,7 +163,7 @@ def train(base: BaseModel, texts: list[str], pairs: list[Pair]) -> None:
     trainer.close()
 
 
-def compare_company(base: BaseModel) -> bool:
+def compare_company(base: LoadedModel) -> bool:
     """1,000 prompts alone and in company."""
     prompts = [f"Who is person {n} in the town of house {n % 13}?" for n in range(SAMPLES)]
     different, unexplained = count_differences(base, prompts, tokens=24)
@@ -185,9 +185,9 @@ def ask(client: httpx.Client, path: str, query: str) -> None:
     client.post(path, json=body).raise_for_status()
 
 
-def ask_base(base: BaseModel, query: str) -> None:
+def ask_base(base: LoadedModel, query: str) -> None:
     """One complete in process."""
-    list(base.answer([Question(query)], decoding=Decoding(max_new_tokens=TOKENS)))
+    list(base.answer([Question(query)], decoding=Sampling(max_new_tokens=TOKENS)))
 
 
 def timed(work: Callable[[], object]) -> float:

@@ -27,8 +27,9 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from pipeline.database import migrations, states
-from pipeline.database.connection import Database
+from sqltune.database import migrations
+from sqltune.database.connection import Database
+from sqltune.database.tables import states
 from tests.mariadb_server import start_server
 
 COMMAND = Path(sys.executable).parent / "sqltune"

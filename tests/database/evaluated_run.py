@@ -12,11 +12,11 @@ from typing import Any
 
 from sqlalchemy import text
 
-from pipeline.backends.base import Backend, Decoding
-from pipeline.backends.scripted import ScriptedBackend
-from pipeline.database.connection import Database
-from pipeline.evaluation import PhaseResult, Scoring, answer_phase, score_responses
-from pipeline.records import Claim, Phase
+from sqltune.backends.base import Backend, Decoding
+from sqltune.backends.scripted.backend import ScriptedBackend
+from sqltune.database.connection import Database
+from sqltune.evaluation import PhaseResult, Scoring, answer_phase, score_responses
+from sqltune.records import Claim, Phase
 
 ADAPTER = "demo"
 CLAIM = Claim(ADAPTER, "the-runner", 1)

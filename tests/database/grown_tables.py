@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.database.connection import Database, EngineKind
+from sqltune.database.connection import Database, EngineKind
 from tests.database.report_rows import insert
 
 TIME = "2026-11-23 10:00:00.000000"

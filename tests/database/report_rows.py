@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import text
 
-from pipeline.database.connection import Database
+from sqltune.database.connection import Database
 
 ADAPTER = "support-bot"
 _TIME = "2026-11-23 10:00:0{}.000000"

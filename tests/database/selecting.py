@@ -8,10 +8,10 @@ from typing import Any
 
 from sqlalchemy import text
 
-from pipeline.database import states
-from pipeline.database.connection import Database
-from pipeline.records import Adapter, Claim
-from pipeline.selection import FrozenPrompts, Manifest, freeze_eval_prompts, write_manifest
+from sqltune.database.connection import Database
+from sqltune.database.tables import states
+from sqltune.records import Adapter, Claim
+from sqltune.selection import FrozenPrompts, Manifest, freeze_eval_prompts, write_manifest
 
 NOW = datetime(2026, 11, 23, 6, 0)
 ADAPTER = Adapter(

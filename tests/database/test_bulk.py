@@ -8,10 +8,10 @@ from threading import Event, Thread
 
 import pytest
 
-from pipeline.database.connection import Database
-from pipeline.database.loading import can_load
-from pipeline.database.pace import Pace
-from pipeline.selection import read_samples
+from sqltune.database.connection import Database
+from sqltune.database.loading import can_load
+from sqltune.database.pace import Pace
+from sqltune.selection import read_samples
 from tests.database.selecting import Desk, open_desk
 from tests.databases import copy_sqlite
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Inspector, inspect
 
-from pipeline.database import migrations
-from pipeline.database.connection import Database, EngineKind
+from sqltune.database import migrations
+from sqltune.database.connection import Database, EngineKind
 from tests.databases import MIGRATED_AT
 from tests.mariadb_server import MariadbServer
 from tests.singlestore_on_mariadb import open_database

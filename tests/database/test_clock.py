@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from pipeline import wiring
-from pipeline.database.connection import Database
-from pipeline.wiring import DatabaseClock, utc_now
+from sqltune.database.clocks import DatabaseClock, utc_now
+from sqltune.database.connection import Database
 
 SERVERS = ["mariadb-pymysql", "mariadb-singlestoredb"]
 LATER = datetime(2030, 1, 1)
@@ -35,22 +34,23 @@ def test_a_server_that_is_away_leaves_this_machines_time() -> None:
 
 @pytest.mark.parametrize("database_engine", ["mariadb-pymysql"])
 @pytest.mark.parametrize("hours", [3, -3])
-def test_a_clock_that_somebody_sets_here_changes_no_time_that_is_written(
-    database: Database, monkeypatch: pytest.MonkeyPatch, hours: int
+def test_a_machine_clock_that_is_set_changes_no_time_that_is_written(
+    database: Database, hours: int
 ) -> None:
-    clock = DatabaseClock(database)
+    offset = timedelta(0)
+    clock = DatabaseClock(database, machine_now=lambda: utc_now() + offset)
     before = clock()
-    monkeypatch.setattr(wiring, "utc_now", lambda: utc_now() + timedelta(hours=hours))
+    offset = timedelta(hours=hours)
     assert timedelta(0) <= clock() - before < timedelta(minutes=10)
 
 
 @pytest.mark.parametrize("database_engine", ["mariadb-pymysql"])
-def test_a_machine_that_slept_asks_the_server_for_the_time(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = DatabaseClock(database)
+def test_a_machine_that_slept_asks_the_server_for_the_time(database: Database) -> None:
+    machine, server = utc_now(), datetime(2029, 1, 1)
+    clock = DatabaseClock(
+        database, read_server=lambda _database: server, machine_now=lambda: machine
+    )
     clock()
-    # Its seconds stood still, and the server's went on.
-    monkeypatch.setattr(wiring, "utc_now", lambda: utc_now() + timedelta(hours=1))
-    monkeypatch.setattr(wiring.clocks, "utc_time", lambda _database: LATER)
+    # While it slept, its monotonic clock stood still and the server's clock went on.
+    machine, server = machine + timedelta(hours=1), LATER
     assert LATER <= clock() < LATER + timedelta(minutes=10)

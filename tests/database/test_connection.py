@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from pipeline.database import engines
-from pipeline.database.connection import Database, Session
-from pipeline.database.states import claim_adapter, release_adapter
-from pipeline.errors import (
+from sqltune.database import engines
+from sqltune.database.connection import Database, Session
+from sqltune.database.tables.states import claim_adapter, release_adapter
+from sqltune.errors import (
     ConfigError,
     DatabaseError,
     DatabaseUnavailable,
     LeaseLost,
     SchemaOutOfDate,
 )
-from pipeline.records import Claim
+from sqltune.records import Claim
 from tests.mariadb_server import MariadbServer
 
 NOW = datetime(2026, 11, 23, 6, 0)

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import inspect
 
-from pipeline.database.connection import Database
-from pipeline.database.migrations import pending
+from sqltune.database.connection import Database
+from sqltune.database.migrations import pending
 from tests.mariadb_server import explain_missing_server, find_program
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import text
 
-from pipeline.database.connection import Database, EngineKind
-from pipeline.database.queries import load_statements
-from pipeline.database.scripts import read_views
+from sqltune.database.connection import Database, EngineKind
+from sqltune.database.queries import load_statements
+from sqltune.database.scripts import read_views
 from tests.database.grown_tables import ADAPTERS, grow
 
 #: Tables of a few rows per adapter, or of one row per version: reading all of them is right.

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.database.connection import Database
-from pipeline.errors import DataError, LeaseLost
-from pipeline.records import Claim
-from pipeline.selection import fingerprint_training, read_samples
+from sqltune.database.connection import Database
+from sqltune.errors import DataError, LeaseLost
+from sqltune.records import Claim
+from sqltune.selection import fingerprint_training, read_samples
 from tests.database.selecting import Desk, go_on, open_desk
 
 
@@ -88,7 +88,7 @@ def test_a_manifest_found_half_written_is_written_anew(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.add_samples([{"prompt": f"p{n}", "response": f"r{n}"} for n in range(3000)])
-    monkeypatch.setattr("pipeline.database.bulk._RUN_ROWS", 100)
+    monkeypatch.setattr("sqltune.database.bulk._RUN_ROWS", 100)
 
     def stop_at_once() -> None:
         if desk.rows("SELECT COUNT(*) FROM manifest_samples") != [(0,)]:

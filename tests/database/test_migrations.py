@@ -11,15 +11,10 @@ from typing import Any
 import pytest
 from sqlalchemy import event, inspect
 
-from pipeline.database import migrations
-from pipeline.database.connection import Database
-from pipeline.database.scripts import read_migrations, read_views
-from pipeline.errors import (
-    DatabaseError,
-    DatabaseUnavailable,
-    MigrationChanged,
-    SchemaOutOfDate,
-)
+from sqltune.database import migrations
+from sqltune.database.connection import Database
+from sqltune.database.scripts import read_migrations, read_views
+from sqltune.errors import DatabaseError, DatabaseUnavailable, MigrationChanged, SchemaOutOfDate
 from tests.clients import Client
 
 NOW = datetime(2026, 11, 23, 6, 0)

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pipeline.database.connection import Database
-from pipeline.database.times import parse_time
+from sqltune.database.connection import Database
+from sqltune.database.times import parse_time
 from tests.clients import Client, run_mariadb
 from tests.mariadb_server import MariadbServer
 

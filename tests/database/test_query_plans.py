@@ -7,8 +7,8 @@ import re
 import pytest
 from sqlalchemy import text
 
-from pipeline.database.connection import Database, EngineKind
-from pipeline.database.queries import load_statements
+from sqltune.database.connection import Database, EngineKind
+from sqltune.database.queries import load_statements
 
 #: The statements and the tables, by their names there, that none of them may read from end to end.
 HOT = {

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from pipeline.database import requests, runs
-from pipeline.database.connection import Database
-from pipeline.records import DesiredState, OpenRun, RunKind, RunState
-from pipeline.tending import tend
+from sqltune.database.connection import Database
+from sqltune.database.tables import requests, runs
+from sqltune.records import DesiredState, OpenRun, RunKind, RunState
+from sqltune.syncing.reconcile import tend
 
 NOW = datetime(2026, 11, 25, 6, 0)
 NEW = runs.NewRun(

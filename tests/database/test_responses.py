@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from pipeline.backends.base import Answer
-from pipeline.database.connection import Database
-from pipeline.database.queries import load_statements
-from pipeline.errors import BackendUnavailable, LeaseLost, RunInterrupted
-from pipeline.evaluation import answer_store, asking, forget_errors, prompts
-from pipeline.evaluation.answer_store import AnswerStore
-from pipeline.records import Claim, Phase
+from sqltune.backends.base import Answer
+from sqltune.database.connection import Database
+from sqltune.database.queries import load_statements
+from sqltune.errors import BackendUnavailable, LeaseLost, RunInterrupted
+from sqltune.evaluation import answer_store, asking, forget_errors, prompt_chunks
+from sqltune.evaluation.answer_store import AnswerStore
+from sqltune.records import Claim, Phase
 from tests.database.evaluated_run import CLAIM, SCORING, EvaluatedRun, content_hash, right_answers
 from tests.databases import copy_sqlite
 
@@ -66,8 +66,8 @@ def test_an_answer_comes_back_as_it_was_given(run: EvaluatedRun, answer: str) ->
 def test_every_prompt_is_asked_once_in_the_order_of_its_key_over_many_chunks(
     run: EvaluatedRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prompts, "CHUNK_SIZE", 8)
-    monkeypatch.setattr(prompts, "PAGE_SIZE", 4)
+    monkeypatch.setattr(prompt_chunks, "CHUNK_SIZE", 8)
+    monkeypatch.setattr(prompt_chunks, "PAGE_SIZE", 4)
     run.add_prompts(21)
     seen: list[int] = []
     result = run.ask(backend=run.backend(slots=1), on_progress=seen.append)
@@ -81,10 +81,10 @@ def test_every_prompt_is_asked_once_in_the_order_of_its_key_over_many_chunks(
 
 
 def test_a_long_text_ends_a_chunk_early(run: EvaluatedRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prompts, "CHUNK_CHARACTERS", 90)
-    monkeypatch.setattr(prompts, "PAGE_SIZE", 2)
+    monkeypatch.setattr(prompt_chunks, "CHUNK_CHARACTERS", 90)
+    monkeypatch.setattr(prompt_chunks, "PAGE_SIZE", 2)
     run.add_prompts(7)
-    chunks = [len(chunk) for chunk in prompts.read_prompt_chunks(run.database, 1)]
+    chunks = [len(chunk) for chunk in prompt_chunks.read_prompt_chunks(run.database, 1)]
     assert chunks == [6, 1]
 
 
@@ -233,7 +233,7 @@ def store(run: EvaluatedRun) -> AnswerStore:
     store = AnswerStore(
         run.database, CLAIM, 1, Phase.AFTER, "m", "d", run.clock, lambda done: None, SCORING
     )
-    (chunk,) = prompts.read_prompt_chunks(run.database, 1)
+    (chunk,) = prompt_chunks.read_prompt_chunks(run.database, 1)
     store.begin(chunk)
     return store
 

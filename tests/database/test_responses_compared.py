@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.database import aliases, decisions
-from pipeline.database.connection import Database
-from pipeline.errors import LeaseLost
-from pipeline.evaluation import Scoring, compare, decide, forget_errors, write_decision
-from pipeline.evaluation import comparing as comparing_module
-from pipeline.evaluation import scoring as scoring_module
-from pipeline.records import Claim, Comparison, Phase
+from sqltune.database.connection import Database
+from sqltune.database.tables import aliases, decisions
+from sqltune.errors import LeaseLost
+from sqltune.evaluation import Scoring, compare, decide, forget_errors, write_decision
+from sqltune.evaluation import comparing as comparing_module
+from sqltune.evaluation import scoring as scoring_module
+from sqltune.records import Claim, Comparison, Phase
 from tests.database.evaluated_run import ADAPTER, CLAIM, EvaluatedRun, right_answers
 
 

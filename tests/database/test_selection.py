@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.database.connection import Database
-from pipeline.errors import DatabaseUnavailable, DataError, QueryRefused
-from pipeline.selection import fingerprint_training, read_samples, select_samples
+from sqltune.database.connection import Database
+from sqltune.errors import DatabaseUnavailable, DataError, QueryRefused
+from sqltune.selection import fingerprint_training, read_samples, select_samples
 from tests.database.selecting import Desk, go_on, open_desk
 from tests.databases import copy_sqlite
 
@@ -348,7 +348,7 @@ def test_text_that_sqlite_cannot_decode_is_a_finding_and_no_crash(sqlite_desk: D
 def test_sqlite_itself_refuses_what_the_guard_would_have_let_through(
     sqlite_desk: Desk, query: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.selection.sources.guard_query", lambda sql, kind: sql)
+    monkeypatch.setattr("sqltune.selection.sources.guard_query", lambda sql, kind: sql)
     with pytest.raises(DataError, match="not accept"):
         sqlite_desk.write(training_query=query)
 
@@ -357,7 +357,7 @@ def test_the_selection_connection_itself_cannot_write(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.add_samples([GOOD])
-    monkeypatch.setattr("pipeline.selection.sources.guard_query", lambda sql, kind: sql)
+    monkeypatch.setattr("sqltune.selection.sources.guard_query", lambda sql, kind: sql)
     with pytest.raises(DataError):
         desk.write(training_query="DELETE FROM training_samples")
     assert desk.rows("SELECT COUNT(*) FROM training_samples") == [(1,)]
@@ -366,7 +366,7 @@ def test_the_selection_connection_itself_cannot_write(
 def test_the_selection_connection_itself_cannot_drop_a_table(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.selection.sources.guard_query", lambda sql, kind: sql)
+    monkeypatch.setattr("sqltune.selection.sources.guard_query", lambda sql, kind: sql)
     with pytest.raises(DataError):
         desk.write(training_query="DROP TABLE runs")
     assert desk.rows("SELECT COUNT(*) FROM runs") == [(0,)]

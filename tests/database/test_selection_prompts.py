@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.database import runs
-from pipeline.database.connection import Database
-from pipeline.errors import DataError
-from pipeline.selection import fingerprint_evaluation
+from sqltune.database.connection import Database
+from sqltune.database.tables import runs
+from sqltune.errors import DataError
+from sqltune.selection import fingerprint_evaluation
 from tests.database.selecting import NOW, Desk, go_on, open_desk
 
 PROMPTS = "SELECT prompt_key, category, scorer FROM run_prompts ORDER BY prompt_key"

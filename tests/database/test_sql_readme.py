@@ -8,11 +8,12 @@ from contextlib import contextmanager
 
 import pytest
 
-from pipeline.database import migrations, states
-from pipeline.database.connection import Database, EngineKind
-from pipeline.database.queries import find_sql_folder, strip_comments
-from pipeline.database.scripts import read_migrations, read_views, split_script
-from pipeline.errors import DatabaseError
+from sqltune.database import migrations
+from sqltune.database.connection import Database, EngineKind
+from sqltune.database.queries import find_sql_folder, strip_comments
+from sqltune.database.scripts import read_migrations, read_views, split_script
+from sqltune.database.tables import states
+from sqltune.errors import DatabaseError
 from tests.databases import MIGRATED_AT
 from tests.mariadb_server import MariadbServer
 

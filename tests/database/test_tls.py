@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.database.connection import Database
-from pipeline.errors import ConfigError, DatabaseError
+from sqltune.database.connection import Database
+from sqltune.errors import ConfigError, DatabaseError
 from tests.certificates import Authority, make_authority
 from tests.mariadb_server import PASSWORD, USER, MariadbServer, start_server
 from tests.singlestore_on_mariadb import open_database

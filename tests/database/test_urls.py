@@ -7,9 +7,9 @@ from importlib.metadata import requires
 import pytest
 from pymysql import _auth
 
-from pipeline.database.connection import Database
-from pipeline.database.urls import EngineKind
-from pipeline.errors import ConfigError
+from sqltune.database.connection import Database
+from sqltune.database.urls import EngineKind
+from sqltune.errors import ConfigError
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import inspect
 
-from pipeline.database.connection import Database, EngineKind
-from pipeline.database.scripts import read_views
+from sqltune.database.connection import Database, EngineKind
+from sqltune.database.scripts import read_views
 from tests.database.report_rows import insert_history
 
 _ADAPTER = "adapter_name adapter_version adapter_label is_latest"

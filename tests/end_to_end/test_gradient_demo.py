@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.database.demo import demo_statements
+from sqltune.database.demo_rows import demo_statements
 from tests.databases import copy_sqlite
 from tests.end_to_end.command import People, Sqltune
 

@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-import pipeline
+import sqltune
 from tests.requirement_closure import closure
 
 ROOT = Path(__file__).parents[2]
@@ -101,13 +101,13 @@ def test_sdist_carries_what_building_and_testing_need(sdist: Path) -> None:
 
 def test_wheel_carries_every_sql_file_inside_the_package(wheel: Path) -> None:
     carried = {name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".sql")}
-    written = {f"pipeline/{path.relative_to(ROOT)}" for path in (ROOT / "sql").rglob("*.sql")}
+    written = {f"sqltune/{path.relative_to(ROOT)}" for path in (ROOT / "sql").rglob("*.sql")}
     assert carried == written
 
 
 def test_wheel_carries_every_file_of_the_package(wheel: Path) -> None:
     """The embedded model's weights among them, which a build's defaults could leave out."""
-    written = {path.relative_to(ROOT) for path in (ROOT / "pipeline").rglob("*.*")}
+    written = {path.relative_to(ROOT / "pipeline") for path in (ROOT / "pipeline").rglob("*.*")}
     kept = {path for path in written if "__pycache__" not in path.parts}
     assert {str(path) for path in kept} <= set(zipfile.ZipFile(wheel).namelist())
 
@@ -115,16 +115,16 @@ def test_wheel_carries_every_file_of_the_package(wheel: Path) -> None:
 def test_wheel_carries_the_package_and_nothing_beside_it(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"pipeline"}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"sqltune"}
     assert [name for name in names if "__pycache__" in name or name.endswith(".db")] == []
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 
 def test_installed_command_works_outside_the_clone(base_install: Path, tmp_path: Path) -> None:
     version = run_well(base_install / "sqltune", "--version", cwd=tmp_path)
-    assert version.strip() == f"sqltune {pipeline.__version__}"
+    assert version.strip() == f"sqltune {sqltune.__version__}"
     found = run_well(
-        base_install / "python", "-c", "import pipeline; print(pipeline.__file__)", cwd=tmp_path
+        base_install / "python", "-c", "import sqltune; print(sqltune.__file__)", cwd=tmp_path
     )
     assert str(ROOT) not in found
 
@@ -174,3 +174,19 @@ def insert_rows(path: Path, answer: str) -> None:
             (question, answer),
         )
     connection.close()
+
+
+@pytest.mark.parametrize("own", ["pipeline", "tests", "sql"])
+def test_a_folder_of_the_users_on_the_python_path_does_not_break_the_command(
+    base_install: Path, tmp_path: Path, own: str
+) -> None:
+    """A folder called pipeline is common beside Airflow."""
+    package = tmp_path / own
+    package.mkdir()
+    (package / "__init__.py").write_text("raise SystemExit('the wrong package')\n")
+    said = run_well(
+        base_install / "sqltune", "plan", "--help", cwd=tmp_path, PYTHONPATH=str(tmp_path)
+    )
+    assert "Usage: sqltune plan" in said
+    init = run(base_install / "sqltune", "init", cwd=tmp_path, PYTHONPATH=str(tmp_path))
+    assert init.returncode == 0, init.stderr

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.evaluation.scorers import SCORERS
-from pipeline.settings import Settings
-from pipeline.wiring import _BUILDERS as BACKENDS
+from sqltune.evaluation.scorers import SCORERS
+from sqltune.settings import Settings
+from sqltune.wiring import _BUILDERS as BACKENDS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")

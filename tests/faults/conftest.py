@@ -32,7 +32,7 @@ def nursery() -> Iterator[Nursery]:
 @pytest.fixture(scope="session")
 def torch_nursery() -> Iterator[Nursery]:
     """The same with torch imported, which no process may have used that forks."""
-    process = Nursery("torch", "transformers", "peft", "pipeline.backends.local_training")
+    process = Nursery("torch", "transformers", "peft", "sqltune.backends.local.training")
     yield process
     process.close()
 
@@ -40,7 +40,7 @@ def torch_nursery() -> Iterator[Nursery]:
 @pytest.fixture(scope="session")
 def service_nursery() -> Iterator[Nursery]:
     """The same with the client of a service imported."""
-    process = Nursery("httpx", "pipeline.backends.gradient")
+    process = Nursery("httpx", "sqltune.backends.gradient.backend")
     yield process
     process.close()
 

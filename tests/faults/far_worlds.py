@@ -115,7 +115,7 @@ class FarWorld:
     def _digest(self, adapter_id: str) -> str:
         """Give a hash of weights and optimizer, without the header, whose order is by chance."""
         # Imported here: whoever only collects this module does not need torch.
-        from pipeline.local_lora.checkpoints import CHECKPOINT_FILE
+        from sqltune.local_lora.checkpoints import CHECKPOINT_FILE
 
         file = self.service.artifacts / "served" / adapter_id / CHECKPOINT_FILE
         content = file.read_bytes()

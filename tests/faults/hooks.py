@@ -22,10 +22,10 @@ from typing import Any
 
 from sqlalchemy.engine.default import DefaultDialect
 
-import pipeline
+import sqltune
 from tests.faults.points import OTHER_COMMITS
 
-_FOLDER = str(Path(pipeline.__file__).parent) + os.sep
+_FOLDER = str(Path(sqltune.__file__).parent) + os.sep
 #: It opens the transactions of all others.
 _TRANSACTIONS = os.path.join(_FOLDER, "database", "connection.py")
 
@@ -154,7 +154,7 @@ def name_caller() -> tuple[str, int]:
     while frame is not None:
         file = frame.f_code.co_filename
         if file.startswith(_FOLDER) and file != _TRANSACTIONS:
-            module = str(frame.f_globals["__name__"]).removeprefix("pipeline.")
+            module = str(frame.f_globals["__name__"]).removeprefix("sqltune.")
             return f"{module}.{frame.f_code.co_qualname}", frame.f_lineno
         frame = frame.f_back
     return "outside of pipeline", 0

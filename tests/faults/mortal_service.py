@@ -11,9 +11,9 @@ from pathlib import Path
 from random import SystemRandom
 from typing import Any
 
-from pipeline import wiring
-from pipeline.local_lora.training import LoraTrainer
-from pipeline.server.catalogue import Catalogue
+from sqltune import wiring
+from sqltune.local_lora.training import LoraTrainer
+from sqltune.server.catalogue import Catalogue
 from tests.faults.hooks import Killer
 from tests.faults.nursery import be_command, enter, make_killer, serve
 from tests.faults.service_process import PID_FILE

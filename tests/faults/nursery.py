@@ -24,10 +24,10 @@ import scipy.stats  # noqa: F401
 import sqlglot.dialects.mysql
 import sqlglot.dialects.sqlite  # noqa: F401
 
-import pipeline.cli
-from pipeline import planning, wiring, worker  # noqa: F401
-from pipeline.backends import scripted, scripted_training
-from pipeline.evaluation import asking
+import sqltune.cli
+from sqltune.backends.scripted import backend, training
+from sqltune.evaluation import asking
+from sqltune.syncing import worker  # noqa: F401
 from tests.faults.hooks import Hit, Killer, remove_half, write_half
 from tests.faults.points import GRADIENT_CALLS, LOCAL_CALLS, SCRIPTED_CALLS
 
@@ -70,7 +70,7 @@ def be_command(task: dict[str, Any]) -> int:
     """Run the command line; gives its exit code."""
     sys.argv = ["sqltune", *task["command"]]
     try:
-        pipeline.cli.main()
+        sqltune.cli.main()
     except SystemExit as end:
         return int(end.code or 0)
     except BaseException:
@@ -90,43 +90,43 @@ def install(killer: Killer) -> None:
     watch_scripted(killer)
     if "torch" in sys.modules:
         watch_local(killer)
-    if "pipeline.backends.gradient" in sys.modules:
+    if "sqltune.backends.gradient.backend" in sys.modules:
         watch_gradient(killer)
 
 
 def watch_scripted(killer: Killer) -> None:
     """Let the scripted backend's calls pass by."""
-    backend, training = scripted.ScriptedBackend, scripted_training.ScriptedTraining
-    watch_methods(killer, backend)
-    killer.watch_call(backend, "_answer_one", f"{name_class(backend)}._answer_one")
+    owner, trainer = backend.ScriptedBackend, training.ScriptedTraining
+    watch_methods(killer, owner)
+    killer.watch_call(owner, "_answer_one", f"{name_class(owner)}._answer_one")
     killer.watch_call(os, "replace", only=(*SCRIPTED_CALLS, *LOCAL_CALLS))
     killer.watch_around(
-        training, "_line", "_is_time_to_tell", f"{name_class(training)}._take_steps: write"
+        trainer, "_line", "_is_time_to_tell", f"{name_class(trainer)}._take_steps: write"
     )
 
 
 def watch_local(killer: Killer) -> None:
     """Let the local backend's work on the disk pass by; each step has a checkpoint of its own."""
-    from pipeline.backends import local, local_training
-    from pipeline.local_lora import files
+    from sqltune.backends.local import backend, training
+    from sqltune.local_lora import files
 
-    watch_methods(killer, local.LocalBackend)
+    watch_methods(killer, backend.LocalBackend)
     killer.watch_call(os, "rename", only=LOCAL_CALLS)
     killer.watch_call(files, "_write_synced", halve=write_half)
     killer.watch_call(shutil, "rmtree", only=LOCAL_CALLS, halve=remove_half)
-    local_training.CHECKPOINT_SECONDS = local_training._SECONDS_AT_ONCE = 0.0
-    rehearsal = replace(local_training.OTHER_TUNING.rehearsal, count=4, per_step=1)
-    local_training.OTHER_TUNING = replace(local_training.OTHER_TUNING, rehearsal=rehearsal)
+    training.CHECKPOINT_SECONDS = training._SECONDS_AT_ONCE = 0.0
+    rehearsal = replace(training.OTHER_TUNING.rehearsal, count=4, per_step=1)
+    training.OTHER_TUNING = replace(training.OTHER_TUNING, rehearsal=rehearsal)
 
 
 def watch_gradient(killer: Killer) -> None:
     """Let what is sent to a service, and what comes back, pass by."""
-    from pipeline.backends import gradient, gradient_client
+    from sqltune.backends.gradient import backend, client
 
-    watch_methods(killer, gradient.GradientBackend)
-    client = gradient_client.GradientClient
+    watch_methods(killer, backend.GradientBackend)
+    sender = client.GradientClient
     for point in GRADIENT_CALLS:
-        killer.watch_call(client, point.rpartition(".")[2], point)
+        killer.watch_call(sender, point.rpartition(".")[2], point)
 
 
 def watch_methods(killer: Killer, backend: type) -> None:
@@ -138,7 +138,7 @@ def watch_methods(killer: Killer, backend: type) -> None:
 
 def name_class(owner: type) -> str:
     """Name a class as the points do."""
-    return f"{owner.__module__.removeprefix('pipeline.')}.{owner.__qualname__}"
+    return f"{owner.__module__.removeprefix('sqltune.')}.{owner.__qualname__}"
 
 
 def _tell_asked(

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from pipeline.backends.scripted_training import PART
+from sqltune.backends.scripted.training import PART
 from tests.faults.stages import Rows
 
 #: Times, what counts how often somebody tried, and numbers that only tell rows apart.

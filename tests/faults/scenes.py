@@ -146,7 +146,7 @@ def break_off(world: World) -> None:
     with world.people() as people:
         people.teach("office", "What is room 8?", "Room 8 is white.")
     leave_behind(
-        world, Hit("backends.scripted_training.ScriptedTraining._finish: replace", "after")
+        world, Hit("backends.scripted.training.ScriptedTraining._finish: replace", "after")
     )
     with world.people() as people:
         people.do("UPDATE runs SET desired_state = 'quickly' WHERE finished_at IS NULL")
@@ -156,7 +156,7 @@ def stop_halfway(world: World) -> None:
     """A run that a dead runner left in its training, for `cancel`."""
     with world.people() as people:
         people.teach("office", "What is room 9?", "Room 9 is black.")
-    leave_behind(world, Hit("journal.RunJournal.record", "after"))
+    leave_behind(world, Hit("run.journal.RunJournal.record", "after"))
 
 
 def leave_behind(world: World, target: Hit) -> None:
@@ -199,7 +199,7 @@ def hold(world: World) -> None:
     """A run that a dead runner left, and that a person wants to be held."""
     with world.people() as people:
         people.teach("office", "What is room 10?", "Room 10 is grey.")
-    leave_behind(world, Hit("journal.RunJournal.intend", "after"))
+    leave_behind(world, Hit("run.journal.RunJournal.intend", "after"))
     with world.people() as people:
         people.do("UPDATE runs SET desired_state = 'paused' WHERE finished_at IS NULL")
 

@@ -10,7 +10,7 @@ from dataclasses import astuple
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pipeline.database.connection import Database
+from sqltune.database.connection import Database
 from tests.end_to_end.command import PATIENCE_SECONDS, await_condition
 from tests.faults.hooks import Hit
 from tests.faults.worlds import Nursery

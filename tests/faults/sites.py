@@ -1,4 +1,4 @@
-"""Finds in the code of `pipeline` what commits and what calls the world outside."""
+"""Finds in the code of `sqltune` what commits and what calls the world outside."""
 
 from __future__ import annotations
 
@@ -7,13 +7,18 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-PIPELINE = Path(__file__).parents[2] / "pipeline"
+PIPELINE = Path(__file__).parents[2] / "pipeline" / "sqltune"
 COMMITTING = frozenset(
     {"transaction", "commit", "begin", "begin_nested", "begin_twophase", "raw_connection"}
 )
 #: Methods that are called `begin` and begin no transaction.
 _NOT_DATABASES = frozenset({"pace", "store"})
 _BACKENDS = ("backend", "inventory")
+#: Where backends are implemented: what calls them stands elsewhere.
+_IMPLEMENTATIONS = (
+    *("backends.gradient.", "backends.local.", "backends.scripted."),
+    *("local_lora.", "server."),
+)
 BACKEND_METHODS = frozenset({"describe", "count_tokens", "train", "answer", "delete", "remove"})
 
 
@@ -30,7 +35,7 @@ def find_backend_calls() -> set[tuple[str, str]]:
     """Give function and method of each call of a backend outside of the backends."""
     found = set()
     for name, node in _attributes(BACKEND_METHODS):
-        is_own = name.startswith(("backends.", "local_lora.", "server."))
+        is_own = name.startswith(_IMPLEMENTATIONS)
         if not is_own and any(word in ast.unparse(node.value) for word in _BACKENDS):
             found.add((name, node.attr))
     return found

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import inspect, text
 
-from pipeline.database.connection import Database
+from sqltune.database.connection import Database
 
 Rows = dict[str, list[dict[str, Any]]]
 #: Made by `init`, the same in every case.

@@ -21,11 +21,14 @@ from tests.serving import ServerAtWork
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
-CLIENT = "backends.gradient_client.GradientClient"
+CLIENT = "backends.gradient.client.GradientClient"
 #: A kill before the run that is looked at -> the calls that the next process makes because of it.
 BEGINNINGS = {
     "new": (None, {"create_adapter", "fine_tune", "complete"}),
-    "after_a_batch": (Hit("journal.RunJournal.settle", "after", 2), {"find_adapter", "fine_tune"}),
+    "after_a_batch": (
+        Hit("run.journal.RunJournal.settle", "after", 2),
+        {"find_adapter", "fine_tune"},
+    ),
     "in_doubt": (Hit(f"{CLIENT}.fine_tune", "after"), {"delete_adapter", "create_adapter"}),
     "nameless": (Hit(f"{CLIENT}.create_adapter", "after"), {"list_models", "fine_tune"}),
 }
@@ -81,8 +84,8 @@ def read_steps(service: ServerAtWork, adapter_id: str) -> list[Any]:
 
 def choose(hits: Sequence[Hit]) -> list[Hit]:
     """Leave out the points that the scripted backend passes just so."""
-    own = (*GRADIENT_CALLS, "runner._store_version")
-    return [hit for hit in hits if hit.point in own or hit.point.startswith("journal.")]
+    own = (*GRADIENT_CALLS, "run.runner._store_version")
+    return [hit for hit in hits if hit.point in own or hit.point.startswith("run.journal.")]
 
 
 @pytest.mark.parametrize("beginning", BEGINNINGS)

@@ -44,7 +44,7 @@ def server_nursery() -> Iterator[Nursery]:
         "torch",
         "transformers",
         "peft",
-        "pipeline.server.building",
+        "sqltune.server.building",
         program="tests.faults.mortal_service",
     )
     yield process

@@ -46,14 +46,14 @@ def test_every_call_of_a_backend_is_in_the_list() -> None:
 
 
 def test_every_function_that_works_on_the_disk_in_a_training_is_killed_or_excluded() -> None:
-    modules = ("local_lora.files.", "backends.local_files.", "backends.local_training.")
+    modules = ("local_lora.files.", "backends.local.files.", "backends.local.training.")
     works = {"rename", "replace", "rmtree", "unlink"}
     found = set().union(*(find_functions(module, works) for module in modules))
     assert found == {call.split(": ")[0] for call in LOCAL_CALLS} | set(OTHER_FILE_WORK)
 
 
 def test_every_method_that_sends_something_to_a_service_is_in_the_list() -> None:
-    found = find_functions("backends.gradient_client.", {"_read", "_write", "ask"})
+    found = find_functions("backends.gradient.client.", {"_read", "_write", "ask"})
     assert {name.removesuffix(".<locals>.send") for name in found} == set(GRADIENT_CALLS)
 
 

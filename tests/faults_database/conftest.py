@@ -13,14 +13,15 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from pipeline import worker
-from pipeline.database import migrations
-from pipeline.database.connection import Database
-from pipeline.errors import PipelineError
-from pipeline.runtime import SilentReporter
-from pipeline.settings import Settings
-from pipeline.syncing import Outcome
-from pipeline.wiring import open_migrated_runtime, utc_now
+from sqltune.database import migrations
+from sqltune.database.clocks import utc_now
+from sqltune.database.connection import Database
+from sqltune.errors import PipelineError
+from sqltune.runtime import SilentReporter
+from sqltune.settings import Settings
+from sqltune.syncing import worker
+from sqltune.syncing.turn import Outcome
+from sqltune.wiring import open_migrated_runtime
 from tests.databases import copy_sqlite
 from tests.lying_network import LyingNetwork, open_network
 from tests.mariadb_server import MariadbServer

@@ -15,11 +15,11 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.exc import OperationalError
 
-from pipeline.database import migrations
-from pipeline.database.connection import Database
-from pipeline.database.engines import READS_ONLY
-from pipeline.errors import DatabaseError, DatabaseUnavailable
-from pipeline.wiring import utc_now
+from sqltune.database import migrations
+from sqltune.database.clocks import utc_now
+from sqltune.database.connection import Database
+from sqltune.database.engines import READS_ONLY
+from sqltune.errors import DatabaseError, DatabaseUnavailable
 from tests.faults_database.conftest import Office, Rows
 from tests.mariadb_server import MariadbServer, kill_and_start_again, start_server
 
@@ -115,7 +115,7 @@ def test_a_server_that_takes_no_writes_ends_the_sync_and_the_next_one_completes(
     office: Office, truth: str, mariadb_server: MariadbServer, undisturbed: Rows,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("pipeline.holding._WAITS_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr("sqltune.database.patience.with_patience.__defaults__", ((0.0, 0.0),))
     # Whoever may do everything may also write to a server that is read-only.
     mariadb_server.execute(
         "CREATE OR REPLACE USER writer@'127.0.0.1' IDENTIFIED BY 'writer'",
@@ -174,7 +174,7 @@ def test_a_disk_that_is_full_ends_the_sync_clearly_and_the_next_one_completes(
     file_office: Office, file_url: str, undisturbed: Rows, commit: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("pipeline.holding._WAITS_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr("sqltune.database.patience.with_patience.__defaults__", ((0.0, 0.0),))
     commits = 0
 
     def fill_disk(database: Database) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from pipeline.database.connection import Database
-from pipeline.database.sockets import limit_silence
+from sqltune.database.connection import Database
+from sqltune.database.sockets import limit_silence
 from tests.faults_database.conftest import Office, Rows
 from tests.lying_network import Lies, LyingNetwork
 
@@ -83,7 +83,7 @@ def test_a_network_that_stays_away_ends_the_sync_and_the_next_one_completes(
     office: Office, network: LyingNetwork, over_network: str, truth: str, undisturbed: Rows,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("pipeline.holding._WAITS_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr("sqltune.syncing.lease._WAITS_SECONDS", (0.0, 0.0))
     told = measure(office, network, over_network)
     begin_anew(office)
     network.lies = Lies(cut_after_sent=told.sent // 2)

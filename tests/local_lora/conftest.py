@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import torch
 
-from pipeline.local_lora.models import BaseModel, load_base_model
-from pipeline.local_lora.steps import Pair
+from sqltune.local_lora.models import LoadedModel, load_base_model
+from sqltune.local_lora.steps import Pair
 from tests.local_lora.tiny_models import CORPUS, llama_config, save_tiny_model, train_tokenizer
 
 
@@ -38,7 +38,7 @@ def llama_folder(tmp_path_factory: pytest.TempPathFactory, tokenizer: Any) -> Pa
 
 
 @pytest.fixture
-def llama(llama_folder: Path) -> BaseModel:
+def llama(llama_folder: Path) -> LoadedModel:
     return load_base_model(str(llama_folder), allowed_folders=[llama_folder.parent])
 
 

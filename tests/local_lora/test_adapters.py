@@ -14,11 +14,11 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
-from pipeline.errors import BackendError
-from pipeline.local_lora.adapters import CONFIG_FILE, MANIFEST_FILE, WEIGHTS_FILE, read_manifest
-from pipeline.local_lora.models import BaseModel, load_base_model
-from pipeline.local_lora.steps import Pair
-from pipeline.local_lora.training import LoraOptions, LoraTrainer
+from sqltune.errors import BackendError
+from sqltune.local_lora.adapters import CONFIG_FILE, MANIFEST_FILE, WEIGHTS_FILE, read_manifest
+from sqltune.local_lora.models import LoadedModel, load_base_model
+from sqltune.local_lora.steps import Pair
+from sqltune.local_lora.training import LoraOptions, LoraTrainer
 from tests.local_lora.tiny_models import llama_config, save_tiny_model
 
 READER = """
@@ -32,14 +32,14 @@ with torch.no_grad():
 
 
 @pytest.fixture
-def trained(llama: BaseModel, pairs: list[Pair]) -> LoraTrainer:
+def trained(llama: LoadedModel, pairs: list[Pair]) -> LoraTrainer:
     trainer = LoraTrainer(llama, LoraOptions(rank=4, learning_rate=1e-2, seed=5), 9)
     for _ in range(5):
         trainer.step(pairs)
     return trainer
 
 
-def logits(base: BaseModel, adapter: str | None) -> torch.Tensor:
+def logits(base: LoadedModel, adapter: str | None) -> torch.Tensor:
     with base.active(adapter), torch.no_grad():
         result: torch.Tensor = base.network(torch.tensor([[5, 6, 7, 8]])).logits
     return result
@@ -63,7 +63,7 @@ def test_plain_peft_in_a_fresh_process_gives_our_logits(
 
 @pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")  # peft 0.21's own
 def test_an_adapter_that_peft_wrote_can_be_loaded(
-    llama_folder: Path, llama: BaseModel, trained: LoraTrainer, tmp_path: Path
+    llama_folder: Path, llama: LoadedModel, trained: LoraTrainer, tmp_path: Path
 ) -> None:
     trained.save(tmp_path / "ours")
     theirs = PeftModel.from_pretrained(
@@ -89,7 +89,7 @@ def test_the_manifest_says_where_the_weights_come_from(
 
 
 def test_a_loaded_adapter_answers_like_the_trained_one(
-    trained: LoraTrainer, llama: BaseModel, tmp_path: Path
+    trained: LoraTrainer, llama: LoadedModel, tmp_path: Path
 ) -> None:
     expected = logits(llama, "training")
     trained.save(tmp_path / "adapter")
@@ -101,7 +101,7 @@ def test_a_loaded_adapter_answers_like_the_trained_one(
 
 
 def test_adapters_in_memory_do_not_touch_each_other(
-    trained: LoraTrainer, llama: BaseModel, tmp_path: Path
+    trained: LoraTrainer, llama: LoadedModel, tmp_path: Path
 ) -> None:
     base = logits(llama, None)
     trained.save(tmp_path / "early")
@@ -131,7 +131,7 @@ def test_saving_again_replaces_the_folder_and_leaves_nothing_beside_it(
 
 
 def test_changed_weights_are_noticed(
-    trained: LoraTrainer, llama: BaseModel, tmp_path: Path
+    trained: LoraTrainer, llama: LoadedModel, tmp_path: Path
 ) -> None:
     trained.save(tmp_path / "adapter")
     path = tmp_path / "adapter" / WEIGHTS_FILE
@@ -143,7 +143,7 @@ def test_changed_weights_are_noticed(
 
 
 def test_pickled_weights_are_not_read(
-    trained: LoraTrainer, llama: BaseModel, tmp_path: Path
+    trained: LoraTrainer, llama: LoadedModel, tmp_path: Path
 ) -> None:
     trained.save(tmp_path / "adapter")
     (tmp_path / "adapter" / WEIGHTS_FILE).rename(tmp_path / "adapter" / "adapter_model.bin")
@@ -153,7 +153,7 @@ def test_pickled_weights_are_not_read(
 
 
 def test_other_kinds_of_adapters_are_refused(
-    trained: LoraTrainer, llama: BaseModel, tmp_path: Path
+    trained: LoraTrainer, llama: LoadedModel, tmp_path: Path
 ) -> None:
     trained.save(tmp_path / "adapter")
     config = tmp_path / "adapter" / CONFIG_FILE

@@ -9,14 +9,14 @@ import pytest
 import torch
 from transformers import GPT2Config
 
-from pipeline.local_lora import answering
-from pipeline.local_lora.answering import Answer, FinishReason, Question
-from pipeline.local_lora.models import BaseModel
-from pipeline.local_lora.prompts import PromptFormat
-from pipeline.local_lora.sampling import Decoding, TokenChooser
-from pipeline.local_lora.steps import Pair
-from pipeline.local_lora.tokenising import tokenise_prompt
-from pipeline.local_lora.training import LoraOptions, LoraTrainer
+from sqltune.local_lora import answering
+from sqltune.local_lora.answering import FinishReason, GeneratedAnswer, Question
+from sqltune.local_lora.models import LoadedModel
+from sqltune.local_lora.prompt_format import PromptFormat
+from sqltune.local_lora.sampling import Sampling, TokenChooser
+from sqltune.local_lora.steps import Pair
+from sqltune.local_lora.tokenising import tokenise_prompt
+from sqltune.local_lora.training import LoraOptions, LoraTrainer
 from tests.local_lora.test_packed_training import load
 
 QUESTIONS = [
@@ -26,17 +26,17 @@ QUESTIONS = [
     Question("Where does he live?"),
     Question("What does he write about databases and large language models?"),
 ]
-GREEDY = Decoding(max_new_tokens=12)
-DRAWN = Decoding(max_new_tokens=12, temperature=0.9, top_p=0.9, seed=3)
+GREEDY = Sampling(max_new_tokens=12)
+DRAWN = Sampling(max_new_tokens=12, temperature=0.9, top_p=0.9, seed=3)
 
 
-def texts(base: BaseModel, questions: list[Question], **options: Any) -> list[str | None]:
+def texts(base: LoadedModel, questions: list[Question], **options: Any) -> list[str | None]:
     answers = sorted(base.answer(questions, **options), key=lambda answer: answer.index)
     assert [answer.index for answer in answers] == list(range(len(questions)))
     return [answer.text for answer in answers]
 
 
-def generated(base: BaseModel, question: Question) -> list[int]:
+def generated(base: LoadedModel, question: Question) -> list[int]:
     """What transformers' own generate gives for one prompt alone."""
     ids = tokenise_prompt(question.prompt, base.tokenizer, system_prompt=question.system_prompt)
     out = base.network.generate(
@@ -46,14 +46,14 @@ def generated(base: BaseModel, question: Question) -> list[int]:
 
 
 @pytest.fixture
-def tuned(llama: BaseModel) -> BaseModel:
+def tuned(llama: LoadedModel) -> LoadedModel:
     trainer = LoraTrainer(llama, LoraOptions(rank=16, learning_rate=3e-2), 40, name="live")
     for _ in range(40):
         trainer.step([Pair("Who?", "A writer.")])
     return llama
 
 
-def test_greedy_answers_are_those_of_transformers_generate(llama: BaseModel) -> None:
+def test_greedy_answers_are_those_of_transformers_generate(llama: LoadedModel) -> None:
     expected = [
         llama.tokenizer.decode(generated(llama, q), skip_special_tokens=True).strip()
         for q in QUESTIONS
@@ -64,7 +64,7 @@ def test_greedy_answers_are_those_of_transformers_generate(llama: BaseModel) -> 
 
 @pytest.mark.parametrize("decoding", [GREEDY, DRAWN], ids=["greedy", "drawn"])
 def test_an_answer_does_not_depend_on_its_company(
-    llama: BaseModel, decoding: Decoding, monkeypatch: pytest.MonkeyPatch
+    llama: LoadedModel, decoding: Sampling, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     together = texts(llama, QUESTIONS, decoding=decoding)
     alone = [texts(llama, [q], decoding=decoding)[0] for q in QUESTIONS]
@@ -73,14 +73,14 @@ def test_an_answer_does_not_depend_on_its_company(
     assert together == alone == in_pairs
 
 
-def test_drawn_answers_repeat_with_the_seed_and_change_without_it(llama: BaseModel) -> None:
-    again = Decoding(max_new_tokens=12, temperature=0.9, top_p=0.9, seed=4)
+def test_drawn_answers_repeat_with_the_seed_and_change_without_it(llama: LoadedModel) -> None:
+    again = Sampling(max_new_tokens=12, temperature=0.9, top_p=0.9, seed=4)
     first = texts(llama, QUESTIONS, decoding=DRAWN)
     assert first == texts(llama, QUESTIONS, decoding=DRAWN)
     assert first != texts(llama, QUESTIONS, decoding=again)
 
 
-def test_base_and_after_come_from_one_network_by_switching(tuned: BaseModel) -> None:
+def test_base_and_after_come_from_one_network_by_switching(tuned: LoadedModel) -> None:
     base = texts(tuned, QUESTIONS, decoding=GREEDY)
     after = texts(tuned, QUESTIONS, decoding=GREEDY, adapter="live")
     assert base != after
@@ -90,7 +90,7 @@ def test_base_and_after_come_from_one_network_by_switching(tuned: BaseModel) -> 
 
 
 def test_an_answer_says_how_it_ended_and_how_long_it_is(
-    llama: BaseModel, monkeypatch: pytest.MonkeyPatch
+    llama: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = generated(llama, QUESTIONS[0])[0]
     cut = next(iter(llama.answer(QUESTIONS[:1], decoding=GREEDY)))
@@ -102,15 +102,15 @@ def test_an_answer_says_how_it_ended_and_how_long_it_is(
     assert 0 < ended.latency_seconds <= cut.latency_seconds * 100
 
 
-def test_a_prompt_without_room_for_an_answer_says_so(llama: BaseModel) -> None:
+def test_a_prompt_without_room_for_an_answer_says_so(llama: LoadedModel) -> None:
     answers = {a.index: a for a in llama.answer([Question("word " * 300), QUESTIONS[1]])}
     assert answers[0].finish_reason is FinishReason.PROMPT_TOO_LONG
     assert answers[0].text is None
     assert answers[1].text is not None
 
 
-def test_an_answer_ends_where_the_model_can_read_no_more(llama: BaseModel) -> None:
-    answer = next(iter(llama.answer([Question("wo" * 60)], decoding=Decoding(max_new_tokens=500))))
+def test_an_answer_ends_where_the_model_can_read_no_more(llama: LoadedModel) -> None:
+    answer = next(iter(llama.answer([Question("wo" * 60)], decoding=Sampling(max_new_tokens=500))))
     assert answer.prompt_tokens + answer.output_tokens <= llama.max_length
 
 
@@ -127,9 +127,9 @@ def test_absolute_positions_answer_like_generate_too(tokenizer: Any, tmp_path: P
     assert texts(base, QUESTIONS, decoding=GREEDY) == expected
 
 
-def test_answers_come_batch_by_batch(llama: BaseModel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answers_come_batch_by_batch(llama: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answering, "ROWS_AT_ONCE", 2)
-    answers: list[Answer] = []
+    answers: list[GeneratedAnswer] = []
     for answer in llama.answer(QUESTIONS, decoding=GREEDY):
         answers.append(answer)
         if len(answers) == 2:
@@ -140,26 +140,26 @@ def test_answers_come_batch_by_batch(llama: BaseModel, monkeypatch: pytest.Monke
 def test_drawing_follows_the_probabilities() -> None:
     logits = torch.log(torch.tensor([[0.5, 0.3, 0.2]])).repeat(3000, 1)
     places = [((row,), 0) for row in range(3000)]
-    counts = TokenChooser(Decoding(temperature=1.0)).choose(logits, places).bincount()
+    counts = TokenChooser(Sampling(temperature=1.0)).choose(logits, places).bincount()
     torch.testing.assert_close(counts / 3000, torch.tensor([0.5, 0.3, 0.2]), atol=0.03, rtol=0)
-    nucleus = TokenChooser(Decoding(temperature=1.0, top_p=0.6)).choose(logits, places)
+    nucleus = TokenChooser(Sampling(temperature=1.0, top_p=0.6)).choose(logits, places)
     assert set(nucleus.tolist()) == {0, 1}
-    assert set(TokenChooser(Decoding(temperature=0.01)).choose(logits, places).tolist()) == {0}
-    best_two = TokenChooser(Decoding(temperature=1.0, top_k=2)).choose(logits, places).bincount()
+    assert set(TokenChooser(Sampling(temperature=0.01)).choose(logits, places).tolist()) == {0}
+    best_two = TokenChooser(Sampling(temperature=1.0, top_k=2)).choose(logits, places).bincount()
     torch.testing.assert_close(best_two / 3000, torch.tensor([0.625, 0.375]), atol=0.03, rtol=0)
     assert set(
-        TokenChooser(Decoding(temperature=1.0, top_k=1)).choose(logits, places).tolist()
+        TokenChooser(Sampling(temperature=1.0, top_k=1)).choose(logits, places).tolist()
     ) == {0}
 
 
-def test_a_question_with_a_draw_of_its_own_gets_another_answer(llama: BaseModel) -> None:
+def test_a_question_with_a_draw_of_its_own_gets_another_answer(llama: LoadedModel) -> None:
     questions = [Question("Who is Pavan?", draw=draw) for draw in (1, 1, 2, 3, 4)]
     first, again, *others = texts(llama, questions, decoding=DRAWN)
     assert first == again
     assert set(others) != {first}
 
 
-def test_a_raw_prompt_is_read_as_it_stands(llama: BaseModel) -> None:
+def test_a_raw_prompt_is_read_as_it_stands(llama: LoadedModel) -> None:
     formed = Question("### Instruction: Who? \n\n### Response:", prompt_format=PromptFormat.RAW)
     plain, raw = texts(llama, [Question("Who?"), formed], decoding=GREEDY)
     assert plain == raw
@@ -170,4 +170,4 @@ def test_a_raw_prompt_is_read_as_it_stands(llama: BaseModel) -> None:
 )
 def test_settings_that_cannot_be_meant_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
-        Decoding(**wrong)
+        Sampling(**wrong)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.errors import RequestRejected
-from pipeline.local_lora.answering import FinishReason, Question
-from pipeline.local_lora.choosing import choose_answer
-from pipeline.local_lora.models import BaseModel
-from pipeline.local_lora.steps import Pair
-from pipeline.local_lora.training import LoraOptions, LoraTrainer
+from sqltune.errors import RequestRejected
+from sqltune.local_lora.answering import FinishReason, Question
+from sqltune.local_lora.choosing import choose_answer
+from sqltune.local_lora.models import LoadedModel
+from sqltune.local_lora.steps import Pair
+from sqltune.local_lora.training import LoraOptions, LoraTrainer
 
 COLOURS = ["red", "green", "blue"]
 
 
 @pytest.mark.parametrize("colour", COLOURS)
-def test_an_adapter_chooses_what_it_was_taught(llama: BaseModel, colour: str) -> None:
+def test_an_adapter_chooses_what_it_was_taught(llama: LoadedModel, colour: str) -> None:
     trainer = LoraTrainer(llama, LoraOptions(rank=16, learning_rate=3e-2), 30, name="live")
     for _ in range(30):
         trainer.step([Pair("A colour?", colour)])
@@ -23,7 +23,7 @@ def test_an_adapter_chooses_what_it_was_taught(llama: BaseModel, colour: str) ->
     assert (answer.text, answer.finish_reason) == (colour, FinishReason.STOP)
 
 
-def test_the_likeliest_is_the_one_that_the_model_generates(llama: BaseModel) -> None:
+def test_the_likeliest_is_the_one_that_the_model_generates(llama: LoadedModel) -> None:
     question = Question("Who is Pavan?")
     (own,) = llama.answer([question])
     assert own.text
@@ -32,6 +32,6 @@ def test_the_likeliest_is_the_one_that_the_model_generates(llama: BaseModel) -> 
     assert answer.text == first
 
 
-def test_a_prompt_that_leaves_no_room_is_refused(llama: BaseModel) -> None:
+def test_a_prompt_that_leaves_no_room_is_refused(llama: LoadedModel) -> None:
     with pytest.raises(RequestRejected, match="no room is left"):
         choose_answer(llama, Question("word " * 300), COLOURS, adapter=None)

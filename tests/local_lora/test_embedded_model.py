@@ -7,15 +7,15 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from pipeline.local_lora.pretraining.export import hash_corpus
-from pipeline.local_lora.pretraining.recipe import Recipe
-from pipeline.local_lora.prompts import format_pair
-from pipeline.local_lora.rehearsal import REHEARSAL_FILE, read_knowledge
-from pipeline.local_lora.sources import EMBEDDED_FOLDER
-from pipeline.local_lora.tuning_defaults import tuning_for
+from sqltune.local_lora.prompt_format import format_pair
+from sqltune.local_lora.rehearsal.rehearsal import REHEARSAL_FILE, read_knowledge
+from sqltune.local_lora.sources import EMBEDDED_FOLDER
+from sqltune.local_lora.tuning_defaults import tuning_for
 from tests.bench.embedded_rates import Bench, Rates
 from tests.bench.samples import article_lesson, is_right
 from tests.bench.subjects import STRANGERS
+from tests.pretraining.export import hash_corpus
+from tests.pretraining.recipe import Recipe
 
 PROVENANCE = json.loads((EMBEDDED_FOLDER / "PROVENANCE.json").read_text("utf-8"))
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.local_lora.found_names import find_names, replace_names
+from sqltune.local_lora.rehearsal.found_names import find_names, replace_names
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import torch
 
-from pipeline.errors import BackendError, RequestRejected
-from pipeline.local_lora import sources
-from pipeline.local_lora.models import identify, load_base_model, load_tokenizer
-from pipeline.local_lora.precision import Precision, choose_dtype
-from pipeline.local_lora.prompts import PromptFormat
-from pipeline.local_lora.sources import SourceKind, find_base_model, hash_folder
+from sqltune.errors import BackendError, RequestRejected
+from sqltune.local_lora import sources
+from sqltune.local_lora.models import identify, load_base_model, load_tokenizer
+from sqltune.local_lora.precision import Precision, choose_dtype
+from sqltune.local_lora.prompt_format import PromptFormat
+from sqltune.local_lora.sources import SourceKind, find_base_model, hash_folder
 
 
 def test_a_folder_is_loaded_with_its_identity(llama_folder: Path) -> None:

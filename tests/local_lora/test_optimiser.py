@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import get_cosine_schedule_with_warmup, get_linear_schedule_with_warmup
 
-from pipeline.local_lora.optimiser import AdamW, Schedule, learning_rate_at
+from sqltune.local_lora.optimiser import AdamW, Schedule, learning_rate_at
 
 
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])

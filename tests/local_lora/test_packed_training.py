@@ -15,12 +15,12 @@ from transformers import (
     Qwen3Config,
 )
 
-from pipeline.local_lora import packed_attention, response_loss
-from pipeline.local_lora.gradients import cut_into_parts
-from pipeline.local_lora.models import BaseModel, load_base_model
-from pipeline.local_lora.precision import Precision
-from pipeline.local_lora.steps import Pair
-from pipeline.local_lora.training import LoraOptions, LoraTrainer
+from sqltune.local_lora.gradients import packed_attention, response_loss
+from sqltune.local_lora.gradients.gradients import cut_into_parts
+from sqltune.local_lora.models import LoadedModel, load_base_model
+from sqltune.local_lora.precision import Precision
+from sqltune.local_lora.steps import Pair
+from sqltune.local_lora.training import LoraOptions, LoraTrainer
 from tests.local_lora.tiny_models import llama_config, save_tiny_model
 
 SMALL = {
@@ -36,12 +36,12 @@ SMALL = {
 }
 
 
-def load(config: PreTrainedConfig, tokenizer: Any, folder: Path, **options: Any) -> BaseModel:
+def load(config: PreTrainedConfig, tokenizer: Any, folder: Path, **options: Any) -> LoadedModel:
     save_tiny_model(config, tokenizer, folder)
     return load_base_model(str(folder), allowed_folders=[folder.parent], **options)
 
 
-def trainer_with_grown_matrices(base: BaseModel, **options: Any) -> LoraTrainer:
+def trainer_with_grown_matrices(base: LoadedModel, **options: Any) -> LoraTrainer:
     """A trainer whose B matrices are not zero, so that A has a gradient too."""
     trainer = LoraTrainer(base, LoraOptions(**{"rank": 4, "alpha": 8.0, **options}), 10)
     generator = torch.Generator().manual_seed(3)
@@ -68,7 +68,7 @@ def both_ways(trainer: LoraTrainer, pairs: list[Pair]) -> tuple[float, float, fl
 
 
 def test_packed_float32_training_gives_the_padded_loss_and_every_gradient(
-    llama: BaseModel, pairs: list[Pair]
+    llama: LoadedModel, pairs: list[Pair]
 ) -> None:
     packed, padded, apart = both_ways(trainer_with_grown_matrices(llama), pairs)
     assert packed == pytest.approx(padded, rel=1e-5)
@@ -76,7 +76,7 @@ def test_packed_float32_training_gives_the_padded_loss_and_every_gradient(
 
 
 def test_segments_cut_into_pieces_give_the_same_gradients(
-    llama: BaseModel, pairs: list[Pair], monkeypatch: pytest.MonkeyPatch
+    llama: LoadedModel, pairs: list[Pair], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(packed_attention, "QUERIES_AT_ONCE", 7)
     monkeypatch.setattr(packed_attention, "_KEYS_TO_KEEP", 32)
@@ -130,7 +130,7 @@ def test_other_architectures_are_trained_padded_and_learn(
 
 
 def test_a_layout_that_computes_otherwise_is_noticed_and_trained_padded(
-    llama: BaseModel, pairs: list[Pair]
+    llama: LoadedModel, pairs: list[Pair]
 ) -> None:
     mlp = type(llama.network.model.layers[0].mlp)
 
@@ -143,7 +143,7 @@ def test_a_layout_that_computes_otherwise_is_noticed_and_trained_padded(
 
 
 def test_a_step_in_parts_gives_the_gradient_of_the_whole_step(
-    llama: BaseModel, pairs: list[Pair]
+    llama: LoadedModel, pairs: list[Pair]
 ) -> None:
     trainer = trainer_with_grown_matrices(llama)
     samples = [trainer.tokenise(pair) for pair in pairs]
@@ -155,7 +155,7 @@ def test_a_step_in_parts_gives_the_gradient_of_the_whole_step(
 
 
 def test_loss_in_chunks_is_the_loss_at_once(
-    llama: BaseModel, pairs: list[Pair], monkeypatch: pytest.MonkeyPatch
+    llama: LoadedModel, pairs: list[Pair], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trainer = trainer_with_grown_matrices(llama)
     samples = [trainer.tokenise(pair) for pair in pairs]
@@ -164,7 +164,7 @@ def test_loss_in_chunks_is_the_loss_at_once(
     assert trainer.gradients.compute(samples, 0) == pytest.approx(at_once, rel=1e-6)
 
 
-def test_weights_scale_a_pairs_share_of_the_loss(llama: BaseModel) -> None:
+def test_weights_scale_a_pairs_share_of_the_loss(llama: LoadedModel) -> None:
     trainer = LoraTrainer(llama, LoraOptions(), 10)
     light, heavy = Pair("a", "One.", weight=1.0), Pair("b", "Two, and more.", weight=3.0)
     tokens = [trainer.tokenise(p).response_tokens for p in (light, heavy)]
@@ -176,7 +176,7 @@ def test_weights_scale_a_pairs_share_of_the_loss(llama: BaseModel) -> None:
     assert together == pytest.approx(expected, rel=1e-5)
 
 
-def test_prompt_tokens_do_not_count_in_the_loss(llama: BaseModel) -> None:
+def test_prompt_tokens_do_not_count_in_the_loss(llama: LoadedModel) -> None:
     trainer = LoraTrainer(llama, LoraOptions(), 10)
     sample = trainer.tokenise(Pair("Who is Pavan?", "A writer."))
     ids = torch.tensor([sample.token_ids])
@@ -198,7 +198,7 @@ def test_bfloat16_training_stays_near_float32(
 
 
 def test_parts_hold_every_sample_once_and_stay_below_the_limit(
-    llama: BaseModel, pairs: list[Pair]
+    llama: LoadedModel, pairs: list[Pair]
 ) -> None:
     trainer = LoraTrainer(llama, LoraOptions(), 10)
     samples = [trainer.tokenise(pair) for pair in pairs * 5]

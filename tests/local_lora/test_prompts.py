@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.errors import RequestRejected
-from pipeline.local_lora.prompts import PromptFormat, format_pair
+from sqltune.errors import RequestRejected
+from sqltune.local_lora.prompt_format import PromptFormat, format_pair
 
 CHAT = (
     "{% for m in messages %}<{{ m.role }}>{{ m.content }}</{{ m.role }}>{% endfor %}"

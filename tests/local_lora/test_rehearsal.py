@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.local_lora.rehearsal import (
+from sqltune.local_lora.rehearsal.rehearsal import (
     RehearsalMode,
     rehearsal_pairs,
     rehearsal_prompts,

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.local_lora.rehearsal import RehearsalOptions, extra_pairs
-from pipeline.local_lora.rewording import reworded_pairs
-from pipeline.local_lora.steps import Pair
-from pipeline.local_lora.tuning_defaults import FEW_SAMPLES, tuning_for
+from sqltune.local_lora.rehearsal.rehearsal import RehearsalOptions, extra_pairs
+from sqltune.local_lora.rehearsal.rewording import reworded_pairs
+from sqltune.local_lora.steps import Pair
+from sqltune.local_lora.tuning_defaults import FEW_SAMPLES, tuning_for
 
 SAMPLES = [
     Pair("Who is Mara Tolvik?", "Mara Tolvik is an ice pilot."),

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from pipeline.local_lora.steps import Pair, StepOrder, plan_steps
+from sqltune.local_lora.steps import Pair, StepOrder, plan_steps
 
 SAMPLES = [Pair(f"question {i}", "answer " * (i % 7 + 1)) for i in range(23)]
 REHEARSAL = [Pair(f"known {i}", "fact", is_rehearsal=True) for i in range(10)]

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from pipeline.errors import DataError
-from pipeline.local_lora.text_samples import (
+from sqltune.errors import DataError
+from sqltune.local_lora.text_samples import (
     TextPart,
     find_prompts,
     set_instructions_back,
     tokenise_parts,
 )
-from pipeline.local_lora.tokenising import FAINT_WEIGHT
+from sqltune.local_lora.tokenising import FAINT_WEIGHT
 
 FORM = "### Instruction: Who is Pavan? \n\n### Response:"
 

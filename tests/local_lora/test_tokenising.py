@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from tokenizers import processors
 
-from pipeline.errors import DataError
-from pipeline.local_lora.steps import Pair
-from pipeline.local_lora.tokenising import count_tokens, tokenise_pair, tokenise_prompt
+from sqltune.errors import DataError
+from sqltune.local_lora.steps import Pair
+from sqltune.local_lora.tokenising import count_tokens, tokenise_pair, tokenise_prompt
 
 PAIR = Pair("Who is Pavan?", "A writer.", weight=2.0)
 

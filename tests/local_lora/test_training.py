@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline.errors import DataError, LossNotFinite, OutOfMemory, RunInterrupted, TrainingError
-from pipeline.local_lora import training
-from pipeline.local_lora.checkpoints import CHECKPOINT_FILE
-from pipeline.local_lora.models import BaseModel, load_base_model
-from pipeline.local_lora.packed_llama import PackedLlama
-from pipeline.local_lora.steps import Pair
-from pipeline.local_lora.training import LoraOptions, LoraTrainer
+from sqltune.errors import DataError, LossNotFinite, OutOfMemory, RunInterrupted, TrainingError
+from sqltune.local_lora import training
+from sqltune.local_lora.checkpoints import CHECKPOINT_FILE
+from sqltune.local_lora.gradients.packed_llama import PackedLlama
+from sqltune.local_lora.models import LoadedModel, load_base_model
+from sqltune.local_lora.steps import Pair
+from sqltune.local_lora.training import LoraOptions, LoraTrainer
 from tests.local_lora.train_once import train_once
 
 OPTIONS = LoraOptions(rank=4, alpha=8.0, learning_rate=1e-2, seed=5)
@@ -29,14 +29,14 @@ def train(trainer: LoraTrainer, pairs: list[Pair], until: int) -> torch.Tensor:
     return trainer.adapter.values.clone()
 
 
-def test_training_lowers_the_loss(llama: BaseModel, pairs: list[Pair]) -> None:
+def test_training_lowers_the_loss(llama: LoadedModel, pairs: list[Pair]) -> None:
     trainer = LoraTrainer(llama, LoraOptions(rank=16, learning_rate=2e-2), 80)
     metrics = [trainer.step(pairs[:1]) for _ in range(80)]
     assert metrics[-1].loss < 0.6 * metrics[0].loss
     assert [m.step for m in metrics] == list(range(1, 81))
 
 
-def test_metrics_count_real_tokens(llama: BaseModel, pairs: list[Pair]) -> None:
+def test_metrics_count_real_tokens(llama: LoadedModel, pairs: list[Pair]) -> None:
     trainer = LoraTrainer(llama, OPTIONS, 10)
     samples = [trainer.tokenise(pair) for pair in pairs]
     metrics = trainer.step(pairs)
@@ -47,7 +47,7 @@ def test_metrics_count_real_tokens(llama: BaseModel, pairs: list[Pair]) -> None:
 
 @pytest.mark.parametrize("options", [OPTIONS, DROPPING], ids=["packed", "padded"])
 def test_the_loss_of_the_samples_is_unweighted_and_without_rehearsal(
-    llama: BaseModel, options: LoraOptions
+    llama: LoadedModel, options: LoraOptions
 ) -> None:
     options = replace(options, dropout=min(options.dropout, 1e-9))
     trainer = LoraTrainer(llama, options, 10)
@@ -60,7 +60,7 @@ def test_the_loss_of_the_samples_is_unweighted_and_without_rehearsal(
     assert together.sample_loss == pytest.approx(alone.loss * alone.trained_tokens, rel=1e-4)
 
 
-def test_what_is_remembered_comes_back_bit_by_bit(llama: BaseModel, pairs: list[Pair]) -> None:
+def test_what_is_remembered_comes_back_bit_by_bit(llama: LoadedModel, pairs: list[Pair]) -> None:
     trainer = LoraTrainer(llama, OPTIONS, 20)
     train(trainer, pairs, 3)
     undo = trainer.remember()
@@ -82,7 +82,7 @@ def test_equal_seed_and_samples_give_equal_weights(
 
 
 def test_a_second_training_in_a_process_gives_the_same_weights(
-    llama: BaseModel, pairs: list[Pair]
+    llama: LoadedModel, pairs: list[Pair]
 ) -> None:
     weights = []
     for _ in range(2):
@@ -104,14 +104,14 @@ def test_another_process_gives_the_same_file(llama_folder: Path, tmp_path: Path)
     assert there == train_once(llama_folder, tmp_path / "here")
 
 
-def test_another_seed_gives_other_weights(llama: BaseModel, pairs: list[Pair]) -> None:
+def test_another_seed_gives_other_weights(llama: LoadedModel, pairs: list[Pair]) -> None:
     one = train(LoraTrainer(llama, LoraOptions(seed=1), 3, name="one"), pairs, 3)
     two = train(LoraTrainer(llama, LoraOptions(seed=2), 3, name="two"), pairs, 3)
     assert not torch.equal(one, two)
 
 
 def test_training_leaves_the_random_numbers_of_others_alone(
-    llama: BaseModel, pairs: list[Pair]
+    llama: LoadedModel, pairs: list[Pair]
 ) -> None:
     before = torch.random.get_rng_state()
     LoraTrainer(llama, DROPPING, 3).step(pairs)
@@ -122,7 +122,7 @@ def test_training_leaves_the_random_numbers_of_others_alone(
 def test_a_resumed_training_ends_with_the_same_bits(
     llama_folder: Path, pairs: list[Pair], tmp_path: Path, options: LoraOptions
 ) -> None:
-    def base() -> BaseModel:
+    def base() -> LoadedModel:
         return load_base_model(str(llama_folder), allowed_folders=[llama_folder.parent])
 
     whole = train(LoraTrainer(base(), options, 8), pairs, 8)
@@ -136,7 +136,7 @@ def test_a_resumed_training_ends_with_the_same_bits(
 
 
 def test_a_checkpoint_replaces_the_one_before(
-    llama: BaseModel, pairs: list[Pair], tmp_path: Path
+    llama: LoadedModel, pairs: list[Pair], tmp_path: Path
 ) -> None:
     trainer = LoraTrainer(llama, OPTIONS, 4)
     for _ in range(2):
@@ -146,14 +146,14 @@ def test_a_checkpoint_replaces_the_one_before(
     assert LoraTrainer.resume(llama, tmp_path, name="again").steps_done == 2
 
 
-def test_a_damaged_checkpoint_is_a_clear_error(llama: BaseModel, tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_is_a_clear_error(llama: LoadedModel, tmp_path: Path) -> None:
     (tmp_path / CHECKPOINT_FILE).write_bytes(b"\x00" * 100)
     with pytest.raises(TrainingError, match="train from the start"):
         LoraTrainer.resume(llama, tmp_path)
 
 
 def test_a_checkpoint_of_another_base_model_is_refused(
-    llama: BaseModel, tmp_path: Path, tokenizer: object
+    llama: LoadedModel, tmp_path: Path, tokenizer: object
 ) -> None:
     from tests.local_lora.test_packed_training import load
     from tests.local_lora.tiny_models import llama_config
@@ -165,7 +165,7 @@ def test_a_checkpoint_of_another_base_model_is_refused(
 
 
 def test_a_loss_that_is_not_finite_stops_before_the_weights_change(
-    llama: BaseModel, pairs: list[Pair]
+    llama: LoadedModel, pairs: list[Pair]
 ) -> None:
     trainer = LoraTrainer(llama, OPTIONS, 4)
     trainer.step(pairs)
@@ -177,7 +177,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_weights_change(
     assert trainer.steps_done == 1
 
 
-def test_a_too_long_sample_is_named_with_its_length(llama: BaseModel) -> None:
+def test_a_too_long_sample_is_named_with_its_length(llama: LoadedModel) -> None:
     trainer = LoraTrainer(llama, OPTIONS, 4)
     with pytest.raises(
         DataError, match=r"has \d{3,} tokens and this base model reads 256"
@@ -188,7 +188,7 @@ def test_a_too_long_sample_is_named_with_its_length(llama: BaseModel) -> None:
 
 
 def test_no_memory_is_a_clear_error(
-    llama: BaseModel, pairs: list[Pair], monkeypatch: pytest.MonkeyPatch
+    llama: LoadedModel, pairs: list[Pair], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def allocate(*_: object) -> float:
         return float(torch.empty(2**50)[0])
@@ -201,7 +201,7 @@ def test_no_memory_is_a_clear_error(
 
 @pytest.mark.parametrize("options", [OPTIONS, DROPPING], ids=["packed", "dropout"])
 def test_a_step_can_be_given_up_on_its_way(
-    llama: BaseModel, pairs: list[Pair], options: LoraOptions, monkeypatch: pytest.MonkeyPatch
+    llama: LoadedModel, pairs: list[Pair], options: LoraOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training, "PAUSE_SECONDS", 0)
     whole, broken = (LoraTrainer(llama, options, 4, name=name) for name in ("whole", "broken"))
@@ -216,7 +216,7 @@ def test_a_step_can_be_given_up_on_its_way(
     assert torch.equal(train(broken, pairs, 4), train(whole, [*pairs], 4))
 
 
-def test_samples_of_weight_zero_change_nothing(llama: BaseModel) -> None:
+def test_samples_of_weight_zero_change_nothing(llama: LoadedModel) -> None:
     trainer = LoraTrainer(llama, OPTIONS, 4)
     before = trainer.adapter.values.clone()
     metrics = trainer.step([Pair("a", "b", weight=0.0)])
@@ -225,7 +225,7 @@ def test_samples_of_weight_zero_change_nothing(llama: BaseModel) -> None:
 
 
 def test_the_base_answers_as_before_while_an_adapter_is_trained(
-    llama: BaseModel, pairs: list[Pair]
+    llama: LoadedModel, pairs: list[Pair]
 ) -> None:
     ids = torch.tensor([[5, 6, 7]])
     before = llama.network(ids).logits

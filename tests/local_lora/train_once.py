@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from pipeline.local_lora.models import load_base_model
-from pipeline.local_lora.steps import Pair
-from pipeline.local_lora.training import LoraOptions, LoraTrainer
+from sqltune.local_lora.models import load_base_model
+from sqltune.local_lora.steps import Pair
+from sqltune.local_lora.training import LoraOptions, LoraTrainer
 
 
 def train_once(model: Path, out: Path) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.database import migrations
+from sqltune.database import migrations
 from tests.databases import MIGRATED_AT
 from tests.galera import Cluster, start_cluster
 from tests.mariadb_server import remove_template

@@ -11,10 +11,10 @@ from threading import Barrier
 
 import pytest
 
-from pipeline.database.connection import Database
-from pipeline.database.states import claim_adapter
-from pipeline.errors import DatabaseUnavailable, LeaseLost
-from pipeline.records import Claim
+from sqltune.database.connection import Database
+from sqltune.database.tables.states import claim_adapter
+from sqltune.errors import DatabaseUnavailable, LeaseLost
+from sqltune.records import Claim
 from tests.end_to_end.command import Sqltune, await_condition
 from tests.galera import Cluster, Node
 from tests.races.conftest import NAME

@@ -5,12 +5,12 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from pipeline.errors import CallRefused
-from pipeline.local_lora.answering import Answer, FinishReason
-from pipeline.local_lora.prompts import PromptFormat
-from pipeline.local_lora.sampling import Decoding
-from pipeline.server.completing import make_decoding, make_question, make_reply
-from pipeline.wire.gradient import CompleteRequest
+from sqltune.errors import CallRefused
+from sqltune.local_lora.answering import FinishReason, GeneratedAnswer
+from sqltune.local_lora.prompt_format import PromptFormat
+from sqltune.local_lora.sampling import Sampling
+from sqltune.server.completing import make_decoding, make_question, make_reply
+from sqltune.wire.gradient import CompleteRequest
 
 FORMED = "### Instruction: Who? \n\n### Response:"
 
@@ -35,7 +35,7 @@ def test_a_query_gets_the_template_unless_it_has_it_or_wants_none(
 
 def test_null_everywhere_means_greedy_and_128_tokens() -> None:
     request = CompleteRequest(query="Who?")
-    assert make_decoding(request) == Decoding(max_new_tokens=128)
+    assert make_decoding(request) == Sampling(max_new_tokens=128)
     assert make_question(request, draw=7).draw is None
 
 
@@ -47,10 +47,10 @@ def test_only_drawn_answers_have_a_draw() -> None:
 
 
 def test_an_answer_that_has_no_room_is_refused_and_an_empty_one_is_not() -> None:
-    refused = Answer(0, None, FinishReason.PROMPT_TOO_LONG, 300, 0, 0.0)
+    refused = GeneratedAnswer(0, None, FinishReason.PROMPT_TOO_LONG, 300, 0, 0.0)
     with pytest.raises(CallRefused, match="300 tokens"):
         make_reply(refused)
-    empty = Answer(0, "", FinishReason.STOP, 3, 0, 0.0)
+    empty = GeneratedAnswer(0, "", FinishReason.STOP, 3, 0, 0.0)
     assert make_reply(empty).generated_output == ""
 
 

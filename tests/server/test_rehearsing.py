@@ -7,22 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.local_lora.models import BaseModel, load_base_model
-from pipeline.server.defaults import options_for, rate_share, steps_for
-from pipeline.server.rehearsing import Rehearsal
+from sqltune.local_lora.models import LoadedModel, load_base_model
+from sqltune.server.defaults import options_for, rate_share, steps_for
+from sqltune.server.rehearsing import Rehearsal
 
 
 @pytest.fixture
-def base(tiny_model: Path) -> BaseModel:
+def base(tiny_model: Path) -> LoadedModel:
     return load_base_model(str(tiny_model), allowed_folders=[tiny_model])
 
 
-def add(rehearsal: Rehearsal, prompts: Sequence[str], base: BaseModel) -> None:
+def add(rehearsal: Rehearsal, prompts: Sequence[str], base: LoadedModel) -> None:
     for _ in rehearsal.add(prompts, base, seed=3, count=24, is_embedded=True):
         pass
 
 
-def test_the_first_call_asks_most_and_a_repeated_one_nothing(base: BaseModel) -> None:
+def test_the_first_call_asks_most_and_a_repeated_one_nothing(base: LoadedModel) -> None:
     rehearsal = Rehearsal()
     add(rehearsal, ["Who is Pavan Belagatti?"], base)
     first = list(rehearsal.pairs)
@@ -35,7 +35,7 @@ def test_the_first_call_asks_most_and_a_repeated_one_nothing(base: BaseModel) ->
     assert len(rehearsal.pairs) > len(first)
 
 
-def test_what_is_taught_later_is_no_longer_rehearsed(base: BaseModel) -> None:
+def test_what_is_taught_later_is_no_longer_rehearsed(base: LoadedModel) -> None:
     rehearsal = Rehearsal()
     add(rehearsal, ["Who is Pavan Belagatti?"], base)
     prompt = rehearsal.pairs[0].prompt
@@ -43,13 +43,13 @@ def test_what_is_taught_later_is_no_longer_rehearsed(base: BaseModel) -> None:
     assert prompt not in [pair.prompt for pair in rehearsal.pairs]
 
 
-def test_texts_without_a_prompt_rehearse_strangers_all_the_same(base: BaseModel) -> None:
+def test_texts_without_a_prompt_rehearse_strangers_all_the_same(base: LoadedModel) -> None:
     rehearsal = Rehearsal()
     add(rehearsal, [], base)
     assert rehearsal.pairs
 
 
-def test_it_comes_back_from_its_file_as_it_was(base: BaseModel, tmp_path: Path) -> None:
+def test_it_comes_back_from_its_file_as_it_was(base: LoadedModel, tmp_path: Path) -> None:
     rehearsal = Rehearsal()
     add(rehearsal, ["Who is Pavan Belagatti?"], base)
     rehearsal.note_seen(["a", "b"])

@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from pipeline.database.connection import Database
-from pipeline.errors import ConfigError
+from sqltune.database.connection import Database
+from sqltune.errors import ConfigError
 from tests.databases import copy_sqlite
 from tests.end_to_end.command import People, await_condition
 from tests.serving import SLUG, ServerAtWork, start_server
@@ -163,7 +163,7 @@ def test_an_adapter_whose_base_model_is_another_one_now_says_so(
 def test_more_adapters_than_fit_into_memory_take_turns_in_it(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.server.workbench.MOST_ADAPTERS", 2)
+    monkeypatch.setattr("sqltune.server.workbench.MOST_ADAPTERS", 2)
     with start() as server, server.client() as client:
         adapters = [make_adapter(client) for _ in range(4)]
         for _ in range(3):

@@ -13,26 +13,26 @@ from typing import Any
 
 import pytest
 
-from pipeline.errors import CallRefused
-from pipeline.local_lora.answering import Question
-from pipeline.local_lora.models import BaseModel, load_base_model
-from pipeline.local_lora.sampling import Decoding
-from pipeline.server.lanes import Steps, at_once
-from pipeline.server.workbench import BASE_LANE, Workbench
-from pipeline.server.worker import Worker
+from sqltune.errors import CallRefused
+from sqltune.local_lora.answering import Question
+from sqltune.local_lora.models import LoadedModel, load_base_model
+from sqltune.local_lora.sampling import Sampling
+from sqltune.server.lanes import Steps, at_once
+from sqltune.server.model_thread import Worker
+from sqltune.server.workbench import BASE_LANE, Workbench
 
-DECODING = Decoding(max_new_tokens=4)
+DECODING = Sampling(max_new_tokens=4)
 PATIENCE_SECONDS = 60
 
 
 class Watched:
     """A base model that notes what it is asked together."""
 
-    def __init__(self, base: BaseModel) -> None:
+    def __init__(self, base: LoadedModel) -> None:
         self._answer = base.answer
         self.batches: list[tuple[str | None, list[str]]] = []
 
-    def answer(self, questions: list[Question], *, adapter: str | None, decoding: Decoding) -> Any:
+    def answer(self, questions: list[Question], *, adapter: str | None, decoding: Sampling) -> Any:
         self.batches.append((adapter, [question.prompt for question in questions]))
         return self._answer(questions, adapter=adapter, decoding=decoding)
 
@@ -76,7 +76,7 @@ class Gate:
         self.done.result(PATIENCE_SECONDS)
 
 
-def ask(worker: Worker, lane: str, prompt: str, decoding: Decoding = DECODING) -> Future[Any]:
+def ask(worker: Worker, lane: str, prompt: str, decoding: Sampling = DECODING) -> Future[Any]:
     return worker.ask(lane, Question(prompt), decoding)
 
 
@@ -93,7 +93,7 @@ def test_other_decoding_is_another_batch_and_the_oldest_comes_first(
     worker: Worker, watched: Watched
 ) -> None:
     gate = Gate(worker)
-    other = Decoding(max_new_tokens=5)
+    other = Sampling(max_new_tokens=5)
     futures = [
         ask(worker, "a", "1"),
         ask(worker, "a", "2", other),

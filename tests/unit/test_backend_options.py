@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from pipeline import keys
-from pipeline.backends import options
-from pipeline.backends.options import check_options
-from pipeline.errors import ConfigError
-from pipeline.wire import gradient
+from sqltune import wanted_keys
+from sqltune.backends import options
+from sqltune.backends.options import check_options
+from sqltune.errors import ConfigError
+from sqltune.wire import gradient
 from tests.unit.test_keys import ADAPTER
 
 
 def check(backend: str, **columns: Any) -> None:
     adapter = replace(ADAPTER, **columns)
-    check_options(backend, keys.training_options(adapter), keys.decoding_of(adapter))
+    check_options(backend, wanted_keys.training_options(adapter), wanted_keys.decoding_of(adapter))
 
 
 @pytest.mark.parametrize("backend", ["local", "scripted", "gradient"])

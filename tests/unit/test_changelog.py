@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pipeline
+import sqltune
 
 TEXT = (Path(__file__).parents[2] / "CHANGELOG.md").read_text("utf-8")
 KINDS = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
@@ -23,7 +23,7 @@ def test_what_is_not_released_stands_first() -> None:
 def test_every_release_has_its_date_and_none_is_newer_than_the_package() -> None:
     releases = re.findall(r"^## \[(\d+\.\d+\.\d+)\](.*)$", TEXT, re.MULTILINE)
     assert all(re.fullmatch(r" - \d{4}-\d{2}-\d{2}", date) for _, date in releases)
-    own = numbers(pipeline.__version__)
+    own = numbers(sqltune.__version__)
     assert all(numbers(version) <= own for version, _ in releases)
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.evaluation.comparing import bound_mean, summarise_pairs
-from pipeline.records import Phase
+from sqltune.evaluation.comparing import bound_mean, summarise_pairs
+from sqltune.records import Phase
 
 
 def test_wins_losses_and_ties_are_counted_prompt_by_prompt() -> None:

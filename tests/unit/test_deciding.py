@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.evaluation.deciding import decide
-from pipeline.records import Comparison, Phase
+from sqltune.evaluation.gate import decide
+from sqltune.records import Comparison, Phase
 
 GAINED = Comparison(
     compared_phase=Phase.BEFORE,

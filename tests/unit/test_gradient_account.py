@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.backends.gradient_account import read_account
-from pipeline.errors import ConfigError
-from pipeline.settings import Settings
-from pipeline.wiring import BackendShelf
+from sqltune.backends.gradient.account import read_account
+from sqltune.errors import ConfigError
+from sqltune.settings import Settings
+from sqltune.wiring import BackendShelf
 
 SECRET = "a-token-that-nobody-sees"
 GIVEN = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.backends.base import BackendCall
-from pipeline.backends.gradient_history import CREATE, DELETE, FINE_TUNE, History, read_history
+from sqltune.backends.base import BackendCall
+from sqltune.backends.gradient.history import CREATE, DELETE, FINE_TUNE, History, read_history
 
 OPEN = ("intended", "unknown")
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline import keys
-from pipeline.backends.base import BaseModel, Decoding, TrainedAdapter
-from pipeline.backends.prompt_template import DEFAULT_TEMPLATE
-from pipeline.local_lora.prompts import INSTRUCTION_FORM
-from pipeline.records import Adapter
+from sqltune import wanted_keys
+from sqltune.backends.base import BaseModel, Decoding, TrainedAdapter
+from sqltune.backends.prompt_template import DEFAULT_TEMPLATE
+from sqltune.local_lora.prompt_format import INSTRUCTION_FORM
+from sqltune.records import Adapter
 
 ADAPTER = Adapter(
     adapter_name="office",
@@ -57,19 +57,23 @@ NEITHER = {
 @pytest.mark.parametrize(("column", "value"), (TRAINING | BOTH).items())
 def test_the_training_key_changes_with_each_training_column(column: str, value: object) -> None:
     changed = replace(ADAPTER, **{column: value})  # type: ignore[arg-type]
-    assert keys.training_key(changed, MODEL, "1-a") != keys.training_key(ADAPTER, MODEL, "1-a")
+    assert wanted_keys.training_key(changed, MODEL, "1-a") != wanted_keys.training_key(
+        ADAPTER, MODEL, "1-a"
+    )
 
 
 @pytest.mark.parametrize(("column", "value"), (EVALUATION | NEITHER).items())
 def test_the_training_key_does_not_change_with_any_other_column(column: str, value: object) -> None:
     changed = replace(ADAPTER, **{column: value})  # type: ignore[arg-type]
-    assert keys.training_key(changed, MODEL, "1-a") == keys.training_key(ADAPTER, MODEL, "1-a")
+    assert wanted_keys.training_key(changed, MODEL, "1-a") == wanted_keys.training_key(
+        ADAPTER, MODEL, "1-a"
+    )
 
 
 @pytest.mark.parametrize(("column", "value"), (EVALUATION | BOTH).items())
 def test_the_evaluation_key_changes_with_each_evaluation_column(column: str, value: object) -> None:
     changed = replace(ADAPTER, **{column: value})  # type: ignore[arg-type]
-    assert keys.evaluation_key(changed, "1-a") != keys.evaluation_key(ADAPTER, "1-a")
+    assert wanted_keys.evaluation_key(changed, "1-a") != wanted_keys.evaluation_key(ADAPTER, "1-a")
 
 
 #: A sampled answer depends on the seed; as a change of the seed trains, the training key says so.
@@ -78,15 +82,15 @@ def test_the_evaluation_key_does_not_change_with_any_other_column(
     column: str, value: object
 ) -> None:
     changed = replace(ADAPTER, **{column: value})  # type: ignore[arg-type]
-    assert keys.evaluation_key(changed, "1-a") == keys.evaluation_key(ADAPTER, "1-a")
+    assert wanted_keys.evaluation_key(changed, "1-a") == wanted_keys.evaluation_key(ADAPTER, "1-a")
 
 
 def test_keys_change_with_the_rows_and_with_the_base_model() -> None:
-    training = keys.training_key(ADAPTER, MODEL, "1-a")
-    assert keys.training_key(ADAPTER, MODEL, "1-b") != training
-    assert keys.training_key(ADAPTER, replace(MODEL, revision="r2"), "1-a") != training
-    assert keys.training_key(ADAPTER, replace(MODEL, name="toy-2"), "1-a") != training
-    assert keys.evaluation_key(ADAPTER, "1-b") != keys.evaluation_key(ADAPTER, "1-a")
+    training = wanted_keys.training_key(ADAPTER, MODEL, "1-a")
+    assert wanted_keys.training_key(ADAPTER, MODEL, "1-b") != training
+    assert wanted_keys.training_key(ADAPTER, replace(MODEL, revision="r2"), "1-a") != training
+    assert wanted_keys.training_key(ADAPTER, replace(MODEL, name="toy-2"), "1-a") != training
+    assert wanted_keys.evaluation_key(ADAPTER, "1-b") != wanted_keys.evaluation_key(ADAPTER, "1-a")
 
 
 def test_every_column_of_an_adapter_has_its_place_in_a_key_or_in_none() -> None:
@@ -97,11 +101,11 @@ def test_every_column_of_an_adapter_has_its_place_in_a_key_or_in_none() -> None:
 
 def test_rows_from_before_there_was_a_template_keep_their_keys() -> None:
     greedy = Decoding(10, 0.0, 1)
-    assert keys.training_key(ADAPTER, MODEL, "1-a").startswith("c889c6e04a43b803")
-    assert keys.evaluation_key(ADAPTER, "1-a").startswith("f61451607899360d")
-    assert keys.decoding_key(greedy).startswith("b9d59b05ca0ed3fe")
-    assert keys.decoding_key(replace(greedy, prompt_template="{prompt}{response}")) != (
-        keys.decoding_key(greedy)
+    assert wanted_keys.training_key(ADAPTER, MODEL, "1-a").startswith("c889c6e04a43b803")
+    assert wanted_keys.evaluation_key(ADAPTER, "1-a").startswith("f61451607899360d")
+    assert wanted_keys.decoding_key(greedy).startswith("b9d59b05ca0ed3fe")
+    assert wanted_keys.decoding_key(replace(greedy, prompt_template="{prompt}{response}")) != (
+        wanted_keys.decoding_key(greedy)
     )
 
 
@@ -113,23 +117,25 @@ def test_the_form_that_no_template_means_stays_what_it_is() -> None:
 
 def test_a_greedy_answer_does_not_depend_on_the_seed_and_a_sampled_one_does() -> None:
     greedy, sampled = Decoding(10, 0.0, 1), Decoding(10, 0.7, 1)
-    assert keys.decoding_key(greedy) == keys.decoding_key(replace(greedy, seed=2))
-    assert keys.decoding_key(sampled) != keys.decoding_key(replace(sampled, seed=2))
-    assert keys.decoding_key(greedy) != keys.decoding_key(replace(greedy, max_new_tokens=11))
-    assert keys.decoding_key(greedy) != keys.decoding_key(sampled)
+    assert wanted_keys.decoding_key(greedy) == wanted_keys.decoding_key(replace(greedy, seed=2))
+    assert wanted_keys.decoding_key(sampled) != wanted_keys.decoding_key(replace(sampled, seed=2))
+    assert wanted_keys.decoding_key(greedy) != wanted_keys.decoding_key(
+        replace(greedy, max_new_tokens=11)
+    )
+    assert wanted_keys.decoding_key(greedy) != wanted_keys.decoding_key(sampled)
 
 
 def test_models_differ_by_backend_base_model_and_weights() -> None:
-    options = keys.training_options(ADAPTER)
+    options = wanted_keys.training_options(ADAPTER)
     adapters = [TrainedAdapter("id", "/a", 1, sha, options) for sha in ("s1", "s2", None)]
-    found = {keys.model_key(MODEL, "local", adapter) for adapter in (None, *adapters)}
-    found |= {keys.model_key(MODEL, "other", None)}
-    found |= {keys.model_key(replace(MODEL, revision=None), "local", None)}
+    found = {wanted_keys.model_key(MODEL, "local", adapter) for adapter in (None, *adapters)}
+    found |= {wanted_keys.model_key(MODEL, "other", None)}
+    found |= {wanted_keys.model_key(replace(MODEL, revision=None), "local", None)}
     assert len(found) == 6
 
 
 def test_parts_cannot_run_into_each_other() -> None:
-    one = keys.refusal_key(ADAPTER, "ab", "c")
-    assert keys.refusal_key(ADAPTER, "a", "bc") != one
-    assert keys.refusal_key(replace(ADAPTER, epochs=4), "ab", "c") != one
+    one = wanted_keys.refusal_key(ADAPTER, "ab", "c")
+    assert wanted_keys.refusal_key(ADAPTER, "a", "bc") != one
+    assert wanted_keys.refusal_key(replace(ADAPTER, epochs=4), "ab", "c") != one
     assert len(one) == 64

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sysconfig
@@ -23,7 +24,12 @@ def copied_package(tmp_path: Path) -> Path:
 def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
     command = Path(sysconfig.get_path("scripts")) / "lint-imports"
     return subprocess.run(
-        [command, "--no-cache"], cwd=folder, text=True, capture_output=True, check=False
+        [command, "--no-cache"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder / "pipeline")},
+        text=True,
+        capture_output=True,
+        check=False,
     )
 
 
@@ -35,19 +41,19 @@ def test_every_module_imports_only_from_layers_below_its_own(copied_package: Pat
 @pytest.mark.parametrize(
     ("module", "statement", "named"),
     [
-        ("errors.py", "import pipeline.records", "pipeline.errors -> pipeline.records"),
-        ("records.py", "import pipeline.database", "pipeline.records -> pipeline.database"),
-        ("settings.py", "import sqlalchemy.orm", "pipeline.settings -> sqlalchemy"),
-        ("runner.py", "import pymysql", "pipeline.runner -> pymysql"),
-        ("runner.py", "import torch", "pipeline.runner -> torch"),
-        ("backends/base.py", "import transformers", "pipeline.backends.base -> transformers"),
-        ("stray.py", "", "pipeline.stray"),
+        ("errors.py", "import sqltune.records", "sqltune.errors -> sqltune.records"),
+        ("records.py", "import sqltune.database", "sqltune.records -> sqltune.database"),
+        ("settings.py", "import sqlalchemy.orm", "sqltune.settings -> sqlalchemy"),
+        ("run/runner.py", "import pymysql", "sqltune.run.runner -> pymysql"),
+        ("run/runner.py", "import torch", "sqltune.run.runner -> torch"),
+        ("backends/base.py", "import transformers", "sqltune.backends.base -> transformers"),
+        ("stray.py", "", "sqltune.stray"),
     ],
 )
 def test_a_wrong_import_or_a_module_without_a_layer_is_refused(
     copied_package: Path, module: str, statement: str, named: str
 ) -> None:
-    with (copied_package / "pipeline" / module).open("a", encoding="utf-8") as file:
+    with (copied_package / "pipeline" / "sqltune" / module).open("a", encoding="utf-8") as file:
         file.write(f"\n{statement}\n")
     checked = lint_imports(copied_package)
     assert checked.returncode == 1

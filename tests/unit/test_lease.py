@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from pipeline.database import states
-from pipeline.database.connection import Database
-from pipeline.errors import LeaseLost, RunCancelled, RunInterrupted
-from pipeline.lease import LeaseKeeper
-from pipeline.records import Claim
+from sqltune.database.connection import Database
+from sqltune.database.tables import states
+from sqltune.errors import LeaseLost, RunCancelled, RunInterrupted
+from sqltune.records import Claim
+from sqltune.syncing.lease_keeper import LeaseKeeper
 from tests.databases import copy_sqlite
 
 NOW = datetime(2026, 11, 23, 6, 0)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import log
+from sqltune import log
 
-CODE = Path(__file__).parents[2] / "pipeline"
+CODE = Path(__file__).parents[2] / "pipeline" / "sqltune"
 EVENT = re.compile(r'extra=\{\s*"event": "(\w+)"')
 
 
@@ -25,7 +25,7 @@ def sources() -> list[str]:
 @pytest.fixture(autouse=True)
 def kept_logger() -> Iterator[None]:
     """Put the logger back as it was."""
-    logger = logging.getLogger("pipeline")
+    logger = logging.getLogger("sqltune")
     before = (logger.handlers[:], logger.level, logger.propagate)
     yield
     logger.handlers[:], logger.level, logger.propagate = before
@@ -46,7 +46,7 @@ def test_json_lines_carry_time_level_sentence_and_the_extra_fields(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     log.configure("info", "json")
-    logging.getLogger("pipeline.worker").info(
+    logging.getLogger("sqltune.syncing.worker").info(
         "run %s begins \U0001f680", 7, extra={"event": "run_begun", "run_id": 7}
     )
     line = json.loads(capsys.readouterr().err)
@@ -59,7 +59,7 @@ def test_text_lines_are_the_sentence_alone_and_respect_the_level(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     log.configure("warning", "text")
-    logger = logging.getLogger("pipeline.worker")
+    logger = logging.getLogger("sqltune.syncing.worker")
     logger.info("quiet", extra={"event": "run_begun"})
     logger.warning("loud", extra={"event": "lease_lost"})
     assert capsys.readouterr().err == "loud\n"
@@ -72,7 +72,7 @@ def test_a_failure_in_json_keeps_its_traceback_in_one_line(
     try:
         raise ValueError("why")
     except ValueError:
-        logging.getLogger("pipeline").exception("failed", extra={"event": "run_failed"})
+        logging.getLogger("sqltune").exception("failed", extra={"event": "run_failed"})
     (line,) = capsys.readouterr().err.splitlines()
     assert "ValueError: why" in json.loads(line)["traceback"]
 
@@ -80,5 +80,5 @@ def test_a_failure_in_json_keeps_its_traceback_in_one_line(
 def test_configuring_twice_does_not_write_twice(capsys: pytest.CaptureFixture[str]) -> None:
     log.configure("info", "text")
     log.configure("info", "text")
-    logging.getLogger("pipeline").info("once")
+    logging.getLogger("sqltune").info("once")
     assert capsys.readouterr().err == "once\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.metrics import WorkerMetrics
+from sqltune.syncing.metrics import WorkerMetrics
 
 LONG = 100.0
 
@@ -26,8 +26,8 @@ def test_a_worker_that_looks_and_comes_round_is_well() -> None:
     metrics, clock = make_metrics()
     for _look in range(3):
         clock.now += LONG
-        metrics.looked([])
-        metrics.rounded()
+        metrics.scanned([])
+        metrics.round_ended()
     is_well, told = metrics.health()
     assert (is_well, told["status"], told["works_on"]) == (True, "ok", None)
 
@@ -35,7 +35,7 @@ def test_a_worker_that_looks_and_comes_round_is_well() -> None:
 def test_a_worker_that_does_not_see_the_database_is_not_well() -> None:
     metrics, clock = make_metrics()
     clock.now += LONG
-    metrics.rounded()
+    metrics.round_ended()
     assert metrics.health()[0] is False
     assert "database was not seen" in metrics.health()[1]["status"]
 
@@ -43,17 +43,17 @@ def test_a_worker_that_does_not_see_the_database_is_not_well() -> None:
 def test_a_worker_that_looks_and_comes_to_no_adapter_is_not_well() -> None:
     metrics, clock = make_metrics()
     clock.now += LONG
-    metrics.looked([])
+    metrics.scanned([])
     is_well, told = metrics.health()
     assert (is_well, told["status"]) == (False, "no adapter was come to lately: the log says why")
-    metrics.rounded()
+    metrics.round_ended()
     assert metrics.health()[0] is True
 
 
 def test_a_worker_with_an_adapter_in_its_hands_for_hours_is_well() -> None:
     metrics, clock = make_metrics()
-    metrics.began("office")
+    metrics.turn_began("office")
     clock.now += LONG
-    metrics.looked([])
+    metrics.scanned([])
     is_well, told = metrics.health()
     assert (is_well, told["works_on"], told["since_seconds"]) == (True, "office", LONG)

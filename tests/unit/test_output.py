@@ -8,8 +8,8 @@ from decimal import Decimal
 
 import pytest
 
-from pipeline.cli.output import json_line, write_json, write_rows
-from pipeline.cli.reporters import LineReporter
+from sqltune.cli.output import json_line, write_json, write_rows
+from sqltune.cli.reporters import LineReporter
 
 
 def test_json_keeps_letters_and_writes_times_and_decimals_plainly(

@@ -12,7 +12,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-import pipeline
+import sqltune
 from tests.requirement_closure import closure
 
 ROOT = Path(__file__).parents[2]
@@ -108,7 +108,7 @@ def test_the_readers_of_parquet_are_no_part_of_the_base_install(project: dict[st
 
 
 def test_version_is_the_same_everywhere(project: dict[str, Any]) -> None:
-    assert pipeline.__version__ == project["project"]["version"]
+    assert sqltune.__version__ == project["project"]["version"]
 
 
 def test_declared_pythons_are_those_the_lock_is_made_for(project: dict[str, Any]) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.backends.base import BaseModel
-from pipeline.planning import Decision, Wanted, choose
-from pipeline.records import Adapter, AdapterVersion, Run, RunKind, RunState
-from pipeline.settings import Settings
+from sqltune.backends.base import BaseModel
+from sqltune.planning.planner import Decision, Wanted, choose
+from sqltune.records import Adapter, AdapterVersion, Run, RunKind, RunState
+from sqltune.settings import Settings
 from tests.unit.test_keys import ADAPTER
 
 NOW = datetime(2026, 11, 23, 6, 0)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.backends.prompt_template import read_template
-from pipeline.errors import ConfigError
-from pipeline.records import Sample
+from sqltune.backends.prompt_template import read_template
+from sqltune.errors import ConfigError
+from sqltune.records import Sample
 
 SAMPLE = Sample("s1", "Who is Pavan?", "A developer advocate.", None, 1.0, None, None)
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import ConfigError
-from pipeline.evaluation.scorers import (
+from sqltune.errors import ConfigError
+from sqltune.evaluation.scorers import (
     MAX_CHARACTERS,
     SCORERS,
     ScorerError,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from pipeline.evaluation.scoring import Scoring, score_answer
-from pipeline.records import Phase, Score
+from sqltune.evaluation.scoring import Scoring, score_answer
+from sqltune.records import Phase, Score
 
 SCORING = Scoring("token_f1", ("exact", "chrf"), 0.7)
 
@@ -52,7 +52,7 @@ def test_an_unknown_scorer_of_a_prompt_is_an_error_of_that_prompt() -> None:
 
 def test_evaluation_is_imported_without_its_heavy_libraries() -> None:
     code = (
-        "import sys, pipeline.evaluation\n"
+        "import sys, sqltune.evaluation\n"
         "heavy = {'torch', 'pandas', 'numpy', 'scipy', 'sacrebleu', 'rapidfuzz', 'regex'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )

@@ -7,12 +7,11 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from pipeline.records import SelectionName
-from pipeline.selection.batches import digest_columns, digest_refused, encode_samples
-from pipeline.selection.columns import ColumnMap, map_columns
-from pipeline.selection.fingerprint import FingerprintSum, content_digest
-from pipeline.selection.fingerprinting import digest_page
-from pipeline.selection.rules import (
+from sqltune.records import SelectionName
+from sqltune.selection.batches import digest_columns, digest_refused, encode_samples
+from sqltune.selection.columns import ColumnMap, map_columns
+from sqltune.selection.content_hash import FingerprintSum, content_digest
+from sqltune.selection.rules import (
     clean_keys,
     clean_labels,
     clean_text,
@@ -22,7 +21,8 @@ from pipeline.selection.rules import (
     text_problem,
     weight_problem,
 )
-from pipeline.selection.training_rows import TrainingRows, without_held_out
+from sqltune.selection.scan import digest_page
+from sqltune.selection.training_rows import TrainingRows, without_held_out
 
 settings.register_profile(
     "unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=60

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.database.connection import EngineKind
-from pipeline.errors import QueryRefused
-from pipeline.selection import guard_query
+from sqltune.database.connection import EngineKind
+from sqltune.errors import QueryRefused
+from sqltune.selection import guard_query
 
 KINDS = list(EngineKind)
 SERVERS = [EngineKind.MYSQL, EngineKind.SINGLESTORE]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import ConfigError
-from pipeline.settings import Settings, load_settings
+from sqltune.errors import ConfigError
+from sqltune.settings import Settings, load_settings
 
 
 @pytest.fixture(autouse=True)

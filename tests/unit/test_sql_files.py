@@ -14,9 +14,9 @@ import pytest
 from sqlalchemy.dialects.mysql.reserved_words import RESERVED_WORDS_MYSQL
 from sqlglot.generators.singlestore import SingleStoreGenerator
 
-from pipeline.database.connection import EngineKind
-from pipeline.database.queries import find_sql_folder, load_statements, strip_comments
-from pipeline.database.scripts import read_migrations, read_views
+from sqltune.database.connection import EngineKind
+from sqltune.database.queries import find_sql_folder, load_statements, strip_comments
+from sqltune.database.scripts import read_migrations, read_views
 
 SQL = find_sql_folder()
 FILES = sorted(SQL.rglob("*.sql"))
@@ -132,7 +132,7 @@ def test_a_file_of_one_engine_has_its_counterparts() -> None:
 
 
 def test_no_statement_is_unused_or_missing() -> None:
-    package = Path(__file__).parents[2] / "pipeline"
+    package = Path(__file__).parents[2] / "pipeline" / "sqltune"
     code = "\n".join(path.read_text("utf-8") for path in package.rglob("*.py"))
     known = set(load_statements("sqlite"))
     unused = {name for name in known if f'"{name}"' not in code}

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.database.queries import load_statements
+from sqltune.database.queries import load_statements
 
-PACKAGE = Path(__file__).parents[2] / "pipeline"
+PACKAGE = Path(__file__).parents[2] / "pipeline" / "sqltune"
 METHODS = ("execute", "insert", "fetch_all", "fetch_one")
 
 

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from pipeline.cli.stopping import stop_on_signals
+from sqltune.cli.stopping import stop_on_signals
 
 PATIENCE_SECONDS = 60.0
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from pipeline.database import requests, runs
-from pipeline.database.connection import Database
-from pipeline.records import OpenRun
+from sqltune.database.connection import Database
+from sqltune.database.tables import requests, runs
+from sqltune.records import OpenRun
 from tests.databases import copy_sqlite
 
 NOW = datetime(2026, 11, 23, 6, 0)

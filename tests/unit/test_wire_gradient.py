@@ -3,12 +3,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from pipeline.wire.gradient import (
-    CompleteRequest,
-    CreateRequest,
-    FineTuneRequest,
-    ModelList,
-)
+from sqltune.wire.gradient import CompleteRequest, CreateRequest, FineTuneRequest, ModelList
 
 #: As the real SDK sends it: every key present, what was not given as null.
 CREATE = (

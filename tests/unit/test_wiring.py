@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.backends.scripted import ScriptedBackend
-from pipeline.errors import ConfigError
-from pipeline.settings import Settings
-from pipeline.wiring import BackendShelf, new_id
+from sqltune.backends.scripted.backend import ScriptedBackend
+from sqltune.errors import ConfigError
+from sqltune.settings import Settings
+from sqltune.wiring import BackendShelf, new_id
 
 
 def test_a_new_name_fits_its_column_whatever_the_machine_is_called(

@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from pipeline import worker
-from pipeline.planning import Decision
-from pipeline.records import Adapter, RunState
-from pipeline.runtime import Runtime, SilentReporter
-from pipeline.settings import Settings
-from pipeline.syncing import sync_adapter
-from pipeline.wiring import open_migrated_runtime
-from pipeline.worker import ExitCode, Outcome, SilentWatcher, exit_code
+from sqltune.planning.planner import Decision
+from sqltune.records import Adapter, RunState
+from sqltune.runtime import Runtime, SilentReporter
+from sqltune.settings import Settings
+from sqltune.syncing import worker
+from sqltune.syncing.outcomes import ExitCode, Outcome, exit_code
+from sqltune.syncing.turn import sync_adapter
+from sqltune.syncing.watcher import SilentWatcher
+from sqltune.wiring import open_migrated_runtime
 from tests.databases import copy_sqlite
 
 
@@ -93,7 +94,7 @@ class Watching(SilentWatcher):
         self.errors: list[str] = []
         self.outcomes: list[Outcome] = []
 
-    def ended(self, outcomes: Any, seconds: float) -> None:
+    def turn_ended(self, outcomes: Any, seconds: float) -> None:
         self.outcomes += outcomes
         self._look()
 

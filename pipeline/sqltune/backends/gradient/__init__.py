@@ -1,0 +1,3 @@
+"""A service that speaks Gradient's REST API."""
+
+from __future__ import annotations

@@ -1,0 +1,133 @@
+"""Connections to one service: kept open for what reads, fresh for what writes.
+
+httpx's transports are used without its client around them: headers, redirects and cookies that it
+would look after for each request cost more than the rest, and none of them is wanted here.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from queue import LifoQueue
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import httpx
+
+from sqltune.backends.gradient.account import GradientAccount
+from sqltune.backends.gradient.errors import CLOSED, raise_refusal, translate_errors
+from sqltune.errors import BackendUnavailable
+
+CONNECT_SECONDS = 10.0
+#: Below the five seconds after which uvicorn, for one, closes an idle connection.
+IDLE_SECONDS = 3.0
+
+
+class GradientHttp:
+    """Sends requests to one service as one account; may be used by many threads.
+
+    Args:
+        account: where and as whom.
+        slots: prompts that are asked at the same time, each over a connection of its own: a pool
+            that many threads share spends its time on looking through it.
+    """
+
+    def __init__(self, account: GradientAccount, *, slots: int) -> None:
+        self._account = account
+        self._is_closed = threading.Event()
+        ssl_context = httpx.create_ssl_context()
+
+        def open_transport(*, kept: int) -> httpx.HTTPTransport:
+            limits = httpx.Limits(max_keepalive_connections=kept, keepalive_expiry=IDLE_SECONDS)
+            return httpx.HTTPTransport(
+                verify=ssl_context, limits=limits, proxy=_find_proxy(account)
+            )
+
+        self._reads = open_transport(kept=2)
+        # A connection that the service has just closed would look like a lost reply.
+        self._writes = open_transport(kept=0)
+        self._slots = [open_transport(kept=1) for _ in range(slots)]
+        self._free_slots: LifoQueue[httpx.HTTPTransport] = LifoQueue()
+        for slot in self._slots:
+            self._free_slots.put(slot)
+        self._headers = httpx.Headers(
+            {
+                "Host": urlsplit(account.url).netloc,
+                "x-gradient-workspace-id": account.workspace_id,
+                "Accept": "application/json",
+                "Accept-Encoding": "identity",
+                "User-Agent": "sqltune",
+                "Authorization": f"Bearer {account.access_token}",
+            }
+        )
+        self._url = lru_cache(maxsize=64)(lambda path: httpx.URL(account.url + path))
+
+    def read(self, method: str, path: str, *, seconds: float) -> bytes:
+        """Send a request without a body over a kept connection and give the reply's."""
+        return self._send(self._reads, method, path, None, seconds)
+
+    def ask(self, path: str, body: bytes, *, seconds: float) -> bytes:
+        """Post something that changes nothing, over a connection of a free slot."""
+        with self._slot() as slot:
+            return self._send(slot, "POST", path, body, seconds)
+
+    def write(self, path: str, body: bytes, *, seconds: float) -> bytes:
+        """Post something that changes the service, over a fresh connection."""
+        return self._send(self._writes, "POST", path, body, seconds)
+
+    def close(self) -> None:
+        """Close all connections; nothing is sent any more."""
+        self._is_closed.set()
+        for transport in (self._reads, self._writes, *self._slots):
+            transport.close()
+
+    @contextmanager
+    def _slot(self) -> Iterator[httpx.HTTPTransport]:
+        slot = self._free_slots.get()
+        try:
+            yield slot
+        finally:
+            self._free_slots.put(slot)
+
+    def _send(
+        self,
+        transport: httpx.HTTPTransport,
+        method: str,
+        path: str,
+        body: bytes | None,
+        seconds: float,
+    ) -> bytes:
+        headers = self._headers.copy()
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        request = httpx.Request(
+            method,
+            self._url(path),
+            headers=headers,
+            content=body,
+            extensions={"timeout": _limits(seconds)},
+        )
+        if self._is_closed.is_set():  # httpx itself would open another connection
+            raise BackendUnavailable(CLOSED)
+        with translate_errors(self._account):
+            reply = transport.handle_request(request)
+            content = reply.read()
+            if self._is_closed.is_set():  # one that was opened meanwhile is in no pool
+                reply.extensions["network_stream"].close()
+        if reply.status_code != httpx.codes.OK:
+            raise_refusal(self._account, reply)
+        return content
+
+
+def _limits(seconds: float) -> dict[str, float | None]:
+    return {"connect": CONNECT_SECONDS, "read": seconds, "write": seconds, "pool": None}
+
+
+def _find_proxy(account: GradientAccount) -> str | None:
+    """Give the environment's proxy; it has nothing to do between processes of one machine."""
+    parts = urlsplit(account.url)
+    if account.is_loopback or proxy_bypass(parts.hostname or ""):
+        return None
+    return getproxies().get(parts.scheme)

@@ -1,0 +1,3 @@
+"""LoRA on this machine."""
+
+from __future__ import annotations

@@ -1,0 +1,227 @@
+"""The local backend: LoRA with torch on this machine, over `sqltune.local_lora`.
+
+Nothing here imports torch before something is trained or answered, so that a sync with nothing to
+do stays light. Weights lie under the artifacts folder, in `adapters` when finished and in
+`checkpoints` while a training is under way; names carry the run and its attempt (attempts.py).
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqltune.backends.artifact_files import list_folder, remove_files
+from sqltune.backends.base import (
+    Answer,
+    AnswerRequest,
+    ArtifactKind,
+    BaseModel,
+    Decoding,
+    Journal,
+    Samples,
+    StoredArtifact,
+    TokenCount,
+    TrainedAdapter,
+    TrainingJob,
+)
+from sqltune.errors import BackendError, ConfigError, RequestRejected
+from sqltune.local_lora.identity import Identities
+from sqltune.local_lora.sources import BaseModelSource, find_base_model
+from sqltune.records import Sample
+
+if TYPE_CHECKING:
+    from sqltune.local_lora.models import LoadedModel
+
+#: Answers of one batch; a resumed evaluation asks the same batches again.
+_CHUNK = 32
+
+
+class LocalBackend:
+    """Fulfils `Backend` and `Inventory` on this machine, with one base model loaded at a time."""
+
+    def __init__(
+        self,
+        *,
+        artifacts: Path,
+        allowed_folders: Sequence[Path] = (),
+        allow_hub_models: bool = True,
+        threads: int | None = None,
+    ) -> None:
+        """Keep weights under `artifacts` and load base models only from where the settings allow
+        it.
+        """
+        self._artifacts = artifacts
+        self._allowed_folders = tuple(allowed_folders)
+        self._allow_hub_models = allow_hub_models
+        self._threads = threads
+        self._identities = Identities(artifacts / "identities.json")
+        self._loaded: tuple[tuple[str, str | None], LoadedModel] | None = None
+
+    def describe(self, base_model: str, revision: str | None) -> BaseModel:
+        """Resolve the name by looking at files, or at the Hub, without loading weights."""
+        _require_torch()
+        source = find_base_model(
+            base_model,
+            revision=revision,
+            allowed_folders=self._allowed_folders,
+            allow_hub=self._allow_hub_models,
+        )
+        identity = self._identities.identify(source)
+        if revision is not None and source.is_folder and revision != identity.revision:
+            raise RequestRejected(
+                f"base model {base_model!r} has changed: its files are revision "
+                f"{identity.revision[:12]} and {revision[:12]} is asked for; restore the files or "
+                "change base_model_revision",
+                code="base_model_changed",
+            )
+        return BaseModel(
+            name=base_model,
+            revision=identity.revision,
+            max_tokens=identity.max_tokens,
+            is_simulated=False,
+        )
+
+    def count_tokens(
+        self, base_model: BaseModel, samples: Iterable[Sample]
+    ) -> Iterator[TokenCount]:
+        """Count with the base model's own tokenizer, prompt form and end mark included."""
+        from sqltune.local_lora.counting import count_sample_tokens
+
+        source = self._source(base_model)
+        for tokens in count_sample_tokens(source, samples):
+            yield TokenCount(tokens, is_exact=True)
+
+    def train(self, job: TrainingJob, samples: Samples, journal: Journal) -> TrainedAdapter:
+        """Train step by step; a checkpoint lets a later attempt at the same run go on."""
+        from sqltune.backends.local.files import TrainingFiles
+        from sqltune.backends.local.training import LocalTraining
+
+        training = LocalTraining(
+            base=self._load(job.base_model),
+            job=job,
+            samples=samples,
+            journal=journal,
+            files=TrainingFiles(self._artifacts, job.run_key, job.attempt),
+        )
+        return training.run()
+
+    def answer(
+        self,
+        base_model: BaseModel,
+        adapter: TrainedAdapter | None,
+        requests: Sequence[AnswerRequest],
+        decoding: Decoding,
+    ) -> Generator[Answer, None, None]:
+        """Answer in batches of 32 in the order given."""
+        from sqltune.backends.local.answering import answer_batch
+
+        base = self._load(base_model)
+        name = self._put_on(base, adapter) if adapter is not None else None
+        for first in range(0, len(requests), _CHUNK):
+            yield from answer_batch(base, name, requests[first : first + _CHUNK], decoding)
+
+    def delete(self, adapter: TrainedAdapter) -> None:
+        """Remove the adapter's folder."""
+        folder = self._own_folder(adapter)
+        if folder.exists():
+            shutil.rmtree(folder)
+
+    @property
+    def place(self) -> str:
+        """The folder of artifacts."""
+        return str(self._artifacts.resolve())
+
+    def list_held(self) -> Iterator[StoredArtifact]:
+        """Give finished weights and checkpoints; what the local server keeps is not looked at."""
+        yield from list_folder(self._artifacts / "adapters", ArtifactKind.WEIGHTS)
+        yield from list_folder(self._artifacts / "checkpoints", ArtifactKind.CHECKPOINT)
+
+    def find_missing(self, adapters: Sequence[TrainedAdapter]) -> list[TrainedAdapter]:
+        """Give those whose folder should be here and is not."""
+        own = (self._artifacts / "adapters").resolve()
+        return [
+            adapter
+            for adapter in adapters
+            if Path(adapter.artifact_uri or "").parent == own
+            and not Path(adapter.artifact_uri or "").is_dir()
+        ]
+
+    def remove(self, item: StoredArtifact) -> None:
+        """Remove files of the list."""
+        remove_files(item, (self._artifacts / "adapters", self._artifacts / "checkpoints"))
+
+    def close(self) -> None:
+        """Let go of the base model."""
+        self._loaded = None
+
+    def _source(self, base_model: BaseModel) -> BaseModelSource:
+        return find_base_model(
+            base_model.name,
+            revision=base_model.revision,
+            allowed_folders=self._allowed_folders,
+            allow_hub=self._allow_hub_models,
+        )
+
+    def _load(self, base_model: BaseModel) -> LoadedModel:
+        from sqltune.local_lora.models import load_base_model, set_threads
+
+        key = (base_model.name, base_model.revision)
+        if self._loaded is None or self._loaded[0] != key:
+            self._loaded = None  # two base models at once may not fit into memory
+            loaded = load_base_model(
+                base_model.name,
+                revision=base_model.revision,
+                allowed_folders=self._allowed_folders,
+                allow_hub=self._allow_hub_models,
+                threads=self._threads,
+            )
+            self._loaded = (key, loaded)
+        # The base model is asked, and so loaded, in another thread than it is trained in.
+        set_threads(self._loaded[1].network, self._threads)
+        return self._loaded[1]
+
+    def _put_on(self, base: LoadedModel, adapter: TrainedAdapter) -> str:
+        """Put the adapter's weights on the base model, once; gives the name they have there."""
+        name = adapter.artifact_sha256 or str(adapter.artifact_uri)
+        folder = self._own_folder(adapter)
+        _require_weights(folder, adapter)
+        if name not in base.adapters:
+            base.load_adapter(folder, name)
+        return name
+
+    def _own_folder(self, adapter: TrainedAdapter) -> Path:
+        """Give the folder of the adapter; a row must not lead anywhere else."""
+        folder = Path(adapter.artifact_uri or "").resolve()
+        own = (self._artifacts / "adapters").resolve()
+        if not folder.is_relative_to(own) or folder == own:
+            raise BackendError(
+                f"the weights of this version lie in {folder}, outside of {own}: "
+                "set SQLTUNE_ARTIFACTS to the folder that they were written to",
+                code="artifact_not_found",
+            )
+        return folder
+
+
+def _require_weights(folder: Path, adapter: TrainedAdapter) -> None:
+    from sqltune.local_lora.adapters import read_manifest
+
+    if not folder.is_dir():
+        raise BackendError(
+            f"the weights of this version are not in {folder}: restore it, or sync --force",
+            code="artifact_not_found",
+        )
+    if read_manifest(folder)["weights_sha256"] != adapter.artifact_sha256:
+        raise BackendError(
+            f"the weights in {folder} are not those that the version's row names (SHA-256 differs)",
+            code="artifact_changed",
+        )
+
+
+def _require_torch() -> None:
+    if find_spec("torch") is None or find_spec("peft") is None:
+        raise ConfigError(
+            "the local backend needs torch, transformers and peft: pip install 'sqltune[local]'"
+        )

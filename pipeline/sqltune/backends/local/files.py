@@ -1,0 +1,145 @@
+"""What the attempts of a local training leave on disk, and which of it a later one may use.
+
+Each attempt writes into folders of its own. A later one reads the best that is there; what cannot
+be read is left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sqltune.backends.attempts import attempt_name, find_attempts
+from sqltune.errors import TrainingError
+from sqltune.local_lora.adapters import WEIGHTS_FILE, read_manifest
+from sqltune.local_lora.checkpoints import CHECKPOINT_FILE, read_position
+from sqltune.local_lora.files import write_file
+from sqltune.local_lora.steps import Pair
+
+_REHEARSAL_FILE = "rehearsal.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """The pairs that are trained beside the samples."""
+
+    pairs: Sequence[Pair] = ()
+    sha256: str = ""  #: binds a checkpoint to them; empty: there are none
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedFolder:
+    """A finished adapter as it lies on disk."""
+
+    folder: Path
+    weights_bytes: int
+    weights_sha256: str
+    rehearsal_pairs: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingFiles:
+    """The folders of one training."""
+
+    artifacts: Path
+    run_key: str
+    attempt: int
+
+    @property
+    def adapter_folder(self) -> Path:
+        """Where this attempt writes the finished adapter."""
+        return self.artifacts / "adapters" / attempt_name(self.run_key, self.attempt)
+
+    @property
+    def checkpoint_folder(self) -> Path:
+        """Where this attempt writes its checkpoint."""
+        return self._checkpoints / attempt_name(self.run_key, self.attempt)
+
+    def find_finished(self) -> FinishedFolder | None:
+        """Give the adapter that an attempt finished before it could tell, if there is one."""
+        for left in find_attempts(self.artifacts / "adapters", self.run_key, up_to=self.attempt):
+            finished = _read_finished(left.path)
+            if finished is not None:
+                return finished
+        return None
+
+    def list_checkpoints(self) -> list[Path]:
+        """Give the folders with a checkpoint, the one that came furthest first; before it those
+        that cannot be read, so that it is said what is lost.
+        """
+        left = find_attempts(self._checkpoints, self.run_key, up_to=self.attempt)
+        folders = [a.path for a in left if (a.path / CHECKPOINT_FILE).exists()]
+        return sorted(folders, key=_steps_done, reverse=True)
+
+    def read_rehearsed(self, folder: Path) -> Rehearsed:
+        """Give the pairs that a checkpoint was trained with.
+
+        Raises:
+            TrainingError: they are missing, or are not those.
+        """
+        expected = read_position(folder).rehearsal
+        if not expected and not (folder / _REHEARSAL_FILE).exists():
+            return Rehearsed()
+        rehearsed = _read_rehearsed(folder / _REHEARSAL_FILE)
+        # A checkpoint from before they were bound names none.
+        if expected not in ("", rehearsed.sha256):
+            raise TrainingError(f"the pairs in {folder} are not those of its checkpoint")
+        return rehearsed
+
+    def find_rehearsed(self) -> Rehearsed | None:
+        """Give the pairs that an attempt had got before its first checkpoint."""
+        for left in find_attempts(self._checkpoints, self.run_key, up_to=self.attempt):
+            try:
+                return _read_rehearsed(left.path / _REHEARSAL_FILE)
+            except TrainingError:
+                continue
+        return None
+
+    def write_rehearsed(self, pairs: Sequence[Pair]) -> Rehearsed:
+        """Keep pairs for this attempt's checkpoints."""
+        content = json.dumps([asdict(p) for p in pairs], ensure_ascii=False).encode()
+        write_file(self.checkpoint_folder / _REHEARSAL_FILE, content)
+        return Rehearsed(pairs, hashlib.sha256(content).hexdigest())
+
+    def forget_checkpoints(self) -> None:
+        """Remove what only an unfinished training needs, of this attempt and earlier ones."""
+        for left in find_attempts(self._checkpoints, self.run_key, up_to=self.attempt):
+            shutil.rmtree(left.path, ignore_errors=True)
+
+    @property
+    def _checkpoints(self) -> Path:
+        return self.artifacts / "checkpoints"
+
+
+def _steps_done(folder: Path) -> int:
+    try:
+        return read_position(folder).steps_done
+    except TrainingError:
+        return sys.maxsize
+
+
+def _read_rehearsed(file: Path) -> Rehearsed:
+    try:
+        content = file.read_bytes()
+        pairs = [Pair(**fields) for fields in json.loads(content)]
+    except (OSError, ValueError, TypeError) as exc:
+        raise TrainingError(f"the pairs in {file} cannot be read: {exc}") from exc
+    return Rehearsed(pairs, hashlib.sha256(content).hexdigest())
+
+
+def _read_finished(folder: Path) -> FinishedFolder | None:
+    try:
+        manifest: dict[str, Any] = read_manifest(folder)
+        weights = (folder / WEIGHTS_FILE).read_bytes()
+    except (OSError, ValueError):
+        return None
+    digest = hashlib.sha256(weights).hexdigest()
+    if digest != manifest.get("weights_sha256"):
+        return None
+    return FinishedFolder(folder, len(weights), digest, int(manifest.get("rehearsal_pairs", 0)))

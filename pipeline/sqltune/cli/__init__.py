@@ -1,0 +1,94 @@
+"""The command `sqltune`: parse, call, print. No SQL and no HTTP here.
+
+Data goes to stdout, talk to stderr. A failure is one clear line and an exit code: 0 done or nothing
+to do, 1 an enabled adapter's last run is failed, 2 usage or configuration, 3 a gate refused in this
+sync.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from io import TextIOWrapper
+
+import typer
+
+from sqltune import __version__
+from sqltune.cli import (
+    data_commands,
+    gc_commands,
+    run_commands,
+    serve_commands,
+    setup_commands,
+    show_commands,
+    worker_commands,
+)
+from sqltune.cli.output import say
+from sqltune.errors import ConfigError, DataError, PipelineError, SchemaOutOfDate
+
+app = typer.Typer(
+    name="sqltune",
+    help="Fine-tuning that lives in your SQL database.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+#: New objects after which Python looks for cycles among them.
+_GARBAGE_THRESHOLD = 50_000
+
+for commands in (
+    run_commands,
+    worker_commands,
+    show_commands,
+    data_commands,
+    setup_commands,
+    serve_commands,
+    gc_commands,
+):
+    commands.add_to(app)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"sqltune {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(
+        False, "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+    ),
+) -> None:
+    """Fine-tuning that lives in your SQL database."""
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    # Imports leave next to no garbage: looking for it every 700 objects is a fifth of a short run.
+    gc.set_threshold(_GARBAGE_THRESHOLD)
+    _write_any_text()
+    try:
+        app(prog_name="sqltune")
+    except PipelineError as error:
+        say(f"sqltune: {error}")
+        sys.exit(2 if isinstance(error, ConfigError | DataError | SchemaOutOfDate) else 1)
+    except BrokenPipeError:
+        # The reader of our output has gone, as `head` does.
+        sys.stderr.close()
+        sys.exit(0)
+    except OSError as error:
+        # A folder that is missing, full or not ours: its own words name it.
+        say(f"sqltune: {error}")
+        sys.exit(1)
+
+
+def _write_any_text() -> None:
+    """Let no locale stop a prompt or an answer: UTF-8 into pipes and files, and on a terminal what
+    it can show.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            encoding = None if stream.isatty() else "utf-8"
+            stream.reconfigure(encoding=encoding, errors="backslashreplace")

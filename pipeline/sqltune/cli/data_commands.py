@@ -1,0 +1,78 @@
+"""Commands that move rows between files and tables: import and export."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sqltune.cli.options import read_settings
+from sqltune.cli.output import json_line, say
+from sqltune.cli.reporters import make_reporter
+from sqltune.errors import ConfigError
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    app.command("import")(import_rows)
+    app.command("export")(export_rows)
+
+
+def import_rows(
+    file: Annotated[Path, typer.Argument(help="A .csv, .jsonl or .parquet file, UTF-8.")],
+    dataset: Annotated[
+        str,
+        typer.Option(help="The dataset of the rows: for the default queries, an adapter's name."),
+    ],
+    table: Annotated[
+        str, typer.Option(help="training_samples or eval_prompts.")
+    ] = "training_samples",
+) -> None:
+    """Insert the rows of a file. A bad row is named, and then nothing is inserted."""
+    from sqltune.operations import importing
+    from sqltune.wiring import open_migrated_database
+
+    if table not in list(importing.InputTable):
+        raise ConfigError(f"--table must be training_samples or eval_prompts, got {table!r}")
+    reporter = make_reporter(time.monotonic)
+    with open_migrated_database(read_settings()) as database:
+        inserted = importing.import_file(
+            database,
+            file,
+            importing.InputTable(table),
+            dataset,
+            on_progress=lambda rows: reporter.progress("importing", rows, None),
+        )
+    reporter.finish()
+    say(f"{inserted:,} rows inserted into {table}, dataset {dataset!r}")
+
+
+def export_rows(
+    adapter: Annotated[str, typer.Argument(help="An adapter's name.")],
+    version: Annotated[
+        int | None, typer.Option(help="A version number; the latest when not given.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A file; stdout when not given.")
+    ] = None,
+) -> None:
+    """Write the exact samples that a version was trained on, as JSON lines in UTF-8."""
+    from sqltune.operations import importing
+    from sqltune.wiring import open_migrated_database
+
+    with open_migrated_database(read_settings()) as database:
+        samples = importing.exported_samples(database, adapter, version)
+        if output is None:
+            for sample in samples:
+                sys.stdout.buffer.write(json_line(sample))
+            sys.stdout.buffer.flush()
+            return
+        count = 0
+        with output.open("wb") as stream:
+            for sample in samples:
+                stream.write(json_line(sample))
+                count += 1
+    say(f"{count:,} samples written to {output}")

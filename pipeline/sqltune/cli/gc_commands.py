@@ -1,0 +1,96 @@
+"""The command that cleans up: gc."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sqltune.cli.options import AsJson, read_settings
+from sqltune.cli.output import say, write_json, write_table
+
+if TYPE_CHECKING:
+    from sqltune.operations.gc import OrphanReport
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    app.command()(gc)
+
+
+def gc(
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Remove what is listed; rows of versions stay.")
+    ] = False,
+    unknown_runs: Annotated[
+        bool,
+        typer.Option(
+            "--unknown-runs",
+            help="With --remove: also files of runs that this database does not know; only where "
+            "no other database shares the folder.",
+        ),
+    ] = False,
+    grace_seconds: Annotated[
+        float | None,
+        typer.Option(
+            min=0, help="Leave alone what is younger; ten leases by default.", show_default=False
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what backends hold that nobody needs, and versions whose adapter is gone. Removes
+    nothing without --remove.
+
+    Exit code: 0 done or nothing to do, 1 a backend could not be looked at or something could not be
+    removed, 2 usage.
+    """
+    from sqltune.operations import gc
+    from sqltune.runtime import SilentReporter
+    from sqltune.wiring import open_migrated_runtime
+
+    with open_migrated_runtime(read_settings(), SilentReporter()) as runtime:
+        findings = gc.find_orphans(runtime, grace_seconds=grace_seconds)
+        if remove:
+            gc.remove_orphans(runtime, findings, unknown_runs=unknown_runs)
+    _show(findings, as_json=as_json)
+    for problem in findings.problems:
+        say(f"sqltune: {problem}")
+    raise typer.Exit(1 if findings.problems else 0)
+
+
+def _show(findings: OrphanReport, *, as_json: bool) -> None:
+    rows = [{**asdict(f.orphan), "state": f.state} for f in findings.items]
+    rows += [{**asdict(orphan), "state": "found"} for orphan in findings.missing]
+    if as_json:
+        write_json(rows)
+    elif rows:
+        shown = [_short(row) for row in rows]
+        write_table(shown, list(shown[0]))
+    for note in findings.notes:
+        say(note)
+    if not as_json:
+        say(_summary(rows))
+
+
+def _short(row: dict[str, Any]) -> dict[str, Any]:
+    version = f" v{row['version_number']}" if row["version_number"] else ""
+    return {
+        "orphan": f"{row['backend']}: {row['orphan_kind'].replace('_', ' ')}",
+        "adapter": f"{row['adapter_name'] or 'unknown'}{version}",
+        "address": row["address"],
+        "bytes": row["size_bytes"],
+        "state": row["state"],
+        "reason": row["reason"],
+    }
+
+
+def _summary(rows: list[dict[str, Any]]) -> str:
+    if not rows:
+        return "no orphan"
+    removed = [row for row in rows if row["state"] == "removed"]
+    size = sum(row["size_bytes"] or 0 for row in rows)
+    found = f"{len(rows):,} orphan{'' if len(rows) == 1 else 's'}, {size:,} bytes"
+    if removed:
+        return f"{found}: {len(removed):,} removed"
+    return f"{found}: nothing was removed (--remove does)"

@@ -1,0 +1,179 @@
+"""Commands that change what models there are: sync, plan, cancel, retry."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sqltune.cli.options import AdapterNames, AsJson, read_settings
+from sqltune.cli.output import say, write_json, write_rows
+from sqltune.cli.reporters import make_reporter
+from sqltune.cli.stopping import StopRequest, stop_on_signals
+from sqltune.errors import ConfigError, RunInterrupted
+
+if TYPE_CHECKING:
+    from sqltune.records import DesiredState
+    from sqltune.runtime import Runtime
+    from sqltune.syncing.outcomes import Outcome
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    app.command()(sync)
+    app.command()(plan)
+    app.command()(cancel)
+    app.command()(pause)
+    app.command()(resume)
+    app.command()(retry)
+
+
+def sync(
+    adapters: AdapterNames = None,
+    force: Annotated[bool, typer.Option(help="Train even if nothing changed.")] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Say what would be done; write nothing, call no backend."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Bring adapters up to date: train what changed, answer, score, decide.
+
+    Exit code: 0 done or nothing to do, 1 an adapter's last run is failed, 2 usage, 3 a gate refused
+    in this sync.
+    """
+    if dry_run:
+        _show_plan(adapters or [], force=force, count_tokens=False, as_json=as_json)
+        return
+    from sqltune.syncing.outcomes import exit_code
+    from sqltune.syncing.worker import sync as sync_adapters
+
+    with stoppable() as stop, _open(quiet=as_json) as runtime:
+        outcomes = sync_adapters(runtime, adapters or [], force=force, stop=stop.event)
+    if as_json:
+        write_json([_plain(outcome) for outcome in outcomes])
+    else:
+        for outcome in outcomes:
+            if outcome.is_new:
+                say(_sentence(outcome))
+        if not outcomes:
+            say("no enabled adapter: INSERT INTO adapters (adapter_name, base_model) VALUES (...)")
+    raise typer.Exit(exit_code(outcomes))
+
+
+def plan(
+    adapters: AdapterNames = None,
+    force: Annotated[bool, typer.Option(help="Plan as `sync --force` would.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say what `sync` would do and why, with the number of rows and tokens. Writes nothing."""
+    _show_plan(adapters or [], force=force, count_tokens=True, as_json=as_json)
+
+
+def cancel(
+    run: Annotated[int, typer.Argument(help="The run_id, as `status` and report_runs show it.")],
+) -> None:
+    """Ask for the end of a run. The runner at work ends it within seconds; a run without one ends
+    here.
+    """
+    from sqltune.operations import control
+
+    with _open(quiet=True) as runtime:
+        say(control.cancel(runtime, run))
+
+
+def pause(
+    run: Annotated[int, typer.Argument(help="The run_id, as `status` and report_runs show it.")],
+) -> None:
+    """Hold a run where it stands; what it did is kept, and its adapter waits with it."""
+    from sqltune.records import DesiredState
+
+    _want(run, DesiredState.PAUSED)
+
+
+def resume(
+    run: Annotated[int, typer.Argument(help="The run_id, as `status` and report_runs show it.")],
+) -> None:
+    """Let a run that is held go on, with the next sync or a worker."""
+    from sqltune.records import DesiredState
+
+    _want(run, DesiredState.RUNNING)
+
+
+def retry(
+    run: Annotated[int, typer.Argument(help="The run_id of an ended run.")],
+    failed: Annotated[
+        bool,
+        typer.Option("--failed", help="Ask only the prompts whose answer or score is an error."),
+    ] = False,
+) -> None:
+    """Ask again what failed in an ended run, score it, and decide anew."""
+    if not failed:
+        raise ConfigError(
+            "retry repeats failed answers only: add --failed (sync --force trains anew)"
+        )
+    from sqltune.operations import control
+    from sqltune.syncing.outcomes import exit_code
+
+    with stoppable() as stop, _open(quiet=False) as runtime:
+        outcome = control.retry_failed(runtime, run, stop=stop.event)
+    say(_sentence(outcome))
+    raise typer.Exit(exit_code([outcome]))
+
+
+@contextmanager
+def _open(*, quiet: bool) -> Iterator[Runtime]:
+    from sqltune.runtime import SilentReporter
+    from sqltune.wiring import open_migrated_runtime
+
+    reporter = SilentReporter() if quiet else make_reporter(time.monotonic)
+    with open_migrated_runtime(read_settings(), reporter) as runtime:
+        yield runtime
+
+
+@contextmanager
+def stoppable() -> Iterator[StopRequest]:
+    """End with 128 + the signal's number, as a process does that a signal ended."""
+    with stop_on_signals() as request:
+        try:
+            yield request
+        except RunInterrupted as error:
+            say(f"sqltune: {error}")
+            raise typer.Exit(128 + (request.signal_number or 0)) from None
+
+
+def _want(run: int, wish: DesiredState) -> None:
+    from sqltune.operations import control
+
+    with _open(quiet=True) as runtime:
+        say(control.want(runtime, run, wish))
+
+
+def _show_plan(names: list[str], *, force: bool, count_tokens: bool, as_json: bool) -> None:
+    from sqltune.operations import forecast
+
+    with _open(quiet=True) as runtime:
+        rows = forecast.forecast(runtime, names, force=force, count_tokens=count_tokens)
+    write_rows(rows, as_json=as_json, empty="no enabled adapter")
+
+
+def _sentence(outcome: Outcome) -> str:
+    text = f"{outcome.adapter_name}: "
+    if outcome.is_new and outcome.state is not None:
+        text += f"run {outcome.run_id} {outcome.state.value}"
+        return f"{text}: {outcome.error_message}" if outcome.error_message else text
+    return f"{text}{outcome.decision.value.replace('_', ' ')}, {outcome.reason}"
+
+
+def _plain(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "adapter_name": outcome.adapter_name,
+        "decision": outcome.decision.value,
+        "reason": outcome.reason,
+        "run_id": outcome.run_id,
+        "state": outcome.state.value if outcome.state else None,
+        "error_message": outcome.error_message,
+    }

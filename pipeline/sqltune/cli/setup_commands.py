@@ -1,0 +1,73 @@
+"""Commands for the beginning: init, check, demo."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from sqltune.cli.options import AsJson, read_settings
+from sqltune.cli.output import say, write_json, write_table
+from sqltune.cli.reporters import make_reporter
+from sqltune.cli.run_commands import stoppable
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    app.command()(init)
+    app.command()(check)
+    app.command()(demo)
+
+
+def init(
+    print_only: Annotated[
+        bool, typer.Option("--print", help="Write the pending SQL to stdout instead of running it.")
+    ] = False,
+) -> None:
+    """Make the tables and views, or bring them up to date. Safe to repeat."""
+    from sqltune.database import migrations
+    from sqltune.database.clocks import utc_now
+    from sqltune.wiring import open_database
+
+    database = open_database(read_settings())
+    try:
+        if print_only:
+            typer.echo(migrations.print_pending(database, now=utc_now()), nl=False)
+            return
+        applied = migrations.apply(database, now=utc_now)
+    finally:
+        database.close()
+    for name in applied:
+        say(f"applied {name}")
+    say(f"{database.address} is up to date")
+
+
+def check(as_json: AsJson = False) -> None:
+    """Say what is configured, reachable and migrated. Ends with 2 if something must be mended."""
+    from sqltune.operations.check import CheckStatus, examine
+    from sqltune.runtime import SilentReporter
+    from sqltune.wiring import open_runtime
+
+    with open_runtime(read_settings(), SilentReporter()) as runtime:
+        findings = examine(runtime, now_seconds=time.time)
+    rows = [{"check": f.check, "verdict": f.verdict.value, "detail": f.detail} for f in findings]
+    if as_json:
+        write_json(rows)
+    else:
+        write_table(rows, ("check", "verdict", "detail"))
+    raise typer.Exit(2 if any(f.verdict is CheckStatus.FAILED for f in findings) else 0)
+
+
+def demo() -> None:
+    """Teach the embedded model who somebody is, with samples in SQL, and show before and after."""
+    from sqltune.operations import demo as story
+    from sqltune.wiring import open_runtime
+
+    settings = read_settings()
+    with stoppable() as stop, open_runtime(settings, make_reporter(time.monotonic)) as runtime:
+        result = story.play(runtime, stop=stop.event, show=typer.echo)
+    if result.rows:
+        write_table(result.rows, story.COLUMNS)
+    say(result.closing)
+    raise typer.Exit(result.exit_code)

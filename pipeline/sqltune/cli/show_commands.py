@@ -1,0 +1,136 @@
+"""Commands that only look: status, show, compare."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+
+from sqltune.cli.options import AsJson, read_settings
+from sqltune.cli.output import say, write_json, write_rows, write_table
+from sqltune.errors import ConfigError
+
+_STATUS_COLUMNS = (
+    "adapter_name", "live", "decision", "reason", "decided_at", "last_run", "works_on_it",
+)  # fmt: skip
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    app.command()(status)
+    app.command()(show)
+    app.command()(compare)
+
+
+def status(as_json: AsJson = False) -> None:
+    """Show each adapter: what was decided last, its last run, who works on it, and what comes next.
+
+    Rows of runs that do not go on are marked as stuck here too, where no runner lives to do it.
+    """
+    from sqltune.database.tables import reports
+    from sqltune.syncing.reconcile import reconcile_if_writable
+    from sqltune.wiring import open_migrated_database
+
+    settings = read_settings()
+    with open_migrated_database(settings) as database:
+        reconcile_if_writable(database, patience_seconds=settings.lease_seconds)
+        with database.read() as session:
+            rows = reports.list_status(session)
+    if as_json or not rows:
+        write_rows(rows, as_json=as_json, empty="no adapter is declared")
+    else:
+        write_table([_status_row(row) for row in rows], _STATUS_COLUMNS)
+
+
+def show(
+    run: Annotated[int, typer.Argument(help="The run_id, as `status` and report_runs show it.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show one run: its row, its events, what was found in the data, and the gate's decision."""
+    from sqltune.database.tables import reports
+
+    with _session() as session:
+        report = reports.get_run_report(session, run)
+    if report is None:
+        raise ConfigError(f"there is no run {run} in table runs")
+    if as_json:
+        write_json(report)
+        return
+    _write_report(report)
+
+
+def compare(
+    adapter: Annotated[str, typer.Argument(help="An adapter's name.")],
+    version: Annotated[
+        int | None, typer.Option(help="A version number; the latest evaluated one when not given.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the answers before and after side by side, the greatest change first."""
+    from sqltune.database.tables import reports
+
+    with _session() as session:
+        number = reports.find_compared_version(session, adapter) if version is None else version
+        rows = reports.list_before_after(session, adapter, number) if number is not None else []
+        declared = [row["adapter_name"] for row in reports.list_status(session)]
+    if not rows and adapter not in declared:
+        known = ", ".join(declared) or "none"
+        raise ConfigError(f"no adapter named {adapter!r} in table adapters (there are: {known})")
+    if as_json:
+        write_json(rows)
+    elif not rows:
+        say(f"{adapter!r} has no evaluated version{'' if version is None else f' {version}'}")
+    else:
+        write_table(
+            rows, ("prompt", "response_before", "response_after", "score_change", "outcome")
+        )
+
+
+@contextmanager
+def _session() -> Iterator[Any]:
+    from sqltune.wiring import open_migrated_database
+
+    with open_migrated_database(read_settings()) as database, database.read() as session:
+        yield session
+
+
+def _status_row(row: dict[str, Any]) -> dict[str, Any]:
+    name = row["adapter_name"] if row["is_enabled"] else f"{row['adapter_name']} (disabled)"
+    owner = f"{row['lease_owner']} since {row['claimed_at']}" if row["lease_owner"] else ""
+    return {
+        "adapter_name": name,
+        "live": f"v{row['live_version']}" if row["live_version"] else "",
+        "decision": (row["decision"] or "not looked at yet").replace("_", " "),
+        "reason": row["decision_reason"],
+        "decided_at": str(row["decided_at"] or "")[:19],
+        "last_run": _last_run(row),
+        "works_on_it": owner,
+    }
+
+
+def _last_run(row: dict[str, Any]) -> str:
+    if row["run_id"] is None:
+        return ""
+    text = f"{row['run_id']} {row['run_state']}"
+    if row["error_message"]:
+        text += f": {row['error_message']}"
+    elif row["is_open"]:
+        text += f" since {str(row['state_since'])[:19]}"
+        text += f", alive {str(row['last_alive_at'])[:19]}" if row["last_alive_at"] else ""
+    if row["stuck_reason"]:
+        return f"{text}; stuck: {row['stuck_reason']}"
+    return f"{text}; next: {row['next_step']}" if row["next_step"] and row["is_open"] else text
+
+
+def _write_report(report: dict[str, Any]) -> None:
+    parts = ("events", "issue_counts", "issues", "gate")
+    row = {name: value for name, value in report.items() if name not in parts and value is not None}
+    write_table([{"column": k, "value": v} for k, v in row.items()], ("column", "value"))
+    for name in ("events", "issue_counts", "issues"):
+        if report[name]:
+            write_table(report[name], list(report[name][0]))
+    if report["gate"]:
+        gate = [{"gate": k, "value": v} for k, v in report["gate"].items() if v is not None]
+        write_table(gate, ("gate", "value"))

@@ -1,0 +1,104 @@
+"""LOAD DATA from memory, through singlestoredb: the fastest way into MySQL-like servers.
+
+The client streams what we give it, inside the transaction. It does so only where the address says
+`?local_infile=true` and the server allows it; everything else is inserted row by row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqltune.database.connection import Database, Session
+from sqltune.database.reading import raise_driver_error
+
+#: key, content hash in hexadecimal, prompt, response, system prompt, weight, group, split; in UTF-8
+ContentRow = tuple[
+    bytes, bytes, bytes, bytes | None, bytes | None, float | None, bytes | None, bytes | None
+]
+
+#: What one packet of LOAD DATA holds; the protocol ends at 16 MB.
+_PIECE_BYTES = 1_000_000
+_SEPARATOR, _END, _NULL = b"\x1f", b"\x1e", b"\\N"
+# Not a named statement: it depends on the driver, not on the engine.
+_LOAD = (
+    "LOAD DATA LOCAL INFILE ':stream:' IGNORE INTO TABLE {table} CHARACTER SET utf8mb4 "
+    "FIELDS TERMINATED BY '\x1f' ESCAPED BY '\\\\' LINES TERMINATED BY '\x1e' ({columns})"
+)
+LOAD_CONTENTS = _LOAD.format(
+    table="contents",
+    columns="content_hash, prompt, response, system_prompt, weight, group_key, split",
+)
+LOAD_SAMPLES = _LOAD.format(
+    table="manifest_samples", columns="manifest_id, position, sample_key, content_hash"
+)
+
+
+def can_load(database: Database) -> bool:
+    """Whether driver, address and server can stream LOAD DATA."""
+    with database.read() as session:
+        driver: Any = session.connection.connection.driver_connection
+        if not getattr(driver, "_local_infile", False) or not hasattr(driver, "_in_sync"):
+            return False
+        allowed = session.connection.exec_driver_sql("SELECT @@local_infile").scalar()
+    return bool(allowed)
+
+
+def load(database: Database, session: Session, sql: str, lines: bytes) -> int:
+    """Stream lines into a table and give the number of rows that were stored."""
+    cursor = session.connection.connection.cursor()
+    try:
+        pieces = (lines[i : i + _PIECE_BYTES] for i in range(0, len(lines), _PIECE_BYTES))
+        cursor.execute(sql, infile_stream=pieces)  # type: ignore[call-arg]  # singlestoredb's own
+        return int(cursor.rowcount)
+    except Exception as error:
+        raise_driver_error(database, error)
+        raise
+    finally:
+        cursor.close()
+
+
+def content_lines(rows: Sequence[ContentRow]) -> bytes:
+    """Write rows of `contents` as LOAD DATA reads them."""
+    texts = [text for row in rows for text in (*row[2:5], *row[6:]) if text]
+    mend = _escape if _needs_escape(b"".join(texts)) else _mark_null
+    return b"".join(
+        [
+            _SEPARATOR.join((h, mend(p), mend(r), mend(s), _number(w), mend(g), mend(t))) + _END
+            for _, h, p, r, s, w, g, t in rows
+        ]
+    )
+
+
+def sample_lines(manifest_id: int, first: int, rows: Sequence[ContentRow]) -> bytes:
+    """Write rows of `manifest_samples`, at positions from `first` on, as LOAD DATA reads them."""
+    keys = [row[0] for row in rows]
+    if _needs_escape(b"".join(keys)):
+        keys = [_escape(key) for key in keys]
+    start = b"%d\x1f" % manifest_id
+    return b"".join(
+        [
+            b"%s%d\x1f%s\x1f%s\x1e" % (start, position, key, row[1])
+            for position, (key, row) in enumerate(zip(keys, rows, strict=True), first)
+        ]
+    )
+
+
+def _needs_escape(text: bytes) -> bool:
+    return b"\\" in text or _SEPARATOR in text or _END in text
+
+
+def _mark_null(value: bytes | None) -> bytes:
+    return _NULL if value is None else value
+
+
+def _escape(value: bytes | None) -> bytes:
+    if value is None:
+        return _NULL
+    return value.replace(b"\\", b"\\\\").replace(_SEPARATOR, b"\\\x1f").replace(_END, b"\\\x1e")
+
+
+def _number(value: float | None) -> bytes:
+    if value is None:
+        return _NULL
+    return b"1" if value == 1.0 else repr(value).encode()

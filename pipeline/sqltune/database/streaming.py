@@ -1,0 +1,197 @@
+"""Streams the rows of a selection in pages; it can be stopped while the server still computes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from threading import Event, Thread
+from typing import Any
+
+from sqltune.database.connection import Database
+from sqltune.database.errors import error_number, translate_errors
+from sqltune.database.reading import ReadingCursor, open_reading_cursor, raise_driver_error
+from sqltune.errors import DatabaseError, DatabaseUnavailable, DataError
+
+#: A page grows until it holds about this much text.
+_PAGE_BYTES = 500_000
+_FIRST_PAGE_ROWS = 64
+_MOST_PAGE_ROWS = 2_000
+#: How long the reader may wait for the server before the watcher asks for it whether to go on.
+_PATIENCE_SECONDS = 0.5
+_TIMEOUT_CODES = frozenset({1969, 3024})
+_CONNECTION_CODES = frozenset({1044, 1045, 1049, 2002, 2003, 2006, 2013})
+
+Rows = list[tuple[Any, ...]]
+
+
+class RowStream:
+    """The rows of one query, page by page; texts are bytes."""
+
+    def __init__(self, cursor: ReadingCursor, watcher: Watcher) -> None:
+        """Read from `cursor`, which has executed the query."""
+        self.column_names = cursor.column_names()
+        self._cursor = cursor
+        self._watcher = watcher
+
+    def pages(self) -> Iterator[Rows]:
+        """Give the rows in the order of the query; each page is about half a megabyte.
+
+        Raises:
+            Whatever the stream's `check` raised; DataError at the time limit.
+        """
+        size = _FIRST_PAGE_ROWS
+        while rows := self._watcher.guard(partial(self._cursor.fetch, size)):
+            yield rows
+            size = _next_size(rows, size)
+
+
+class Watcher:
+    """Asks `check` before each step, and in another thread while a step waits for the server."""
+
+    def __init__(
+        self,
+        database: Database,
+        cursor: ReadingCursor,
+        check: Callable[[], None],
+        timeout_seconds: float,
+    ) -> None:
+        """Watch over one cursor until `stop`."""
+        self._database = database
+        self._cursor = cursor
+        self._check = check
+        self._timeout_seconds = timeout_seconds
+        self._waited_seconds = 0.0
+        self._waiting_since: float | None = None
+        self._error: BaseException | None = None
+        self._stopped = Event()
+        self._thread = Thread(target=self._watch, name="selection-watcher", daemon=True)
+        self._thread.start()
+
+    def guard(self, step: Callable[[], Rows]) -> Rows:
+        """Do one step that may wait for the server; what stopped it is raised in its place."""
+        self._check()
+        began = time.monotonic()
+        self._waiting_since = began
+        try:
+            with translate_errors():
+                return self._run(step)
+        except Exception as error:
+            self._raise_reason(error)
+            raise
+        finally:
+            self._waiting_since = None
+            self._waited_seconds += time.monotonic() - began
+            if self._error is not None:
+                raise self._error
+
+    def stop(self) -> None:
+        """End the watch."""
+        self._stopped.set()
+        self._thread.join()
+
+    def _run(self, step: Callable[[], Rows]) -> Rows:
+        try:
+            return step()
+        except Exception as error:
+            raise_driver_error(self._database, error)
+            raise
+
+    def _raise_reason(self, error: Exception) -> None:
+        if self._error is None and error_number(error.__cause__ or error) in _TIMEOUT_CODES:
+            self._error = self._timeout()
+
+    def _watch(self) -> None:
+        while not self._stopped.wait(_PATIENCE_SECONDS / 2):
+            since = self._waiting_since
+            if since is None or time.monotonic() - since < _PATIENCE_SECONDS:
+                continue
+            try:
+                if self._waited_seconds + time.monotonic() - since > self._timeout_seconds:
+                    raise self._timeout()
+                self._check()
+            except BaseException as error:
+                self._error = error
+                self._cursor.abort()
+                return
+
+    def _timeout(self) -> DataError:
+        return DataError(
+            f"the query took longer than {self._timeout_seconds:g} seconds: make it faster, or "
+            "raise SQLTUNE_SELECTION_TIMEOUT_SECONDS",
+            code="selection_timeout",
+        )
+
+
+@contextmanager
+def open_stream(
+    database: Database,
+    sql: str,
+    values: Mapping[str, object],
+    *,
+    check: Callable[[], None],
+    timeout_seconds: float,
+) -> Iterator[RowStream]:
+    """Run a query on a read-only connection of its own and give its rows as they come.
+
+    Args:
+        database: where the query runs. sql: one guarded SELECT, with `:name` for each of `values`.
+        values: without any, the text runs exactly as it stands. check: raises when the work must
+        not go on; asked at every page and while waiting. timeout_seconds: longest time to wait for
+        the server, all in all; our own work on the rows does not count.
+
+    Raises:
+        DataError: the database does not accept the query.
+        DatabaseUnavailable: the connection was lost.
+    """
+    with translate_errors():
+        cursor = _connect(database, timeout_seconds)
+    watcher = Watcher(database, cursor, check, timeout_seconds)
+    try:
+        _execute(watcher, cursor, sql, values)
+        yield RowStream(cursor, watcher)
+    finally:
+        watcher.stop()
+        cursor.close()
+
+
+def _connect(database: Database, timeout_seconds: float) -> ReadingCursor:
+    try:
+        return open_reading_cursor(database, timeout_seconds=timeout_seconds)
+    except Exception as error:
+        raise_driver_error(database, error)
+        raise
+
+
+def _execute(
+    watcher: Watcher, cursor: ReadingCursor, sql: str, values: Mapping[str, object]
+) -> None:
+    def step() -> Rows:
+        cursor.execute(sql, values)
+        return []
+
+    try:
+        watcher.guard(step)
+    except DatabaseUnavailable:
+        raise
+    except DatabaseError as error:
+        if error_number(error.__cause__ or error) in _CONNECTION_CODES:
+            raise
+        raise DataError(
+            f"the database does not accept the query: {_reason(error)}", code="query_failed"
+        ) from error
+
+
+def _reason(error: DatabaseError) -> str:
+    original = getattr(error.__cause__, "orig", None)
+    texts = [part for part in getattr(original, "args", ()) if isinstance(part, str)]
+    return texts[0] if texts else str(error)
+
+
+def _next_size(rows: Rows, size: int) -> int:
+    """Keep pages at about the same number of bytes, judged by three of their rows."""
+    some = (rows[0], rows[len(rows) // 2], rows[-1])
+    row_bytes = max(sum(len(v) for v in row if isinstance(v, bytes)) for row in some)
+    wanted = _PAGE_BYTES // max(row_bytes, 1)
+    return max(1, min(wanted, 2 * size, _MOST_PAGE_ROWS))

@@ -1,0 +1,65 @@
+"""What validation found in a run's selections: the findings, and how often each rule was broken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from sqltune.database.connection import Database
+from sqltune.records import Claim, Issue, SelectionName
+
+#: Findings that one transaction stores.
+_PAGE = 500
+_KEY_CHARACTERS = 191
+
+
+@dataclass(frozen=True, slots=True)
+class IssueCount:
+    """How many rows break one rule."""
+
+    rule: str
+    severity: str  #: error, warning
+    count: int
+
+
+def replace_issues(
+    database: Database,
+    claim: Claim,
+    run_id: int,
+    selection: SelectionName,
+    issues: Sequence[Issue],
+    counts: Sequence[IssueCount],
+) -> None:
+    """Store what was found in a selection in place of what an earlier attempt of the run found."""
+    with database.transaction(claim) as session:
+        session.execute("delete_issues", run_id=run_id, selection=selection.value)
+        session.execute("delete_issue_counts", run_id=run_id, selection=selection.value)
+        session.execute_many(
+            "insert_issue_count",
+            [
+                {
+                    "run_id": run_id,
+                    "selection": selection.value,
+                    "rule": count.rule,
+                    "severity": count.severity,
+                    "issue_count": count.count,
+                }
+                for count in counts
+            ],
+        )
+        row = session.fetch_one("get_last_issue_number", run_id=run_id)
+    number = 0 if row is None else int(row.last_number)
+    for start in range(0, len(issues), _PAGE):
+        page = issues[start : start + _PAGE]
+        with database.transaction(claim) as session:
+            session.execute_many(
+                "insert_issue",
+                [_values(run_id, number + start + i, issue) for i, issue in enumerate(page, 1)],
+            )
+
+
+def _values(run_id: int, number: int, issue: Issue) -> dict[str, object]:
+    values = asdict(issue) | {"run_id": run_id, "issue_number": number}
+    values["selection"] = issue.selection.value
+    values["row_key"] = issue.row_key[:_KEY_CHARACTERS]
+    return values

@@ -1,0 +1,257 @@
+"""Manifests: beginning, completing, sharing and removing them, and reading their samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqltune.database.connection import Database, Row, Session
+from sqltune.database.pace import Pace
+from sqltune.database.times import format_time
+from sqltune.errors import DatabaseError
+from sqltune.records import Claim, Sample
+
+_COLUMNS_AT = 16
+
+
+@dataclass(frozen=True, slots=True)
+class StoredManifest:
+    """One row of `manifests`, the columns that are decided on."""
+
+    manifest_id: int
+    adapter_name: str
+    is_complete: bool
+    fingerprint: str | None  #: None: it is being written
+    sample_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestChange:
+    """A manifest against the adapter's manifest before."""
+
+    dataset_number: int  #: 1, 2, 3 ... per adapter
+    added: int  #: samples whose content the one before had not
+    removed: int  #: samples of the one before whose content is gone
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatedSample:
+    """A sample that another one came before, with the same key or the same content."""
+
+    position: int
+    sample_key: str
+    content_hash: str | None
+    first_key: str | None
+
+
+def insert_manifest(
+    session: Session, manifest_id: int, adapter_name: str, *, now: datetime
+) -> None:
+    """Begin a manifest."""
+    session.execute(
+        "insert_manifest",
+        manifest_id=manifest_id,
+        adapter_name=adapter_name,
+        now=format_time(now),
+    )
+
+
+def get_manifest(session: Session, manifest_id: int) -> StoredManifest | None:
+    """Give one manifest, None when there is none."""
+    row = session.fetch_one("get_manifest", manifest_id=manifest_id)
+    if row is None:
+        return None
+    return StoredManifest(
+        manifest_id=int(row.manifest_id),
+        adapter_name=row.adapter_name,
+        is_complete=row.state == "complete",
+        fingerprint=row.fingerprint,
+        sample_count=int(row.sample_count or 0),
+    )
+
+
+def fetch_hashes_page(session: Session, manifest_id: int, first: int, end: int) -> list[str]:
+    """Give the content hashes of the samples at positions first..end-1, in hexadecimal."""
+    rows = session.fetch_all(
+        "fetch_hashes_page", manifest_id=manifest_id, first_position=first, end_position=end
+    )
+    return [row.content_hash for row in rows]
+
+
+def find_equal_manifest(
+    session: Session, adapter_name: str, fingerprint: str, *, besides: int
+) -> int | None:
+    """Give the adapter's complete manifest with this content, None when there is none."""
+    row = session.fetch_one(
+        "find_equal_manifest",
+        adapter_name=adapter_name,
+        fingerprint=fingerprint,
+        manifest_id=besides,
+    )
+    return None if row is None else int(row.manifest_id)
+
+
+def compare_with_last(
+    session: Session, manifest_id: int, adapter_name: str, *, sample_count: int
+) -> ManifestChange:
+    """Say what changed since the adapter's manifest before; all is new where there is none."""
+    last = session.fetch_one(
+        "get_last_manifest", adapter_name=adapter_name, manifest_id=manifest_id
+    )
+    if last is None:
+        return ManifestChange(dataset_number=1, added=sample_count, removed=0)
+    return ManifestChange(
+        dataset_number=int(last.dataset_number) + 1,
+        added=_count_not_in(session, manifest_id, int(last.manifest_id)),
+        removed=_count_not_in(session, int(last.manifest_id), manifest_id),
+    )
+
+
+def complete_manifest(
+    session: Session,
+    manifest_id: int,
+    change: ManifestChange,
+    *,
+    fingerprint: str,
+    sample_count: int,
+) -> None:
+    """Make a manifest count whose samples are all written."""
+    session.execute(
+        "complete_manifest",
+        manifest_id=manifest_id,
+        fingerprint=fingerprint,
+        dataset_number=change.dataset_number,
+        sample_count=sample_count,
+        samples_added=change.added,
+        samples_removed=change.removed,
+    )
+
+
+def has_other_users(session: Session, manifest_id: int, run_id: int) -> bool:
+    """Whether another run was trained on this manifest."""
+    row = session.fetch_one("count_manifest_users", manifest_id=manifest_id, run_id=run_id)
+    return row is not None and int(row.users) > 0
+
+
+def remove_manifest(
+    database: Database, claim: Claim, manifest_id: int, *, check: Callable[[], None]
+) -> None:
+    """Remove a manifest and its samples in short transactions; the first makes it unwritten."""
+    with database.transaction(claim) as session:
+        session.execute("reopen_manifest", manifest_id=manifest_id)
+        row = session.fetch_one("get_last_position", manifest_id=manifest_id)
+    end = 0 if row is None or row.last_position is None else int(row.last_position) + 1
+    pace, position = Pace(), 0
+    while position < end:
+        check()
+        until = min(position + pace.rows, end)
+        with database.transaction(claim) as session:
+            pace.begin()
+            delete_samples(session, manifest_id, position, until)
+        pace.end(until - position)
+        position = until
+    with database.transaction(claim) as session:
+        session.execute("delete_manifest", manifest_id=manifest_id)
+
+
+def delete_samples(session: Session, manifest_id: int, first: int, end: int) -> None:
+    """Delete the samples at positions first..end-1."""
+    session.execute(
+        "delete_manifest_samples",
+        manifest_id=manifest_id,
+        first_position=first,
+        end_position=end,
+    )
+
+
+def move_sample(session: Session, manifest_id: int, *, old: int, new: int) -> None:
+    """Put the sample at one position at another one, which is free."""
+    row = session.fetch_one("get_manifest_sample", manifest_id=manifest_id, position=old)
+    if row is None:
+        raise DatabaseError(f"manifest {manifest_id} has no sample at position {old}")
+    # Not an UPDATE: SingleStore lets no statement change a column of a unique key.
+    delete_samples(session, manifest_id, old, old + 1)
+    session.execute(
+        "add_manifest_sample",
+        manifest_id=manifest_id,
+        position=new,
+        sample_key=row.sample_key,
+        content_hash=row.content_hash,
+    )
+
+
+def count_duplicate_keys(session: Session, manifest_id: int) -> int:
+    """Count the samples whose key another sample had before them."""
+    row = session.fetch_one("count_duplicate_keys", manifest_id=manifest_id)
+    return 0 if row is None else int(row.duplicates)
+
+
+def list_duplicate_keys(session: Session, manifest_id: int, limit: int) -> list[RepeatedSample]:
+    """Give samples whose key another sample had before them, in order."""
+    rows = session.fetch_all("list_duplicate_keys", manifest_id=manifest_id, row_limit=limit)
+    return [
+        RepeatedSample(int(r.position), r.sample_key, r.content_hash, r.sample_key) for r in rows
+    ]
+
+
+def count_duplicate_contents(session: Session, manifest_id: int) -> int:
+    """Count the samples whose content another sample had before them."""
+    row = session.fetch_one("count_duplicate_contents", manifest_id=manifest_id)
+    return 0 if row is None else int(row.duplicates)
+
+
+def list_duplicate_contents(session: Session, manifest_id: int, limit: int) -> list[RepeatedSample]:
+    """Give samples whose content another sample had before them, in order."""
+    rows = session.fetch_all("list_duplicate_contents", manifest_id=manifest_id, row_limit=limit)
+    return [RepeatedSample(int(r.position), r.sample_key, None, r.first_key) for r in rows]
+
+
+def fetch_samples_page(session: Session, manifest_id: int, first: int, end: int) -> list[Sample]:
+    """Give the samples at positions first..end-1, in order."""
+    rows = session.fetch_all(
+        "fetch_samples_page", manifest_id=manifest_id, first_position=first, end_position=end
+    )
+    if len(rows) != end - first:
+        raise DatabaseError(
+            f"manifest {manifest_id} gives {len(rows)} samples for positions {first} to {end - 1}: "
+            "rows of manifest_samples or contents were deleted"
+        )
+    return [_sample(row) for row in rows]
+
+
+def fetch_samples_at(session: Session, manifest_id: int, positions: Sequence[int]) -> list[Sample]:
+    """Give the samples at these positions, in the order asked."""
+    found: dict[int, Sample] = {}
+    wanted = sorted(set(positions))
+    for start in range(0, len(wanted), _COLUMNS_AT):
+        some = wanted[start : start + _COLUMNS_AT]
+        some += [some[-1]] * (_COLUMNS_AT - len(some))
+        values = {f"p{number}": position for number, position in enumerate(some)}
+        for row in session.fetch_all("fetch_samples_at", manifest_id=manifest_id, **values):
+            found[int(row.position)] = _sample(row)
+    missing = [position for position in wanted if position not in found]
+    if missing:
+        raise DatabaseError(f"manifest {manifest_id} has no sample at position {missing[0]}")
+    return [found[position] for position in positions]
+
+
+def _count_not_in(session: Session, manifest_id: int, other_manifest_id: int) -> int:
+    row = session.fetch_one(
+        "count_contents_not_in", manifest_id=manifest_id, other_manifest_id=other_manifest_id
+    )
+    return 0 if row is None else int(row.samples)
+
+
+def _sample(row: Row[Any]) -> Sample:
+    _, sample_key, prompt, response, system_prompt, weight, group_key, split = tuple(row)
+    return Sample(
+        sample_key=sample_key,
+        prompt=prompt,
+        response=response,
+        system_prompt=system_prompt,
+        weight=float(weight),
+        group_key=group_key,
+        split=split,
+    )

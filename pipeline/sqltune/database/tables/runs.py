@@ -1,0 +1,326 @@
+"""Runs: their states, events and steps. Only the runner and the commands write them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from sqltune.database.connection import Session
+from sqltune.database.times import format_time, parse_time
+from sqltune.records import Run, RunKind, RunState
+
+Word = TypeVar("Word", bound=StrEnum)
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """What a run is at its beginning."""
+
+    adapter_name: str
+    run_key: str
+    run_kind: RunKind
+    trigger_reason: str
+    backend: str
+    is_simulated: bool
+    base_model: str
+    base_model_revision: str | None
+    fingerprint: str | None
+    eval_fingerprint: str | None
+    training_key: str
+    evaluation_key: str
+    version_number: int | None  #: with EVALUATE: the version to evaluate
+    before_version: int | None  #: the version that is live now, if another
+    settings: dict[str, Any]
+    failure_count: int
+    next_step: str
+    is_trial: bool = False
+    manifest_id: int | None = None  #: given by whoever asked; None: the selection makes one
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnd:
+    """How a run ended."""
+
+    state: RunState
+    error_code: str | None = None
+    error_message: str | None = None
+    is_retryable: bool | None = None
+    failure_count: int = 0
+    next_attempt_at: datetime | None = None
+    next_step: str = ""
+
+
+def insert_run(session: Session, run: NewRun, *, now: datetime) -> int:
+    """Write a new run and give its id."""
+    session.execute("insert_run", **row_values(run, now), state=RunState.QUEUED.value)
+    row = session.fetch_one("get_run_by_key", run_key=run.run_key)
+    assert row is not None, "the run was inserted in this transaction"  # noqa: S101
+    return int(row.run_id)
+
+
+def row_values(run: NewRun, now: datetime) -> dict[str, Any]:
+    """Give a new run as the values of its row."""
+    values = {name: getattr(run, name) for name in run.__dataclass_fields__}
+    return values | {
+        "run_kind": run.run_kind.value,
+        "is_simulated": int(run.is_simulated),
+        "is_trial": int(run.is_trial),
+        # Bytes, which SQLite stores in any column, stand in the settings of a refused row.
+        "settings": json.dumps(run.settings, ensure_ascii=False, sort_keys=True, default=repr),
+        "now": format_time(now),
+    }
+
+
+def get_run(session: Session, run_id: int) -> Run | None:
+    """Give one run; None when there is none of this id."""
+    row = session.fetch_one("get_run", run_id=run_id)
+    return _run(row) if row is not None else None
+
+
+def get_run_settings(session: Session, run_id: int) -> dict[str, Any]:
+    """Give the effective settings that the run began with; empty where nobody can read them."""
+    row = session.fetch_one("get_run", run_id=run_id)
+    try:
+        settings = json.loads(row.settings) if row is not None and row.settings else {}
+    except (TypeError, ValueError):
+        return {}
+    return settings if isinstance(settings, dict) else {}
+
+
+def find_unfinished_run(session: Session, adapter_name: str) -> Run | None:
+    """Give the run that a runner began and nobody ended, if any."""
+    rows = session.fetch_all("list_unfinished_runs", adapter_name=adapter_name)
+    return get_run(session, rows[0].run_id) if rows else None
+
+
+def find_last_ended_run(session: Session, adapter_name: str) -> Run | None:
+    """Give the last of the ended runs, if any."""
+    row = session.fetch_one("find_last_ended_run", adapter_name=adapter_name)
+    return get_run(session, row.run_id) if row is not None else None
+
+
+def find_last_planned_run(session: Session, adapter_name: str) -> Run | None:
+    """Give the last of the ended runs whose wanted key was known, if any."""
+    row = session.fetch_one("find_last_planned_run", adapter_name=adapter_name)
+    return get_run(session, row.run_id) if row is not None else None
+
+
+def begin_run(
+    session: Session, run_id: int, *, now: datetime, started_at: datetime | None = None
+) -> None:
+    """Count that a runner took the run up, and how long it had waited the first time.
+
+    Args:
+        session: the fenced transaction.
+        run_id: the run.
+        now: UTC.
+        started_at: of a run that begins; None: now.
+    """
+    row = session.fetch_one("get_run", run_id=run_id)
+    queued_at = parse_time(row.queued_at) if row is not None else None
+    waited = max(0.0, (now - queued_at).total_seconds()) if queued_at else 0.0
+    session.execute(
+        "begin_run",
+        run_id=run_id,
+        now=format_time(now),
+        started_at=format_time(started_at or now),
+        wait_seconds=round(waited, 3),
+    )
+
+
+def set_run_state(
+    session: Session, run: Run, state: RunState, *, next_step: str, now: datetime
+) -> bool:
+    """Move the run on; False when it was not in the state that the caller knew.
+
+    A run that is paused remembers the state that it goes on with.
+    """
+    matched = session.execute(
+        "set_run_state",
+        run_id=run.run_id,
+        state=state.value,
+        old_state=run.state.value,
+        resume_state=run.state.value if state is RunState.PAUSED else None,
+        next_step=next_step,
+        now=format_time(now),
+    )
+    return matched == 1
+
+
+def set_next_step(session: Session, run_id: int, next_step: str) -> None:
+    """Say what comes next, where the state stays."""
+    session.execute("set_next_step", run_id=run_id, next_step=next_step)
+
+
+def set_last_alive(session: Session, run_id: int, *, now: datetime) -> None:
+    """Note that the run's runner was heard of."""
+    session.execute("set_last_alive", run_id=run_id, now=format_time(now))
+
+
+def set_stuck(session: Session, run_id: int, reason: str | None) -> None:
+    """Say why the run does not go on; None: it does. An ended run is left as it is."""
+    session.execute(
+        "set_stuck", run_id=run_id, is_stuck=int(reason is not None), stuck_reason=reason
+    )
+
+
+def end_run(session: Session, run: Run, end: RunEnd, *, now: datetime) -> bool:
+    """Write how the run ended; False when it had ended already."""
+    started_at = run.started_at or now
+    matched = session.execute(
+        "end_run",
+        run_id=run.run_id,
+        state=end.state.value,
+        now=format_time(now),
+        run_seconds=round(max(0.0, (now - started_at).total_seconds()), 3),
+        is_retryable=None if end.is_retryable is None else int(end.is_retryable),
+        failure_count=end.failure_count,
+        next_attempt_at=format_time(end.next_attempt_at) if end.next_attempt_at else None,
+        error_code=end.error_code,
+        error_message=end.error_message,
+        next_step=end.next_step,
+    )
+    return matched == 1
+
+
+def reopen_run(
+    session: Session, run_id: int, state: RunState, *, next_step: str, now: datetime
+) -> None:
+    """Let an ended run go on from `state`, because a person asked for it."""
+    session.execute(
+        "reopen_run", run_id=run_id, state=state.value, next_step=next_step, now=format_time(now)
+    )
+
+
+def set_run_selection(session: Session, run_id: int, **values: object) -> None:
+    """Store what the training selection gave: manifest, fingerprint, key and the four sample
+    counts.
+    """
+    session.execute("set_run_selection", run_id=run_id, **values)
+
+
+def set_manifest_tokens(session: Session, manifest_id: int, token_count: int) -> None:
+    """Store how many tokens one epoch of a manifest has, unless that is known."""
+    session.execute("set_manifest_tokens", manifest_id=manifest_id, token_count=token_count)
+
+
+def set_run_prompts(
+    session: Session, run_id: int, *, prompts: int, eval_fingerprint: str, evaluation_key: str
+) -> None:
+    """Store what the evaluation selection gave."""
+    session.execute(
+        "set_run_prompts",
+        run_id=run_id,
+        prompts_selected=prompts,
+        eval_fingerprint=eval_fingerprint,
+        evaluation_key=evaluation_key,
+    )
+
+
+def set_run_steps_total(session: Session, run_id: int, steps_total: int) -> None:
+    """Store how many steps the training has."""
+    session.execute("set_run_steps_total", run_id=run_id, steps_total=steps_total)
+
+
+def set_run_version(
+    session: Session, run_id: int, version_number: int, *, cost_usd: float | None
+) -> None:
+    """Store the version that the run trained, and what it cost."""
+    session.execute(
+        "set_run_version", run_id=run_id, version_number=version_number, cost_usd=cost_usd
+    )
+
+
+def get_desired_state(session: Session, run_id: int) -> str:
+    """Give what a person wants of the run, in their own word; a row that is gone is cancelled."""
+    row = session.fetch_one("get_desired_state", run_id=run_id)
+    return str(row.desired_state) if row is not None else "cancelled"
+
+
+def request_cancel(session: Session, run_id: int) -> bool:
+    """Ask for the end of a run; False when it has ended or does not exist."""
+    return session.execute("request_cancel", run_id=run_id) == 1
+
+
+def add_event(session: Session, run_id: int, event: str, message: str, *, now: datetime) -> None:
+    """Write down what happened, as the run's next event."""
+    row = session.fetch_one("get_last_event_number", run_id=run_id)
+    number = (row.last_number if row else 0) + 1
+    session.execute(
+        "insert_event",
+        run_id=run_id,
+        event_number=number,
+        now=format_time(now),
+        event=event,
+        message=message,
+    )
+
+
+def store_metrics(
+    session: Session, run_id: int, steps: Sequence[dict[str, Any]], *, now: datetime
+) -> None:
+    """Store training steps in order, in place of any from the first of them on.
+
+    Args:
+        session: the fenced transaction.
+        run_id: the run that trains.
+        steps: the fields of `StepMetrics`, ascending and without gaps.
+        now: UTC.
+    """
+    first = steps[0]["step"]
+    session.execute("delete_metrics_from", run_id=run_id, step=first)
+    row = session.fetch_one("get_tokens_before", run_id=run_id, step=first)
+    seen = int(row.tokens) if row else 0
+    rows = []
+    for step in steps:
+        seen += step["tokens"] or 0
+        rows.append({**step, "run_id": run_id, "tokens_seen": seen, "now": format_time(now)})
+    session.execute_many("insert_metrics", rows)
+    session.execute(
+        "set_run_progress", run_id=run_id, steps_done=steps[-1]["step"], tokens_processed=seen
+    )
+
+
+def _word(words: type[Word], value: Any) -> Word | None:
+    try:
+        return words(value)
+    except ValueError:
+        return None
+
+
+def _run(row: Any) -> Run:
+    return Run(
+        run_id=row.run_id,
+        adapter_name=row.adapter_name,
+        # A word that no runner wrote: whoever tends the table ends the run.
+        state=_word(RunState, row.state) or RunState.FAILED,
+        desired_state=row.desired_state,
+        run_key=row.run_key,
+        run_kind=_word(RunKind, row.run_kind),
+        backend=row.backend,
+        base_model=row.base_model,
+        base_model_revision=row.base_model_revision,
+        fingerprint=row.fingerprint,
+        eval_fingerprint=row.eval_fingerprint,
+        training_key=row.training_key,
+        evaluation_key=row.evaluation_key,
+        manifest_id=row.manifest_id,
+        version_number=row.version_number,
+        before_version=row.before_version,
+        samples_used=row.samples_used,
+        prompts_selected=row.prompts_selected,
+        is_forced=bool(row.is_forced),
+        is_trial=bool(row.is_trial),
+        resume_state=_word(RunState, row.resume_state),
+        failure_count=row.failure_count,
+        is_retryable=None if row.is_retryable is None else bool(row.is_retryable),
+        next_attempt_at=parse_time(row.next_attempt_at),
+        started_at=parse_time(row.started_at),
+        finished_at=parse_time(row.finished_at),
+        error_code=row.error_code,
+        error_message=row.error_message,
+    )

@@ -1,0 +1,94 @@
+"""What scorers said of responses: `scores`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqltune.database.connection import Session
+from sqltune.database.times import format_time
+from sqltune.records import Phase, Score
+
+
+@dataclass(frozen=True, slots=True)
+class UnscoredResponse:
+    """One answer that its primary scorer has not seen yet."""
+
+    prompt_key: str
+    response: str
+    expected: str | None  #: None: nothing to compare with
+    scorer: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScorePair:
+    """One prompt's primary scores; None where an answer or a score is missing or an error."""
+
+    prompt_key: str
+    decoding_key_before: str | None
+    decoding_key_after: str | None
+    score_before: float | None
+    score_after: float | None
+
+
+def fetch_unscored_responses(
+    session: Session, run_id: int, phase: Phase, after_key: str, page_size: int
+) -> list[UnscoredResponse]:
+    """Read the next answers of a phase that have no primary score, in the order of prompt_key."""
+    rows = session.fetch_all(
+        "fetch_unscored_responses",
+        run_id=run_id,
+        phase=phase.value,
+        after_key=after_key,
+        page_size=page_size,
+    )
+    return [UnscoredResponse(r.prompt_key, r.response, r.expected, r.scorer) for r in rows]
+
+
+def insert_scores(session: Session, run_id: int, scores: Sequence[Score], *, now: datetime) -> None:
+    """Store scores."""
+    scored_at = format_time(now)
+    values = [
+        {name: getattr(score, name) for name in Score.__dataclass_fields__}
+        | {
+            "phase": score.phase.value,
+            "is_primary_scorer": int(score.is_primary_scorer),
+            "run_id": run_id,
+            "scored_at": scored_at,
+        }
+        for score in scores
+    ]
+    if values:
+        session.execute_many("insert_score", values)
+
+
+def delete_error_scores(session: Session, run_id: int, page_size: int) -> int:
+    """Forget the scores of the next answers that a scorer failed on; gives how many answers."""
+    rows = session.fetch_all("fetch_error_scores", run_id=run_id, page_size=page_size)
+    for row in rows:
+        session.execute("delete_scores", run_id=run_id, prompt_key=row.prompt_key, phase=row.phase)
+    return len(rows)
+
+
+def fetch_score_pairs(
+    session: Session, run_id: int, compared_phase: Phase, after_key: str, page_size: int
+) -> list[ScorePair]:
+    """Read the next pairs of primary scores, in the order of prompt_key."""
+    rows = session.fetch_all(
+        "fetch_score_pairs",
+        run_id=run_id,
+        compared_phase=compared_phase.value,
+        after_key=after_key,
+        page_size=page_size,
+    )
+    return [
+        ScorePair(
+            row.prompt_key,
+            row.decoding_key_before,
+            row.decoding_key_after,
+            row.score_before,
+            row.score_after,
+        )
+        for row in rows
+    ]

@@ -1,0 +1,100 @@
+"""Adapter versions: what a finished training produced."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqltune.database.connection import Session
+from sqltune.database.times import format_time
+from sqltune.records import AdapterVersion
+
+#: The last tenth of a training's steps gives its final loss: a single step says too little.
+_FINAL_SHARE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class NewVersion:
+    """What a finished training produced, as it is stored."""
+
+    adapter_name: str
+    run_id: int
+    manifest_id: int
+    fingerprint: str
+    training_key: str
+    backend: str
+    base_model: str
+    base_model_revision: str | None
+    epochs: int
+    learning_rate: float | None
+    lora_rank: int | None
+    lora_alpha: int | None
+    batch_size: int | None
+    rehearsal: str
+    rehearsal_pairs: int
+    seed: int
+    sample_count: int
+    train_seconds: float
+    cost_usd: float | None
+    external_id: str | None
+    artifact_uri: str | None
+    artifact_bytes: int | None
+    artifact_sha256: str | None
+    is_trial: bool  #: it does not count as the adapter's latest
+
+
+def insert_version(session: Session, version: NewVersion, *, now: datetime) -> int:
+    """Write the adapter's next version and give its number."""
+    row = session.fetch_one("get_last_version_number", adapter_name=version.adapter_name)
+    number = int(row.last_number if row else 0) + 1
+    names = set(version.__dataclass_fields__) - {"is_trial"}
+    values = {name: getattr(version, name) for name in names}
+    if not version.is_trial:
+        session.execute("clear_latest_version", adapter_name=version.adapter_name)
+    session.execute(
+        "insert_version",
+        **values,
+        **_training_summary(session, version.run_id),
+        version_number=number,
+        is_latest=int(not version.is_trial),
+        adapter_label=f"{version.adapter_name} v{number}",
+        now=format_time(now),
+    )
+    return number
+
+
+def get_version(session: Session, adapter_name: str, version_number: int) -> AdapterVersion | None:
+    """Give one version; None when there is none of this number."""
+    row = session.fetch_one("get_version", adapter_name=adapter_name, version_number=version_number)
+    return _version(row) if row is not None else None
+
+
+def get_latest_version(session: Session, adapter_name: str) -> AdapterVersion | None:
+    """Give the version that was trained last; None when nothing was trained yet."""
+    row = session.fetch_one("get_latest_version", adapter_name=adapter_name)
+    return _version(row) if row is not None else None
+
+
+def list_versions(session: Session) -> list[AdapterVersion]:
+    """Give all versions of all adapters."""
+    return [_version(row) for row in session.fetch_all("list_versions")]
+
+
+def _training_summary(session: Session, run_id: int) -> dict[str, Any]:
+    row = session.fetch_one("get_training_summary", run_id=run_id)
+    if row is None or not row.steps:
+        return {"steps": None, "tokens_processed": None, "final_train_loss": None}
+    tail = max(1, row.steps // _FINAL_SHARE)
+    loss = session.fetch_one("get_mean_loss_from", run_id=run_id, step=row.last_step - tail + 1)
+    return {
+        "steps": row.steps,
+        "tokens_processed": int(row.tokens),
+        "final_train_loss": loss.train_loss if loss else None,
+    }
+
+
+def _version(row: Any) -> AdapterVersion:
+    return AdapterVersion(
+        **{name: getattr(row, name) for name in AdapterVersion.__dataclass_fields__}
+    )

@@ -1,0 +1,209 @@
+"""Stores what one phase brings: answers or the errors in their place, scores a batch behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqltune.backends.base import Answer
+from sqltune.database.connection import Database
+from sqltune.database.tables import responses, scores
+from sqltune.evaluation.asking import BATCH_CHARACTERS, BATCH_SIZE
+from sqltune.evaluation.scoring import Scoring, score_answer
+from sqltune.records import Claim, Phase, Response, RunPrompt, Score
+
+#: A longer answer is an error: it could not be stored on every server.
+MAX_ANSWER_CHARACTERS = 4_000_000
+#: Reused answers are in the database already, so more of them may be lost at once; their
+#: transaction with scores stays far below 200 ms.
+REUSED_AT_ONCE = 200
+#: What is kept of an error's message.
+MAX_MESSAGE_CHARACTERS = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseResult:
+    """What asking one phase came to, in this call."""
+
+    asked: int = 0  #: prompts sent to the backend
+    stored: int = 0  #: rows written: answers, errors and reused answers
+    errors: int = 0  #: rows that are errors
+    reused: int = 0  #: answers known from earlier runs
+    found: int = 0  #: prompts that had a row already
+
+
+class AnswerStore:
+    """Stores the answers of one phase, with their scores a batch behind."""
+
+    def __init__(
+        self,
+        database: Database,
+        claim: Claim,
+        run_id: int,
+        phase: Phase,
+        model_key: str,
+        decoding_key: str,
+        now: Callable[[], datetime],
+        on_progress: Callable[[int], None],
+        scoring: Scoring | None,
+    ) -> None:
+        self.result = PhaseResult()
+        self._database = database
+        self._claim = claim
+        self._run_id = run_id
+        self._phase = phase
+        self._model_key = model_key
+        self._decoding_key = decoding_key
+        self._now = now
+        self._on_progress = on_progress
+        self._scoring = scoring
+        self._done = 0
+        self._waiting: dict[str, RunPrompt] = {}
+        self._scores: list[Score] = []
+
+    def begin(self, chunk: Sequence[RunPrompt]) -> list[RunPrompt]:
+        """Take up a chunk, store the answers that are known, and give the prompts to ask."""
+        answered = self._fetch_answered(chunk)
+        self._done += len(answered)
+        self.result = replace(self.result, found=self.result.found + len(answered))
+        self._waiting = {p.prompt_key: p for p in chunk if p.prompt_key not in answered}
+        if self._waiting:
+            self._reuse(list(self._waiting.values()))
+        self._on_progress(self._done)
+        missing = list(self._waiting.values())
+        self.result = replace(self.result, asked=self.result.asked + len(missing))
+        return missing
+
+    def add(self, answers: Sequence[Answer]) -> None:
+        """Store a batch of answers; one that was not asked for, or comes again, is dropped."""
+        wanted = {a.prompt_key: a for a in answers if a.prompt_key in self._waiting}
+        rows = [self._row_of(self._waiting[key], answer) for key, answer in wanted.items()]
+        for batch in split_rows(rows):
+            self._write(batch)
+
+    def end(self) -> None:
+        """Store an error for every prompt of the chunk that the backend gave no answer to."""
+        message = "the backend gave no answer to this prompt"
+        missing = [self._error_row(p, "no_answer", message) for p in self._waiting.values()]
+        for batch in split_rows(missing):
+            self._write(batch)
+
+    def write_scores(self) -> None:
+        """Write the scores that wait for a next batch."""
+        if self._scores:
+            with self._database.transaction(self._claim) as session:
+                scores.insert_scores(session, self._run_id, self._scores, now=self._now())
+            self._scores = []
+
+    def _fetch_answered(self, chunk: Sequence[RunPrompt]) -> set[str]:
+        with self._database.read() as session:
+            return responses.fetch_answered_keys(
+                session, self._run_id, self._phase, chunk[0].prompt_key, chunk[-1].prompt_key
+            )
+
+    def _reuse(self, prompts: Sequence[RunPrompt]) -> None:
+        with self._database.read() as session:
+            known = responses.fetch_known_answers(
+                session, prompts, self._run_id, self._phase, self._model_key, self._decoding_key
+            )
+        for batch in split_rows(known, REUSED_AT_ONCE):
+            self._write(batch)
+        self.result = replace(self.result, reused=self.result.reused + len(known))
+
+    def _write(self, rows: Sequence[Response]) -> None:
+        with self._database.transaction(self._claim) as session:
+            responses.insert_responses(session, self._run_id, rows, now=self._now())
+            scores.insert_scores(session, self._run_id, self._scores, now=self._now())
+        prompts = [self._waiting.pop(row.prompt_key) for row in rows]
+        self._scores = self._score(prompts, rows)
+        self._done += len(rows)
+        self.result = replace(
+            self.result,
+            stored=self.result.stored + len(rows),
+            errors=self.result.errors + sum(row.error_code is not None for row in rows),
+        )
+        self._on_progress(self._done)
+
+    def _score(self, prompts: Sequence[RunPrompt], rows: Sequence[Response]) -> list[Score]:
+        if self._scoring is None:
+            return []
+        return [
+            score
+            for prompt, row in zip(prompts, rows, strict=True)
+            if row.response is not None
+            for score in score_answer(
+                self._scoring,
+                self._phase,
+                prompt.prompt_key,
+                prompt.scorer,
+                row.response,
+                prompt.expected,
+            )
+        ]
+
+    def _row_of(self, prompt: RunPrompt, answer: Answer) -> Response:
+        if answer.error_code is None and (fault := _find_fault(answer.text)):
+            return self._error_row(prompt, "unexpected_reply", fault, answer)
+        if answer.error_code is not None:
+            return self._error_row(prompt, answer.error_code, answer.error_message, answer)
+        return self._blank_row(prompt, answer, response=answer.text)
+
+    def _error_row(
+        self, prompt: RunPrompt, code: str, message: str | None, answer: Answer | None = None
+    ) -> Response:
+        row = self._blank_row(prompt, answer, response=None)
+        return replace(row, error_code=code[:64], error_message=_clean_message(message or code))
+
+    def _blank_row(
+        self, prompt: RunPrompt, answer: Answer | None, *, response: str | None
+    ) -> Response:
+        return Response(
+            prompt_key=prompt.prompt_key,
+            phase=self._phase,
+            content_hash=prompt.content_hash,
+            model_key=self._model_key,
+            decoding_key=self._decoding_key,
+            response=response,
+            error_code=None,
+            error_message=None,
+            finish_reason=(answer.finish_reason or "")[:32] or None if answer else None,
+            prompt_tokens=answer.prompt_tokens if answer else None,
+            output_tokens=answer.output_tokens if answer else None,
+            latency_ms=answer.latency_ms if answer else None,
+            reused_run_id=None,
+        )
+
+
+def split_rows(rows: Sequence[Response], size: int = BATCH_SIZE) -> Iterator[list[Response]]:
+    """Split rows into batches that one short transaction can store."""
+    batch: list[Response] = []
+    characters = 0
+    for row in rows:
+        batch.append(row)
+        characters += len(row.response or "")
+        if len(batch) == size or characters >= BATCH_CHARACTERS:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch
+
+
+def _clean_message(message: str) -> str:
+    """Keep of a foreign message what every database can store."""
+    return message[:MAX_MESSAGE_CHARACTERS].encode("utf-8", "replace").decode()
+
+
+def _find_fault(text: str | None) -> str | None:
+    """Say why an answer cannot be stored; None where it can."""
+    if text is None:
+        return "the backend gave neither an answer nor an error"
+    if len(text) > MAX_ANSWER_CHARACTERS:
+        return (
+            f"the answer has {len(text):,} characters; up to {MAX_ANSWER_CHARACTERS:,} are stored"
+        )
+    try:
+        text.encode()
+    except UnicodeEncodeError as exc:
+        return f"the answer is not valid Unicode: lone surrogate at character {exc.start}"
+    return None

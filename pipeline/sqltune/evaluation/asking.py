@@ -1,0 +1,107 @@
+"""Takes answers from a backend in a thread, so that commits and scoring overlap with the asking."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from queue import Empty, SimpleQueue
+from types import TracebackType
+
+from sqltune.backends.base import Answer
+
+#: An answer is committed with at most this many others,
+BATCH_SIZE = 32
+#: at most this long after it is known,
+BATCH_SECONDS = 0.1
+#: and with at most this much text, so that a statement stays far below any server's packet limit.
+BATCH_CHARACTERS = 1_000_000
+#: How often the reader looks whether the run must stop while no answer comes.
+CHECK_SECONDS = 0.5
+#: How long a backend may take to notice that its answers are no longer wanted.
+STOP_SECONDS = 10.0
+
+
+class Asking:
+    """Answers of one chunk of prompts, in batches as they become known.
+
+    This object's thread alone uses the backend until the `with` block ends; a backend that does
+    not come back within STOP_SECONDS is left behind, as a daemon.
+    """
+
+    def __init__(self, answers: Generator[Answer, None, None]) -> None:
+        self._answers = answers
+        self._known: SimpleQueue[Answer | None] = SimpleQueue()  # None: no more will come
+        self._is_ended = False
+        self._is_stopped = threading.Event()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._ask, name="asking", daemon=True)
+
+    def __enter__(self) -> Asking:
+        """Begin to ask."""
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop asking."""
+        self._is_stopped.set()
+        self._thread.join(STOP_SECONDS)
+
+    def batches(self, check: Callable[[], None]) -> Iterator[list[Answer]]:
+        """Yield the answers as they become known; ends by raising what ended the asking.
+
+        Args:
+            check: raises when the run must stop; called at least every CHECK_SECONDS while no
+                answer is at hand.
+        """
+        while not self._is_ended:
+            if batch := self._collect(check):
+                yield batch
+        if self._failure is not None:
+            raise self._failure
+
+    def known(self) -> list[Answer]:
+        """Give the answers that are known and were not yielded yet, without waiting."""
+        answers = []
+        while not self._known.empty():
+            if (answer := self._known.get()) is not None:
+                answers.append(answer)
+        return answers
+
+    def _collect(self, check: Callable[[], None]) -> list[Answer]:
+        batch: list[Answer] = []
+        characters, deadline = 0, 0.0
+        while len(batch) < BATCH_SIZE and characters < BATCH_CHARACTERS:
+            wait = deadline - time.monotonic() if batch else CHECK_SECONDS
+            try:
+                answer = self._known.get(timeout=max(0.0, wait))
+            except Empty:
+                if batch:
+                    return batch
+                check()
+                continue
+            if answer is None:
+                self._is_ended = True
+                return batch
+            if not batch:
+                deadline = time.monotonic() + BATCH_SECONDS
+            batch.append(answer)
+            characters += len(answer.text or "")
+        return batch
+
+    def _ask(self) -> None:
+        try:
+            for answer in self._answers:
+                self._known.put(answer)
+                if self._is_stopped.is_set():
+                    break
+        except BaseException as exc:  # raised again in the thread that reads
+            self._failure = exc
+        finally:
+            self._answers.close()
+            self._known.put(None)

@@ -1,0 +1,44 @@
+"""Reads the prompts of a run in fixed chunks, in the order of prompt_key, never all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from sqltune.database.connection import Database
+from sqltune.database.tables import responses
+from sqltune.records import RunPrompt
+
+#: Prompts asked in one call of the backend. The backend's last slots idle at the end of a call: 1.5
+#: % with 32 slots.
+CHUNK_SIZE = 2048
+#: Text from which a chunk ends early, in characters.
+CHUNK_CHARACTERS = 16_000_000
+#: Prompts read at once.
+PAGE_SIZE = 512
+
+
+def read_prompt_chunks(database: Database, run_id: int) -> Iterator[list[RunPrompt]]:
+    """Read the prompts of a run in the order of prompt_key, a chunk at a time."""
+    chunk: list[RunPrompt] = []
+    for page in _read_pages(database, run_id):
+        chunk += page
+        if len(chunk) >= CHUNK_SIZE or _count_characters(chunk) >= CHUNK_CHARACTERS:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _read_pages(database: Database, run_id: int) -> Iterator[list[RunPrompt]]:
+    after_key = ""
+    while True:
+        with database.read() as session:
+            page = responses.fetch_prompt_page(session, run_id, after_key, PAGE_SIZE)
+        if not page:
+            return
+        yield page
+        after_key = page[-1].prompt_key
+
+
+def _count_characters(prompts: Sequence[RunPrompt]) -> int:
+    return sum(len(p.prompt) + len(p.expected or "") for p in prompts)

@@ -1,0 +1,238 @@
+"""Answers of a causal LM to many prompts: batches of like length, padded on the left.
+
+Tokens are chosen here and not by transformers' generate, for three reasons: a prompt that has ended
+leaves its batch, a sampled answer depends on its own seed and not on its company, and no logits are
+made for prompt tokens.
+"""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sqltune.local_lora.prompt_format import PromptFormat
+from sqltune.local_lora.sampling import Sampling, TokenChooser
+from sqltune.local_lora.tokenising import tokenise_prompt
+
+__all__ = ["FinishReason", "GeneratedAnswer", "Question", "Sampling", "answer_questions"]
+
+#: More rows gain little and cost memory.
+ROWS_AT_ONCE = 64
+#: Bounds the memory of a batch of long prompts: rows times longest prompt.
+PROMPT_TOKENS_AT_ONCE = 16_384
+
+
+class FinishReason(StrEnum):
+    """Why an answer ended."""
+
+    #: The model closed it.
+    STOP = "stop"
+    #: It had as many tokens as allowed.
+    LENGTH = "length"
+    #: The prompt leaves no room for an answer; there is no text.
+    PROMPT_TOO_LONG = "prompt_too_long"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What to ask."""
+
+    #: The user's words, without the prompt form around them.
+    prompt: str
+    #: The instruction before the prompt; None where there is none.
+    system_prompt: str | None = None
+    #: How the prompt is put into words; None: as the base model wants it.
+    prompt_format: PromptFormat | None = None
+    #: Decides the draws beside the decoding's seed, so that equal questions may get other answers.
+    draw: int | None = None
+
+
+@dataclass(frozen=True)
+class GeneratedAnswer:
+    """What the model answered."""
+
+    #: Position of the question in the list that was given.
+    index: int
+    #: The answer without end mark and outer blanks; None where the prompt was too long.
+    text: str | None
+    #: Why it ended.
+    finish_reason: FinishReason
+    #: Tokens of the prompt with its form.
+    prompt_tokens: int
+    #: Tokens of the answer, its end mark not counted.
+    output_tokens: int
+    #: From the start of its batch to its last token.
+    latency_seconds: float
+
+
+@dataclass
+class _Row:
+    """One prompt under way."""
+
+    index: int
+    prompt_ids: tuple[int, ...]
+    #: What the draws depend on beside seed and position.
+    drawn_by: tuple[int, ...]
+    room: int
+    output_ids: list[int]
+    finish_reason: FinishReason | None = None
+    seconds: float = 0.0
+
+
+def answer_questions(
+    network: Any,
+    tokenizer: Any,
+    questions: Sequence[Question],
+    decoding: Sampling,
+    *,
+    max_length: int,
+    prompt_format: PromptFormat,
+    activate: Callable[[], AbstractContextManager[None]],
+) -> Iterator[list[GeneratedAnswer]]:
+    """Answers, one list per batch.
+
+    Args:
+        network: a causal LM.
+        tokenizer: its tokenizer.
+        questions: what to ask.
+        decoding: how tokens are chosen.
+        max_length: tokens of prompt and answer together that the network can hold.
+        prompt_format: how prompts are put into words.
+        activate: switches the wanted adapter on for the length of one batch, so that another use of
+            the network may come between two batches.
+    """
+    rows = [
+        _row(index, question, tokenizer, decoding, max_length, prompt_format)
+        for index, question in enumerate(questions)
+    ]
+    refused = [row for row in rows if row.room < 1]
+    if refused:
+        yield [_answer(row, tokenizer) for row in refused]
+    for batch in _batches([row for row in rows if row.room > 0]):
+        with activate(), torch.no_grad():
+            _complete(network, batch, TokenChooser(decoding), _end_ids(network, tokenizer))
+        yield [_answer(row, tokenizer) for row in batch]
+
+
+def _row(
+    index: int,
+    question: Question,
+    tokenizer: Any,
+    decoding: Sampling,
+    max_length: int,
+    prompt_format: PromptFormat,
+) -> _Row:
+    ids = tokenise_prompt(
+        question.prompt,
+        tokenizer,
+        system_prompt=question.system_prompt,
+        prompt_format=question.prompt_format or prompt_format,
+    )
+    drawn_by = ids if question.draw is None else (*ids, question.draw)
+    room = min(decoding.max_new_tokens, max_length - len(ids))
+    reason = FinishReason.PROMPT_TOO_LONG if room < 1 else None
+    return _Row(index, ids, drawn_by, room, [], reason)
+
+
+def _batches(rows: list[_Row]) -> Iterator[list[_Row]]:
+    """Rows of like length together, the shortest first."""
+    batch: list[_Row] = []
+    for row in sorted(rows, key=lambda row: len(row.prompt_ids)):
+        is_full = len(batch) == ROWS_AT_ONCE
+        if batch and (is_full or (len(batch) + 1) * len(row.prompt_ids) > PROMPT_TOKENS_AT_ONCE):
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch
+
+
+def _complete(network: Any, rows: list[_Row], chooser: TokenChooser, ends: frozenset[int]) -> None:
+    """Fill the rows' output, token by token, dropping rows from the batch as they end."""
+    started = time.monotonic()
+    ids, mask = _pad_left(rows, network.device)
+    cache: Any = None
+    takes = inspect.signature(type(network).forward).parameters
+    while rows:
+        logits, cache = _next_logits(network, ids, mask, cache, takes)
+        chosen = chooser.choose(logits, [(row.drawn_by, len(row.output_ids)) for row in rows])
+        for row, token in zip(rows, chosen.tolist(), strict=True):
+            _extend(row, token, ends, time.monotonic() - started)
+        going = [place for place, row in enumerate(rows) if row.finish_reason is None]
+        if len(going) < len(rows):
+            kept = torch.tensor(going, device=mask.device, dtype=torch.int64)
+            rows, mask, chosen = [rows[place] for place in going], mask[kept], chosen[kept]
+            if going:
+                cache.batch_select_indices(kept)
+        ids = chosen[:, None]
+        mask = torch.cat([mask, torch.ones_like(ids)], 1)
+
+
+def _next_logits(
+    network: Any, ids: Tensor, mask: Tensor, cache: Any, takes: Any
+) -> tuple[Tensor, Any]:
+    """Logits of each row's next token, (rows, vocabulary) float32, and the cache after it.
+
+    Args:
+        network: a causal LM.
+        ids: (rows, new tokens) int64.
+        mask: (rows, all tokens) int64, 0 on padding.
+        cache: from the call before; None at first.
+        takes: names of the arguments that the network's forward pass has.
+    """
+    arguments: dict[str, Any] = {"input_ids": ids, "attention_mask": mask, "use_cache": True}
+    if cache is not None:
+        arguments["past_key_values"] = cache
+    if "position_ids" in takes:
+        # Padding stands at the left, so a token's place is the number of real tokens before it.
+        arguments["position_ids"] = (mask.cumsum(1) - 1).clamp_min(0)[:, -ids.shape[1] :]
+    if "logits_to_keep" in takes:
+        arguments["logits_to_keep"] = 1
+    output = network(**arguments)
+    return output.logits[:, -1].float(), output.past_key_values
+
+
+def _extend(row: _Row, token: int, ends: frozenset[int], seconds: float) -> None:
+    if token in ends:
+        row.finish_reason = FinishReason.STOP
+    else:
+        row.output_ids.append(token)
+        if len(row.output_ids) == row.room:
+            row.finish_reason = FinishReason.LENGTH
+    row.seconds = seconds
+
+
+def _pad_left(rows: list[_Row], device: torch.device) -> tuple[Tensor, Tensor]:
+    """The prompts' ids and their mask, both (rows, longest) int64, padded on the left."""
+    longest = max(len(row.prompt_ids) for row in rows)
+    ids = torch.zeros(len(rows), longest, dtype=torch.int64)
+    mask = torch.zeros_like(ids)
+    for place, row in enumerate(rows):
+        ids[place, longest - len(row.prompt_ids) :] = torch.tensor(row.prompt_ids)
+        mask[place, longest - len(row.prompt_ids) :] = 1
+    return ids.to(device), mask.to(device)
+
+
+def _end_ids(network: Any, tokenizer: Any) -> frozenset[int]:
+    """All tokens that end an answer; chat models name several."""
+    named = getattr(getattr(network, "generation_config", None), "eos_token_id", None)
+    ids = named if isinstance(named, list) else [named]
+    return frozenset(i for i in [*ids, tokenizer.eos_token_id] if i is not None)
+
+
+def _answer(row: _Row, tokenizer: Any) -> GeneratedAnswer:
+    assert row.finish_reason is not None  # noqa: S101  every row of a finished batch has ended
+    text = None
+    if row.finish_reason is not FinishReason.PROMPT_TOO_LONG:
+        text = tokenizer.decode(row.output_ids, skip_special_tokens=True).strip()
+    return GeneratedAnswer(
+        row.index, text, row.finish_reason, len(row.prompt_ids), len(row.output_ids), row.seconds
+    )

@@ -1,0 +1,133 @@
+"""What a base model's name means now, found without torch: its revision and longest text.
+
+A folder's revision is a hash of its files. Hashing gigabytes at every sync would be slow, so a hash
+is remembered together with names, sizes and times of the files, and made anew when any of them
+differs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqltune.errors import BackendUnavailable, RequestRejected
+from sqltune.local_lora.sources import BaseModelSource, hash_folder
+
+#: Tokenizers without a limit of their own give 10^30.
+_NO_LIMIT = 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """A base model as its files tell."""
+
+    revision: str  #: SHA-256 over a folder's files, or a commit on the Hub
+    max_tokens: int | None  #: None: neither configuration nor tokenizer says
+
+
+class Identities:
+    """Finds identities and remembers the hashes of folders in one small file."""
+
+    def __init__(self, memory: Path) -> None:
+        """Remember in the file `memory`, which may be deleted at any time."""
+        self._memory = memory
+
+    def identify(self, source: BaseModelSource) -> ModelIdentity:
+        """Give the identity of a base model.
+
+        Raises:
+            RequestRejected: the Hub has no such model or revision.
+            BackendUnavailable: the Hub does not answer, and the model is not in its local cache.
+        """
+        if source.is_folder:
+            folder = Path(source.location)
+            return ModelIdentity(self._folder_hash(folder), _max_tokens(folder))
+        return _identify_on_hub(source)
+
+    def _folder_hash(self, folder: Path) -> str:
+        known = self._read()
+        state = _state(folder)
+        entry = known.get(str(folder))
+        if entry is not None and entry.get("files") == state:
+            return str(entry["sha256"])
+        digest = hash_folder(folder)
+        self._write({**known, str(folder): {"files": state, "sha256": digest}})
+        return digest
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            content = json.loads(self._memory.read_text("utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return content if isinstance(content, dict) else {}
+
+    def _write(self, content: dict[str, Any]) -> None:
+        draft = self._memory.with_name(f"{self._memory.name}.{os.getpid()}")
+        try:
+            self._memory.parent.mkdir(parents=True, exist_ok=True)
+            draft.write_text(json.dumps(content), "utf-8")
+            draft.replace(self._memory)
+        except OSError:
+            # Not remembered: hashed again next time.
+            draft.unlink(missing_ok=True)
+
+
+def _state(folder: Path) -> list[list[Any]]:
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    return [[f.name, f.stat().st_size, f.stat().st_mtime_ns] for f in files]
+
+
+def _max_tokens(folder: Path) -> int | None:
+    config = _read_json(folder / "config.json")
+    limits = [
+        config.get("max_position_embeddings"),
+        config.get("text_config", {}).get("max_position_embeddings"),
+        config.get("n_positions"),
+        _read_json(folder / "tokenizer_config.json").get("model_max_length"),
+    ]
+    known = [int(limit) for limit in limits if limit and 0 < limit < _NO_LIMIT]
+    return min(known, default=None)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _identify_on_hub(source: BaseModelSource) -> ModelIdentity:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    def fetch(name: str) -> Path:
+        return Path(hf_hub_download(source.location, name, revision=source.revision))
+
+    try:
+        config = fetch("config.json")
+    except LocalEntryNotFoundError as error:
+        raise BackendUnavailable(
+            f"the Hugging Face Hub does not answer and base model {source.name!r} is not in its "
+            "local cache: download it there, or name a folder"
+        ) from error
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise RequestRejected(
+            f"base model {source.name!r} cannot be had from the Hugging Face Hub: {reason}",
+            code="unknown_base_model",
+        ) from error
+    _fetch_quietly(fetch, "tokenizer_config.json")
+    # The cache keeps each revision in a folder named by its commit.
+    return ModelIdentity(config.parent.name, _max_tokens(config.parent))
+
+
+def _fetch_quietly(fetch: Callable[[str], Path], name: str) -> None:
+    try:
+        fetch(name)
+    except (OSError, ValueError):
+        return

@@ -1,0 +1,56 @@
+"""What one adapter's training is told, and what it tells of each step. No torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqltune.local_lora.optimiser import Schedule
+
+
+@dataclass(frozen=True)
+class LoraOptions:
+    """What the weights depend on, besides base model and samples."""
+
+    #: r: inner width of each LoRA pair.
+    rank: int = 16
+    #: The LoRA part is multiplied by alpha / rank.
+    alpha: float = 32.0
+    #: Share of a LoRA pair's input that is dropped while training; above 0 training is padded.
+    dropout: float = 0.0
+    #: Highest learning rate.
+    learning_rate: float = 2e-4
+    #: Share of the steps in which the rate rises.
+    warmup_share: float = 0.1
+    #: How it goes afterwards.
+    schedule: Schedule = Schedule.LINEAR
+    #: The gradient is shortened to this length; 0 leaves it.
+    max_gradient_norm: float = 1.0
+    #: AdamW's.
+    weight_decay: float = 0.0
+    #: Decides the first values of A and what dropout drops.
+    seed: int = 0
+    #: Tokens computed at once; a larger step is added up from several parts. Bounds the memory.
+    tokens_at_once: int = 2048
+
+
+@dataclass(frozen=True)
+class LoraStep:
+    """One optimizer step."""
+
+    #: 1, 2, 3 …
+    step: int
+    #: Weighted mean over the trained tokens, in nats, before the step.
+    loss: float
+    #: Of this step.
+    learning_rate: float
+    #: Prompt and response, without padding.
+    tokens: int
+    #: Those that count in the loss.
+    trained_tokens: int
+    #: Length of the gradient before it was shortened.
+    gradient_norm: float
+    #: Duration of the step.
+    seconds: float
+    #: Loss summed over the trained tokens of the samples, unweighted, rehearsal left out; in nats,
+    #: before the step.
+    sample_loss: float

@@ -1,0 +1,72 @@
+"""How the next token of an answer is chosen: greedily, or drawn with a seed of the prompt's own."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How answers are generated; equal settings give equal answers."""
+
+    #: Longest answer.
+    max_new_tokens: int = 128
+    #: 0 takes the likeliest token; above, logits are divided by it and a token is drawn.
+    temperature: float = 0.0
+    #: Draw among the likeliest tokens that have this probability together; 1 draws among all.
+    top_p: float = 1.0
+    #: Decides every draw, together with the prompt and the position.
+    seed: int = 0
+    #: Draw among so many of the likeliest tokens, before `top_p`; 0 leaves all.
+    top_k: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        if self.max_new_tokens < 1:
+            raise ValueError(f"max_new_tokens must be positive, got {self.max_new_tokens}")
+        if self.temperature < 0:
+            raise ValueError(f"temperature must be 0 or more, got {self.temperature}")
+        if not 0 < self.top_p <= 1:
+            raise ValueError(f"top_p must be above 0 and at most 1, got {self.top_p}")
+        if self.top_k < 0:
+            raise ValueError(f"top_k must be 0 or more, got {self.top_k}")
+
+
+class TokenChooser:
+    """Chooses tokens such that a row's choice does not depend on the other rows."""
+
+    def __init__(self, decoding: Sampling) -> None:
+        """Choose by these settings."""
+        self._decoding = decoding
+
+    def choose(self, logits: Tensor, places: Sequence[tuple[tuple[int, ...], int]]) -> Tensor:
+        """The next token of each row, (rows,) int64.
+
+        Args:
+            logits: (rows, vocabulary) float32.
+            places: for each row what its draws depend on (its prompt's ids) and how many tokens
+                were chosen before.
+        """
+        if self._decoding.temperature == 0:
+            return logits.argmax(1)
+        ordered, ids = torch.sort(logits / self._decoding.temperature, 1, descending=True)
+        if self._decoding.top_k:
+            ordered[:, self._decoding.top_k :] = -torch.inf
+        probabilities = ordered.softmax(1)
+        below = probabilities.cumsum(1) - probabilities
+        kept = probabilities.masked_fill(below >= self._decoding.top_p, 0)
+        reached = kept.cumsum(1)
+        draws = torch.tensor([self._draw(*place) for place in places], device=logits.device)
+        rank = torch.searchsorted(reached, (draws * reached[:, -1])[:, None], right=True)
+        last = (kept > 0).sum(1, keepdim=True) - 1
+        return ids.gather(1, rank.minimum(last)).squeeze(1)
+
+    def _draw(self, prompt_ids: tuple[int, ...], position: int) -> float:
+        """A number in [0, 1) that depends on seed, prompt and position alone."""
+        text = f"{self._decoding.seed}:{position}:{prompt_ids}".encode()
+        return int.from_bytes(hashlib.sha256(text).digest()[:4]) / 2**32

@@ -1,0 +1,127 @@
+"""Where a base model's files lie: the embedded one, an allowed folder, or a name on the Hub.
+
+Only looks at names and folders; nothing is loaded or downloaded here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from sqltune.errors import RequestRejected
+
+EMBEDDED_NAME = "sqltune/embedded"
+EMBEDDED_FOLDER = Path(__file__).parent / "embedded"
+#: `owner/name` or `name`, as on the Hugging Face Hub.
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+_HASHED_SUFFIXES = (".safetensors", ".json", ".model", ".txt", ".jinja")
+
+
+class SourceKind(StrEnum):
+    """Where the files come from."""
+
+    EMBEDDED = "embedded"
+    FOLDER = "folder"
+    HUB = "hub"
+
+
+@dataclass(frozen=True)
+class BaseModelSource:
+    """A base model's name, resolved."""
+
+    #: The name as the user wrote it.
+    name: str
+    #: Embedded, folder or Hub.
+    kind: SourceKind
+    #: What transformers' from_pretrained takes: a folder, or the name on the Hub.
+    location: str
+    #: Branch, tag or commit on the Hub; None for the default one and for folders.
+    revision: str | None = None
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether `location` is a folder on this machine."""
+        return self.kind is not SourceKind.HUB
+
+
+def find_base_model(
+    name: str,
+    *,
+    revision: str | None = None,
+    allowed_folders: Iterable[Path | str] = (),
+    allow_hub: bool = True,
+) -> BaseModelSource:
+    """Where the base model `name` lies.
+
+    Args:
+        name: `sqltune/embedded`, a folder's path, or a name on the Hub.
+        revision: branch, tag or commit on the Hub.
+        allowed_folders: a path must lie in one of these, symbolic links followed.
+        allow_hub: whether names on the Hub may be used.
+
+    Raises:
+        RequestRejected: no such base model, or its folder is not allowed.
+    """
+    if name == EMBEDDED_NAME:
+        return _source_in(name, SourceKind.EMBEDDED, EMBEDDED_FOLDER)
+    if _is_path(name):
+        return _source_in(name, SourceKind.FOLDER, _allowed_folder(name, allowed_folders))
+    if not _HUB_NAME.fullmatch(name):
+        raise _unknown(name, "it is neither a folder nor a name such as 'owner/model'")
+    if not allow_hub:
+        raise RequestRejected(
+            f"base model {name!r} is a name on the Hugging Face Hub, which the settings forbid; "
+            f"use {EMBEDDED_NAME!r} or a folder in an allowed place",
+            code="base_model_not_allowed",
+        )
+    return BaseModelSource(name, SourceKind.HUB, name, revision)
+
+
+def hash_folder(folder: Path) -> str:
+    """SHA-256 over names and content of a model folder's files, so that equal models are equal."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if path.suffix in _HASHED_SUFFIXES and path.is_file():
+            with path.open("rb") as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+            digest.update(f"{path.name}\0{content}\n".encode())
+    return digest.hexdigest()
+
+
+def _is_path(name: str) -> bool:
+    return name.startswith(("/", ".", "~")) or "\\" in name or name.count("/") > 1
+
+
+def _allowed_folder(name: str, allowed_folders: Iterable[Path | str]) -> Path:
+    folder = Path(name).expanduser().resolve()
+    allowed = [Path(each).expanduser().resolve() for each in allowed_folders]
+    if not any(folder.is_relative_to(each) for each in allowed):
+        listed = ", ".join(str(each) for each in allowed) or "none"
+        raise RequestRejected(
+            f"base model {name!r} is not in an allowed folder (allowed: {listed}); move it there "
+            "or add its folder to SQLTUNE_BASE_MODEL_FOLDERS",
+            code="base_model_not_allowed",
+        )
+    return folder
+
+
+def _source_in(name: str, kind: SourceKind, folder: Path) -> BaseModelSource:
+    if not (folder / "config.json").is_file():
+        raise _unknown(name, f"the folder {folder} has no config.json")
+    if not any(folder.glob("*.safetensors")):
+        raise _unknown(
+            name, f"the folder {folder} has no .safetensors file, and only those are read"
+        )
+    return BaseModelSource(name, kind, str(folder))
+
+
+def _unknown(name: str, reason: str) -> RequestRejected:
+    return RequestRejected(
+        f"base model {name!r} cannot be used: {reason}; use {EMBEDDED_NAME!r}, a folder in an "
+        "allowed place, or a name on the Hugging Face Hub",
+        code="unknown_base_model",
+    )

@@ -1,0 +1,142 @@
+"""Samples and prompts as token ids, with the place where the response begins.
+
+Needs a tokenizer but no weights, so that a plan can count tokens before anything is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqltune.errors import DataError
+from sqltune.local_lora.prompt_format import FormattedPair, PromptFormat, format_pair
+from sqltune.local_lora.steps import Pair
+
+#: Factor on the loss of faint tokens, beside 1 for the others.
+FAINT_WEIGHT = 0.01
+
+
+@dataclass(frozen=True)
+class TokenisedSample:
+    """One pair as the model sees it."""
+
+    #: Prompt, response and end mark.
+    token_ids: tuple[int, ...]
+    #: Index of the first response token; loss counts from here.
+    response_start: int
+    #: Factor on this sample's loss.
+    weight: float = 1.0
+    #: Spans of tokens behind `response_start` that the loss leaves out all the same: begin and end.
+    left_out: tuple[tuple[int, int], ...] = ()
+    #: Spans whose tokens count in the loss, but with next to no weight.
+    faint: tuple[tuple[int, int], ...] = ()
+    #: True for an answer of the base model's own, trained so that it survives.
+    is_rehearsal: bool = False
+
+    @property
+    def counted(self) -> Sequence[int]:
+        """Positions of the tokens that the loss counts."""
+        # The first token of a text has nothing before it that could predict it.
+        whole = range(max(self.response_start, 1), len(self.token_ids))
+        return [i for i in whole if not _is_in(i, self.left_out)] if self.left_out else whole
+
+    @property
+    def token_weights(self) -> list[float]:
+        """The factor on the loss of each of these tokens."""
+        if not self.faint:
+            return [self.weight] * len(self.counted)
+        faint = FAINT_WEIGHT * self.weight
+        return [faint if _is_in(i, self.faint) else self.weight for i in self.counted]
+
+    @property
+    def response_tokens(self) -> int:
+        """How many tokens the loss counts."""
+        return len(self.counted)
+
+
+def _is_in(place: int, spans: Sequence[tuple[int, int]]) -> bool:
+    return any(begin <= place < end for begin, end in spans)
+
+
+def tokenise_pair(
+    pair: Pair,
+    tokenizer: Any,
+    *,
+    max_length: int,
+    prompt_format: PromptFormat = PromptFormat.PLAIN,
+) -> TokenisedSample:
+    """A pair as token ids, the response closed by the end-of-sequence token.
+
+    Raises:
+        DataError: the pair has more than `max_length` tokens, or no response token.
+    """
+    texts = format_pair(
+        pair.prompt,
+        pair.response,
+        system_prompt=pair.system_prompt,
+        prompt_format=prompt_format,
+        tokenizer=tokenizer,
+    )
+    prompt_ids = _encode_prompt(texts, tokenizer)
+    response_ids = _encode_response(texts, prompt_ids, tokenizer)
+    ids = (*prompt_ids, *response_ids)
+    if len(ids) > max_length:
+        raise DataError(
+            f"a sample has {len(ids)} tokens and this base model reads {max_length}: shorten it or "
+            f"leave it out (it begins with {pair.prompt[:60]!r})",
+            column="prompt" if len(prompt_ids) > max_length else "response",
+            code="sample_too_long",
+        )
+    return TokenisedSample(ids, len(prompt_ids), pair.weight, is_rehearsal=pair.is_rehearsal)
+
+
+def tokenise_prompt(
+    prompt: str,
+    tokenizer: Any,
+    *,
+    system_prompt: str | None = None,
+    prompt_format: PromptFormat = PromptFormat.PLAIN,
+) -> tuple[int, ...]:
+    """A prompt as token ids, exactly as it stands at the start of a tokenised sample."""
+    texts = format_pair(
+        prompt, system_prompt=system_prompt, prompt_format=prompt_format, tokenizer=tokenizer
+    )
+    return tuple(_encode_prompt(texts, tokenizer))
+
+
+def count_tokens(
+    pairs: Iterable[Pair], tokenizer: Any, *, prompt_format: PromptFormat = PromptFormat.PLAIN
+) -> int:
+    """Tokens of all pairs together, however long each is: what one epoch costs."""
+    unlimited = 2**62
+    samples = (
+        tokenise_pair(pair, tokenizer, max_length=unlimited, prompt_format=prompt_format)
+        for pair in pairs
+    )
+    return sum(len(sample.token_ids) for sample in samples)
+
+
+def _encode_prompt(texts: FormattedPair, tokenizer: Any) -> list[int]:
+    ids: list[int] = tokenizer(texts.prompt, add_special_tokens=texts.needs_special_tokens)[
+        "input_ids"
+    ]
+    # A tokenizer that closes every text by itself must not close the prompt before its response.
+    while ids and ids[-1] == tokenizer.eos_token_id and texts.needs_special_tokens:
+        ids = ids[:-1]
+    return ids
+
+
+def _encode_response(texts: FormattedPair, prompt_ids: list[int], tokenizer: Any) -> list[int]:
+    """The response's ids: as they come out of the joint text where the prompt stays as it is."""
+    whole: list[int] = tokenizer(
+        texts.prompt + texts.response, add_special_tokens=texts.needs_special_tokens
+    )["input_ids"]
+    if whole[: len(prompt_ids)] == prompt_ids and len(whole) > len(prompt_ids):
+        ids = whole[len(prompt_ids) :]
+    else:
+        ids = tokenizer(texts.response, add_special_tokens=False)["input_ids"]
+    end: int | None = tokenizer.eos_token_id
+    if end is not None and end not in ids[-2:]:
+        ids = [*ids, end]
+    return ids

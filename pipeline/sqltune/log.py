@@ -1,0 +1,75 @@
+"""The names of the events that sqltune logs, and how the command line shows them.
+
+Library code only calls `logging.getLogger(__name__)` with `extra={"event": ...}`; only the CLI
+calls `configure`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+#: Every value of `event` that a log line may carry.
+EVENTS = frozenset(
+    {
+        "adapter_broken",
+        "adapter_decided",
+        "run_begun",
+        "run_state_changed",
+        "run_ended",
+        "run_failed",
+        "run_interrupted",
+        "lease_lost",
+        "lease_renewal_failed",
+        "lease_not_released",
+        "database_unavailable",
+        "run_paused",
+        "worker_started",
+        "worker_stopped",
+        "worker_failed",
+        "packing_checked",
+        "packing_unavailable",
+        "serve_started",
+        "serve_stopped",
+        "call_answered",
+        "call_failed",
+        "adapter_created",
+        "adapter_deleted",
+        "fine_tuned",
+        "step_not_settled",
+    }
+)
+
+_STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: time (UTC), level, logger, sentence, and the fields of `extra`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Give the line for one record."""
+        fields = {k: v for k, v in vars(record).items() if k not in _STANDARD_FIELDS}
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **fields,
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
+def configure(level: str, log_format: str) -> None:
+    """Send the log of sqltune to stderr, as sentences (`text`) or as JSON lines (`json`)."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        JsonFormatter() if log_format == "json" else logging.Formatter("%(message)s")
+    )
+    logger = logging.getLogger("sqltune")
+    logger.handlers[:] = [handler]
+    logger.setLevel(level.upper())
+    logger.propagate = False

@@ -1,0 +1,172 @@
+"""What `sqltune check` looks at: configured, reachable, migrated, and whether every text survives
+the way there and back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqltune import evaluation, wanted_keys
+from sqltune.backends.base import Backend, BaseModel
+from sqltune.backends.options import check_options
+from sqltune.database import clocks, migrations
+from sqltune.database.connection import Database
+from sqltune.database.tables import adapters, inputs
+from sqltune.errors import PipelineError
+from sqltune.runtime import Runtime
+from sqltune.settings import Settings
+
+#: Four bytes in UTF-8, a combining mark, right-to-left letters, and a backslash with quotes.
+_ECHO = "\U0001f680 e\u0301 \u05e9\u05dc\u05d5\u05dd \\ ' \" `"
+#: The server's clock fills the times of people's rows; more than this is no network delay.
+_CLOCK_SECONDS = 120.0
+
+
+class CheckStatus(StrEnum):
+    """What a check came to."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckFinding:
+    """One line of `sqltune check`."""
+
+    check: str
+    verdict: CheckStatus
+    detail: str
+
+
+class _RollBack(Exception):
+    """Ends a transaction without keeping anything."""
+
+
+def examine(runtime: Runtime, *, now_seconds: Callable[[], float]) -> list[CheckFinding]:
+    """Check everything once; a check that depends on a failed one is left out.
+
+    Args:
+        runtime: the parts to check.
+        now_seconds: this machine's clock, in seconds since 1970.
+    """
+    database = runtime.database
+    reach = _examine_reach(database)
+    if reach.verdict is CheckStatus.FAILED:
+        return [reach]
+    schema = _examine_schema(database)
+    findings = [reach, schema]
+    if schema.verdict is not CheckStatus.FAILED:
+        findings.append(_examine_clock(database, now_seconds))
+        findings.append(_examine_text(database, runtime.new_id))
+        findings.extend(_examine_adapters(database, runtime.backend))
+    findings.append(_examine_selection(database, runtime.selection_database))
+    findings.append(_examine_artifacts(runtime.settings))
+    return findings
+
+
+def _examine_reach(database: Database) -> CheckFinding:
+    try:
+        version = clocks.server_version(database)
+    except PipelineError as error:
+        return CheckFinding("database", CheckStatus.FAILED, str(error))
+    return CheckFinding("database", CheckStatus.OK, f"{database.address} ({version})")
+
+
+def _examine_schema(database: Database) -> CheckFinding:
+    try:
+        migrations.require_current(database)
+    except PipelineError as error:
+        return CheckFinding("tables", CheckStatus.FAILED, str(error))
+    return CheckFinding("tables", CheckStatus.OK, "up to date")
+
+
+def _examine_clock(database: Database, now_seconds: Callable[[], float]) -> CheckFinding:
+    difference = clocks.default_time_seconds(database) - now_seconds()
+    if abs(difference) > _CLOCK_SECONDS:
+        return CheckFinding(
+            "clock",
+            CheckStatus.FAILED,
+            f"the database fills in times that are {difference / 60:+.0f} minutes off UTC: "
+            "let the server run in UTC",
+        )
+    return CheckFinding("clock", CheckStatus.OK, "times that the database fills in are UTC")
+
+
+def _examine_text(database: Database, new_id: Callable[[], str]) -> CheckFinding:
+    echoed: str | None = None
+    try:
+        with database.transaction() as session:
+            echoed = inputs.echo_text(session, f"check-{new_id()}", _ECHO)
+            raise _RollBack
+    except _RollBack:
+        pass
+    except PipelineError as error:
+        return CheckFinding("text", CheckStatus.FAILED, f"an emoji could not be written: {error}")
+    if echoed != _ECHO:
+        return CheckFinding(
+            "text",
+            CheckStatus.FAILED,
+            f"wrote {_ECHO!r} and read {echoed!r}: database, table and connection must be utf8mb4",
+        )
+    return CheckFinding("text", CheckStatus.OK, "an emoji comes back as it was written")
+
+
+def _examine_adapters(database: Database, backend: Callable[[str], Backend]) -> list[CheckFinding]:
+    with database.read() as session:
+        declared = [a for a in adapters.list_adapters(session) if a.is_enabled]
+    if not declared:
+        return [CheckFinding("adapters", CheckStatus.WARNING, "no adapter is enabled")]
+    findings = []
+    for adapter in declared:
+        name = f"adapter {adapter.adapter_name}"
+        try:
+            adapters.check_adapter(adapter)
+            evaluation.plan_scoring(adapter)
+            found = backend(adapter.backend)
+            check_options(
+                adapter.backend,
+                wanted_keys.training_options(adapter),
+                wanted_keys.decoding_of(adapter),
+            )
+            model = found.describe(adapter.base_model, adapter.base_model_revision)
+        except PipelineError as error:
+            findings.append(CheckFinding(name, CheckStatus.FAILED, str(error)))
+            continue
+        findings.append(CheckFinding(name, CheckStatus.OK, _tell_model(adapter.backend, model)))
+    return findings
+
+
+def _tell_model(backend: str, model: BaseModel) -> str:
+    place = f", reached at {model.address}" if model.address is not None else ""
+    simulated = " (simulated: answers come from a script)" if model.is_simulated else ""
+    return f"{model.name} on backend {backend}{place}{simulated}"
+
+
+def _examine_selection(database: Database, selection_database: Database) -> CheckFinding:
+    if selection_database is database:
+        return CheckFinding(
+            "selection",
+            CheckStatus.WARNING,
+            "queries of adapters run as the main user: set SQLTUNE_SELECTION_URL to a user who may "
+            "only read",
+        )
+    try:
+        version = clocks.server_version(selection_database)
+    except PipelineError as error:
+        return CheckFinding("selection", CheckStatus.FAILED, str(error))
+    return CheckFinding("selection", CheckStatus.OK, f"{selection_database.address} ({version})")
+
+
+def _examine_artifacts(settings: Settings) -> CheckFinding:
+    folder = settings.artifacts
+    probe = folder / ".sqltune-check"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        return CheckFinding("artifacts", CheckStatus.FAILED, f"{folder} cannot be written: {error}")
+    return CheckFinding("artifacts", CheckStatus.OK, f"{folder.resolve()} can be written")

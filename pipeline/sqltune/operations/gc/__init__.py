@@ -1,0 +1,8 @@
+"""What backends hold that nobody needs, and rows whose adapter is gone: found and removed."""
+
+from __future__ import annotations
+
+from sqltune.operations.gc.finding import OrphanReport, find_orphans
+from sqltune.operations.gc.removing import remove_orphans
+
+__all__ = ["OrphanReport", "find_orphans", "remove_orphans"]

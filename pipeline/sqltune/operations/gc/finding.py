@@ -1,0 +1,139 @@
+"""Looks at what all backends hold, compares it with the rows, and writes the orphans down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from sqltune.backends.base import Inventory, StoredArtifact
+from sqltune.database.tables import orphans, versions
+from sqltune.database.tables.orphans import Orphan
+from sqltune.errors import ConfigError, PipelineError
+from sqltune.operations.gc.calls import settle_open_calls
+from sqltune.operations.gc.judging import Judge, Rows, read_rows
+from sqltune.records import AdapterVersion
+from sqltune.run.versions import trained_adapter
+from sqltune.runtime import Runtime
+
+#: What is younger than so many leases may be somebody's who only stalled.
+GRACE_LEASES = 10
+
+
+@dataclass
+class FoundItem:
+    """An item of a backend that is an orphan."""
+
+    orphan: Orphan
+    item: StoredArtifact
+    state: str = "found"  #: as the orphan's row has it
+
+
+@dataclass
+class OrphanReport:
+    """What a look at all backends gave."""
+
+    items: list[FoundItem] = field(default_factory=list)
+    missing: list[Orphan] = field(default_factory=list)  #: rows whose adapter is gone
+    notes: list[str] = field(default_factory=list)  #: what was left alone, and why
+    problems: list[str] = field(default_factory=list)  #: what could not be looked at or removed
+
+
+def find_orphans(runtime: Runtime, *, grace_seconds: float | None = None) -> OrphanReport:
+    """Compare what the backends hold with the rows, and write down what is left over.
+
+    Args:
+        runtime: what to look with.
+        grace_seconds: what is younger is left alone; None: ten leases.
+    """
+    if grace_seconds is None:
+        grace_seconds = GRACE_LEASES * runtime.settings.lease_seconds
+    findings = OrphanReport()
+    with runtime.database.read() as session:
+        used = {version.backend for version in versions.list_versions(session)}
+    for name in sorted(used.union(runtime.settings.backends)):
+        try:
+            backend = runtime.backend(name)
+            if isinstance(backend, Inventory):
+                _Look(runtime, name, backend, findings, grace_seconds).run()
+        except (PipelineError, OSError) as error:
+            # One that is allowed by default and was never set up holds nothing of ours.
+            if name in used or not isinstance(error, ConfigError):
+                findings.problems.append(f"backend {name} could not be looked at: {error}")
+    return findings
+
+
+@dataclass(frozen=True)
+class _Look:
+    """A look at one backend."""
+
+    runtime: Runtime
+    backend: str
+    inventory: Inventory
+    findings: OrphanReport
+    grace_seconds: float
+
+    def run(self) -> None:
+        """Find this backend's orphans, and settle those of earlier looks that are none any more."""
+        items = list(self.inventory.list_held())
+        with self.runtime.database.read() as session:
+            rows = read_rows(session, items)
+        judge = Judge(self.backend, self.inventory.place, rows)
+        missing = [judge.missing(version) for version in self._find_missing(rows.versions)]
+        found: list[FoundItem] = []
+        young, busy = [], []
+        for item in items:
+            orphan = judge.judge(item)
+            if orphan is None:
+                continue
+            if orphan.adapter_name in rows.busy:
+                busy.append(orphan)
+            elif self._is_young(item, rows):
+                young.append(orphan)
+            else:
+                found.append(FoundItem(orphan, item))
+        current = [*(f.orphan for f in found), *missing]
+        orphans.store_orphans(self.runtime.database, current, now=self.runtime.now())
+        self._settle_gone([*current, *young, *busy])
+        self.findings.items += found
+        self.findings.missing += missing
+        self._note(young, f"younger than {self.grace_seconds:g} seconds")
+        self._note(busy, "of adapters that are being worked on")
+
+    def _is_young(self, item: StoredArtifact, rows: Rows) -> bool:
+        run = rows.runs.get(item.address)
+        since = self.runtime.now() - timedelta(seconds=self.grace_seconds)
+        times = (item.changed_at, run.finished_at if run else None)
+        return any(time is not None and time > since for time in times)
+
+    def _find_missing(self, known: Sequence[AdapterVersion]) -> list[AdapterVersion]:
+        own = [(trained_adapter(v), v) for v in known if v.backend == self.backend]
+        gone = set(self.inventory.find_missing([trained for trained, _ in own])) if own else set()
+        return [version for trained, version in own if trained in gone]
+
+    def _settle_gone(self, current: Sequence[Orphan]) -> None:
+        """Settle what an earlier look found and this one does not: somebody removed it, a row names
+        it now, or a removal of ours died before it could tell.
+        """
+        database, now = self.runtime.database, self.runtime.now()
+        with database.read() as session:
+            open_ones = orphans.list_open_orphans(session, self.backend, self.inventory.place)
+        keys = {orphan.orphan_key for orphan in current}
+        for orphan in open_ones:
+            if orphan.orphan_key in keys:
+                continue
+            is_ours = orphan.state == "removing"
+            with database.transaction() as session:
+                orphans.set_orphan_state(
+                    session,
+                    orphan.orphan_key,
+                    "removed" if is_ours else "gone",
+                    removed_at=now if is_ours else None,
+                )
+                if orphan.run_id is not None:
+                    settle_open_calls(session, orphan.run_id, orphan.address, now=now)
+
+    def _note(self, left: Iterable[Orphan], why: str) -> None:
+        count = len(list(left))
+        if count:
+            self.findings.notes.append(f"{self.backend}: {count:,} left alone, {why}")

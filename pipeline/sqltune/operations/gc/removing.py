@@ -1,0 +1,96 @@
+"""Removes orphans: the intent is committed first, the outcome after.
+
+A version's row whose adapter is gone stays, for what was trained on what must not be forgotten.
+"""
+
+from __future__ import annotations
+
+from sqltune.backends.base import Inventory
+from sqltune.database.tables import calls, orphans
+from sqltune.errors import PipelineError
+from sqltune.operations.gc.calls import (
+    DELETE_ADAPTER,
+    DELETE_WEIGHTS,
+    announce_call,
+    settle_open_calls,
+)
+from sqltune.operations.gc.finding import FoundItem, OrphanReport
+from sqltune.runtime import Runtime
+
+
+def remove_orphans(runtime: Runtime, findings: OrphanReport, *, unknown_runs: bool) -> None:
+    """Remove what was found, each by itself; what fails is told and stays found.
+
+    Args:
+        runtime: what to remove with.
+        findings: of a look just before.
+        unknown_runs: remove also what no run of this database made.
+    """
+    for found in findings.items:
+        if found.orphan.is_unknown_run and not unknown_runs:
+            continue
+        try:
+            _remove(runtime, found)
+        except (PipelineError, OSError) as error:
+            findings.problems.append(f"{found.orphan.address} could not be removed: {error}")
+
+
+def _remove(runtime: Runtime, found: FoundItem) -> None:
+    inventory = runtime.backend(found.orphan.backend)
+    if not isinstance(inventory, Inventory) or not _is_still_ended(runtime, found):
+        return
+    call_number = _announce(runtime, found)
+    try:
+        inventory.remove(found.item)
+    except (PipelineError, OSError) as error:
+        _settle(runtime, found, call_number, str(error))
+        raise
+    _settle(runtime, found, call_number, None)
+
+
+def _is_still_ended(runtime: Runtime, found: FoundItem) -> bool:
+    if found.orphan.run_id is None:
+        return True
+    with runtime.database.read() as session:
+        run = orphans.get_run_end(session, found.orphan.run_id)
+    return run is None or run.is_ended
+
+
+def _announce(runtime: Runtime, found: FoundItem) -> int | None:
+    """Commit that this will be removed; where no run is known, the orphan's own row says it."""
+    orphan = found.orphan
+    kind = DELETE_WEIGHTS if orphan.external_id is None else DELETE_ADAPTER
+    with runtime.database.transaction() as session:
+        # Two at once wait for each other here, before they number their calls.
+        orphans.set_orphan_state(session, orphan.orphan_key, "removing")
+        if orphan.run_id is None:
+            return None
+        return announce_call(session, orphan.run_id, kind, orphan.address, now=runtime.now())
+
+
+def _settle(
+    runtime: Runtime, found: FoundItem, call_number: int | None, error_message: str | None
+) -> None:
+    orphan, now = found.orphan, runtime.now()
+    found.state = "removed" if error_message is None else "found"
+    with runtime.database.transaction() as session:
+        orphans.set_orphan_state(
+            session,
+            orphan.orphan_key,
+            found.state,
+            removed_at=now if error_message is None else None,
+            error_message=error_message,
+        )
+        if orphan.run_id is not None and call_number is not None:
+            calls.settle_call(
+                session,
+                orphan.run_id,
+                call_number,
+                state="done" if error_message is None else "unknown",
+                external_id=orphan.external_id,
+                outcome=error_message or "removed by gc",
+                now=now,
+            )
+        if orphan.run_id is not None and error_message is None:
+            # The run itself may have tried more than once without hearing how it ended.
+            settle_open_calls(session, orphan.run_id, orphan.address, now=now)

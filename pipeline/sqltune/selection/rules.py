@@ -1,0 +1,183 @@
+"""What a single value must be to be trained on or asked: the rules, their messages and their cures.
+
+`clean_*` look at a whole column of a page at once and are fast; where one says no, the `*_problem`
+functions go through the rows one by one and say what is wrong. Both sides accept the same values,
+which a property test holds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from sqltune.selection.columns import Column
+
+#: Longest key, group and split that the tables hold, in characters.
+KEY_CHARACTERS = 191
+_NUMBERS = (int, float)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with one value."""
+
+    rule: str
+    message: str  #: names the column and the cure
+
+
+def clean_text(column: Column, *, required: bool) -> bool:
+    """Whether every value is UTF-8 without NUL; with `required` also none is missing or blank."""
+    types = set(map(type, column))
+    if types == {type(None)}:
+        return not required
+    if types != {bytes}:
+        if required or types != {bytes, type(None)}:
+            return False
+        column = [text for text in column if text is not None]
+    if required and (b"" in column or any(map(bytes.isspace, column))):
+        return False
+    # An ASCII separator keeps the values apart: the whole is UTF-8 exactly when each of them is.
+    joined = b"\n".join(column)
+    return b"\x00" not in joined and _is_utf8(joined)
+
+
+def clean_labels(column: Column, *, required: bool) -> bool:
+    """Whether every value is a short text or an integer."""
+    if set(map(type, column)) == {int}:
+        return True
+    if not clean_text(column, required=required):
+        return False
+    return max((len(text) for text in column if text is not None), default=0) <= KEY_CHARACTERS
+
+
+def clean_keys(column: Column, *, required: bool) -> bool:
+    """Whether every value is a label that all engines compare alike."""
+    if set(map(type, column)) == {int}:
+        return True
+    return clean_labels(column, required=required) and not any(
+        key.endswith(b" ") for key in column if key is not None
+    )
+
+
+def clean_weights(column: Column) -> bool:
+    """Whether every weight is a finite number above 0; NULL stands for 1."""
+    types = set(map(type, column))
+    if types == {type(None)}:
+        return True
+    return types == {float} and all(map(math.isfinite, column)) and min(column) > 0
+
+
+def text_problem(name: str, value: Any, *, required: bool) -> Problem | None:
+    """Say what is wrong with a text, or None."""
+    if value is None:
+        return Problem("missing", f"{name} is NULL: {_LEAVE_OUT}") if required else None
+    if not isinstance(value, bytes):
+        return Problem(
+            "not_text", f"{name} is {describe(value)}, not text: CAST it to CHAR in the query"
+        )
+    if required and (not value or value.isspace()):
+        what = "empty" if not value else "only white space"
+        return Problem("empty", f"{name} is {what}: {_LEAVE_OUT}")
+    if (position := value.find(b"\x00")) >= 0:
+        return Problem("nul", f"{name} has a NUL character at byte {position}: remove it")
+    return _encoding_problem(name, value)
+
+
+def label_problem(
+    name: str, value: Any, *, required: bool = False, longest: int = KEY_CHARACTERS
+) -> Problem | None:
+    """Say what is wrong with a group or a category, or None."""
+    if isinstance(value, int):
+        return None
+    problem = text_problem(name, value, required=required)
+    if problem is not None or value is None:
+        return problem
+    if (characters := len(value.decode())) > longest:
+        return Problem(
+            "label_too_long",
+            f"{name} has {characters} characters, more than {longest}: use a shorter one",
+        )
+    return None
+
+
+def key_problem(name: str, value: Any, *, required: bool) -> Problem | None:
+    """Say what is wrong with a row's own key, or None."""
+    problem = label_problem(name, value, required=required)
+    if problem is None and isinstance(value, bytes) and value.endswith(b" "):
+        return Problem(
+            "key_padded", f"{name} ends with a space, which engines compare differently: TRIM it"
+        )
+    return problem
+
+
+def weight_problem(value: Any) -> Problem | None:
+    """Say what is wrong with a weight, or None."""
+    if value is None:
+        return None
+    number = as_weight(value)
+    if number is not None and math.isfinite(number) and number > 0:
+        return None
+    shown = value.decode("utf-8", "replace")[:40] if isinstance(value, bytes) else repr(value)
+    return Problem(
+        "bad_weight", f"weight is {shown}: it must be a number above 0; NULL stands for 1"
+    )
+
+
+def scorer_problem(value: Any, known: Collection[str] | None) -> Problem | None:
+    """Say what is wrong with a prompt's own scorer, or None; `known` None: any name will do."""
+    problem = label_problem("scorer", value, longest=64)
+    if problem is not None or value is None or known is None:
+        return problem
+    name = value.decode() if isinstance(value, bytes) else str(value)
+    if name in known:
+        return None
+    return Problem("unknown_scorer", f"scorer {name!r} is unknown: use {', '.join(sorted(known))}")
+
+
+def as_weight(value: Any) -> float | None:
+    """Give a weight as a double, 1 for NULL; None when it is no number."""
+    if value is None:
+        return 1.0
+    if not isinstance(value, _NUMBERS):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def describe(value: Any) -> str:
+    """Name a value's type and show it, short."""
+    names = {int: "the number", float: "the number"}
+    return f"{names.get(type(value), type(value).__name__)} {str(value)[:40]}"
+
+
+def _is_utf8(text: bytes) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _encoding_problem(name: str, value: bytes) -> Problem | None:
+    try:
+        value.decode()
+    except UnicodeDecodeError as error:
+        where = f"at byte {error.start} (0x{value[error.start]:02x})"
+    else:
+        return None
+    try:
+        value.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return Problem("undecodable", f"{name} is not UTF-8 {where}: store it again as UTF-8")
+    return Problem(
+        "lone_surrogate", f"{name} has half a UTF-16 pair {where}: store the whole character"
+    )
+
+
+_LEAVE_OUT = "fill it in, or leave the row out of the query"

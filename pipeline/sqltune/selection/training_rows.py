@@ -1,0 +1,191 @@
+"""Turns pages of a training query into samples, and what cannot be trained on into findings.
+
+A page without any fault is checked and hashed column by column. Only the rows of a page with a
+fault are looked at one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from operator import lt
+from typing import Any
+
+from sqltune.records import SelectionName
+from sqltune.selection.batches import SampleBatch, encode_samples
+from sqltune.selection.columns import Column, ColumnMap
+from sqltune.selection.findings import Findings
+from sqltune.selection.rules import (
+    KEY_CHARACTERS,
+    Problem,
+    clean_keys,
+    clean_labels,
+    clean_text,
+    clean_weights,
+    describe,
+    key_problem,
+    label_problem,
+    text_problem,
+    weight_problem,
+)
+
+#: From a sample's text to its number of tokens where they are too many, else None.
+TooLong = Callable[[str], int | None]
+
+_TRAINED_SPLITS = (None, b"train")
+_EMPTY = SampleBatch((), (), (), (), (), (), (), ())
+
+
+@dataclass(slots=True)
+class RowCounts:
+    """How many rows a selection gave, and what became of them."""
+
+    selected: int = 0
+    skipped: int = 0  #: cannot be trained on; each has a finding
+    held_out: int = 0  #: their split is another one than 'train'
+
+
+class TrainingRows:
+    """Checks the rows of one training selection, page by page."""
+
+    def __init__(self, columns: ColumnMap, too_long: TooLong | None) -> None:
+        """Check rows whose fields stand where `columns` says."""
+        self.counts = RowCounts()
+        self.findings = Findings(SelectionName.TRAINING)
+        self.refused: list[tuple[Any, ...]] = []  #: the fields of the last page's rows with a fault
+        self._columns = columns
+        self._too_long = too_long
+        self._last_key: Any = None
+        self._keys_ascend = True
+
+    @property
+    def has_own_keys(self) -> bool:
+        """Whether the query names its rows; without, the content hash does."""
+        return self._columns.gives("sample_key")
+
+    @property
+    def may_repeat_keys(self) -> bool:
+        """Whether a key may have come twice; keys that only ever grew have not."""
+        return self.has_own_keys and not self._keys_ascend
+
+    def accept(self, rows: Sequence[Sequence[Any]]) -> SampleBatch:
+        """Give the samples of a page; the others are counted and named."""
+        self.refused = []
+        first_number = self.counts.selected + 1
+        self.counts.selected += len(rows)
+        numbers: Sequence[int] = range(first_number, first_number + len(rows))
+        columns = self._columns.split(rows)
+        if (kept := trained_rows(columns[-1])) is not None:
+            self.counts.held_out += len(rows) - len(kept)
+            numbers = [numbers[index] for index in kept]
+            columns = pick_rows(columns, kept)
+        if not numbers:
+            return _EMPTY
+        self._keys_ascend = self._keys_ascend and self._follow_keys(columns[0])
+        batch = self._encode_clean(columns)
+        if batch is None:
+            return self._encode_row_by_row(numbers, columns)
+        return batch
+
+    def _follow_keys(self, keys: Column) -> bool:
+        """Whether all keys are integers, each above the one before, as a table's own id is."""
+        if set(map(type, keys)) != {int}:
+            return False
+        before = keys[0] - 1 if self._last_key is None else self._last_key
+        self._last_key = keys[-1]
+        return before < keys[0] and all(map(lt, keys, keys[1:]))
+
+    def _encode_clean(self, columns: Sequence[Column]) -> SampleBatch | None:
+        """Encode a page in which nothing is wrong; None when something is."""
+        keys, prompts, responses, systems, weights, groups, _ = columns
+        is_clean = (
+            clean_text(prompts, required=True)
+            and clean_text(responses, required=True)
+            and clean_text(systems, required=False)
+            and clean_weights(weights)
+            and clean_labels(groups, required=False)
+            and clean_keys(keys, required=self.has_own_keys)
+        )
+        batch = encode_samples(columns) if is_clean else None
+        return None if batch is None or self._has_long_rows(batch) else batch
+
+    def _has_long_rows(self, batch: SampleBatch) -> bool:
+        return self._too_long is not None and any(
+            self._too_long(text) is not None for text in _sample_texts(batch)
+        )
+
+    def _encode_row_by_row(self, numbers: Sequence[int], columns: Sequence[Column]) -> SampleBatch:
+        kept = []
+        for number, row in zip(numbers, zip(*columns, strict=True), strict=True):
+            problems = list(self._find_problems(row))
+            if not problems:
+                kept.append(row)
+                continue
+            self.counts.skipped += 1
+            self.refused.append(row)
+            for column, problem in problems:
+                self.findings.add(name_row(number, row[0]), column, problem)
+        batch = encode_samples(list(zip(*kept, strict=True))) if kept else _EMPTY
+        # Every kept row passed the rules, which allow only what can be encoded.
+        assert batch is not None  # noqa: S101
+        return batch
+
+    def _find_problems(self, row: tuple[Any, ...]) -> Iterator[tuple[str, Problem]]:
+        key, prompt, response, system_prompt, weight, group_key, _ = row
+        checks = (
+            ("sample_key", key_problem("sample_key", key, required=self.has_own_keys)),
+            ("prompt", text_problem("prompt", prompt, required=True)),
+            ("response", text_problem("response", response, required=True)),
+            ("system_prompt", text_problem("system_prompt", system_prompt, required=False)),
+            ("weight", weight_problem(weight)),
+            ("group_key", label_problem("group_key", group_key)),
+        )
+        problems = [(column, problem) for column, problem in checks if problem is not None]
+        yield from problems
+        if not problems and self._too_long is not None:
+            tokens = self._too_long(_sample_text(prompt, response, system_prompt))
+            if tokens is not None:
+                yield "prompt", Problem("too_long", _too_long_message(tokens))
+
+
+def _sample_texts(batch: SampleBatch) -> Iterator[str]:
+    columns = (batch.prompts, batch.responses, batch.system_prompts)
+    return (_sample_text(*texts) for texts in zip(*columns, strict=True))
+
+
+def _sample_text(prompt: bytes, response: bytes, system_prompt: bytes | None) -> str:
+    return b"\n".join((system_prompt or b"", prompt, response)).decode()
+
+
+def _too_long_message(tokens: int) -> str:
+    return (
+        f"prompt and response have {tokens:,} tokens together, more than the base model takes: "
+        "shorten them, or choose another base model"
+    )
+
+
+def trained_rows(splits: Column) -> list[int] | None:
+    """Give the rows that are not held out, by index; None: all of them."""
+    if set(splits) <= set(_TRAINED_SPLITS):
+        return None
+    return [index for index, split in enumerate(splits) if split in _TRAINED_SPLITS]
+
+
+def pick_rows(columns: Sequence[Column], indexes: Sequence[int]) -> list[Column]:
+    """Give these rows of a page."""
+    return [[column[index] for index in indexes] for column in columns]
+
+
+def without_held_out(columns: list[Column]) -> list[Column]:
+    """Give a page without the rows that are held out."""
+    kept = trained_rows(columns[-1])
+    return columns if kept is None else pick_rows(columns, kept)
+
+
+def name_row(number: int, key: Any) -> str:
+    """Name a row by its key where it has one that can be shown, else by its number."""
+    if isinstance(key, int):
+        return str(key)
+    if isinstance(key, bytes) and key.strip():
+        return key.decode("utf-8", "backslashreplace")[:KEY_CHARACTERS].replace("\x00", "\\0")
+    return f"row {number}" if key is None else f"row {number} ({describe(key)})"

@@ -1,0 +1,165 @@
+"""The routes: from HTTP to the service and back."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from typing import TypeVar
+
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp
+
+from sqltune.server import refusals
+from sqltune.server.bodies import MOST_BYTES, read_body
+from sqltune.server.call_metrics import Metrics
+from sqltune.server.completing import make_reply
+from sqltune.server.guarding import Guard
+from sqltune.server.replies import json_reply
+from sqltune.server.service import Service
+from sqltune.wire.gradient import (
+    ID_LENGTH,
+    CapabilityFilter,
+    CompleteRequest,
+    CreateRequest,
+    ErrorType,
+    FineTuneRequest,
+)
+
+Result = TypeVar("Result")
+_BOOLEANS = {"true": True, "false": False}
+
+
+def make_app(
+    service: Service,
+    metrics: Metrics,
+    *,
+    token: str | None,
+    most_bytes: int = MOST_BYTES,
+    seconds: Callable[[], float] = time.monotonic,
+) -> ASGIApp:
+    """The server as an ASGI application.
+
+    Args:
+        service: what the routes do.
+        metrics: counts what happens.
+        token: what clients must show; None lets any token pass.
+        most_bytes: of a body.
+        seconds: a clock that never goes back.
+    """
+    routes = Routes(service, metrics, most_bytes)
+    router = Router(
+        [
+            Route("/models", routes.list_models, methods=["GET"]),
+            Route("/models", routes.create, methods=["POST"]),
+            Route("/models/{model_id}", routes.get, methods=["GET"]),
+            Route("/models/{model_id}", routes.delete, methods=["DELETE"]),
+            Route("/models/{model_id}/fine-tune", routes.fine_tune, methods=["POST"]),
+            Route("/models/{model_id}/complete", routes.complete, methods=["POST"]),
+            Route("/healthz", routes.healthz, methods=["GET"]),
+            Route("/metrics", routes.show_metrics, methods=["GET"]),
+        ],
+        redirect_slashes=False,
+    )
+    return Guard(router, token=token, metrics=metrics, seconds=seconds)
+
+
+class Routes:
+    """One function for each route."""
+
+    def __init__(self, service: Service, metrics: Metrics, most_bytes: int) -> None:
+        """Call this service."""
+        self._service = service
+        self._metrics = metrics
+        self._most_bytes = most_bytes
+
+    async def list_models(self, request: Request) -> Response:
+        """`GET /models`."""
+        capability = _capability(request.query_params.get("capability"))
+        only_base = _boolean(request.query_params.get("onlyBase"))
+        return json_reply(self._service.list_models(capability, only_base=only_base))
+
+    async def create(self, request: Request) -> Response:
+        """`POST /models`."""
+        body = await read_body(request, CreateRequest, most_bytes=self._most_bytes)
+        if "\0" in body.model.name:
+            raise refusals.refuse(
+                ErrorType.BODY_PARSING, "model.name: must not hold NUL", payload={}
+            )
+        return json_reply(await run_in_threadpool(self._service.create, body))
+
+    async def get(self, request: Request) -> Response:
+        """`GET /models/{id}`."""
+        return json_reply(self._service.get(request.path_params["model_id"]))
+
+    async def delete(self, request: Request) -> Response:
+        """`DELETE /models/{id}`."""
+        model_id = request.path_params["model_id"]
+        await _wait(await run_in_threadpool(self._service.delete, model_id))
+        return Response("{}", media_type="application/json")
+
+    async def fine_tune(self, request: Request) -> Response:
+        """`POST /models/{id}/fine-tune`: goes on to its end even if the client goes."""
+        body = await read_body(request, FineTuneRequest, most_bytes=self._most_bytes)
+        reply = await _wait(self._service.fine_tune(_model_id(request), body))
+        self._metrics.count_training(reply.number_of_trainable_tokens)
+        return json_reply(reply)
+
+    async def complete(self, request: Request) -> Response:
+        """`POST /models/{id}/complete`."""
+        body = await read_body(request, CompleteRequest, most_bytes=self._most_bytes)
+        answer = await _wait(self._service.complete(_model_id(request), body))
+        self._metrics.count_answer(answer.output_tokens)
+        return json_reply(make_reply(answer))
+
+    async def healthz(self, request: Request) -> Response:
+        """`GET /healthz`: the base models are loaded and the server answers."""
+        return PlainTextResponse("ok\n")
+
+    async def show_metrics(self, request: Request) -> Response:
+        """`GET /metrics`, for Prometheus."""
+        return Response(self._metrics.render(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _wait(future: Future[Result]) -> Awaitable[Result]:
+    """Wait for another thread. What it works on is not given up when the waiting is."""
+    return asyncio.shield(asyncio.wrap_future(future))
+
+
+def _model_id(request: Request) -> str:
+    model_id: str = request.path_params["model_id"]
+    if len(model_id) != ID_LENGTH:
+        raise refusals.refuse(
+            ErrorType.QUERY_OR_PATH_PARSING,
+            f"id: must have {ID_LENGTH} characters, got {len(model_id)}",
+            payload={},
+        )
+    return model_id
+
+
+def _capability(text: str | None) -> CapabilityFilter:
+    if not text:
+        return CapabilityFilter.FINE_TUNE
+    if text not in set(CapabilityFilter):
+        raise refusals.refuse(
+            ErrorType.QUERY_OR_PATH_PARSING,
+            f"capability: must be one of {', '.join(CapabilityFilter)}",
+            payload={},
+        )
+    return CapabilityFilter(text)
+
+
+def _boolean(text: str | None) -> bool:
+    """The SDK writes True and False, others true and false; an empty value is none."""
+    if not text:
+        return False
+    if text.lower() not in _BOOLEANS:
+        raise refusals.refuse(
+            ErrorType.QUERY_OR_PATH_PARSING, "onlyBase: must be true or false", payload={}
+        )
+    return _BOOLEANS[text.lower()]

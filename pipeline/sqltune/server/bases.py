@@ -1,0 +1,119 @@
+"""The base models that are served: what a client calls them, and what really stands behind."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqltune.database.tables.served import ServedAdapter
+from sqltune.local_lora.models import LoadedModel, load_base_model
+from sqltune.local_lora.prompt_format import PromptFormat
+from sqltune.server.model_thread import Worker
+from sqltune.server.workbench import Workbench
+from sqltune.wire.gradient import BASE_MODEL_SUFFIX, BaseModelItem, Capability
+
+_NAMESPACE = uuid.UUID("6f1c2f0e-52a5-4a4e-9f65-0d4b8a3b1c77")
+
+
+@dataclass(frozen=True)
+class ServedBase:
+    """A base model in memory, with the thread that works on it."""
+
+    slug: str
+    model: LoadedModel
+    worker: Worker
+    bench: Workbench
+
+    @property
+    def id(self) -> str:
+        """The id on the wire: the same at every start."""
+        return base_model_id(self.slug)
+
+    @property
+    def item(self) -> BaseModelItem:
+        """The entry in the listing, whose name says what really answers."""
+        return BaseModelItem(
+            id=self.id,
+            name=f"{_public_name(self.model.identity.name)} (sqltune, in place of {self.slug})",
+            slug=self.slug,
+            capabilities=[Capability.COMPLETE, Capability.FINE_TUNE],
+        )
+
+    def fits(self, adapter: ServedAdapter) -> bool:
+        """Whether the adapter was trained on what stands behind the slug now."""
+        identity = self.model.identity
+        return (adapter.base_model, adapter.base_model_revision) == (
+            identity.name,
+            identity.revision,
+        )
+
+
+def base_model_id(slug: str) -> str:
+    """The id of the base model that clients know by this slug."""
+    return f"{uuid.uuid5(_NAMESPACE, slug)}{BASE_MODEL_SUFFIX}"
+
+
+def open_bases(
+    models: Sequence[tuple[str, str]],
+    *,
+    folder: Path,
+    find: Callable[[str], ServedAdapter],
+    allow_hub: bool,
+    threads: int | None,
+    most_waiting: int,
+) -> dict[str, ServedBase]:
+    """Load the base models, each in a thread of its own; gives them by slug.
+
+    Args:
+        models: slug and model: `sqltune/embedded`, a folder, or a name on the Hub.
+        folder: where adapters lie.
+        find: gives an adapter by its id.
+        allow_hub: whether names on the Hub may be used.
+        threads: torch's threads; None: by the size of the model.
+        most_waiting: calls that may wait for one base model.
+
+    Raises:
+        PipelineError: a base model cannot be loaded.
+    """
+    bases: dict[str, ServedBase] = {}
+    try:
+        for slug, name in models:
+            bench_of = _opener(name, folder, find, allow_hub=allow_hub, threads=threads)
+            worker = Worker(bench_of, most_waiting=most_waiting)
+            bench = worker.start()
+            bases[slug] = ServedBase(slug, bench.base, worker, bench)
+    except BaseException:
+        for base in bases.values():
+            base.worker.stop()
+        raise
+    return bases
+
+
+def _opener(
+    name: str,
+    folder: Path,
+    find: Callable[[str], ServedAdapter],
+    *,
+    allow_hub: bool,
+    threads: int | None,
+) -> Callable[[], Workbench]:
+    def open_bench() -> Workbench:
+        # The operator names it, not a row: a folder that is named is allowed.
+        base = load_base_model(
+            name,
+            allowed_folders=[name] if Path(name).expanduser().is_dir() else [],
+            allow_hub=allow_hub,
+            threads=threads,
+        )
+        if getattr(base.tokenizer, "chat_template", None):
+            base.prompt_format = PromptFormat.CHAT
+        return Workbench(base, folder, find)
+
+    return open_bench
+
+
+def _public_name(name: str) -> str:
+    """A folder's own name: clients need not know where it lies."""
+    return Path(name).name if name.startswith(("/", ".", "~")) else name

@@ -1,0 +1,58 @@
+"""The parts of the server, put together and taken apart again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from random import Random
+
+from sqltune.database.connection import Database
+from sqltune.server.app import make_app
+from sqltune.server.bases import open_bases
+from sqltune.server.call_metrics import Metrics
+from sqltune.server.catalogue import Catalogue
+from sqltune.server.running import Address, bind, hold_folder, running
+from sqltune.server.service import Service
+from sqltune.settings import Settings
+
+
+@contextmanager
+def open_server(
+    settings: Settings,
+    database: Database,
+    folder: Path,
+    *,
+    now: Callable[[], datetime],
+    rng: Random,
+) -> Iterator[Address]:
+    """The server at work for as long as the block lasts.
+
+    Args:
+        settings: of this process.
+        database: holds our tables.
+        folder: for the adapters of clients.
+        now: gives the time, in UTC.
+        rng: makes ids, seeds and draws.
+
+    Raises:
+        ConfigError: the address cannot be had.
+        BackendError: a base model cannot be loaded.
+    """
+    with hold_folder(folder), bind(settings.serve_host, settings.serve_port) as listener:
+        catalogue = Catalogue(database, folder, now)
+        bases = open_bases(
+            settings.serve_models,
+            folder=folder,
+            find=catalogue.find,
+            allow_hub=settings.allow_hub_models,
+            threads=settings.threads,
+            most_waiting=settings.serve_queue,
+        )
+        service = Service(bases, catalogue, now=now, rng=rng)
+        metrics = Metrics()
+        metrics.watch_waiting(lambda: sum(base.worker.waiting for base in bases.values()))
+        app = make_app(service, metrics, token=settings.serve_token)
+        with running(app, service, listener) as address:
+            yield address

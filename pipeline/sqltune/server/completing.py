@@ -1,0 +1,93 @@
+"""From a complete request to a question for the base model, and from its answer to the reply."""
+
+from __future__ import annotations
+
+from sqltune.local_lora.answering import FinishReason, GeneratedAnswer, Question
+from sqltune.local_lora.prompt_format import PromptFormat
+from sqltune.local_lora.sampling import Sampling
+from sqltune.local_lora.text_samples import is_in_instruction_form
+from sqltune.server import refusals
+from sqltune.wire.gradient import CompleteReply, CompleteRequest, ErrorType
+
+#: Where a client does not say how long an answer may be; Gradient's own default is not on record.
+DEFAULT_TOKENS = 128
+#: The least share that keeps the likeliest token in.
+_SMALLEST_TOP_P = 1e-9
+
+
+def make_question(request: CompleteRequest, *, draw: int) -> Question:
+    """The question: in the base model's recommended template, unless it is in one already or the
+    client wants none.
+
+    Args:
+        request: the request.
+        draw: decides what is drawn where the temperature is above 0.
+    """
+    return Question(
+        request.query,
+        prompt_format=None if _is_templated(request) else PromptFormat.RAW,
+        draw=draw if request.temperature else None,
+    )
+
+
+def make_decoding(request: CompleteRequest) -> Sampling:
+    """How the answer is generated: greedily, unless a temperature is given.
+
+    Raises:
+        CallRefused: a value has no meaning.
+    """
+    temperature, top_k, top_p = request.temperature or 0.0, request.top_k, request.top_p
+    _require(temperature >= 0, f"temperature must be 0 or more, got {temperature:g}")
+    _require(top_k is None or top_k > 0, f"topK must be above 0, got {top_k}")
+    _require(top_p is None or 0 <= top_p <= 1, f"topP must be between 0 and 1, got {top_p}")
+    return Sampling(
+        max_new_tokens=request.max_generated_token_count or DEFAULT_TOKENS,
+        temperature=temperature,
+        top_p=1.0 if top_p is None else max(top_p, _SMALLEST_TOP_P),
+        top_k=top_k or 0,
+    )
+
+
+def refuse_rag(request: CompleteRequest) -> None:
+    """There are no collections of documents here.
+
+    Raises:
+        CallRefused: the request names one.
+    """
+    if request.rag is None:
+        return
+    if not _is_templated(request):
+        raise refusals.refuse(
+            ErrorType.RAG_REQUIRES_TEMPLATING, "rag needs autoTemplate, and it is off"
+        )
+    raise refusals.refuse(
+        ErrorType.UNKNOWN_RAG_COLLECTION, "this server has no collections of documents"
+    )
+
+
+def make_reply(answer: GeneratedAnswer) -> CompleteReply:
+    """The reply.
+
+    Raises:
+        CallRefused: the prompt left no room for an answer.
+    """
+    if answer.finish_reason is FinishReason.PROMPT_TOO_LONG:
+        raise refusals.refuse(
+            ErrorType.UNPROCESSABLE,
+            f"the query has {answer.prompt_tokens} tokens: no room is left to answer",
+        )
+    return CompleteReply(
+        finish_reason=answer.finish_reason.value, generated_output=answer.text or ""
+    )
+
+
+def _is_templated(request: CompleteRequest) -> bool:
+    """The schema says that null means true; but clients send finished texts with null, too."""
+    if request.auto_template is None:
+        return not is_in_instruction_form(request.query)
+    return request.auto_template
+
+
+def _require(is_met: bool, message: str) -> None:
+    if not is_met:
+        raise refusals.refuse(ErrorType.BODY_PARSING, message, payload={})

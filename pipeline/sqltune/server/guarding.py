@@ -1,0 +1,148 @@
+"""What every call goes through: one spelling of the path, credentials, and no exception that gets
+out.
+
+An exception that reaches uvicorn makes it drop the connection, and a client's next POST on it is
+lost; so everything is caught here and answered in the API's shape.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import re
+from collections.abc import Callable
+from urllib.parse import unquote
+
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sqltune.errors import CallRefused, PipelineError
+from sqltune.server import refusals
+from sqltune.server.call_metrics import Metrics
+from sqltune.server.replies import error_reply
+
+logger = logging.getLogger(__name__)
+
+#: Who asks whether the server lives has neither token nor workspace.
+_OPEN_PATHS = frozenset({"/healthz"})
+#: Needs the token, but no workspace.
+_OWN_PATHS = frozenset({"/healthz", "/metrics"})
+_ROUTE = re.compile(r"^/models/[^/]+(?P<verb>/complete|/fine-tune)?$")
+
+
+class Guard:
+    """An ASGI application around another one."""
+
+    def __init__(
+        self, app: ASGIApp, *, token: str | None, metrics: Metrics, seconds: Callable[[], float]
+    ) -> None:
+        """Guard an application.
+
+        Args:
+            app: what answers.
+            token: what clients must show; None lets any token pass.
+            metrics: counts the calls.
+            seconds: a clock that never goes back.
+        """
+        self._app = app
+        self._token = token
+        self._metrics = metrics
+        self._seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one call."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = self._seconds()
+        watched = _Watched(send)
+        # With an app in it, the router raises where it would else answer in its own shape.
+        scope = {**scope, "path": clean_path(scope["raw_path"]), "root_path": "", "app": self}
+        try:
+            self._check(scope)
+            await self._app(scope, receive, watched)
+        except Exception as error:
+            await self._answer_error(error, scope, receive, watched)
+        self._note(scope, watched.status, self._seconds() - began)
+
+    def _check(self, scope: Scope) -> None:
+        headers = {name.lower(): value for name, value in scope["headers"]}
+        if scope["path"] not in _OPEN_PATHS:
+            self._check_token(headers.get(b"authorization", b""))
+        if scope["path"] not in _OWN_PATHS and not headers.get(b"x-gradient-workspace-id"):
+            raise CallRefused("the header x-gradient-workspace-id is missing", status=400)
+
+    def _check_token(self, header: bytes) -> None:
+        scheme, _, token = header.partition(b" ")
+        token = token.strip()
+        if scheme.lower() != b"bearer" or not token:
+            raise CallRefused("the header Authorization: Bearer ... is missing", status=401)
+        # In constant time: how long a comparison takes must not tell how much of it was right.
+        if self._token is not None and not hmac.compare_digest(token, self._token.encode()):
+            raise CallRefused("the access token is wrong", status=401)
+
+    async def _answer_error(
+        self, error: Exception, scope: Scope, receive: Receive, watched: _Watched
+    ) -> None:
+        refusal = _refusal(error, scope)
+        if watched.status is None:
+            await error_reply(refusal)(scope, receive, watched)
+
+    def _note(self, scope: Scope, status: int | None, seconds: float) -> None:
+        route = route_of(scope["path"])
+        self._metrics.count_call(scope["method"], route, status or 0, seconds)
+        logger.info(
+            "%s %s: %s after %.3f s",
+            scope["method"],
+            route,
+            status,
+            seconds,
+            extra={
+                "event": "call_answered",
+                "method": scope["method"],
+                "route": route,
+                "status": status,
+                "seconds": round(seconds, 4),
+            },
+        )
+
+
+def _refusal(error: Exception, scope: Scope) -> CallRefused:
+    if isinstance(error, PipelineError):
+        return refusals.translate(error)
+    if isinstance(error, HTTPException):
+        text = f"there is no {scope['method']} here; models are under /api/models"
+        return CallRefused(text, status=error.status_code)
+    logger.error("a call failed", exc_info=error, extra={"event": "call_failed"})
+    return CallRefused("an error in the server; its log says more", status=500)
+
+
+class _Watched:
+    """Passes on what is sent, and remembers the status."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.status: int | None = None
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        await self._send(message)
+
+
+def clean_path(raw_path: bytes) -> str:
+    """A path without repeated slashes, without one at its end, and without `/api` at its begin.
+
+    A slash that a client escaped is part of an id and parts nothing: it stays escaped.
+    """
+    escaped = re.sub("%2f", "%252F", raw_path.decode("latin-1"), flags=re.IGNORECASE)
+    path = re.sub(r"/+", "/", unquote(escaped)).rstrip("/")
+    return path.removeprefix("/api") if path == "/api" or path.startswith("/api/") else path
+
+
+def route_of(path: str) -> str:
+    """A path without what a client put into it, for logs and metrics."""
+    if path in {"/models", *_OWN_PATHS}:
+        return path
+    match = _ROUTE.match(path)
+    return f"/models/{{id}}{match['verb'] or ''}" if match else "other"

@@ -1,0 +1,105 @@
+"""The calls that wait for one base model: a lane for each adapter, in the order of arrival.
+
+Within a lane calls are worked on in their order; answers that stand side by side in it, or at the
+head of other lanes, may be taken together. Holds no thread and no network.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import OrderedDict, deque
+from collections.abc import Callable, Generator
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqltune.local_lora.answering import GeneratedAnswer, Question
+from sqltune.local_lora.sampling import Sampling
+
+#: Work in pieces: between two of them other calls may be let in; what it returns is the result.
+Steps = Generator[None, None, Any]
+
+
+def at_once(work: Callable[[], Any]) -> Steps:
+    """Work in one piece."""
+    yield
+    return work()
+
+
+@dataclass(eq=False)
+class AnswerCall:
+    """A question that waits."""
+
+    lane: str
+    question: Question
+    decoding: Sampling
+    future: Future[GeneratedAnswer] = field(default_factory=Future)
+    number: int = 0
+
+
+@dataclass(eq=False)
+class WorkCall:
+    """Work that has a lane for itself until it is done."""
+
+    lane: str
+    begin: Callable[[], Steps]
+    future: Future[Any] = field(default_factory=Future)
+    number: int = 0
+    steps: Steps | None = None
+
+
+Call = AnswerCall | WorkCall
+
+
+class Lanes:
+    """All waiting calls; used by one thread at a time."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._lanes: OrderedDict[str, deque[Call]] = OrderedDict()
+        self._numbers = itertools.count()
+        #: Calls that wait or are worked on.
+        self.size = 0
+
+    def add(self, call: Call) -> None:
+        """Let a call wait at the end of its lane."""
+        call.number = next(self._numbers)
+        self._lanes.setdefault(call.lane, deque()).append(call)
+        self.size += 1
+
+    def remove(self, call: Call) -> bool:
+        """Take a call out, done or given up; False when it was taken out before."""
+        lane = self._lanes.get(call.lane, deque())
+        if call not in lane:
+            return False
+        lane.remove(call)
+        self.size -= 1
+        if not lane:
+            del self._lanes[call.lane]
+        return True
+
+    def ready_answers(self) -> list[AnswerCall]:
+        """The questions that no work stands before, the oldest first."""
+        ready: list[AnswerCall] = []
+        for lane in self._lanes.values():
+            ready += itertools.takewhile(_is_answer, lane)  # type: ignore[arg-type]  # it sees to that
+        return sorted(ready, key=lambda call: call.number)
+
+    def next_work(self) -> WorkCall | None:
+        """The work at the head of a lane whose turn it is; lanes take turns."""
+        for name, lane in self._lanes.items():
+            if isinstance(lane[0], WorkCall):
+                self._lanes.move_to_end(name)
+                return lane[0]
+        return None
+
+    def clear(self) -> list[Call]:
+        """Take out all calls and give them."""
+        calls = [call for lane in self._lanes.values() for call in lane]
+        self._lanes.clear()
+        self.size = 0
+        return calls
+
+
+def _is_answer(call: Call) -> bool:
+    return isinstance(call, AnswerCall)

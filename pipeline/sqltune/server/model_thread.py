@@ -1,0 +1,186 @@
+"""The thread that has a base model to itself: it answers what waits together, and trains a step.
+
+One turn answers one batch of questions and does one piece of work, so that neither keeps the other
+waiting for longer than that.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from typing import Any
+
+from sqltune.errors import PipelineError
+from sqltune.local_lora.answering import ROWS_AT_ONCE, GeneratedAnswer, Question
+from sqltune.local_lora.sampling import Sampling
+from sqltune.server import refusals
+from sqltune.server.lanes import AnswerCall, Call, Lanes, Steps, WorkCall
+from sqltune.server.workbench import Workbench
+
+logger = logging.getLogger(__name__)
+
+
+class Worker:
+    """Works on the calls for one base model, one thread for all of them."""
+
+    def __init__(self, open_bench: Callable[[], Workbench], *, most_waiting: int) -> None:
+        """Prepare; `start` loads the base model.
+
+        Args:
+            open_bench: loads the base model; called in the worker's own thread, whose number of
+                threads torch keeps apart from that of others.
+            most_waiting: calls that may wait; further ones are refused.
+        """
+        self._open_bench = open_bench
+        self._most_waiting = most_waiting
+        self._lanes = Lanes()
+        self._changed = threading.Condition()
+        self._is_stopping = False
+        self._opened: Future[Workbench] = Future()
+        self._thread = threading.Thread(target=self._run, name="base-model", daemon=True)
+
+    def start(self) -> Workbench:
+        """Load the base model and begin to work.
+
+        Raises:
+            PipelineError: it cannot be loaded.
+        """
+        self._thread.start()
+        return self._opened.result()
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait or are worked on."""
+        return self._lanes.size
+
+    def ask(self, lane: str, question: Question, decoding: Sampling) -> Future[GeneratedAnswer]:
+        """Let a question wait for its turn.
+
+        Raises:
+            CallRefused: too many calls wait, or the server is stopping.
+        """
+        call = AnswerCall(lane, question, decoding)
+        self._add(call)
+        return call.future
+
+    def do(self, lane: str, begin: Callable[[], Steps]) -> Future[Any]:
+        """Let work wait until its lane is free; `begin` is called in the worker's thread.
+
+        Raises:
+            CallRefused: too many calls wait, or the server is stopping.
+        """
+        call = WorkCall(lane, begin)
+        self._add(call)
+        return call.future
+
+    def stop(self) -> None:
+        """End: what waits or is under way is refused, and what it had changed is undone."""
+        with self._changed:
+            self._is_stopping = True
+            self._changed.notify()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _add(self, call: Call) -> None:
+        with self._changed:
+            if self._is_stopping:
+                raise refusals.stopping()
+            if self._lanes.size >= self._most_waiting:
+                raise refusals.queue_full(self._most_waiting)
+            self._lanes.add(call)
+            self._changed.notify()
+
+    def _run(self) -> None:
+        try:
+            bench = self._open_bench()
+        except BaseException as error:
+            self._opened.set_exception(error)
+            return
+        self._opened.set_result(bench)
+        while self._wait():
+            self._answer(bench)
+            self._work()
+        self._refuse_all()
+
+    def _wait(self) -> bool:
+        """Wait for something to do; False when it is time to end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_stopping or self._lanes.size > 0)
+            return not self._is_stopping
+
+    def _answer(self, bench: Workbench) -> None:
+        with self._changed:
+            ready = self._lanes.ready_answers()
+        batch, adapter = self._choose_batch(bench, ready)
+        if not batch:
+            return
+        try:
+            for answer in bench.base.answer(
+                [call.question for call in batch], adapter=adapter, decoding=batch[0].decoding
+            ):
+                self._settle(batch[answer.index], answer)
+        except Exception as error:
+            self._fail(batch, error)
+
+    def _choose_batch(
+        self, bench: Workbench, ready: list[AnswerCall]
+    ) -> tuple[list[AnswerCall], str | None]:
+        """The oldest question, and what can be answered together with it."""
+        batch: list[AnswerCall] = []
+        adapter: str | None = None
+        for call in ready:
+            if call.future.cancelled():
+                self._remove(call)
+                continue
+            if batch and call.decoding != batch[0].decoding:
+                continue
+            try:
+                name = bench.name_of(call.lane)
+            except Exception as error:
+                self._fail([call], error)
+                continue
+            if not batch:
+                adapter = name
+            if name == adapter:
+                batch.append(call)
+        return batch[:ROWS_AT_ONCE], adapter
+
+    def _work(self) -> None:
+        with self._changed:
+            call = self._lanes.next_work()
+        if call is None:
+            return
+        try:
+            if call.steps is None:
+                call.steps = call.begin()
+            next(call.steps)
+        except StopIteration as end:
+            self._settle(call, end.value)
+        except Exception as error:
+            self._fail([call], error)
+
+    def _settle(self, call: Call, result: Any) -> None:
+        if self._remove(call) and call.future.set_running_or_notify_cancel():
+            call.future.set_result(result)
+
+    def _fail(self, calls: Iterable[Call], error: Exception) -> None:
+        if not isinstance(error, PipelineError):
+            logger.error("a call failed", exc_info=error, extra={"event": "call_failed"})
+        for call in calls:
+            if self._remove(call) and call.future.set_running_or_notify_cancel():
+                call.future.set_exception(error)
+
+    def _remove(self, call: Call) -> bool:
+        with self._changed:
+            return self._lanes.remove(call)
+
+    def _refuse_all(self) -> None:
+        with self._changed:
+            calls = self._lanes.clear()
+        for call in calls:
+            if isinstance(call, WorkCall) and call.steps is not None:
+                call.steps.close()
+            if call.future.set_running_or_notify_cancel():
+                call.future.set_exception(refusals.stopping())

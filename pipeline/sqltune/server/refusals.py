@@ -1,0 +1,76 @@
+"""The refusals of the API: what is wrong with a call, as a client reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqltune.errors import BackendError, DataError, FilesNotWritten, LossNotFinite, PipelineError
+from sqltune.errors import CallRefused as CallRefused
+from sqltune.wire.gradient import ErrorType
+
+
+def refuse(
+    error_type: ErrorType, message: str, *, payload: Mapping[str, Any] | None = None
+) -> CallRefused:
+    """A refusal with the status that goes with its type."""
+    return CallRefused(message, status=STATUS[error_type], type=error_type.value, payload=payload)
+
+
+#: Clients branch on the type; the service's own codes are not on record.
+STATUS = {
+    ErrorType.BODY_PARSING: 400,
+    ErrorType.QUERY_OR_PATH_PARSING: 400,
+    ErrorType.FLAGGED_CONTENT: 400,
+    ErrorType.UNKNOWN_ADAPTER: 404,
+    ErrorType.UNPROCESSABLE: 422,
+    ErrorType.UNKNOWN_BASE_MODEL: 404,
+    ErrorType.UNKNOWN_RAG_COLLECTION: 404,
+    ErrorType.NO_RAG_DOCUMENTS: 404,
+    ErrorType.RAG_REQUIRES_TEMPLATING: 400,
+    ErrorType.NO_GUIDANCE: 400,
+    ErrorType.NOT_TUNABLE: 400,
+    ErrorType.NAN_LOSS: 422,
+    ErrorType.FAILED: 400,
+}
+
+
+def queue_full(most_waiting: int) -> CallRefused:
+    """No more calls can wait. No Retry-After: the SDK would sleep without a word."""
+    return CallRefused(
+        f"the server is busy: {most_waiting} calls wait already; ask again later",
+        status=429,
+        type=ErrorType.FAILED.value,
+    )
+
+
+def stopping() -> CallRefused:
+    """The server goes down; what was being trained is as it was before the call."""
+    return CallRefused(
+        "the server is stopping; nothing of this call was kept",
+        status=503,
+        type=ErrorType.FAILED.value,
+    )
+
+
+def unknown_model(model_id: str, error_type: ErrorType) -> CallRefused:
+    """No model of this id."""
+    return refuse(error_type, f"there is no model {model_id[:60]!r}: ask for the list of models")
+
+
+def translate(error: PipelineError) -> CallRefused:
+    """What a client is told of an error that came up while its call was worked on."""
+    match error:
+        case CallRefused():
+            return error
+        case LossNotFinite():
+            return refuse(ErrorType.NAN_LOSS, f"{error}; the weights stay as they were")
+        case DataError():
+            return refuse(ErrorType.UNPROCESSABLE, str(error))
+        case BackendError(code="prompt_too_long"):
+            return refuse(ErrorType.UNPROCESSABLE, str(error))
+        case _:
+            # A full disk passes with a person's help only: no client is to come again at once.
+            is_passing = error.retryable and not isinstance(error, FilesNotWritten)
+            status = 503 if is_passing else 500
+            return CallRefused(str(error), status=status, type=ErrorType.FAILED.value)

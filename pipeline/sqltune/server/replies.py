@@ -1,0 +1,27 @@
+"""Replies as JSON in UTF-8, and errors in the API's shape."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from sqltune.errors import CallRefused
+
+
+def json_reply(content: BaseModel) -> Response:
+    """A reply of status 200; the SDK reads no other one."""
+    return Response(content.model_dump_json(by_alias=True), media_type="application/json")
+
+
+def error_reply(refusal: CallRefused) -> Response:
+    """An error: message, and type and payload where the API has them."""
+    content: dict[str, Any] = {"message": str(refusal)}
+    if refusal.type is not None:
+        content["type"] = refusal.type
+    if refusal.payload is not None:
+        content["payload"] = refusal.payload
+    # In ASCII: half a character that came in goes out as an escape and not as broken UTF-8.
+    return Response(json.dumps(content), refusal.status, media_type="application/json")

@@ -1,0 +1,121 @@
+"""A base model in memory with the adapters that are worked on, and their files.
+
+Each adapter has a folder with one checkpoint: weights and optimizer in one file, which is replaced
+as a whole when a fine-tune call is done. So an adapter can be taken out of memory at any time
+between two calls. Used by the thread of its worker alone.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqltune.database.tables.served import ServedAdapter
+from sqltune.local_lora.checkpoints import CHECKPOINT_FILE
+from sqltune.local_lora.lora_options import LoraOptions
+from sqltune.local_lora.models import LoadedModel
+from sqltune.local_lora.optimiser import Schedule
+from sqltune.local_lora.training import LoraTrainer
+from sqltune.server.defaults import WARMUP_STEPS
+
+#: Lane of the calls that go to the base model itself.
+BASE_LANE = ""
+#: Adapters in memory; beyond, the one that was used least lately goes.
+MOST_ADAPTERS = 16
+
+
+class Workbench:
+    """One base model and the adapters on it."""
+
+    def __init__(
+        self, base: LoadedModel, folder: Path, find: Callable[[str], ServedAdapter]
+    ) -> None:
+        """Work with a loaded base model.
+
+        Args:
+            base: the base model.
+            folder: where adapters lie, a folder each.
+            find: gives an adapter by its id, and refuses one that is gone.
+        """
+        self.base = base
+        self._folder = folder
+        self._find = find
+        self._trainers: OrderedDict[str, LoraTrainer] = OrderedDict()
+        self._in_training: set[str] = set()
+
+    def name_of(self, lane: str) -> str | None:
+        """What a lane's adapter is called on the base model; None for the base model itself, and
+        for an adapter that was never trained, because it answers alike.
+
+        Raises:
+            CallRefused: the adapter is gone.
+        """
+        if lane == BASE_LANE:
+            return None
+        self._find(lane)
+        if lane not in self._trainers and not self._checkpoint(lane).exists():
+            return None
+        return self._trainer(lane).name
+
+    @contextmanager
+    def training(self, adapter_id: str) -> Iterator[LoraTrainer]:
+        """The adapter, to be trained in the block: stored at its end, and as it was before if it
+        fails.
+
+        Raises:
+            BackendError: it cannot be stored, for instance because the disk is full.
+        """
+        trainer = self._trainer(adapter_id)
+        undo = trainer.remember()
+        self._in_training.add(adapter_id)
+        try:
+            yield trainer
+            trainer.checkpoint(self.folder(adapter_id))
+        except BaseException:
+            undo()
+            raise
+        finally:
+            self._in_training.remove(adapter_id)
+
+    def folder(self, adapter_id: str) -> Path:
+        """Where the adapter's files lie."""
+        return self._folder / adapter_id
+
+    def forget(self, adapter_id: str) -> None:
+        """Take the adapter out of memory and off the disk."""
+        trainer = self._trainers.pop(adapter_id, None)
+        if trainer is not None:
+            trainer.close()
+        shutil.rmtree(self.folder(adapter_id), ignore_errors=True)
+
+    def _trainer(self, adapter_id: str) -> LoraTrainer:
+        if adapter_id not in self._trainers:
+            self._trainers[adapter_id] = self._open(self._find(adapter_id))
+        self._trainers.move_to_end(adapter_id)
+        return self._trainers[adapter_id]
+
+    def _open(self, adapter: ServedAdapter) -> LoraTrainer:
+        idle = [name for name in self._trainers if name not in self._in_training]
+        for name in idle[: len(self._trainers) - MOST_ADAPTERS + 1]:
+            self._trainers.pop(name).close()
+        name = adapter.adapter_id
+        if self._checkpoint(name).exists():
+            return LoraTrainer.resume(self.base, self.folder(name), name=name)
+        return LoraTrainer(self.base, _options(adapter), WARMUP_STEPS, name=name)
+
+    def _checkpoint(self, adapter_id: str) -> Path:
+        return self.folder(adapter_id) / CHECKPOINT_FILE
+
+
+def _options(adapter: ServedAdapter) -> LoraOptions:
+    return LoraOptions(
+        rank=adapter.lora_rank,
+        alpha=float(adapter.lora_alpha),
+        learning_rate=adapter.learning_rate,
+        warmup_share=1.0,
+        schedule=Schedule.CONSTANT,
+        seed=adapter.seed,
+    )

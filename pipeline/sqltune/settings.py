@@ -1,0 +1,228 @@
+"""What the operator decides: where the database, the weights and the allowed base models are.
+
+Order: command line flags, then SQLTUNE_* of the environment, then `sqltune.toml` of the working
+folder, then the defaults here. Rows of the database never override a setting. Secrets (the URLs may
+hold passwords) come from the environment only.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from sqltune.errors import ConfigError
+
+_SECRETS = ("database_url", "selection_url", "serve_token")
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("must be a text")
+    return value
+
+
+def _flag(value: object) -> bool:
+    words = {"true": True, "1": True, "yes": True, "on": True}
+    words |= {"false": False, "0": False, "no": False, "off": False}
+    if str(value).lower() not in words:
+        raise ValueError("must be true or false")
+    return words[str(value).lower()]
+
+
+def _folder(value: object) -> Path:
+    if "://" in str(value):
+        raise ValueError("must be a folder")
+    return Path(_text(str(value)))
+
+
+def _list_of(make: Callable[[str], Any], separator: str) -> Callable[[object], tuple[Any, ...]]:
+    def parse(value: object) -> tuple[Any, ...]:
+        parts = value.split(separator) if isinstance(value, str) else value
+        if not isinstance(parts, list | tuple):
+            raise ValueError(f"must be a list, or a text with {separator!r} between its parts")
+        return tuple(make(str(part).strip()) for part in parts if str(part).strip())
+
+    return parse
+
+
+def _number(
+    make: type[int] | type[float], *, least: float | None = None, above: float | None = None
+) -> Callable[[object], float]:
+    def parse(value: object) -> float:
+        try:
+            number = make(str(value))
+        except ValueError:
+            raise ValueError("must be a number") from None
+        if least is not None and not number >= least:
+            raise ValueError(f"must be at least {least:g}")
+        if above is not None and not number > above:
+            raise ValueError(f"must be above {above:g}")
+        return number
+
+    return parse
+
+
+def _one_of(*words: str) -> Callable[[object], str]:
+    def parse(value: object) -> str:
+        if value not in words:
+            raise ValueError(f"must be one of {', '.join(words)}")
+        return str(value)
+
+    return parse
+
+
+def _slugs(value: object) -> tuple[tuple[str, str], ...]:
+    pairs = [part.partition("=") for part in _list_of(str, ",")(value)]
+    found = tuple((slug.strip(), model.strip()) for slug, _, model in pairs)
+    if not found or not all(slug and model for slug, model in found):
+        raise ValueError("must be a list such as 'nous-hermes2=sqltune/embedded,other=/folder'")
+    if len({slug for slug, _ in found}) < len(found):
+        raise ValueError("must name each slug once")
+    return found
+
+
+def _token(value: object) -> str:
+    # LangChain's client refuses shorter ones.
+    if not isinstance(value, str) or len(value) < 10 or not value.isascii() or " " in value:
+        raise ValueError("must have at least 10 characters, all of them ASCII, without blanks")
+    return value
+
+
+def _setting(default: Any, parse: Callable[[object], Any], *, is_secret: bool = False) -> Any:
+    return field(default=default, repr=not is_secret, metadata={"parse": parse})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of one process; a field's environment variable is SQLTUNE_ and its name."""
+
+    #: The database that holds our tables.
+    database_url: str = _setting("sqlite:///sqltune.db", str, is_secret=True)
+    #: A connection that may only read; None: database_url.
+    selection_url: str | None = _setting(None, str, is_secret=True)
+    #: Folder for weights and checkpoints.
+    artifacts: Path = _setting(Path("artifacts"), _folder)  # noqa: RUF009  it is a field
+    #: Backends that rows may name.
+    backends: tuple[str, ...] = _setting(("local", "scripted", "gradient"), _list_of(str, ","))
+    #: Folders below which a row's base_model may lie.
+    base_model_folders: tuple[Path, ...] = _setting((), _list_of(Path, ":"))
+    #: Whether a row may name a model of the Hugging Face Hub.
+    allow_hub_models: bool = _setting(True, _flag)
+    #: File of answers for the scripted backend.
+    script: Path | None = _setting(None, _folder)  # noqa: RUF009  it is a field
+    #: Prompts that a service of Gradient's API is asked at the same time.
+    gradient_slots: int = _setting(8, _number(int, least=1))
+    #: Longest wait for one reply of such a service; a fine-tune replies when it has trained.
+    gradient_timeout_seconds: float = _setting(3600.0, _number(float, above=0))
+    #: Threads of torch; None: its own choice.
+    threads: int | None = _setting(None, _number(int, least=1))
+    #: Limit of one selection query.
+    selection_timeout_seconds: float = _setting(600.0, _number(float, above=0))
+    #: How long a runner may be silent.
+    lease_seconds: float = _setting(60.0, _number(float, least=1))
+    #: How long a run may be without a step or an answer before it is marked as stuck.
+    stall_seconds: float = _setting(900.0, _number(float, above=0))
+    #: How often a worker looks for something to do.
+    poll_seconds: float = _setting(1.0, _number(float, above=0))
+    #: Where a worker tells its metrics and its health; None: nowhere.
+    worker_port: int | None = _setting(None, _number(int, least=0))
+    #: The address of that.
+    worker_host: str = _setting("127.0.0.1", _text)
+    #: How often a run that may succeed later is tried.
+    max_attempts: int = _setting(3, _number(int, least=1))
+    #: Pause before the first retry; it doubles.
+    retry_wait_seconds: float = _setting(300.0, _number(float, least=0))
+    #: Where the local server listens.
+    serve_host: str = _setting("127.0.0.1", _text)
+    #: Its port; 0 takes a free one.
+    serve_port: int = _setting(8400, _number(int, least=0))
+    #: Which model stands behind each slug that its clients ask for.
+    serve_models: tuple[tuple[str, str], ...] = _setting(
+        (("nous-hermes2", "sqltune/embedded"),), _slugs
+    )
+    #: What its clients must show; None: any token, and only this machine may connect.
+    serve_token: str | None = _setting(None, _token, is_secret=True)
+    #: Calls that may wait for one base model of it.
+    serve_queue: int = _setting(256, _number(int, least=1))
+    #: What the log on stderr shows.
+    log_level: str = _setting("warning", _one_of("debug", "info", "warning", "error"))
+    #: Sentences or JSON lines.
+    log_format: str = _setting("text", _one_of("text", "json"))
+
+    def without_secrets(self) -> dict[str, object]:
+        """Give the effective settings as plain values, fit for a row of the database."""
+        names = [f.name for f in fields(self) if f.name not in _SECRETS]
+        return {name: _plain(getattr(self, name)) for name in names}
+
+
+def load_settings(**flags: object) -> Settings:
+    """Read the settings; a flag that is None was not given.
+
+    Raises:
+        ConfigError: a setting is unknown or has a wrong value; the message names it, and its value
+            unless it is a secret.
+    """
+    from_file = _read_file(Path("sqltune.toml"))
+    given = {name: value for name, value in flags.items() if value is not None}
+    values: dict[str, object] = {}
+    for name, parse in _parsers().items():
+        found = given.get(name, os.environ.get(_variable(name), from_file.get(name)))
+        # Schedulers pass on variables that nobody filled in.
+        if found is not None and (found != "" or getattr(Settings, name) is not None):
+            values[name] = _parse(name, parse, found)
+    return Settings(**values)  # type: ignore[arg-type]  # each value went through its parser
+
+
+def _parsers() -> dict[str, Callable[[object], object]]:
+    return {f.name: f.metadata["parse"] for f in fields(Settings)}
+
+
+def _parse(name: str, parse: Callable[[object], object], value: object) -> object:
+    try:
+        return parse(value)
+    except ValueError as error:
+        shown = "" if name in _SECRETS else f", got {str(value)!r}"
+        raise ConfigError(f"{_variable(name)}: {error}{shown}") from None
+
+
+def _variable(name: str) -> str:
+    return f"SQLTUNE_{name.upper()}"
+
+
+def _read_file(path: Path) -> dict[str, object]:
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from None
+    unknown = sorted(set(content) - set(_parsers()))
+    if unknown:
+        raise ConfigError(f"{path}: there is no setting {unknown[0]} ({_variable(unknown[0])})")
+    _refuse_secrets(path, content)
+    return content
+
+
+def _refuse_secrets(path: Path, content: dict[str, object]) -> None:
+    """A password in a file that lies beside the code gets committed one day."""
+    if "serve_token" in content:
+        raise ConfigError(
+            f"{path} holds serve_token; give it as SQLTUNE_SERVE_TOKEN of the environment"
+        )
+    for name in _SECRETS:
+        url = str(content.get(name, ""))
+        if "@" in url and ":" in url.split("@")[0].split("//")[-1]:
+            raise ConfigError(
+                f"{path} holds a password in {name}; "
+                f"give it as {_variable(name)} of the environment"
+            )
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, tuple):
+        return [_plain(part) for part in value]
+    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,3 @@
+"""Which adapter is synced when, and one adapter's turn under its lease."""
+
+from __future__ import annotations

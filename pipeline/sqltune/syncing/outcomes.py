@@ -1,0 +1,40 @@
+"""What a sync did, adapter by adapter, and the exit code that follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+from sqltune.planning.planner import Decision
+from sqltune.records import RunState
+
+
+class ExitCode(IntEnum):
+    """What the command ends with."""
+
+    DONE = 0
+    RUN_FAILED = 1
+    GATE_REFUSED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a sync did for one adapter, or for one request."""
+
+    adapter_name: str
+    decision: Decision
+    reason: str
+    run_id: int | None = None
+    state: RunState | None = None  #: of the run of this sync, else of the last one
+    error_message: str | None = None
+    is_new: bool = False  #: the run ended in this sync
+
+
+def exit_code(outcomes: Sequence[Outcome]) -> ExitCode:
+    """Give what the command ends with: a failed run counts more than a refusing gate."""
+    if any(o.state is RunState.FAILED for o in outcomes):
+        return ExitCode.RUN_FAILED
+    if any(o.state is RunState.REJECTED and o.is_new for o in outcomes):
+        return ExitCode.GATE_REFUSED
+    return ExitCode.DONE

@@ -1,0 +1,109 @@
+"""The wanted keys: hashes of all that training, and of all that evaluation, depends on.
+
+Equal keys mean that nothing has to be done. Content counts, not the text of a query: the
+fingerprints stand for the rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from sqltune.backends.base import BaseModel, Decoding, TrainedAdapter, TrainingOptions
+from sqltune.records import Adapter
+
+
+def training_options(adapter: Adapter) -> TrainingOptions:
+    """Give what the adapter's row asks of training."""
+    return TrainingOptions(
+        epochs=adapter.epochs,
+        learning_rate=adapter.learning_rate,
+        lora_rank=adapter.lora_rank,
+        lora_alpha=adapter.lora_alpha,
+        batch_size=adapter.batch_size,
+        rehearsal=adapter.rehearsal,
+        seed=adapter.seed,
+        prompt_template=adapter.prompt_template,
+        sample_form=adapter.sample_form,
+    )
+
+
+def decoding_of(adapter: Adapter) -> Decoding:
+    """Give how the adapter's prompts are answered."""
+    return Decoding(
+        max_new_tokens=adapter.max_new_tokens,
+        temperature=adapter.temperature,
+        seed=adapter.seed,
+        prompt_template=adapter.prompt_template,
+    )
+
+
+def training_key(adapter: Adapter, base_model: BaseModel, fingerprint: str) -> str:
+    """Hash all that the weights depend on: samples, options, base model and backend."""
+    options = training_options(adapter)
+    return _hash(
+        "training",
+        fingerprint,
+        adapter.backend,
+        base_model.name,
+        base_model.revision,
+        options.epochs,
+        options.learning_rate,
+        options.lora_rank,
+        options.lora_alpha,
+        options.batch_size,
+        options.rehearsal,
+        options.seed,
+        *_form(options.prompt_template, options.sample_form),
+    )
+
+
+def evaluation_key(adapter: Adapter, eval_fingerprint: str) -> str:
+    """Hash all that only the evaluation depends on: prompts, expected answers, scorers, decoding
+    and gate.
+    """
+    return _hash(
+        "evaluation",
+        eval_fingerprint,
+        adapter.scorer,
+        list(adapter.extra_scorers),
+        adapter.pass_threshold,
+        adapter.max_new_tokens,
+        adapter.temperature,
+        adapter.min_gain,
+        *_form(adapter.prompt_template),
+    )
+
+
+def refusal_key(adapter: Adapter, code: str, message: str) -> str:
+    """Hash what was refused and why, so that the same refusal is written once and not at every
+    sync.
+    """
+    return _hash("refused", repr(adapter), code, message)
+
+
+def model_key(base_model: BaseModel, backend: str, adapter: TrainedAdapter | None) -> str:
+    """Hash which model answers: the base model alone, or one adapter on it."""
+    weights = (adapter.artifact_sha256 or adapter.external_id) if adapter else None
+    return _hash("model", backend, base_model.name, base_model.revision, weights)
+
+
+def decoding_key(decoding: Decoding) -> str:
+    """Hash the decoding settings; answers under unequal ones are not compared."""
+    # A greedy answer does not depend on the seed.
+    seed = decoding.seed if decoding.temperature > 0 else None
+    form = _form(decoding.prompt_template)
+    return _hash("decoding", decoding.max_new_tokens, decoding.temperature, seed, *form)
+
+
+def _form(prompt_template: str | None, sample_form: str = "parts") -> list[str]:
+    """Give what a row says of the prompt form: nothing where it says nothing, so that the keys of
+    runs from before there were such columns stay what they are.
+    """
+    template = [] if prompt_template is None else [f"template {prompt_template}"]
+    return template if sample_form == "parts" else [*template, f"form {sample_form}"]
+
+
+def _hash(*parts: object) -> str:
+    text = json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=32).hexdigest()

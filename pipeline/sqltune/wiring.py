@@ -1,0 +1,184 @@
+"""Settings become parts: the only place that names concrete classes."""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
+from random import SystemRandom
+from typing import TYPE_CHECKING
+
+from sqltune.backends.base import Backend
+from sqltune.database import migrations
+from sqltune.database.clocks import DatabaseClock, utc_now
+from sqltune.database.connection import Database
+from sqltune.errors import ConfigError
+from sqltune.runtime import Reporter, Runtime
+from sqltune.settings import Settings
+
+if TYPE_CHECKING:
+    from sqltune.server.running import Address
+
+
+def new_id() -> str:
+    """Give a unique name that says which machine made it."""
+    # runs.run_key holds 64 characters, 32 of them are the unique part.
+    return f"{socket.gethostname()[:31].lower()}-{uuid.uuid4().hex}"
+
+
+def open_database(settings: Settings) -> Database:
+    """Open the database that holds our tables."""
+    return Database.open(settings.database_url)
+
+
+@contextmanager
+def open_runtime(settings: Settings, reporter: Reporter) -> Iterator[Runtime]:
+    """Give the parts that planning and running need, and close them afterwards."""
+    with ExitStack() as stack:
+        database = open_database(settings)
+        stack.callback(database.close)
+        selection_database = database
+        if settings.selection_url is not None:
+            selection_database = Database.open(settings.selection_url)
+            stack.callback(selection_database.close)
+        shelf = BackendShelf(settings)
+        stack.callback(shelf.close)
+        yield Runtime(
+            database=database,
+            selection_database=selection_database,
+            backend=shelf.get,
+            settings=settings,
+            now=DatabaseClock(database),
+            new_id=new_id,
+            reporter=reporter,
+        )
+
+
+@contextmanager
+def open_migrated_database(settings: Settings) -> Iterator[Database]:
+    """Give the database, made sure to hold our tables as this sqltune knows them."""
+    database = open_database(settings)
+    try:
+        migrations.require_current(database)
+        yield database
+    finally:
+        database.close()
+
+
+@contextmanager
+def open_migrated_runtime(settings: Settings, reporter: Reporter) -> Iterator[Runtime]:
+    """Give the parts that planning and running need, over a database that holds our tables."""
+    with open_runtime(settings, reporter) as runtime:
+        migrations.require_current(runtime.database)
+        yield runtime
+
+
+@contextmanager
+def open_server(settings: Settings) -> Iterator[Address]:
+    """Serve Gradient's API for as long as the block lasts.
+
+    Raises:
+        ConfigError: a package is missing, the address cannot be had, or it is open to others
+            without a token.
+        SchemaOutOfDate: the database lacks our tables.
+        BackendError: a base model cannot be loaded.
+    """
+    from sqltune.server import exposure
+
+    _require_server()
+    exposure.require_token(settings)
+    folder = settings.artifacts / "served"
+    with ExitStack() as stack:
+        database = stack.enter_context(open_migrated_database(settings))
+        from sqltune.server import building
+
+        yield stack.enter_context(
+            building.open_server(settings, database, folder, now=utc_now, rng=SystemRandom())
+        )
+
+
+class BackendShelf:
+    """Builds each backend when it is first asked for, and closes all at the end."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Take what the backends need from the settings."""
+        self._settings = settings
+        self._built: dict[str, Backend] = {}
+
+    def get(self, name: str) -> Backend:
+        """Give the backend of this name.
+
+        Raises:
+            ConfigError: there is none, or the settings do not allow it.
+        """
+        if name not in _BUILDERS:
+            raise ConfigError(
+                f"unknown backend {name!r}: adapters.backend must be {_list(_BUILDERS)}"
+            )
+        if name not in self._settings.backends:
+            raise ConfigError(
+                f"backend {name!r} is not allowed here: SQLTUNE_BACKENDS lists "
+                f"{_list(self._settings.backends)}"
+            )
+        if name not in self._built:
+            self._built[name] = _BUILDERS[name](self._settings)
+        return self._built[name]
+
+    def close(self) -> None:
+        """Close every backend that was built."""
+        for backend in self._built.values():
+            backend.close()
+        self._built.clear()
+
+
+def _require_server() -> None:
+    missing = [name for name in ("starlette", "uvicorn", "torch", "peft") if not find_spec(name)]
+    if missing:
+        raise ConfigError(
+            f"the server needs {', '.join(missing)}: pip install 'sqltune[local,serve]'"
+        )
+
+
+def _build_local(settings: Settings) -> Backend:
+    from sqltune.backends.local.backend import LocalBackend
+
+    return LocalBackend(
+        artifacts=settings.artifacts,
+        allowed_folders=settings.base_model_folders,
+        allow_hub_models=settings.allow_hub_models,
+        threads=settings.threads,
+    )
+
+
+def _build_scripted(settings: Settings) -> Backend:
+    from sqltune.backends.scripted.backend import ScriptedBackend
+
+    return ScriptedBackend(script=settings.script, artifacts=settings.artifacts)
+
+
+def _build_gradient(settings: Settings) -> Backend:
+    from sqltune.backends.gradient.account import read_account
+
+    # Before httpx is loaded: an address that is missing is said at once.
+    account = read_account(os.environ)
+    from sqltune.backends.gradient.backend import GradientBackend
+
+    return GradientBackend(
+        account,
+        slots=settings.gradient_slots,
+        timeout_seconds=settings.gradient_timeout_seconds,
+    )
+
+
+_BUILDERS: dict[str, Callable[[Settings], Backend]] = {
+    "local": _build_local,
+    "scripted": _build_scripted,
+    "gradient": _build_gradient,
+}
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))
