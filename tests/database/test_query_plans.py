@@ -12,7 +12,7 @@ from sqltune.database.queries import load_statements
 
 #: The statements and the tables, by their names there, that none of them may read from end to end.
 HOT = {
-    "hold_lease": ["adapter_states"],
+    "fence_lease": ["adapter_states"],
     "renew_lease": ["adapter_states"],
     "find_last_ended_run": ["runs"],
     "find_last_planned_run": ["runs"],

@@ -19,7 +19,7 @@ from sqltune.database.connection import Database
 from sqltune.errors import PipelineError
 from sqltune.runtime import SilentReporter
 from sqltune.settings import Settings
-from sqltune.syncing import worker
+from sqltune.syncing.sync import sync
 from sqltune.syncing.turn import Outcome
 from sqltune.wiring import open_migrated_runtime
 from tests.databases import copy_sqlite
@@ -89,7 +89,7 @@ class Office:
         with open_migrated_runtime(settings, SilentReporter()) as runtime:
             if prepare is not None:
                 prepare(runtime.database)
-            return worker.sync(runtime, [], force=False, stop=threading.Event())
+            return sync(runtime, [], force=False, stop=threading.Event())
 
     def sync_badly(self, url: str, **options: Any) -> None:
         """Sync over an address; how it ends does not matter, as long as it is an error of ours."""

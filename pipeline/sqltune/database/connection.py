@@ -135,7 +135,7 @@ class Database:
         with translate_errors(), self.engine.connect() as connection, connection.begin():
             session = Session(connection, self._statements)
             if claim is not None:
-                _hold_lease(session, claim)
+                _fence_lease(session, claim)
             yield session
 
     @contextmanager
@@ -150,9 +150,9 @@ class Database:
         self.engine.dispose()
 
 
-def _hold_lease(session: Session, claim: Claim) -> None:
+def _fence_lease(session: Session, claim: Claim) -> None:
     matched = session.execute(
-        "hold_lease",
+        "fence_lease",
         adapter_name=claim.adapter_name,
         owner=claim.owner,
         attempt=claim.attempt,

@@ -159,7 +159,7 @@ def decide(work: Work, run: Run) -> None:
         end = runs.RunEnd(state, next_step=next_step(state, run.run_kind))
         if not runs.end_run(session, run, end, now=now):
             raise LeaseLost(f"run {run.run_id} is no longer {run.state.value}")
-        states.set_current_run(session, run.adapter_name, None)
+        states.clear_current_run(session, run.adapter_name, None)
     runtime.reporter.say(f"  {reason}")
 
 
