@@ -12,6 +12,7 @@ from dataclasses import replace
 from sqltune import evaluation
 from sqltune.database.connection import Session
 from sqltune.database.patience import with_patience
+from sqltune.database.run_scope import RunScope
 from sqltune.database.tables import adapters, requests, runs
 from sqltune.errors import ConfigError, LeaseLost
 from sqltune.planning.planner import Decision, Plan
@@ -100,9 +101,8 @@ def _retry_held(held: Held, run: Run) -> Outcome:
         step = next_step(state, run.run_kind)
         runs.reopen_run(session, run.run_id, state, next_step=step, now=runtime.now())
 
-    if unfinished is None and not evaluation.forget_errors(
-        runtime.database, claim, run.run_id, reopen
-    ):
+    scope = RunScope(runtime.database, claim, run.run_id, held.keeper.check, runtime.now)
+    if unfinished is None and not evaluation.forget_errors(scope, reopen):
         reason = f"run {run.run_id} has no answer and no score that is an error"
         return Outcome(run.adapter_name, Decision.UP_TO_DATE, reason, run.run_id, run.state)
     with runtime.database.read() as session:

@@ -15,7 +15,7 @@ from sqltune.errors import RunInterrupted
 from sqltune.planning.planner import Decision, Plan, plan_adapter
 from sqltune.records import Adapter
 from sqltune.runtime import Runtime
-from sqltune.selection import select_samples
+from sqltune.selection import SelectionReader, select_samples
 from sqltune.syncing.worker import choose_adapters
 
 
@@ -76,12 +76,9 @@ def _tokens(
     rows: int,
     check: Callable[[], None],
 ) -> Tokens | None:
-    selected = select_samples(
-        runtime.selection_database,
-        adapter,
-        check=check,
-        timeout_seconds=runtime.settings.selection_timeout_seconds,
-    )
+    limit = runtime.settings.selection_timeout_seconds
+    reader = SelectionReader(runtime.selection_database, check, limit)
+    selected = select_samples(reader, adapter)
     # Closed here: the rows after the last one that counts keep a connection open.
     with closing(selected) as samples:
         return count_epoch_tokens(runtime.backend(adapter.backend), base_model, samples, rows)

@@ -27,7 +27,12 @@ from sqltune.records import (
     RunState,
 )
 from sqltune.runtime import Runtime
-from sqltune.selection import count_new_samples, fingerprint_evaluation, fingerprint_training
+from sqltune.selection import (
+    SelectionReader,
+    count_new_samples,
+    fingerprint_prompts,
+    fingerprint_samples,
+)
 
 _BAD_ROW_COLUMNS = ("on_bad_row", "max_skipped_share")
 
@@ -163,9 +168,9 @@ def find_wanted(
     )
     if base_model is None:
         base_model = backend.describe(adapter.base_model, adapter.base_model_revision)
-    database, limit = runtime.selection_database, runtime.settings.selection_timeout_seconds
-    training = fingerprint_training(database, adapter, check, limit)
-    prompts = fingerprint_evaluation(database, adapter, check, limit)
+    reader = _selection_reader(runtime, check)
+    training = fingerprint_samples(reader, adapter)
+    prompts = fingerprint_prompts(reader, adapter)
     return Wanted(
         base_model=base_model,
         fingerprint=training.text,
@@ -175,6 +180,11 @@ def find_wanted(
         training_key=wanted_keys.training_key(adapter, base_model, training.text),
         evaluation_key=wanted_keys.evaluation_key(adapter, prompts.text),
     )
+
+
+def _selection_reader(runtime: Runtime, check: Callable[[], None]) -> SelectionReader:
+    limit = runtime.settings.selection_timeout_seconds
+    return SelectionReader(runtime.selection_database, check, limit)
 
 
 def _remember_base_model(adapter: Adapter, last: Run | None) -> BaseModel:
@@ -270,12 +280,10 @@ def _wait_for_new_samples(
         return plan
     found = count_new_samples(
         runtime.database,
-        runtime.selection_database,
+        _selection_reader(runtime, check),
         adapter,
         version.manifest_id,
         enough=least,
-        check=check,
-        timeout_seconds=runtime.settings.selection_timeout_seconds,
     )
     if found >= least:
         return plan

@@ -10,7 +10,7 @@ from sqltune.database.connection import Session
 from sqltune.database.tables import runs, states
 from sqltune.errors import PipelineError
 from sqltune.records import DesiredState, Run, RunState
-from sqltune.run.next_step import GOES_ON, ON_CHANGE, ON_REQUEST, next_step
+from sqltune.run.next_step import ON_CHANGE, ON_REQUEST, ON_SYNC, next_step
 from sqltune.syncing.lease import Held
 
 logger = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ def say_what_comes_next(held: Held, run_id: int) -> None:
     """Say in its row that the run goes on; where that fails, the next one who looks says it."""
     try:
         with held.runtime.database.transaction(held.claim) as session:
-            runs.set_next_step(session, run_id, GOES_ON)
+            runs.set_next_step(session, run_id, ON_SYNC)
     except PipelineError:
         logger.debug("the row of run %s could not be told what comes next", run_id)
 

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from sqltune.database.connection import Session
 from sqltune.database.patience import with_patience
+from sqltune.database.run_scope import RunScope
 from sqltune.database.tables import adapters, aliases, requests, runs, states
 from sqltune.errors import (
     DatabaseReadOnly,
@@ -321,7 +322,8 @@ def _work(held: Held, run_id: int, plan: Plan) -> Work:
             run = runs.get_run(session, run_id)
         revision = run.base_model_revision if run else None
         base_model = runtime.backend(adapter.backend).describe(adapter.base_model, revision)
-    return Work(runtime, held.claim, run_id, adapter, base_model, held.keeper.check)
+    scope = RunScope(runtime.database, held.claim, run_id, held.keeper.check, runtime.now)
+    return Work(runtime, scope, adapter, base_model)
 
 
 def _outcome(runtime: Runtime, run_id: int, plan: Plan) -> Outcome:
