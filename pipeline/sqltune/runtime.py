@@ -13,6 +13,7 @@ from typing import Protocol
 from sqltune.backends.base import Backend
 from sqltune.database.connection import Database
 from sqltune.database.patience import PAUSES_SECONDS
+from sqltune.selection import SelectionReader
 from sqltune.settings import Settings
 
 
@@ -59,3 +60,8 @@ class Runtime:
     reporter: Reporter
     #: Pauses between attempts while the database is unavailable.
     pauses_seconds: Sequence[float] = PAUSES_SECONDS
+
+    def selection_reader(self, check: Callable[[], None]) -> SelectionReader:
+        """Return what reads adapters' selections; `check` is called while rows are read."""
+        limit = self.settings.selection_timeout_seconds
+        return SelectionReader(self.selection_database, check, limit)

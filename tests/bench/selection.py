@@ -1,9 +1,9 @@
 """Selection beside the bare tools: `python -m tests.bench.selection [--rows N] [--engine E]`.
 
 MariaDB through singlestoredb: what `mariadb --quick` needs to dump the same query, and LOAD DATA to
-load the same rows from ready files into tables of the same keys. SQLite: a bare Python fetch of the
-query, and executemany of the same rows into tables of the same keys. Both sides use the same server
-or file and take turns. Each figure is printed with what it is held against.
+load the same rows from prepared files into tables of the same keys. SQLite: a bare Python fetch of
+the query, and executemany of the same rows into tables of the same keys. Both sides use the same
+server or file and take turns. Each figure is printed with its limit.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ _QUERY = (
     "SELECT sample_id AS sample_key, prompt, response, system_prompt, weight, group_key, split "
     "FROM training_samples WHERE dataset = 'bench'"
 )
-#: A server as people run it, not the lean one of the tests.
+#: A server with the settings of production, not the lean one of the tests.
 _SERVER = (
     "--local-infile=1",
     "--innodb-buffer-pool-size=1G",
     "--innodb-log-file-size=512M",
     "--innodb-flush-log-at-trx-commit=1",
 )
-#: What did not reach its limit in this run.
+#: Figures that exceeded their limit in this run.
 MISSED: list[str] = []
 _CONTENTS = "content_hash, prompt, response, system_prompt, weight, group_key, split"
 _SAMPLES = "manifest_id, position, sample_key, content_hash"
@@ -60,7 +60,7 @@ class Ours:
 
 
 def sample_texts(rows: int) -> Iterator[tuple[str, str]]:
-    """Give prompts and responses, together of SAMPLE_BYTES each, the same ones every time."""
+    """Yield prompts and responses, together of SAMPLE_BYTES each, the same ones every time."""
     chance = random.Random(1)
     for number in range(rows):
         text = " ".join(chance.choices(_WORDS, k=80))
@@ -103,13 +103,13 @@ def _bench_sqlite(path: Path, rows: int) -> None:
     load = _load_sqlite(path)
     fetch = min(fetch, _fetch_sqlite(path))
     _report("SQLite", rows, ours, read=fetch, load=load, read_name="bare fetch", limit=4.0)
-    # Whoever waits for SQLite's lock looks less and less often; sqlite3 gives up after 5 seconds.
+    # A writer that waits for SQLite's lock retries ever less often; sqlite3 gives up after 5 s.
     waited = person.longest_seconds
-    _line("somebody's longest wait", f"{waited:.3f} s", waited, 5.0)
+    _line("a person's longest wait", f"{waited:.3f} s", waited, 5.0)
 
 
 class Person:
-    """Somebody who writes every few milliseconds, and how long the lock kept them waiting."""
+    """A person who writes every few milliseconds, and how long the lock kept them waiting."""
 
     def __init__(self, path: Path) -> None:
         """Begin when entered."""
@@ -265,7 +265,7 @@ def _line(what: str, value: str, figure: float, limit: float) -> None:
     verdict = "ok" if figure <= limit else "MISSED"
     if figure > limit:
         MISSED.append(what)
-    print(f"  {what:<23} {value:>10}   {figure:8.2f} held against {limit:g}  {verdict}")
+    print(f"  {what:<23} {value:>10}   {figure:8.2f} limit {limit:g}  {verdict}")
 
 
 if __name__ == "__main__":

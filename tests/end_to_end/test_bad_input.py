@@ -28,7 +28,7 @@ NOTHING_SENT = "SELECT COUNT(*) FROM responses"
         (
             "training_query = 'SELECT prompt FROM training_samples'",
             "missing_column",
-            "gives no column response, only prompt: name one by AS response",
+            "returns no column response, only prompt: name one with AS response",
         ),
         (
             "training_query = 'SELECT prompt, answer AS response FROM training_samples'",
@@ -40,7 +40,7 @@ NOTHING_SENT = "SELECT COUNT(*) FROM responses"
         (
             "training_query = 'SELECT prompt, response FROM training_samples WHERE 1 = 0'",
             "empty_selection",
-            "there is nothing to train on: the query gives no rows",
+            "there is nothing to train on: the query returns no rows",
         ),
         ("backend = 'cloud'", "config_error", "unknown backend 'cloud'"),
         ("scorer = 'bleurt'", "config_error", "unknown scorer 'bleurt'; known are exact"),

@@ -87,7 +87,7 @@ def retry_failed(runtime: Runtime, run_id: int, *, stop: threading.Event) -> Out
 
 
 def _retry(lease: AdapterLease, run: Run) -> Outcome:
-    runtime, claim = lease.runtime, lease.claim
+    runtime = lease.runtime
     with runtime.database.read() as session:
         unfinished = runs.find_unfinished_run(session, run.adapter_name)
         adapter = adapters.of_run(session, run.run_id)
@@ -102,9 +102,7 @@ def _retry(lease: AdapterLease, run: Run) -> Outcome:
         step = next_step(state, run.run_kind)
         runs.reopen_run(session, run.run_id, state, next_step=step, now=runtime.now())
 
-    if unfinished is None and not evaluation.forget_errors(
-        runtime.database, claim, run.run_id, reopen
-    ):
+    if unfinished is None and not evaluation.forget_errors(lease.scope(run.run_id), reopen):
         reason = f"run {run.run_id} has no response and no score that is an error"
         return Outcome(run.adapter_name, SyncDecision.UP_TO_DATE, reason, run.run_id, run.state)
     plan = Resume("requested by retry --failed", replace(run, state=state))

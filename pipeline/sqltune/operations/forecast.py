@@ -94,12 +94,7 @@ def _wanted(plan: Plan) -> Wanted | None:
 def _count_tokens(
     runtime: Runtime, adapter: Adapter, wanted: Wanted, check: Callable[[], None]
 ) -> Tokens | None:
-    selected = select_samples(
-        runtime.selection_database,
-        adapter,
-        check=check,
-        timeout_seconds=runtime.settings.selection_timeout_seconds,
-    )
+    selected = select_samples(runtime.selection_reader(check), adapter)
     # Rows after the last counted one would keep a connection open.
     with closing(selected) as samples:
         return count_epoch_tokens(

@@ -179,15 +179,8 @@ def _wait_for_new_samples(
     same_options = wanted_keys.training_key(adapter, wanted.base_model, version.fingerprint)
     if same_options != version.training_key:
         return plan
-    found = count_new_samples(
-        runtime.database,
-        runtime.selection_database,
-        adapter,
-        version.manifest_id,
-        enough=least,
-        check=check,
-        timeout_seconds=runtime.settings.selection_timeout_seconds,
-    )
+    reader = runtime.selection_reader(check)
+    found = count_new_samples(runtime.database, reader, adapter, version.manifest_id, enough=least)
     if found >= least:
         return plan
     return Wait(f"{found:,} of the {least:,} samples that min_new_samples asks for are new", wanted)

@@ -10,7 +10,7 @@ from sqltune.backends.base import BaseModel
 from sqltune.planning.adapter_rules import check_adapter
 from sqltune.records import Adapter, Run
 from sqltune.runtime import Runtime
-from sqltune.selection import fingerprint_evaluation, fingerprint_training
+from sqltune.selection import fingerprint_prompts, fingerprint_samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +49,9 @@ def find_wanted(
     backend = runtime.backend(adapter.backend)
     if base_model is None:
         base_model = backend.describe(adapter.base_model, adapter.base_model_revision)
-    database, limit = runtime.selection_database, runtime.settings.selection_timeout_seconds
-    training = fingerprint_training(database, adapter, check, limit)
-    prompts = fingerprint_evaluation(database, adapter, check, limit)
+    reader = runtime.selection_reader(check)
+    training = fingerprint_samples(reader, adapter)
+    prompts = fingerprint_prompts(reader, adapter)
     return Wanted(
         base_model=base_model,
         fingerprint=training.text,

@@ -10,7 +10,7 @@ from sqltune.database.connection import Session
 from sqltune.database.tables import runs, states
 from sqltune.errors import PipelineError
 from sqltune.records import DesiredState, Run, RunState
-from sqltune.run.next_step import GOES_ON, ON_CHANGE, ON_REQUEST, next_step, next_try
+from sqltune.run.next_step import ON_CHANGE, ON_REQUEST, ON_SYNC, next_step, next_try
 from sqltune.runtime import Runtime
 from sqltune.syncing.lease import AdapterLease
 
@@ -107,7 +107,7 @@ def record_resumable(lease: AdapterLease, run_id: int) -> None:
     """Record that the next sync resumes the run; if that fails, reconciling records it later."""
     try:
         with lease.runtime.database.transaction(lease.claim) as session:
-            runs.set_next_step(session, run_id, GOES_ON)
+            runs.set_next_step(session, run_id, ON_SYNC)
     except PipelineError:
         logger.debug("the next step of run %s could not be recorded", run_id)
 

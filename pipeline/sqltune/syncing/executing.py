@@ -175,7 +175,7 @@ def _make_work(
         base_model = runtime.backend(adapter.backend).describe(adapter.base_model, revision)
     else:
         adapter, base_model = planned.adapter, plan.wanted.base_model
-    return Work(runtime, lease.claim, run_id, adapter, base_model, lease.keeper.check)
+    return Work(runtime, lease.scope(run_id), adapter, base_model)
 
 
 def _record_refusal(lease: AdapterLease, planned: AdapterPlan, plan: Refuse) -> Outcome | None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqltune.database.patience import with_patience
+from sqltune.database.run_scope import RunScope
 from sqltune.database.tables import states
 from sqltune.errors import DatabaseError
 from sqltune.records import Claim
@@ -30,6 +31,11 @@ class AdapterLease:
     def adapter_name(self) -> str:
         """The adapter whose lease this is."""
         return self.claim.adapter_name
+
+    def scope(self, run_id: int) -> RunScope:
+        """Return what the work on one of the adapter's runs reads and writes through."""
+        runtime = self.runtime
+        return RunScope(runtime.database, self.claim, run_id, self.keeper.check, runtime.now)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from sqltune.database.tables import adapters, requests, runs, states
 from sqltune.database.tables.states import Lease
 from sqltune.errors import DatabaseError
 from sqltune.records import OPEN_STATES, DesiredState, OpenRun, RunKind, RunState
-from sqltune.run.next_step import GOES_ON, NOTHING, ON_REQUEST, next_step, next_try, shorten
+from sqltune.run.next_step import NOTHING, ON_REQUEST, ON_SYNC, next_step, next_try, shorten
 from sqltune.runtime import Runtime
 from sqltune.syncing.ending import cancelled_end, disabled_end, refused_end
 
@@ -227,7 +227,7 @@ def _next_of_run(run: OpenRun) -> str:
         return next_step(RunState.PAUSED)
     if run.desired_state == DesiredState.CANCELLED:
         return "the next sync or worker ends it"
-    return GOES_ON
+    return ON_SYNC
 
 
 def _is_paused(run: OpenRun) -> bool:
