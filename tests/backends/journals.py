@@ -1,4 +1,4 @@
-"""Journals of a training for tests: one that is kept as the database keeps it, one that stalls."""
+"""Journals for tests: one that outlives its process as the database does, and one that stalls."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from sqltune.errors import LeaseLost
 
 
 class Dies(BaseException):
-    """The process ends here, and nothing after this is run."""
+    """The process ends here; nothing after this runs."""
 
 
 @dataclass
 class KeptJournal:
-    """A journal that outlives the process, as the database does; it can stop a training."""
+    """A journal that outlives its process, as the database does, and can stop a training."""
 
     steps: dict[int, StepMetrics] = field(default_factory=dict)
     kept_calls: list[BackendCall] = field(default_factory=list)
@@ -69,14 +69,14 @@ class KeptJournal:
 
 @dataclass
 class StalledJournal(KeptJournal):
-    """The journal of a process that stalls after one of its writes and wakes up overtaken.
+    """The journal of a process that stalls after one of its writes and is overtaken meanwhile.
 
-    It writes into the journal that it is made over until then, and nothing after.
+    Its writes go to `kept` until then, and fail afterwards.
     """
 
     kept: KeptJournal = field(default_factory=KeptJournal)
     stalls_after: int = 0  #: writes
-    overtake: Callable[[], None] = lambda: None  #: what others do meanwhile
+    overtake: Callable[[], None] = lambda: None  #: what another process does meanwhile
     writes: int = 0
     is_overtaken: bool = False
 
@@ -112,7 +112,7 @@ class StalledJournal(KeptJournal):
             self.kept.event(event, message)
 
     def check(self) -> None:
-        """Hear of nothing: the thread that keeps the lease has not woken up yet."""
+        """Raise nothing: the thread that keeps the lease has not continued yet."""
 
     @contextmanager
     def _fence(self) -> Iterator[None]:
