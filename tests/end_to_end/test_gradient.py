@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 
 from tests.backends.gradient_cases import served_adapters
-from tests.end_to_end.command import People, Sqltune
+from tests.end_to_end.command import People, Sqltune, verdicts
 from tests.end_to_end.conftest import ANSWER, QUESTION
-from tests.end_to_end.test_check import verdicts
-from tests.end_to_end.test_light import imported
-from tests.end_to_end.test_stopping import await_expired_lease
+from tests.end_to_end.imports import imported
+from tests.end_to_end.runs import await_expired_lease
 from tests.faulty_proxy import Fault, FaultyProxy, free_port, proxy_to
 from tests.serving import SLUG, ServerAtWork
 from tests.tiny_server import serve_tiny_model

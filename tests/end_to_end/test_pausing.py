@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 
 import pytest
 
 from tests.end_to_end.command import People, Sqltune
-from tests.end_to_end.test_stopping import (
+from tests.end_to_end.runs import (
     Rows,
     begin,
     declare_rooms,
     outcome,
     stop_in_training,
-    undisturbed,
+    sync_undisturbed,
 )
-
-__all__ = ["undisturbed"]
 
 
 @pytest.fixture
@@ -24,6 +23,12 @@ def office(people: People) -> str:
     """An adapter whose training has several steps, never synced."""
     declare_rooms(people)
     return "office"
+
+
+@pytest.fixture
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Rows:
+    """The rows of the same run when nothing interrupts it."""
+    return sync_undisturbed(tmp_path_factory.mktemp("undisturbed"), sqlite_template)
 
 
 def hold(people: People) -> None:

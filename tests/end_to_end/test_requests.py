@@ -10,7 +10,7 @@ import pytest
 from tests.clients import Client
 from tests.end_to_end.command import People, Sqltune
 from tests.end_to_end.conftest import declare_office
-from tests.end_to_end.test_stopping import begin, declare_rooms, stop_in_training
+from tests.end_to_end.runs import ask, begin, declare_rooms, stop_in_training
 
 ROOMS = "SELECT prompt, response FROM training_samples WHERE dataset = 'office'"
 OFFICE_RUNS = "SELECT run_id, state, run_kind, trigger_reason FROM runs ORDER BY run_id"
@@ -22,12 +22,6 @@ def office_on(people_on: People, sqltune_on: Sqltune) -> People:
     declare_office(people_on)
     sqltune_on.well("sync")
     return people_on
-
-
-def ask(people: People, **columns: object) -> int:
-    """Ask for a run of the office; gives its run_id."""
-    people.insert("runs", adapter_name=columns.pop("adapter_name", "office"), **columns)
-    return int(people.value("SELECT MAX(run_id) FROM runs WHERE run_key IS NULL"))
 
 
 def test_an_insert_with_nothing_but_the_name_asks_for_a_run(

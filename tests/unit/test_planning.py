@@ -13,7 +13,7 @@ from sqltune.backends.base import BaseModel
 from sqltune.planning.planner import Decision, Wanted, choose
 from sqltune.records import Adapter, AdapterVersion, Run, RunKind, RunState
 from sqltune.settings import Settings
-from tests.unit.test_keys import ADAPTER
+from tests.unit.adapters import ADAPTER
 
 NOW = datetime(2026, 11, 23, 6, 0)
 WANTED = Wanted(
