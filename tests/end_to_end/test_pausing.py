@@ -62,6 +62,7 @@ def test_a_row_holds_a_run_and_it_goes_on_where_it_stood(
     let_go(people)
     done = sqltune.well("sync")
     assert f"office: resume, run 1 was held while {state}" in done.err
+    assert asked
     assert set(asked) <= set(people.rows("SELECT prompt_key, phase, answered_at FROM responses"))
     assert outcome(people) == undisturbed
 

@@ -58,6 +58,7 @@ def test_a_signal_leaves_the_run_resumable_and_the_next_sync_ends_it(
     sqltune.play(slots=1, steps_per_epoch=4)
     done = sqltune.well("sync")
     assert f"office: resume, run 1 stopped while {state}" in done.err
+    assert asked
     assert set(asked) <= set(people.rows("SELECT prompt_key, phase, answered_at FROM responses"))
     assert outcome(people) == undisturbed
 
@@ -100,6 +101,7 @@ def test_a_frozen_sync_that_wakes_up_late_writes_nothing_more(
     sqltune.play(slots=1, steps_per_epoch=4)
     sqltune.well("sync")
     after, weights = people.dump(), weights_of(sqltune)
+    assert weights
     (sqltune.folder / "go-on").touch()
     running.signal(signal.SIGCONT)
     woken = running.finish()

@@ -112,20 +112,32 @@ def test_a_page_is_hashed_as_its_rows_are(some: list[Row]) -> None:
 
 
 @given(st.lists(values, max_size=4), st.booleans())
-def test_a_column_is_clean_exactly_when_each_of_its_values_is(
+def test_no_column_is_clean_that_has_a_value_with_a_problem(
     column: list[Any], required: bool
 ) -> None:
     def is_fine(problem: Any, *arguments: Any, **options: Any) -> bool:
         return all(problem(*arguments, value, **options) is None for value in column)
 
-    if clean_text(column, required=required):
-        assert is_fine(text_problem, "c", required=required)
-    if clean_labels(column, required=required):
-        assert is_fine(label_problem, "c", required=required)
-    if clean_keys(column, required=required):
-        assert is_fine(key_problem, "c", required=required)
-    if clean_weights(column):
-        assert is_fine(weight_problem)
+    # `<=` between two truths: what is clean is fine.
+    assert clean_text(column, required=required) <= is_fine(text_problem, "c", required=required)
+    assert clean_labels(column, required=required) <= is_fine(label_problem, "c", required=required)
+    assert clean_keys(column, required=required) <= is_fine(key_problem, "c", required=required)
+    assert clean_weights(column) <= is_fine(weight_problem)
+
+
+@given(st.lists(texts, min_size=1, max_size=4), st.booleans())
+def test_a_column_of_texts_is_clean_exactly_when_each_of_them_is_fine(
+    column: list[bytes], required: bool
+) -> None:
+    problems = [text_problem("c", value, required=required) for value in column]
+    assert clean_text(column, required=required) == (set(problems) == {None})
+
+
+@given(st.lists(st.floats(), min_size=1, max_size=4))
+def test_a_column_of_weights_is_clean_exactly_when_each_of_them_is_fine(
+    column: list[float],
+) -> None:
+    assert clean_weights(column) == (set(map(weight_problem, column)) == {None})
 
 
 @given(st.lists(st.tuples(*[values] * 7), max_size=6))
