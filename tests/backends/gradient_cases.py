@@ -8,7 +8,7 @@ from sqltune.backends.base import TrainedAdapter, TrainingOptions
 from sqltune.backends.gradient.account import GradientAccount
 from sqltune.backends.gradient.backend import GradientBackend
 from sqltune.records import Sample
-from tests.backends.contract import BackendCase
+from tests.backends.cases import BackendCase
 from tests.serving import SLUG, ServerAtWork
 
 #: Of different lengths, so that the number of trained tokens shows which batch a call contained.

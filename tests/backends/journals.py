@@ -1,4 +1,4 @@
-"""Journals for tests: one that outlives its process as the database does, and one that stalls."""
+"""Journals for tests: they outlive their process as the database does, which dies or stalls."""
 
 from __future__ import annotations
 
@@ -65,6 +65,44 @@ class KeptJournal:
         if self.stop_at_check is not None and self.checks >= self.stop_at_check:
             assert self.stop_with is not None
             raise self.stop_with
+
+
+@dataclass
+class DyingJournal(KeptJournal):
+    """A journal whose process dies before the n-th settlement is written."""
+
+    dies_at_settlement: int = 0
+    settlements: int = 0
+    messages: list[str] = field(default_factory=list)
+
+    def settle(
+        self,
+        call_number: int,
+        state: str,
+        *,
+        external_id: str | None = None,
+        outcome: str | None = None,
+    ) -> None:
+        self.settlements += 1
+        if self.settlements == self.dies_at_settlement:
+            raise Dies
+        super().settle(call_number, state, external_id=external_id, outcome=outcome)
+
+    def event(self, event: str, message: str) -> None:
+        super().event(event, message)
+        self.messages.append(message)
+
+
+@dataclass
+class EndingJournal(KeptJournal):
+    """A journal whose process dies between two calls."""
+
+    dies_after: int | None = None  #: fine-tunes; None: it does not die
+
+    def check(self) -> None:
+        states = [call.state for call in self.kept_calls if call.call_kind == "fine_tune"]
+        if self.dies_after is not None and states == ["done"] * self.dies_after:
+            raise Dies
 
 
 @dataclass

@@ -19,9 +19,15 @@ from sqltune.errors import (
     RunCancelled,
     RunInterrupted,
 )
-from tests.backends.contract import BackendCase, assert_complete, train
+from tests.backends.cases import BackendCase, assert_complete, train
 from tests.backends.gradient_cases import case_of, served_adapters, trained_batches
-from tests.backends.journals import Dies, KeptJournal, StalledJournal
+from tests.backends.journals import (
+    Dies,
+    DyingJournal,
+    EndingJournal,
+    KeptJournal,
+    StalledJournal,
+)
 from tests.faulty_proxy import Fault, FaultyProxy, proxy_to
 from tests.serving import ServerAtWork
 
@@ -59,44 +65,6 @@ def whole(server: ServerAtWork) -> list[tuple[int, int]]:
     assert len(batches) == CALLS
     assert len({tokens for _, tokens in batches}) > 1
     return batches
-
-
-@dataclass
-class DyingJournal(KeptJournal):
-    """A journal whose process dies before the n-th settlement is written."""
-
-    dies_at_settlement: int = 0
-    settlements: int = 0
-    messages: list[str] = field(default_factory=list)
-
-    def settle(
-        self,
-        call_number: int,
-        state: str,
-        *,
-        external_id: str | None = None,
-        outcome: str | None = None,
-    ) -> None:
-        self.settlements += 1
-        if self.settlements == self.dies_at_settlement:
-            raise Dies
-        super().settle(call_number, state, external_id=external_id, outcome=outcome)
-
-    def event(self, event: str, message: str) -> None:
-        super().event(event, message)
-        self.messages.append(message)
-
-
-@dataclass
-class EndingJournal(KeptJournal):
-    """A journal whose process dies between two calls, after some batches."""
-
-    dies_after: int | None = 0
-
-    def check(self) -> None:
-        states = [call.state for call in self.kept_calls if call.call_kind == "fine_tune"]
-        if states == ["done"] * (self.dies_after or 0) and self.dies_after is not None:
-            raise Dies
 
 
 def states(server: ServerAtWork, run_key: str) -> list[str]:

@@ -19,7 +19,7 @@ from sqltune.errors import (
     ReplyLost,
     RequestRejected,
 )
-from tests.backends.contract import (
+from tests.backends.cases import (
     DECODING,
     BackendCase,
     ListedSamples,

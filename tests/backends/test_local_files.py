@@ -12,7 +12,7 @@ from sqltune.backends.local import training
 from sqltune.backends.local.backend import LocalBackend
 from sqltune.errors import BackendError, LeaseLost, RequestRejected, RunInterrupted
 from sqltune.records import Sample
-from tests.backends.contract import BackendCase, ask, train
+from tests.backends.cases import BackendCase, ask, train
 from tests.backends.journals import KeptJournal, StalledJournal
 from tests.local_lora.tiny_models import CORPUS, llama_config, save_tiny_model, train_tokenizer
 

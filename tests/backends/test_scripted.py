@@ -16,7 +16,8 @@ from sqltune.backends.base import AnswerRequest, Backend, BaseModel, TrainingOpt
 from sqltune.backends.scripted.backend import ScriptedBackend
 from sqltune.errors import BackendTimeout, BackendUnavailable, ConfigError, LossNotFinite
 from sqltune.records import Sample
-from tests.backends.contract import DECODING, BackendCase, BackendContract, ask, requests_of, train
+from tests.backends.cases import DECODING, BackendCase, ask, requests_of, train
+from tests.backends.contract import BackendContract
 from tests.backends.journals import Dies, KeptJournal
 
 OPTIONS = TrainingOptions(
