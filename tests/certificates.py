@@ -1,4 +1,4 @@
-"""Certificates for tests of TLS: an authority, and a server's certificate that it signs."""
+"""Certificates for tests of TLS: an authority, and server certificates that it signs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Authority:
     key: ec.EllipticCurvePrivateKey
 
     def sign_server(self, folder: Path, address: str) -> tuple[Path, Path]:
-        """Write a certificate and its key for a server at this IP address."""
+        """Write the certificate and key of a server at this IP address, and return their paths."""
         key = ec.generate_private_key(ec.SECP256R1())
         names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
         builder = _builder("server", self.certificate.subject, key)
@@ -32,7 +32,7 @@ class Authority:
 
 
 def make_authority(folder: Path, name: str) -> Authority:
-    """Write the certificate of a new authority."""
+    """Create an authority, and write its certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     builder = _builder(name, _name(name), key)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)

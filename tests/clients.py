@@ -1,4 +1,4 @@
-"""The engines' own clients, as a person or a DBA uses them."""
+"""The engines' own command-line clients, as users and DBAs run them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from sqltune.database.scripts import split_script
 from tests.mariadb_server import MariadbServer
 from tests.singlestore_on_mariadb import translate_ddl
 
-#: Runs a script against the address of a database and gives what the client printed.
+#: Runs a script against the database at a URL, and returns what the client printed.
 Client = Callable[[str, str], str]
 
 
 def run_sqlite(url: str, script: str) -> str:
-    """Run a script with `sqlite3`, or with Python's where this machine has no such program."""
+    """Run a script with `sqlite3`, or with Python's module if the program is not installed."""
     path = url.removeprefix("sqlite:///")
     program = shutil.which("sqlite3")
     if program is not None:
@@ -29,7 +29,7 @@ def run_sqlite(url: str, script: str) -> str:
 
 
 def run_mariadb(server: MariadbServer, url: str, script: str, *, time_zone: str = "SYSTEM") -> str:
-    """Run a script with `mariadb`; a script for SingleStore is put into MariaDB's words first."""
+    """Run a script with `mariadb`; a script for SingleStore is translated to MariaDB first."""
     if url.startswith("singlestoredb"):
         script = ";\n".join([*(translate_ddl(part) for part in split_script(script)), ""])
     options = ["--default-character-set=utf8mb4", "--batch", "--skip-column-names"]

@@ -17,6 +17,7 @@ import pytest
 from sqltune.database.connection import Database
 from tests.clients import Client, run_mariadb, run_sqlite
 from tests.databases import (
+    SERVERS,
     ServerDatabases,
     copy_sqlite,
     make_sqlite_template,
@@ -28,12 +29,7 @@ from tests.singlestore_on_mariadb import open_database
 #: Read before each test gets its clean environment.
 SINGLESTORE_URL = os.environ.get("SQLTUNE_TEST_SINGLESTORE_URL")
 ON_DEMAND = ("gpu", "docker", "singlestore", "races", "cluster")
-ENGINES = [
-    "sqlite",
-    "mariadb-pymysql",
-    "mariadb-singlestoredb",
-    pytest.param("singlestore", marks=pytest.mark.singlestore),
-]
+ENGINES = ["sqlite", *SERVERS]
 _DRIVERS = {"mariadb-pymysql": "mysql+pymysql", "mariadb-singlestoredb": "singlestoredb"}
 
 

@@ -1,4 +1,4 @@
-"""A server of Gradient's API, for the tests of who speaks to it."""
+"""A server of Gradient's API, for the tests of its clients."""
 
 from __future__ import annotations
 
@@ -15,6 +15,6 @@ from tests.tiny_server import serve_tiny_model
 def server(
     sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ServerAtWork]:
-    """The server over a tiny base model."""
+    """The server with a tiny base model."""
     with serve_tiny_model(sqlite_template, tmp_path_factory.mktemp("server")) as server:
         yield server

@@ -1,4 +1,4 @@
-"""What the tests of the gradient backend train, and what they then find at the service."""
+"""What the tests of the gradient backend train, and what the service has recorded of it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from sqltune.backends.base import TrainedAdapter, TrainingOptions
 from sqltune.backends.gradient.account import GradientAccount
 from sqltune.backends.gradient.backend import GradientBackend
 from sqltune.records import Sample
-from tests.backends.contract import BackendCase
+from tests.backends.cases import BackendCase
 from tests.serving import SLUG, ServerAtWork
 
-#: Of different lengths, so that the number of trained tokens tells which batch a call held.
+#: Of different lengths, so that the number of trained tokens shows which batch a call contained.
 SAMPLES = [
     Sample("s1", "Who is Pavan?", "A developer advocate.", None, 1.0, None, None),
     Sample("s2", "Where does he live?", "In a town by the sea.", "Be short.", 1.0, None, None),
@@ -30,7 +30,7 @@ OPTIONS = TrainingOptions(
 
 
 def open_backend(server: ServerAtWork, url: str | None = None) -> GradientBackend:
-    """Give a backend that talks to the server, or to what stands in front of it."""
+    """Return a backend that uses the server, or the proxy in front of it."""
     account = GradientAccount(
         url or server.base_url, server.token, server.workspace, is_loopback=True
     )
@@ -38,7 +38,7 @@ def open_backend(server: ServerAtWork, url: str | None = None) -> GradientBacken
 
 
 def case_of(server: ServerAtWork, url: str | None = None) -> BackendCase:
-    """Give the case that the contract and the faults are tried on."""
+    """Return the case for the contract and the faults."""
     return BackendCase(
         open=lambda: open_backend(server, url),
         base_model=SLUG,
@@ -46,13 +46,13 @@ def case_of(server: ServerAtWork, url: str | None = None) -> BackendCase:
         options=OPTIONS,
         samples=SAMPLES,
         is_simulated=False,
-        secrets=(server.token,),
+        secrets=(server.token, server.workspace),
         content_of=lambda adapter: trained_batches(server, adapter),
     )
 
 
 def trained_batches(server: ServerAtWork, adapter: TrainedAdapter) -> list[tuple[int, int]]:
-    """Give what the service really trained an adapter on: samples and tokens of each call."""
+    """Return what the service trained an adapter on: the samples and tokens of each call."""
     with server.database.read() as session:
         rows = session.connection.execute(
             text(
@@ -65,7 +65,7 @@ def trained_batches(server: ServerAtWork, adapter: TrainedAdapter) -> list[tuple
 
 
 def served_adapters(server: ServerAtWork, run_key: str) -> list[tuple[str, str]]:
-    """Give id and state of every adapter that a run made, in the order of their names."""
+    """Return id and state of every adapter that a run created, ordered by name."""
     with server.database.read() as session:
         rows = session.connection.execute(
             text(

@@ -1,4 +1,4 @@
-"""Journals of a training for tests: one that is kept as the database keeps it, one that stalls."""
+"""Journals for tests: they outlive their process as the database does, which dies or stalls."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from sqltune.errors import LeaseLost
 
 
 class Dies(BaseException):
-    """The process ends here, and nothing after this is run."""
+    """The process ends here; nothing after this runs."""
 
 
 @dataclass
 class KeptJournal:
-    """A journal that outlives the process, as the database does; it can stop a training."""
+    """A journal that outlives its process, as the database does, and can stop a training."""
 
     steps: dict[int, StepMetrics] = field(default_factory=dict)
     kept_calls: list[BackendCall] = field(default_factory=list)
@@ -68,15 +68,53 @@ class KeptJournal:
 
 
 @dataclass
-class StalledJournal(KeptJournal):
-    """The journal of a process that stalls after one of its writes and wakes up overtaken.
+class DyingJournal(KeptJournal):
+    """A journal whose process dies before the n-th settlement is written."""
 
-    It writes into the journal that it is made over until then, and nothing after.
+    dies_at_settlement: int = 0
+    settlements: int = 0
+    messages: list[str] = field(default_factory=list)
+
+    def settle(
+        self,
+        call_number: int,
+        state: str,
+        *,
+        external_id: str | None = None,
+        outcome: str | None = None,
+    ) -> None:
+        self.settlements += 1
+        if self.settlements == self.dies_at_settlement:
+            raise Dies
+        super().settle(call_number, state, external_id=external_id, outcome=outcome)
+
+    def event(self, event: str, message: str) -> None:
+        super().event(event, message)
+        self.messages.append(message)
+
+
+@dataclass
+class EndingJournal(KeptJournal):
+    """A journal whose process dies between two calls."""
+
+    dies_after: int | None = None  #: fine-tunes; None: it does not die
+
+    def check(self) -> None:
+        states = [call.state for call in self.kept_calls if call.call_kind == "fine_tune"]
+        if self.dies_after is not None and states == ["done"] * self.dies_after:
+            raise Dies
+
+
+@dataclass
+class StalledJournal(KeptJournal):
+    """The journal of a process that stalls after one of its writes and is overtaken meanwhile.
+
+    Its writes go to `kept` until then, and fail afterwards.
     """
 
     kept: KeptJournal = field(default_factory=KeptJournal)
     stalls_after: int = 0  #: writes
-    overtake: Callable[[], None] = lambda: None  #: what others do meanwhile
+    overtake: Callable[[], None] = lambda: None  #: what another process does meanwhile
     writes: int = 0
     is_overtaken: bool = False
 
@@ -112,7 +150,7 @@ class StalledJournal(KeptJournal):
             self.kept.event(event, message)
 
     def check(self) -> None:
-        """Hear of nothing: the thread that keeps the lease has not woken up yet."""
+        """Raise nothing: the thread that keeps the lease has not continued yet."""
 
     @contextmanager
     def _fence(self) -> Iterator[None]:

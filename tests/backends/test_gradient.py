@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.backends.contract import BackendCase, BackendContract
+from tests.backends.cases import BackendCase
+from tests.backends.contract import BackendContract
 from tests.backends.gradient_cases import case_of
 from tests.serving import ServerAtWork
 

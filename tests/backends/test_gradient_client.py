@@ -1,4 +1,4 @@
-"""HTTP with a service of Gradient's API: what each reply means, and what is sent again."""
+"""HTTP with a service of Gradient's API: what each reply means, and what is retried."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from sqltune.errors import (
 from sqltune.wire.gradient import CompleteRequest, CreateRequest, FineTuneRequest, NewAdapter
 from tests.faulty_proxy import Fault, FaultyProxy, error_body, free_port, proxy_to
 
-TOKEN, WORKSPACE = "a-token-that-nobody-sees", "workspace-of-nobody"
+TOKEN, WORKSPACE = "a-secret-token", "a-secret-workspace"
 ADAPTER_ID = "5d0bd98c-0b6f-4f24-9d6c-1d1fd2a9c9a1_model_adapter"
 Open = Callable[..., GradientClient]
 
 
 @pytest.fixture
 def service() -> Iterator[FaultyProxy]:
-    """Something that speaks HTTP and replies as it is told to."""
+    """An HTTP server whose replies the test decides."""
     with proxy_to(f"http://127.0.0.1:{free_port()}/api") as proxy:
         yield proxy
 
@@ -57,7 +57,7 @@ def open_client() -> Iterator[Open]:
 def replies(
     service: FaultyProxy, status: int, body: bytes = b"{}", *, number: int | None = None
 ) -> None:
-    """Let the service reply so to everything, or to the n-th request of each method."""
+    """Let the service reply with this to everything, or to the n-th request of each method."""
     for method in ("GET", "POST", "DELETE"):
         service.faults.append(Fault(method, "", number, status=status, body=body))
 
@@ -118,7 +118,7 @@ def test_each_reply_means_one_error_that_shows_no_secret(
 
 @pytest.mark.parametrize("send", READS)
 @pytest.mark.parametrize("status", [429, 503])
-def test_what_reads_is_asked_again_until_it_is_answered_no_more(
+def test_a_read_is_retried_a_limited_number_of_times(
     service: FaultyProxy, open_client: Open, status: int, send: Callable[..., object]
 ) -> None:
     replies(service, status)
@@ -128,7 +128,7 @@ def test_what_reads_is_asked_again_until_it_is_answered_no_more(
 
 
 @pytest.mark.parametrize("send", [*READS, *WRITES])
-def test_what_is_refused_is_not_asked_again(
+def test_a_refused_request_is_not_retried(
     service: FaultyProxy, open_client: Open, send: Callable[..., object]
 ) -> None:
     replies(service, 400)
@@ -138,7 +138,7 @@ def test_what_is_refused_is_not_asked_again(
 
 
 @pytest.mark.parametrize("send", WRITES)
-def test_a_write_is_sent_once_where_it_may_have_been_carried_out(
+def test_a_write_that_may_have_been_carried_out_is_not_retried(
     service: FaultyProxy, open_client: Open, send: Callable[..., object]
 ) -> None:
     replies(service, 503)
@@ -149,7 +149,7 @@ def test_a_write_is_sent_once_where_it_may_have_been_carried_out(
 
 
 @pytest.mark.parametrize("send", WRITES)
-def test_a_write_whose_reply_is_lost_is_sent_once(
+def test_a_write_whose_reply_is_lost_is_not_retried(
     service: FaultyProxy, open_client: Open, send: Callable[..., object]
 ) -> None:
     service.faults.append(Fault("POST", "", None, is_forwarded=False))
@@ -159,7 +159,7 @@ def test_a_write_whose_reply_is_lost_is_sent_once(
 
 
 @pytest.mark.parametrize("send", WRITES)
-def test_a_write_that_was_too_much_for_the_service_is_sent_again(
+def test_a_write_that_a_busy_service_turned_away_is_retried(
     service: FaultyProxy, open_client: Open, send: Callable[..., object]
 ) -> None:
     service.faults.append(Fault("POST", "", 1, status=429, headers={"Retry-After": "0"}))
@@ -170,7 +170,7 @@ def test_a_write_that_was_too_much_for_the_service_is_sent_again(
 
 
 @pytest.mark.parametrize("send", [*READS, *WRITES])
-def test_a_service_that_is_not_there_is_unavailable_and_nothing_was_sent(
+def test_a_service_that_refuses_connections_is_unavailable_and_nothing_was_sent(
     open_client: Open, send: Callable[..., object]
 ) -> None:
     url = f"http://127.0.0.1:{free_port()}/api"
@@ -189,7 +189,9 @@ def test_a_reply_that_takes_too_long_is_a_timeout(service: FaultyProxy, open_cli
     never.set()
 
 
-def test_a_deletion_of_what_is_gone_is_fine(service: FaultyProxy, open_client: Open) -> None:
+def test_deleting_an_adapter_that_is_gone_is_no_error(
+    service: FaultyProxy, open_client: Open
+) -> None:
     replies(service, 404)
     client = open_client(service.url)
     client.delete_adapter(ADAPTER_ID)

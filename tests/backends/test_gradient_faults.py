@@ -1,4 +1,4 @@
-"""Lost replies, kills and a service that goes away: no adapter contains a batch twice."""
+"""Lost replies, kills and an unavailable service: no adapter contains a batch twice."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from sqltune.backends.base import Backend, TrainedAdapter
-from sqltune.backends.gradient.training import MOST_CREATIONS
+from sqltune.backends.gradient.adapters import MOST_CREATIONS
 from sqltune.errors import (
     BackendUnavailable,
     LeaseLost,
@@ -19,9 +19,15 @@ from sqltune.errors import (
     RunCancelled,
     RunInterrupted,
 )
-from tests.backends.contract import BackendCase, train
+from tests.backends.cases import BackendCase, assert_complete, train
 from tests.backends.gradient_cases import case_of, served_adapters, trained_batches
-from tests.backends.journals import Dies, KeptJournal, StalledJournal
+from tests.backends.journals import (
+    Dies,
+    DyingJournal,
+    EndingJournal,
+    KeptJournal,
+    StalledJournal,
+)
 from tests.faulty_proxy import Fault, FaultyProxy, proxy_to
 from tests.serving import ServerAtWork
 
@@ -32,7 +38,7 @@ FINE_TUNE = "/fine-tune"
 
 @pytest.fixture
 def proxy(server: ServerAtWork) -> Iterator[FaultyProxy]:
-    """What stands between the backend and the server."""
+    """A proxy between the backend and the server."""
     with proxy_to(server.base_url) as proxy:
         yield proxy
 
@@ -51,7 +57,7 @@ def backend(case: BackendCase) -> Iterator[Backend]:
 
 @pytest.fixture(scope="module")
 def whole(server: ServerAtWork) -> list[tuple[int, int]]:
-    """The batches of a training that nothing happened to."""
+    """The batches of an undisturbed training."""
     case = case_of(server)
     backend = case.open()
     batches = trained_batches(server, train(backend, case, run_key="whole"))
@@ -59,50 +65,6 @@ def whole(server: ServerAtWork) -> list[tuple[int, int]]:
     assert len(batches) == CALLS
     assert len({tokens for _, tokens in batches}) > 1
     return batches
-
-
-@dataclass
-class DyingJournal(KeptJournal):
-    """A journal whose process dies as the n-th call is to be settled."""
-
-    dies_at_settlement: int = 0
-    settlements: int = 0
-    told: list[str] = field(default_factory=list)
-
-    def settle(
-        self,
-        call_number: int,
-        state: str,
-        *,
-        external_id: str | None = None,
-        outcome: str | None = None,
-    ) -> None:
-        self.settlements += 1
-        if self.settlements == self.dies_at_settlement:
-            raise Dies
-        super().settle(call_number, state, external_id=external_id, outcome=outcome)
-
-    def event(self, event: str, message: str) -> None:
-        super().event(event, message)
-        self.told.append(message)
-
-
-@dataclass
-class EndingJournal(KeptJournal):
-    """A journal whose process dies between two calls, after so many batches."""
-
-    dies_after: int | None = 0
-
-    def check(self) -> None:
-        states = [call.state for call in self.kept_calls if call.call_kind == "fine_tune"]
-        if states == ["done"] * (self.dies_after or 0) and self.dies_after is not None:
-            raise Dies
-
-
-def assert_finished(journal: KeptJournal) -> None:
-    """Every step was told, and every call settled."""
-    assert sorted(journal.steps) == list(range(1, CALLS + 1))
-    assert {call.state for call in journal.kept_calls} <= {"done", "failed"}
 
 
 def states(server: ServerAtWork, run_key: str) -> list[str]:
@@ -122,17 +84,17 @@ def test_an_adapter_whose_creation_got_no_reply_is_found_by_its_name(
     assert trained_batches(server, adapter) == whole
     assert served_adapters(server, "unheard") == [(adapter.external_id, "active")]
     assert journal.events == ["adapter_adopted"]
-    assert_finished(journal)
+    assert_complete(journal)
 
 
-def test_a_creation_that_never_reached_the_service_is_done_again(
+def test_a_creation_that_never_reached_the_service_is_repeated(
     server: ServerAtWork, proxy: FaultyProxy, backend: Backend, case: BackendCase
 ) -> None:
     proxy.faults.append(Fault("POST", "/models", is_forwarded=False))
     journal = KeptJournal()
     train(backend, case, journal, run_key="unsent")
     assert states(server, "unsent") == ["active"]
-    assert_finished(journal)
+    assert_complete(journal)
 
 
 @pytest.mark.parametrize(
@@ -145,9 +107,9 @@ def test_a_creation_that_never_reached_the_service_is_done_again(
         Fault("POST", FINE_TUNE, 2, is_forwarded=False),
         Fault("POST", FINE_TUNE, 2, status=503),
     ],
-    ids=["first", "third", "last", "cut", "unsent", "out of order"],
+    ids=["first", "third", "last", "cut", "unsent", "unavailable"],
 )
-def test_an_adapter_of_which_nobody_knows_what_it_contains_is_deleted_and_built_again(
+def test_an_adapter_whose_content_is_unknown_is_deleted_and_built_again(
     server: ServerAtWork,
     proxy: FaultyProxy,
     backend: Backend,
@@ -163,12 +125,12 @@ def test_an_adapter_of_which_nobody_knows_what_it_contains_is_deleted_and_built_
     assert states(server, run_key) == ["deleted", "active"]
     assert journal.events == ["adapter_rebuilt"]
     done = (fault.number or 0) - 1
-    assert f"{done} batches with {done * 2} samples" in journal.told[0]
-    assert_finished(journal)
+    assert f"{done} batches with {done * 2} samples" in journal.messages[0]
+    assert_complete(journal)
 
 
 @pytest.mark.parametrize("batches", range(1, CALLS))
-def test_a_training_that_was_killed_between_two_batches_goes_on_after_the_last(
+def test_a_training_that_was_killed_between_two_batches_resumes_after_the_last(
     server: ServerAtWork,
     proxy: FaultyProxy,
     case: BackendCase,
@@ -185,31 +147,31 @@ def test_a_training_that_was_killed_between_two_batches_goes_on_after_the_last(
     assert trained_batches(server, adapter) == whole
     assert states(server, run_key) == ["active"]
     assert proxy.count("POST", FINE_TUNE) == CALLS
-    assert_finished(journal)
+    assert_complete(journal)
     first.close()
     second.close()
 
 
 @pytest.mark.parametrize("settlement", [1, 2, CALLS + 1])
-def test_a_training_that_was_killed_before_it_could_note_a_reply_contains_no_batch_twice(
+def test_a_training_that_was_killed_before_it_settled_a_call_contains_no_batch_twice(
     server: ServerAtWork, case: BackendCase, whole: list[tuple[int, int]], settlement: int
 ) -> None:
     first, second = case.open(), case.open()
     journal = DyingJournal(dies_at_settlement=settlement)
-    run_key = f"unnoted-{settlement}"
+    run_key = f"unsettled-{settlement}"
     with pytest.raises(Dies):
         train(first, case, journal, run_key=run_key)
     adapter = train(second, case, journal, run_key=run_key)
     assert trained_batches(server, adapter) == whole
     expected = ["active"] if settlement == 1 else ["deleted", "active"]
     assert states(server, run_key) == expected
-    assert_finished(journal)
+    assert_complete(journal)
     first.close()
     second.close()
 
 
 @pytest.mark.parametrize("settlement", range(3, 8))
-def test_a_rebuild_that_was_killed_is_done_to_its_end(
+def test_a_rebuild_that_was_killed_is_completed(
     server: ServerAtWork,
     proxy: FaultyProxy,
     case: BackendCase,
@@ -225,7 +187,7 @@ def test_a_rebuild_that_was_killed_is_done_to_its_end(
     adapter = train(second, case, journal, run_key=run_key)
     assert trained_batches(server, adapter) == whole
     assert states(server, run_key).count("active") == 1
-    assert_finished(journal)
+    assert_complete(journal)
     first.close()
     second.close()
 
@@ -233,9 +195,9 @@ def test_a_rebuild_that_was_killed_is_done_to_its_end(
 @pytest.mark.parametrize(
     ("kind", "left"),
     [
-        # Sent after its successor had looked for it in vain: nobody knows of it, gc finds it.
+        # Sent after the successor had looked it up in vain: no row names it, and gc finds it.
         ("create_adapter", ["active", "active"]),
-        # Sent to an adapter that its successor has deleted: refused.
+        # Sent to an adapter that the successor has deleted, and therefore refused.
         ("fine_tune", ["deleted", "active"]),
     ],
 )
@@ -264,12 +226,12 @@ def test_a_call_that_a_stalled_runner_sends_late_does_not_reach_its_successors_a
     assert trained_batches(server, made[0]) == whole
     assert sorted(states(server, run_key)) == sorted(left)
     assert (made[0].external_id, "active") in served_adapters(server, run_key)
-    assert_finished(journal)
+    assert_complete(journal)
     first.close()
     second.close()
 
 
-def test_a_connection_that_breaks_at_every_batch_ends_the_run_and_leaves_nothing_behind(
+def test_a_connection_that_breaks_at_every_batch_fails_the_run_and_leaves_no_adapter(
     server: ServerAtWork, proxy: FaultyProxy, backend: Backend, case: BackendCase
 ) -> None:
     proxy.drop("POST", FINE_TUNE, None)
@@ -280,7 +242,7 @@ def test_a_connection_that_breaks_at_every_batch_ends_the_run_and_leaves_nothing
     assert states(server, "hopeless") == ["deleted"] * MOST_CREATIONS
 
 
-def test_a_service_that_goes_away_is_a_failure_that_may_pass(
+def test_an_unavailable_service_is_a_retryable_failure(
     proxy: FaultyProxy, backend: Backend, case: BackendCase
 ) -> None:
     @dataclass
@@ -293,7 +255,7 @@ def test_a_service_that_goes_away_is_a_failure_that_may_pass(
     assert raised.value.retryable
 
 
-def test_an_adapter_that_somebody_deleted_meanwhile_is_built_again(
+def test_an_adapter_that_was_deleted_meanwhile_is_built_again(
     server: ServerAtWork, case: BackendCase, whole: list[tuple[int, int]]
 ) -> None:
     first, second = case.open(), case.open()
@@ -313,25 +275,25 @@ def test_an_adapter_that_somebody_deleted_meanwhile_is_built_again(
 
 @dataclass
 class StoppingJournal(KeptJournal):
-    """A journal that wants the end as soon as a fine-tune is on its way."""
+    """A journal that asks for the end during the second fine-tune."""
 
     proxy: FaultyProxy | None = None
-    reply_may_come: threading.Event = field(default_factory=threading.Event)
+    reply_may_arrive: threading.Event = field(default_factory=threading.Event)
     stop_during: Callable[[], PipelineError] = lambda: RunInterrupted("stop")
 
     def check(self) -> None:
         assert self.proxy is not None
         if self.proxy.count("POST", FINE_TUNE) >= 2:
-            self.reply_may_come.set()
+            self.reply_may_arrive.set()
             raise self.stop_during()
 
 
-def test_a_reply_that_comes_while_the_process_is_asked_to_stop_saves_the_adapter(
+def test_a_reply_that_arrives_while_the_process_is_asked_to_stop_avoids_a_rebuild(
     server: ServerAtWork, proxy: FaultyProxy, case: BackendCase, whole: list[tuple[int, int]]
 ) -> None:
     first, second = case.open(), case.open()
     journal = StoppingJournal(proxy=proxy)
-    proxy.faults.append(Fault("POST", FINE_TUNE, 2, held_until=journal.reply_may_come))
+    proxy.faults.append(Fault("POST", FINE_TUNE, 2, held_until=journal.reply_may_arrive))
     with pytest.raises(RunInterrupted):
         train(first, case, journal, run_key="stopped")
     assert [call.state for call in journal.kept_calls] == ["done"] * 3
@@ -339,22 +301,22 @@ def test_a_reply_that_comes_while_the_process_is_asked_to_stop_saves_the_adapter
     adapter = train(second, case, again, run_key="stopped")
     assert trained_batches(server, adapter) == whole
     assert states(server, "stopped") == ["active"]
-    assert_finished(again)
+    assert_complete(again)
     first.close()
     second.close()
 
 
-def test_a_training_that_is_cancelled_during_a_call_leaves_no_adapter_behind(
+def test_a_training_that_is_cancelled_during_a_call_leaves_no_adapter(
     server: ServerAtWork, proxy: FaultyProxy, backend: Backend, case: BackendCase
 ) -> None:
     journal = StoppingJournal(proxy=proxy, stop_during=lambda: RunCancelled("enough"))
-    proxy.faults.append(Fault("POST", FINE_TUNE, 2, held_until=journal.reply_may_come))
+    proxy.faults.append(Fault("POST", FINE_TUNE, 2, held_until=journal.reply_may_arrive))
     with pytest.raises(RunCancelled, match="enough"):
         train(backend, case, journal, run_key="cancelled")
     assert states(server, "cancelled") == ["deleted"]
 
 
-def test_a_service_that_asks_to_wait_gets_the_batch_again_and_nothing_is_rebuilt(
+def test_a_service_that_asks_to_wait_gets_the_batch_again_without_a_rebuild(
     server: ServerAtWork,
     proxy: FaultyProxy,
     backend: Backend,
@@ -367,7 +329,7 @@ def test_a_service_that_asks_to_wait_gets_the_batch_again_and_nothing_is_rebuilt
     assert states(server, "busy") == ["active"]
 
 
-def test_a_refused_batch_ends_the_run_and_its_adapter(
+def test_a_refused_batch_fails_the_run_and_deletes_its_adapter(
     server: ServerAtWork, proxy: FaultyProxy, backend: Backend, case: BackendCase
 ) -> None:
     body = b'{"type": "flaggedContent", "message": "not this", "payload": {}}'

@@ -1,4 +1,4 @@
-"""What the gradient backend sends, and what it makes of answers and refusals."""
+"""The requests of the gradient backend, and how it treats answers and refusals."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sqltune.errors import (
     ReplyLost,
     RequestRejected,
 )
-from tests.backends.contract import (
+from tests.backends.cases import (
     DECODING,
     BackendCase,
     ListedSamples,
@@ -36,7 +36,7 @@ from tests.serving import SLUG, ServerAtWork
 
 @pytest.fixture
 def proxy(server: ServerAtWork) -> Iterator[FaultyProxy]:
-    """What stands between the backend and the server."""
+    """A proxy between the backend and the server."""
     with proxy_to(server.base_url) as proxy:
         yield proxy
 
@@ -54,7 +54,7 @@ def backend(case: BackendCase) -> Iterator[Backend]:
 
 
 def answer(backend: Backend, case: BackendCase, decoding: Decoding = DECODING) -> dict[str, str]:
-    """Ask the base model and give each answer's text or code."""
+    """Ask the base model, and return "answered" or the error code of each answer."""
     base_model = backend.describe(case.base_model, None)
     answers = backend.answer(base_model, None, requests_of(case), decoding)
     return {a.prompt_key: a.error_code or "answered" for a in answers}
@@ -64,7 +64,7 @@ def fine_tunes(proxy: FaultyProxy) -> list[list[dict[str, Any]]]:
     return [body["samples"] for body in proxy.bodies if "samples" in body]
 
 
-def test_an_adapter_is_made_with_what_the_row_asks_for_and_carries_the_runs_key(
+def test_an_adapter_is_created_with_the_options_of_the_row_and_the_runs_key_in_its_name(
     proxy: FaultyProxy, backend: Backend, case: BackendCase
 ) -> None:
     train(backend, case, run_key="my-run")
@@ -97,7 +97,7 @@ def test_only_the_response_of_a_sample_is_trained_and_its_weight_is_the_multipli
     assert sorted(weights) == [0.5, 1.0]
 
 
-def test_a_sample_is_one_text_where_the_row_says_so(
+def test_a_sample_is_one_text_if_the_row_asks_for_it(
     proxy: FaultyProxy, backend: Backend, case: BackendCase
 ) -> None:
     options = replace(OPTIONS, sample_form="text", prompt_template="Q: {prompt}\nA: {response}")
@@ -112,6 +112,7 @@ def test_each_step_has_the_mean_loss_of_its_trained_tokens(
 ) -> None:
     journal = KeptJournal()
     train(backend, case, journal)
+    assert list(journal.steps) == [1, 2, 3, 4]
     for step in journal.steps.values():
         assert 0 < step.train_loss < 20
         assert step.tokens is not None
@@ -129,7 +130,7 @@ def test_a_batch_without_a_trained_token_has_no_loss(
     assert {step.train_loss for step in journal.steps.values()} == {0.0}
 
 
-def test_without_a_batch_size_few_samples_are_sent_in_one_call_per_epoch(
+def test_without_a_batch_size_a_small_set_is_sent_in_one_call_per_epoch(
     proxy: FaultyProxy, backend: Backend, case: BackendCase
 ) -> None:
     adapter = train(backend, replace(case, options=replace(OPTIONS, batch_size=None)))
@@ -150,7 +151,7 @@ def test_each_epoch_has_each_sample_once_in_an_order_of_its_own(
     assert sorted(first) == sorted(second)
 
 
-def test_a_prompt_is_asked_in_the_form_that_its_sample_was_trained_in(
+def test_a_prompt_is_asked_in_the_format_that_its_sample_was_trained_in(
     proxy: FaultyProxy, backend: Backend, case: BackendCase
 ) -> None:
     base_model = backend.describe(SLUG, None)
@@ -171,16 +172,16 @@ def test_a_prompt_is_asked_in_the_form_that_its_sample_was_trained_in(
     assert found.finish_reason in ("stop", "length")
 
 
-def test_a_prompt_that_the_service_refuses_is_an_error_in_its_place(
+def test_a_prompt_that_the_service_refuses_gets_an_error(
     proxy: FaultyProxy, backend: Backend, case: BackendCase
 ) -> None:
-    body = error_body(type="unprocessableContent", message="too long for anybody")
+    body = error_body(type="unprocessableContent", message="too long")
     proxy.faults.append(Fault("POST", "/complete", 2, status=422, body=body))
     found = answer(backend, case)
     assert sorted(found.values()) == ["answered"] * 4 + ["unprocessable_content"]
 
 
-def test_half_a_character_is_an_error_in_its_place(backend: Backend) -> None:
+def test_a_prompt_with_half_a_character_gets_an_error(backend: Backend) -> None:
     base_model = backend.describe(SLUG, None)
     requests = [AnswerRequest("half", "\ud83d", None), AnswerRequest("whole", "Why?", None)]
     found = {a.prompt_key: a for a in backend.answer(base_model, None, requests, DECODING)}
@@ -189,7 +190,7 @@ def test_half_a_character_is_an_error_in_its_place(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503])
-def test_a_prompt_is_asked_again_where_the_service_had_a_bad_moment(
+def test_a_prompt_is_asked_again_after_a_passing_failure(
     proxy: FaultyProxy, backend: Backend, case: BackendCase, status: int
 ) -> None:
     proxy.faults.append(Fault("POST", "/complete", 1, status=status))
@@ -207,7 +208,7 @@ def test_an_answer_whose_reply_was_lost_is_asked_again(
 @pytest.mark.parametrize(
     ("status", "expected"), [(401, AuthenticationFailed), (503, BackendUnavailable)]
 )
-def test_what_would_go_wrong_with_every_prompt_is_raised(
+def test_a_failure_that_concerns_every_prompt_is_raised(
     proxy: FaultyProxy,
     backend: Backend,
     case: BackendCase,
@@ -219,22 +220,20 @@ def test_what_would_go_wrong_with_every_prompt_is_raised(
         answer(backend, case)
 
 
-def test_answers_wait_for_no_one_but_their_own_slot(
+def test_a_slow_answer_delays_no_answer_in_another_slot(
     proxy: FaultyProxy, backend: Backend, case: BackendCase
 ) -> None:
-    may_come = threading.Event()
-    proxy.faults.append(Fault("POST", "/complete", 1, held_until=may_come))
+    may_arrive = threading.Event()
+    proxy.faults.append(Fault("POST", "/complete", 1, held_until=may_arrive))
     base_model = backend.describe(SLUG, None)
     answers = backend.answer(base_model, None, requests_of(case), DECODING)
     others = [next(answers) for _ in range(len(requests_of(case)) - 1)]
-    may_come.set()
+    may_arrive.set()
     assert len({a.prompt_key for a in [*others, *answers]}) == len(requests_of(case))
 
 
 @pytest.mark.parametrize("work", ["answer", "train"])
-def test_closing_ends_what_waits_for_a_reply(
-    proxy: FaultyProxy, case: BackendCase, work: str
-) -> None:
+def test_closing_ends_a_wait_for_a_reply(proxy: FaultyProxy, case: BackendCase, work: str) -> None:
     never = threading.Event()
     backend = case.open()
     proxy.faults.append(Fault("POST", "/complete", None, held_until=never))
@@ -282,12 +281,12 @@ def test_a_base_model_is_found_by_slug_or_id_and_its_id_is_its_revision(backend:
         backend.describe(SLUG, "another-id")
 
 
-def test_an_unknown_slug_is_answered_with_those_there_are(backend: Backend) -> None:
+def test_the_message_about_an_unknown_slug_names_the_known_ones(backend: Backend) -> None:
     with pytest.raises(RequestRejected, match=f"no base model 'llama9'.*{SLUG}"):
         backend.describe("llama9", None)
 
 
-def test_a_base_model_that_cannot_be_tuned_is_refused(
+def test_a_base_model_that_cannot_be_fine_tuned_is_refused(
     proxy: FaultyProxy, backend: Backend, server: ServerAtWork
 ) -> None:
     listed = error_body(
@@ -302,11 +301,11 @@ def test_a_base_model_that_cannot_be_tuned_is_refused(
         ]
     )
     proxy.faults.append(Fault("GET", "/models", None, status=200, body=listed))
-    with pytest.raises(RequestRejected, match="does not tune its base model 'ask-only'"):
+    with pytest.raises(RequestRejected, match="cannot fine-tune its base model 'ask-only'"):
         backend.describe("ask-only", None)
 
 
-def test_a_version_without_an_id_says_what_to_do(backend: Backend) -> None:
+def test_the_message_about_a_version_without_an_id_says_what_to_do(backend: Backend) -> None:
     adapter = TrainedAdapter(None, None, None, None, OPTIONS)
     answers = backend.answer(backend.describe(SLUG, None), adapter, [], DECODING)
     with pytest.raises(RequestRejected, match="sync --force"):

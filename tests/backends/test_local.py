@@ -13,7 +13,8 @@ from sqltune.backends.base import AnswerRequest, Decoding, TrainingOptions
 from sqltune.backends.local import training
 from sqltune.backends.local.backend import LocalBackend
 from sqltune.records import Sample
-from tests.backends.contract import BackendCase, BackendContract
+from tests.backends.cases import BackendCase
+from tests.backends.contract import BackendContract
 from tests.local_lora.tiny_models import CORPUS, llama_config, save_tiny_model, train_tokenizer
 
 SAMPLES = [

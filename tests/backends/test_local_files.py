@@ -12,7 +12,7 @@ from sqltune.backends.local import training
 from sqltune.backends.local.backend import LocalBackend
 from sqltune.errors import BackendError, LeaseLost, RequestRejected, RunInterrupted
 from sqltune.records import Sample
-from tests.backends.contract import BackendCase, ask, train
+from tests.backends.cases import BackendCase, ask, train
 from tests.backends.journals import KeptJournal, StalledJournal
 from tests.local_lora.tiny_models import CORPUS, llama_config, save_tiny_model, train_tokenizer
 
@@ -191,14 +191,14 @@ def test_only_what_carries_a_runs_key_is_listed_and_only_that_can_be_removed(
         (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "file").write_bytes(b"12345")
     (tmp_path / "adapters" / f"{key}.attempt-3").symlink_to(outside)
-    items = list(backend.list_held())
+    items = list(backend.list_artifacts())
     assert sorted(str(Path(i.address).relative_to(tmp_path)) for i in items) == sorted(listed)
     assert {(item.run_key, item.size_bytes) for item in items} == {(key, 5)}
-    with pytest.raises(BackendError, match="none of the files"):
+    with pytest.raises(BackendError, match="not in this backend's folders"):
         backend.remove(replace(items[0], address=str(outside)))
     for item in items:
         backend.remove(item)
-    assert list(backend.list_held()) == []
+    assert list(backend.list_artifacts()) == []
     assert (outside / "file").exists()
     backend.close()
 

@@ -1,4 +1,4 @@
-"""The scripted backend: the contract of all backends, and what its script can do."""
+"""The scripted backend: the contract of all backends, and the effects of its script."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from sqltune.backends.base import AnswerRequest, Backend, BaseModel, TrainingOpt
 from sqltune.backends.scripted.backend import ScriptedBackend
 from sqltune.errors import BackendTimeout, BackendUnavailable, ConfigError, LossNotFinite
 from sqltune.records import Sample
-from tests.backends.contract import DECODING, BackendCase, BackendContract, ask, requests_of, train
+from tests.backends.cases import DECODING, BackendCase, ask, requests_of, train
+from tests.backends.contract import BackendContract
 from tests.backends.journals import Dies, KeptJournal
 
 OPTIONS = TrainingOptions(
@@ -35,7 +36,7 @@ SAMPLES = [
 
 
 class Folder:
-    """A place for scripts and adapters."""
+    """A folder for a script and its adapters."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -46,7 +47,7 @@ class Folder:
         return BackendCase(
             open=lambda: ScriptedBackend(file, self.path),
             base_model="toy",
-            unknown_base_model="nobody/has-this",
+            unknown_base_model="unknown/model",
             options=OPTIONS,
             samples=SAMPLES,
             is_simulated=True,
@@ -69,11 +70,11 @@ def opened() -> Iterator[list[Backend]]:
 class TestScripted(BackendContract):
     @pytest.fixture
     def case(self, folder: Folder) -> BackendCase:
-        # Slow steps are told one by one, so a training can be stopped after the first.
+        # Slow steps are recorded one by one, so a training can be stopped after the first.
         return folder.case(step_delay_seconds=0.01)
 
 
-def test_without_a_script_it_knows_nothing_but_what_it_was_trained_on(
+def test_without_a_script_only_prompts_that_were_trained_have_an_answer(
     tmp_path: Path, opened: list[Backend], folder: Folder
 ) -> None:
     backend = ScriptedBackend(None, tmp_path)
@@ -100,7 +101,9 @@ def test_its_loss_falls_and_is_the_same_each_time(opened: list[Backend], folder:
     assert len(set(losses[0])) == 9
 
 
-def test_a_line_torn_by_a_crash_is_trained_again(opened: list[Backend], folder: Folder) -> None:
+def test_a_line_that_a_crash_left_incomplete_is_trained_again(
+    opened: list[Backend], folder: Folder
+) -> None:
     case = folder.case(step_delay_seconds=0.01)
     opened.append(case.open())
     whole = train(opened[0], case, run_key="whole")
@@ -115,7 +118,9 @@ def test_a_line_torn_by_a_crash_is_trained_again(opened: list[Backend], folder: 
     assert not list((folder.path / "scripted").glob("*.part")), "nothing unfinished is left"
 
 
-def test_a_lost_reply_is_found_by_the_runs_key(opened: list[Backend], folder: Folder) -> None:
+def test_an_adapter_whose_reply_was_lost_is_found_by_the_runs_key(
+    opened: list[Backend], folder: Folder
+) -> None:
     case = folder.case(faults=[{"at": "train", "number": 1, "kind": "lost_reply"}])
     opened.append(case.open())
     journal = KeptJournal()
@@ -138,7 +143,7 @@ def test_the_nth_training_fails_as_the_script_says_also_in_a_new_process(
     train(opened[2], case, run_key="three")
 
 
-def test_trainings_that_begin_together_are_counted_apart(tmp_path: Path) -> None:
+def test_trainings_that_begin_at_the_same_time_get_different_numbers(tmp_path: Path) -> None:
     with closing(ScriptedBackend(script=None, artifacts=tmp_path)) as backend:
         backend._folder.mkdir()
         with ThreadPoolExecutor(8) as pool:
@@ -169,7 +174,7 @@ def test_the_nth_answer_is_an_error_and_the_others_are_answers(
     assert (answers["k02"].text, answers["k02"].error_message) == (None, "slow down")
 
 
-def test_a_service_that_goes_away_is_raised_after_the_answers_known_by_then(
+def test_an_unavailable_service_is_raised_after_the_answers_known_by_then(
     opened: list[Backend], folder: Folder
 ) -> None:
     case = folder.case(faults=[{"at": "answer", "number": 4, "kind": "raise"}], slots=1)
@@ -180,15 +185,17 @@ def test_a_service_that_goes_away_is_raised_after_the_answers_known_by_then(
         next(answers)
 
 
-def test_a_hanging_answer_comes_when_it_is_told_to(opened: list[Backend], folder: Folder) -> None:
-    told = folder.path / "go-on"
-    fault = {"at": "answer", "number": 1, "kind": "hang", "until": str(told)}
+def test_a_hanging_answer_arrives_when_its_file_exists(
+    opened: list[Backend], folder: Folder
+) -> None:
+    file = folder.path / "continue"
+    fault = {"at": "answer", "number": 1, "kind": "hang", "until": str(file)}
     case = folder.case(faults=[fault], slots=2)
     opened.append(case.open())
     answers = opened[0].answer(_toy(), None, requests_of(case), DECODING)
     others = [next(answers).prompt_key for _ in range(len(SAMPLES))]
     assert "k00" not in others
-    told.touch()
+    file.touch()
     assert [answer.prompt_key for answer in answers] == ["k00"]
 
 
@@ -210,7 +217,7 @@ def test_closing_ends_a_hanging_answer(folder: Folder) -> None:
     assert failures
 
 
-def test_at_most_as_many_answers_as_slots_are_asked_at_the_same_time(
+def test_at_most_as_many_prompts_as_slots_are_answered_at_a_time(
     opened: list[Backend], folder: Folder
 ) -> None:
     case = folder.case(slots=2, answer_delay_seconds=0.03)
@@ -232,14 +239,16 @@ def test_at_most_as_many_answers_as_slots_are_asked_at_the_same_time(
         ('{"faults": [{"at": "train", "code": "no_such_error"}]}', "no_such_error"),
     ],
 )
-def test_a_script_that_is_wrong_says_where(tmp_path: Path, text: str, complaint: str) -> None:
+def test_an_invalid_script_is_refused_with_the_place(
+    tmp_path: Path, text: str, complaint: str
+) -> None:
     script = tmp_path / "script.json"
     script.write_text(text)
     with pytest.raises(ConfigError, match=complaint):
         ScriptedBackend(script, tmp_path)
 
 
-def test_a_script_that_is_missing_is_named(tmp_path: Path) -> None:
+def test_a_missing_script_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nowhere\.json"):
         ScriptedBackend(tmp_path / "nowhere.json", tmp_path)
 

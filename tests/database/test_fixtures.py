@@ -29,6 +29,7 @@ def test_each_test_starts_with_empty_tables_and_the_first_id(database: Database,
 @pytest.mark.parametrize("turn", [1, 2])
 def test_a_table_that_a_test_made_is_gone_in_the_next(database: Database, turn: int) -> None:
     with database.transaction() as session:
+        assert "tickets" not in inspect(session.connection).get_table_names()
         session.connection.exec_driver_sql("CREATE TABLE tickets (id INTEGER)")
 
 

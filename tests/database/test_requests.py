@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from sqltune.database.connection import Database
 from sqltune.database.tables import requests, runs
@@ -84,6 +84,7 @@ def test_a_request_that_is_withdrawn_or_held_is_not_adopted(
 ) -> None:
     do(database, f"UPDATE runs SET desired_state = '{wish.value}'")
     assert not adopt(database, request_row)
+    assert row(database, "state, run_key, attempt_count") == ("queued", None, 0)
 
 
 def test_a_request_that_was_settled_is_not_adopted_and_not_settled_again(
@@ -107,7 +108,7 @@ def test_the_persons_own_words_outlive_a_refusal(database: Database, request_row
 def test_what_is_said_of_a_run_that_waits_does_not_overtake_the_runner_that_takes_it_up(
     database: Database, request_row: OpenRun
 ) -> None:
-    adopt(database, request_row)
+    assert adopt(database, request_row)
     with database.transaction() as session:
         assert not requests.show_waiting(
             session, request_row, next_step="waits", stuck="nobody takes it up"
@@ -127,18 +128,24 @@ def test_a_request_waits_in_silence_for_a_while_and_then_says_so(
 
 
 def test_tending_twice_writes_once(database: Database, request_row: OpenRun) -> None:
+    written: list[str] = []
+
+    @event.listens_for(database.engine, "before_cursor_execute")
+    def record(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        written.extend([statement] if statement.startswith(("INSERT", "UPDATE", "DELETE")) else [])
+
     tend(database, now=NOW, patience_seconds=60)
-    with database.read() as session:
-        before = requests.list_open_runs(session)
+    assert len(written) == 1
     tend(database, now=NOW, patience_seconds=60)
-    with database.read() as session:
-        assert requests.list_open_runs(session) == before
+    assert len(written) == 1
 
 
 def test_a_word_that_the_person_corrected_meanwhile_is_left_alone(
     database: Database, request_row: OpenRun
 ) -> None:
+    do(database, "UPDATE runs SET desired_state = 'paused'")
     with database.transaction() as session:
         assert not requests.set_desired_state(
             session, request_row.run_id, old="stop", new=DesiredState.RUNNING
         )
+    assert row(database, "desired_state") == ("paused",)

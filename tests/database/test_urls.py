@@ -53,9 +53,9 @@ def test_an_address_that_cannot_be_used_is_refused_without_its_password(
 @pytest.mark.parametrize("driver", ["mysql+pymysql", "singlestoredb"])
 def test_the_password_is_not_in_what_a_database_shows_of_itself(driver: str) -> None:
     database = Database.open(f"{driver}://user:hidden@example.org:3307/sqltune")
-    for text in (repr(database), database.address, str(vars(database))):
-        assert "hidden" not in text
-        assert "example.org:3307/sqltune" in text or text == str(vars(database))
+    assert "example.org:3307/sqltune" in repr(database)
+    assert "example.org:3307/sqltune" in database.address
+    assert "hidden" not in repr(database) + database.address + str(vars(database))
 
 
 def test_what_the_default_login_of_mysql_8_needs_is_installed_with_sqltune() -> None:

@@ -201,3 +201,9 @@ def await_condition(holds: Callable[[], bool], what: str) -> None:
     while not holds():
         assert time.monotonic() < deadline, f"waited in vain for: {what}"
         pause.wait(0.05)
+
+
+def verdicts(done: Finished) -> dict[str, tuple[str, str]]:
+    """Return verdict and detail of each check that `check --json` printed."""
+    rows: list[dict[str, Any]] = done.data
+    return {row["check"]: (row["verdict"], row["detail"]) for row in rows}

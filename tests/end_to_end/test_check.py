@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.end_to_end.command import Finished, People, Sqltune
+from tests.end_to_end.command import People, Sqltune, verdicts
 from tests.end_to_end.conftest import declare_office
-
-
-def verdicts(done: Finished) -> dict[str, tuple[str, str]]:
-    rows: list[dict[str, Any]] = done.data
-    return {row["check"]: (row["verdict"], row["detail"]) for row in rows}
 
 
 # SingleStore's own version variable, which `check` asks for, is not there on MariaDB.

@@ -193,11 +193,19 @@ def test_a_key_that_is_too_long_for_its_column_is_named(people: People, bring: A
     assert samples(people) == []
 
 
-@pytest.mark.parametrize("arguments", [("none.csv",), ("rows.xlsx",), (".",)])
-def test_a_file_that_cannot_be_imported_says_why(sqltune: Sqltune, arguments: tuple[str]) -> None:
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("none.csv", "none.csv cannot be read: No such file or directory"),
+        ("rows.xlsx", "rows.xlsx: only .csv, .jsonl and .parquet files can be imported"),
+        (".", "only .csv, .jsonl and .parquet files can be imported"),
+    ],
+)
+def test_a_file_that_cannot_be_imported_says_why(sqltune: Sqltune, name: str, message: str) -> None:
     (sqltune.folder / "rows.xlsx").write_bytes(b"PK")
-    done = sqltune("import", *arguments, "--dataset", "office")
+    done = sqltune("import", name, "--dataset", "office")
     assert done.code == 2
+    assert message in done.err
     assert "Traceback" not in done.err
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.end_to_end.command import People, Sqltune
 from tests.end_to_end.conftest import declare_office
-from tests.end_to_end.test_stopping import begin, declare_rooms
+from tests.end_to_end.runs import begin, declare_rooms
 
 STRANGER = "elsewhere-" + "0b" * 16
 NOW = ("--grace-seconds", "0")

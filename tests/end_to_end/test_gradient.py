@@ -1,4 +1,4 @@
-"""Adapters on a service of Gradient's API through the installed command, whatever the net does."""
+"""Adapters at a service of Gradient's API through the installed command, despite network faults."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 
 from tests.backends.gradient_cases import served_adapters
-from tests.end_to_end.command import People, Sqltune
+from tests.end_to_end.command import People, Sqltune, verdicts
 from tests.end_to_end.conftest import ANSWER, QUESTION
-from tests.end_to_end.test_check import verdicts
-from tests.end_to_end.test_light import imported
-from tests.end_to_end.test_stopping import await_expired_lease
+from tests.end_to_end.imports import imported
+from tests.end_to_end.runs import await_expired_lease
 from tests.faulty_proxy import Fault, FaultyProxy, free_port, proxy_to
 from tests.serving import SLUG, ServerAtWork
 from tests.tiny_server import serve_tiny_model
@@ -29,14 +28,14 @@ CALLS = 3
 def server(
     sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ServerAtWork]:
-    """The server over a tiny base model."""
+    """The server with a tiny base model."""
     with serve_tiny_model(sqlite_template, tmp_path_factory.mktemp("server")) as server:
         yield server
 
 
 @pytest.fixture
 def proxy(server: ServerAtWork) -> Iterator[FaultyProxy]:
-    """What stands between the command and the server."""
+    """A proxy between the command and the server."""
     with proxy_to(server.base_url) as proxy:
         yield proxy
 
@@ -54,7 +53,7 @@ def sqltune(sqltune: Sqltune, proxy: FaultyProxy, server: ServerAtWork) -> Sqltu
 
 @pytest.fixture
 def office(people: People) -> str:
-    """An adapter on the service, never synced."""
+    """An adapter at the service, never synced."""
     people.declare("office", backend="gradient", base_model=SLUG, epochs=CALLS, max_new_tokens=8)
     people.teach("office", QUESTION, ANSWER)
     people.ask("office", QUESTION, ANSWER)
@@ -62,7 +61,7 @@ def office(people: People) -> str:
 
 
 def trained_calls(server: ServerAtWork, people: People) -> int:
-    """Count the fine-tunes that are in the latest version, as the service has them."""
+    """Return the number of fine-tunes in the latest version, as the service recorded them."""
     served = People(server.database.engine.url.render_as_string(hide_password=False))
     adapter_id = people.value("SELECT external_id FROM adapter_versions WHERE is_latest = 1")
     count = served.value(
@@ -94,22 +93,22 @@ def test_rows_become_a_version_at_the_service_and_a_second_sync_does_nothing(
     assert loaded & {"torch", "transformers", "peft", "pandas"} == set()
 
 
-def test_a_lost_reply_rebuilds_the_adapter_and_the_rows_say_what_it_cost(
+def test_a_lost_reply_rebuilds_the_adapter_and_the_rows_show_the_cost(
     sqltune: Sqltune, people: People, proxy: FaultyProxy, server: ServerAtWork, office: str
 ) -> None:
     proxy.drop("POST", FINE_TUNE, 2)
     sqltune.well("sync")
     assert trained_calls(server, people) == CALLS
-    told = people.value("SELECT message FROM run_events WHERE event = 'adapter_rebuilt'")
-    assert "broke before its reply was there: the adapter was deleted" in told
-    assert "1 batches with 1 samples" in told
+    message = people.value("SELECT message FROM run_events WHERE event = 'adapter_rebuilt'")
+    assert "broke before the reply arrived: the adapter was deleted" in message
+    assert "1 batches with 1 samples" in message
     outcome = people.value("SELECT outcome FROM backend_calls WHERE call_kind = 'delete_adapter'")
     assert "are trained again" in outcome
     assert people.count("training_metrics") == people.value("SELECT steps_total FROM runs") == CALLS
     assert people.count("backend_calls", "state NOT IN ('done', 'failed')") == 0
 
 
-def test_a_sync_killed_during_a_fine_tune_is_resumed_and_no_batch_is_in_it_twice(
+def test_a_sync_that_was_killed_during_a_fine_tune_is_resumed_without_a_batch_twice(
     sqltune: Sqltune, people: People, proxy: FaultyProxy, server: ServerAtWork, office: str
 ) -> None:
     never = threading.Event()
@@ -127,7 +126,7 @@ def test_a_sync_killed_during_a_fine_tune_is_resumed_and_no_batch_is_in_it_twice
     assert people.count("run_events", "event = 'adapter_rebuilt'") == 1
 
 
-def test_a_service_that_is_down_is_a_failure_that_a_later_sync_gets_over(
+def test_a_later_sync_succeeds_after_the_service_was_down(
     sqltune: Sqltune, people: People, office: str
 ) -> None:
     nowhere = f"http://127.0.0.1:{free_port()}/api"
@@ -142,7 +141,7 @@ def test_a_service_that_is_down_is_a_failure_that_a_later_sync_gets_over(
     assert people.count("adapter_versions") == 1
 
 
-def test_check_says_where_the_service_was_reached(
+def test_check_shows_the_address_of_the_service(
     sqltune: Sqltune, people: People, proxy: FaultyProxy, office: str
 ) -> None:
     verdict, detail = verdicts(sqltune.well("check", "--json"))["adapter office"]
@@ -150,12 +149,12 @@ def test_check_says_where_the_service_was_reached(
     assert detail == f"{SLUG} on backend gradient, reached at {proxy.url}"
 
 
-@pytest.mark.parametrize("command", ["check", "sync"])
-def test_without_an_address_nothing_is_sent_and_the_substitute_is_named(
-    sqltune: Sqltune, people: People, proxy: FaultyProxy, office: str, command: str
+@pytest.mark.parametrize(("command", "code"), [("check", 2), ("sync", 1)])
+def test_without_an_address_nothing_is_sent_and_the_replacement_is_named(
+    sqltune: Sqltune, people: People, proxy: FaultyProxy, office: str, command: str, code: int
 ) -> None:
     done = sqltune(command, "--json", GRADIENT_API_URL="")
-    assert done.code in (1, 2)
+    assert done.code == code
     assert "public service has closed" in done.said
     assert "sqltune serve" in done.said
     assert proxy.requests == []
@@ -184,12 +183,12 @@ def test_no_output_row_or_file_shows_the_token_right_or_wrong(
     [
         ({"base_model": "llama9"}, f"has no base model 'llama9'; it has: {SLUG}"),
         ({"lora_alpha": 16}, "adapters.lora_alpha must be NULL"),
-        ({"prompt_template": "{prompt}"}, "adapters.prompt_template must hold {response}"),
+        ({"prompt_template": "{prompt}"}, "adapters.prompt_template must contain {response}"),
         ({"sample_form": "poem"}, "must be parts or text, got 'poem'"),
         ({"backend": "scripted", "sample_form": "text"}, "sample_form must be 'parts'"),
     ],
 )
-def test_what_the_service_does_not_have_is_refused_before_anything_is_sent(
+def test_an_option_that_the_service_lacks_is_refused_before_anything_is_sent(
     sqltune: Sqltune,
     people: People,
     proxy: FaultyProxy,
@@ -205,7 +204,7 @@ def test_what_the_service_does_not_have_is_refused_before_anything_is_sent(
     assert [method for method, _ in proxy.requests if method != "GET"] == []
 
 
-def test_another_template_trains_again_and_asks_in_its_words(
+def test_another_template_trains_again_and_asks_with_its_text(
     sqltune: Sqltune, people: People, proxy: FaultyProxy, office: str
 ) -> None:
     sqltune.well("sync")
@@ -217,7 +216,7 @@ def test_another_template_trains_again_and_asks_in_its_words(
     assert "nothing changed" in sqltune.well("sync").err
 
 
-def test_an_adapter_left_behind_while_the_service_was_gone_is_found_and_removed(
+def test_an_adapter_that_a_run_could_not_delete_is_found_and_removed(
     sqltune: Sqltune, people: People, proxy: FaultyProxy, server: ServerAtWork, office: str
 ) -> None:
     never = threading.Event()
@@ -241,7 +240,7 @@ def test_an_adapter_left_behind_while_the_service_was_gone_is_found_and_removed(
         sqltune.environment["GRADIENT_API_URL"] = new_proxy.url
         with server.client() as http:
             base = next(m for m in http.get("/models?onlyBase=true").json()["models"])
-            named = {"baseModelId": base["id"], "name": "somebody's 7", "type": "modelAdapter"}
+            named = {"baseModelId": base["id"], "name": "another 7", "type": "modelAdapter"}
             stranger = http.post("/models", json={"model": named}).json()["id"]
         (row,) = sqltune.well("gc", "--grace-seconds", "0", "--json").data
         assert (row["orphan_kind"], row["external_id"]) == ("adapter_without_row", adapter_id)
@@ -259,4 +258,6 @@ def test_an_adapter_left_behind_while_the_service_was_gone_is_found_and_removed(
     assert people.count("backend_calls", open_calls) == 0
     assert people.value("SELECT state FROM report_orphans") == "removed"
     with server.client() as http:
-        assert http.get(f"/models/{stranger}").status_code == 200, "it is not ours"
+        assert http.get(f"/models/{stranger}").status_code == 200, (
+            "it is not an adapter of this database"
+        )

@@ -1,4 +1,4 @@
-"""The demo's rows on `sqltune serve` instead of the local backend: the same story and rows."""
+"""The demo on `sqltune serve` instead of the local backend: the same result in the same rows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TABLES = [
     "adapter_versions", "training_metrics", "responses", "scores", "gate_decisions", "aliases",
     "alias_history", "manifests", "manifest_samples", "contents", "run_prompts", "runs",
 ]  # fmt: skip
-#: What the one knows and the other does not, as README.md says.
+#: Columns that only one of the backends can fill, as README.md says.
 ONLY_LOCAL = {
     "adapter_versions.learning_rate", "adapter_versions.lora_rank", "adapter_versions.lora_alpha",
     "adapter_versions.artifact_uri", "adapter_versions.artifact_bytes",
@@ -33,7 +33,7 @@ ONLY_GRADIENT = {"adapter_versions.external_id"}
 
 @pytest.fixture
 def account(tmp_path: Path, sqlite_template: Path) -> Iterator[dict[str, str]]:
-    """The environment of a client of `sqltune serve`, at work on the embedded base model."""
+    """The environment of a client of a running `sqltune serve` with the embedded base model."""
     folder = tmp_path / "server"
     folder.mkdir()
     serving = Sqltune(folder, copy_sqlite(sqlite_template, folder))
@@ -51,13 +51,13 @@ def account(tmp_path: Path, sqlite_template: Path) -> Iterator[dict[str, str]]:
 
 
 def play_demo(folder: Path, template: Path, backend: str, account: dict[str, str]) -> People:
-    """Insert the demo's rows, let the adapter name a backend, and sync."""
+    """Insert the demo's rows, set the backend, and sync."""
     folder.mkdir()
     url = copy_sqlite(template, folder)
     people = People(url)
     for statement in demo_statements():
         people.do(statement.replace(":", r"\:"))
-    # Rehearsal is a matter of the local backend's own; without it both take one step per batch.
+    # Only the local backend rehearses; without rehearsal both take one step per batch.
     people.do("UPDATE adapters SET backend = :b, rehearsal = 'off', batch_size = 8", b=backend)
     sqltune = Sqltune(folder, url)
     sqltune.well("sync", **account)
@@ -66,7 +66,7 @@ def play_demo(folder: Path, template: Path, backend: str, account: dict[str, str
 
 
 def filled_columns(people: People) -> set[str]:
-    """Give the columns in which any row of a table has a value."""
+    """Return the columns in which at least one row of a table has a value."""
     found = set()
     for table in TABLES:
         for (column,) in people.rows(f"SELECT name FROM pragma_table_info('{table}')"):
@@ -75,7 +75,7 @@ def filled_columns(people: People) -> set[str]:
     return found
 
 
-def test_the_demo_on_gradient_fills_what_it_fills_on_local_and_the_wrong_answer_becomes_right(
+def test_the_demo_on_gradient_fills_the_same_columns_and_makes_the_wrong_answer_right(
     tmp_path: Path, sqlite_template: Path, account: dict[str, str]
 ) -> None:
     local = play_demo(tmp_path / "local", sqlite_template, "local", {})

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 
 import pytest
 
 from tests.end_to_end.command import People, Sqltune
-from tests.end_to_end.test_stopping import (
+from tests.end_to_end.runs import (
     Rows,
     begin,
     declare_rooms,
     outcome,
     stop_in_training,
-    undisturbed,
+    sync_undisturbed,
 )
-
-__all__ = ["undisturbed"]
 
 
 @pytest.fixture
@@ -24,6 +23,12 @@ def office(people: People) -> str:
     """An adapter whose training has several steps, never synced."""
     declare_rooms(people)
     return "office"
+
+
+@pytest.fixture
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Rows:
+    """The rows of the same run when nothing interrupts it."""
+    return sync_undisturbed(tmp_path_factory.mktemp("undisturbed"), sqlite_template)
 
 
 def hold(people: People) -> None:
@@ -57,6 +62,7 @@ def test_a_row_holds_a_run_and_it_goes_on_where_it_stood(
     let_go(people)
     done = sqltune.well("sync")
     assert f"office: resume, run 1 was held while {state}" in done.err
+    assert asked
     assert set(asked) <= set(people.rows("SELECT prompt_key, phase, answered_at FROM responses"))
     assert outcome(people) == undisturbed
 

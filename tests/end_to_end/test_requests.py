@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from tests.clients import Client
 from tests.end_to_end.command import People, Sqltune
 from tests.end_to_end.conftest import declare_office
-from tests.end_to_end.test_stopping import begin, declare_rooms, stop_in_training
+from tests.end_to_end.runs import ask, begin, declare_rooms, stop_in_training
 
 ROOMS = "SELECT prompt, response FROM training_samples WHERE dataset = 'office'"
 OFFICE_RUNS = "SELECT run_id, state, run_kind, trigger_reason FROM runs ORDER BY run_id"
@@ -24,12 +23,6 @@ def office_on(people_on: People, sqltune_on: Sqltune) -> People:
     return people_on
 
 
-def ask(people: People, **columns: object) -> int:
-    """Ask for a run of the office; gives its run_id."""
-    people.insert("runs", adapter_name=columns.pop("adapter_name", "office"), **columns)
-    return int(people.value("SELECT MAX(run_id) FROM runs WHERE run_key IS NULL"))
-
-
 def test_an_insert_with_nothing_but_the_name_asks_for_a_run(
     sqltune_on: Sqltune, people_on: People
 ) -> None:
@@ -38,7 +31,7 @@ def test_an_insert_with_nothing_but_the_name_asks_for_a_run(
     sqltune_on.well("sync")
     rows = people_on.rows("SELECT run_id, state, version_number FROM runs")
     assert rows == [(run, "succeeded", 1)]
-    assert people_on.value("SELECT wait_seconds FROM runs") >= 0
+    assert 0 <= people_on.value("SELECT wait_seconds FROM runs") < 600
 
 
 def test_the_engines_own_client_asks_with_the_same_words(
@@ -204,7 +197,7 @@ def test_a_manifest_of_another_adapter_is_refused(sqltune: Sqltune, people: Peop
     sqltune.well("sync")
     other = people.value("SELECT manifest_id FROM manifests WHERE adapter_name = 'attic'")
     run = ask(people, manifest_id=other)
-    sqltune("sync")
+    assert sqltune("sync").code == 1
     assert "is of adapter 'attic'" in people.value(
         "SELECT error_message FROM runs WHERE run_id = :run", run=run
     )
@@ -243,7 +236,8 @@ def test_a_request_does_not_wait_for_more_samples(
 ) -> None:
     people.do("UPDATE adapters SET min_new_samples = 20")
     people.teach("office", "What is room 1?", "A room.")
-    assert "0 of" not in sqltune.well("sync").err
+    assert "office: wait, 1 of the 20 new samples" in sqltune.well("sync").err
+    assert people.count("adapter_versions") == 1
     ask(people)
     sqltune.well("sync")
     assert people.count("adapter_versions") == 2
@@ -266,15 +260,15 @@ def test_a_request_is_met_after_the_run_before_it_was_cancelled(
 
 
 @pytest.mark.parametrize(
-    ("change", "state"),
+    ("change", "state", "epochs"),
     [
-        ("UPDATE adapters SET is_enabled = 0 WHERE adapter_name = 'attic'", "failed"),
-        ("UPDATE adapters SET epochs = 2 WHERE adapter_name = 'attic'", "succeeded"),
-        ("DELETE FROM adapters WHERE adapter_name = 'attic'", "queued"),
+        ("UPDATE adapters SET is_enabled = 0 WHERE adapter_name = 'attic'", "failed", []),
+        ("UPDATE adapters SET epochs = 2 WHERE adapter_name = 'attic'", "succeeded", [2]),
+        ("DELETE FROM adapters WHERE adapter_name = 'attic'", "queued", []),
     ],
 )
 def test_what_changed_while_an_adapter_waited_for_its_turn_counts(
-    sqltune: Sqltune, people: People, change: str, state: str
+    sqltune: Sqltune, people: People, change: str, state: str, epochs: list[int]
 ) -> None:
     declare_rooms(people)
     # Named so that its turn comes first.
@@ -285,12 +279,9 @@ def test_what_changed_while_an_adapter_waited_for_its_turn_counts(
     people.do(change)
     (sqltune.folder / "go-on").touch()
     running.finish()
-    ended, settings = people.rows("SELECT state, settings FROM runs WHERE run_id = :run", run=run)[
-        0
-    ]
-    assert ended == state
-    assert state != "succeeded" or json.loads(settings)["adapter"]["epochs"] == 2
-    assert people.count("adapter_versions", "adapter_name = 'attic'") == (state == "succeeded")
+    assert people.value("SELECT state FROM runs WHERE run_id = :run", run=run) == state
+    trained = people.rows("SELECT epochs FROM adapter_versions WHERE adapter_name = 'attic'")
+    assert [row[0] for row in trained] == epochs
 
 
 @pytest.mark.parametrize(

@@ -6,29 +6,19 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.databases import copy_sqlite
-from tests.end_to_end.command import People, Running, Sqltune
-from tests.end_to_end.conftest import declare_office
-
-Rows = dict[str, list[tuple[Any, ...]]]
-
-
-def begin(sqltune: Sqltune, people: People, at: str, **environment: str) -> Running:
-    """Start a sync that hangs in the middle of training, or of answering."""
-    gate = str(sqltune.folder / "go-on")
-    fault = {"at": "step", "number": 2} if at == "training" else {"at": "answer", "number": 2}
-    sqltune.play(slots=1, steps_per_epoch=4, faults=[{**fault, "kind": "hang", "until": gate}])
-    running = sqltune.start("sync", **environment)
-    if at == "training":
-        people.await_row("SELECT 1 FROM runs WHERE state = 'training'")
-        people.await_row("SELECT 1 FROM backend_calls WHERE state = 'intended'")
-    else:
-        people.await_row("SELECT 1 FROM responses")
-    return running
+from tests.end_to_end.command import People, Sqltune
+from tests.end_to_end.runs import (
+    Rows,
+    await_expired_lease,
+    begin,
+    declare_rooms,
+    outcome,
+    stop_in_training,
+    sync_undisturbed,
+)
 
 
 @pytest.fixture
@@ -38,44 +28,10 @@ def office(people: People) -> str:
     return "office"
 
 
-def declare_rooms(people: People) -> None:
-    """Declare an adapter with four samples and four prompts."""
-    declare_office(people)
-    for number in range(3):
-        people.teach("office", f"What is room {number}?", f"Room {number} is blue.")
-        people.ask("office", f"What is room {number}?", f"Room {number} is blue.")
-
-
-def outcome(people: People) -> Rows:
-    """Give the rows that must not depend on whether a run was interrupted."""
-    return {
-        "responses": people.rows(
-            "SELECT prompt_key, phase, response FROM responses ORDER BY prompt_key, phase"
-        ),
-        "scores": people.rows("SELECT prompt_key, phase, score FROM scores ORDER BY 1, 2"),
-        "steps": people.rows("SELECT step, tokens_seen FROM training_metrics ORDER BY step"),
-        "version": people.rows(
-            "SELECT version_number, state, sample_count, artifact_sha256 FROM adapter_versions"
-        ),
-        "manifest": people.rows("SELECT position, content_hash FROM manifest_samples ORDER BY 1"),
-        "run": people.rows("SELECT state, steps_done, prompts_selected FROM runs"),
-        "alias": people.rows("SELECT alias, version_number FROM aliases"),
-    }
-
-
 @pytest.fixture
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Rows:
-    """What the same rows come to when nothing happens."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    url = copy_sqlite(sqlite_template, folder)
-    people = People(url)
-    declare_rooms(people)
-    sqltune = Sqltune(folder, url)
-    sqltune.play(slots=1, steps_per_epoch=4)
-    sqltune.well("sync")
-    rows = outcome(people)
-    people.close()
-    return rows
+    """The rows of the same run when nothing interrupts it."""
+    return sync_undisturbed(tmp_path_factory.mktemp("undisturbed"), sqlite_template)
 
 
 @pytest.mark.slow
@@ -102,6 +58,7 @@ def test_a_signal_leaves_the_run_resumable_and_the_next_sync_ends_it(
     sqltune.play(slots=1, steps_per_epoch=4)
     done = sqltune.well("sync")
     assert f"office: resume, run 1 stopped while {state}" in done.err
+    assert asked
     assert set(asked) <= set(people.rows("SELECT prompt_key, phase, answered_at FROM responses"))
     assert outcome(people) == undisturbed
 
@@ -144,6 +101,7 @@ def test_a_frozen_sync_that_wakes_up_late_writes_nothing_more(
     sqltune.play(slots=1, steps_per_epoch=4)
     sqltune.well("sync")
     after, weights = people.dump(), weights_of(sqltune)
+    assert weights
     (sqltune.folder / "go-on").touch()
     running.signal(signal.SIGCONT)
     woken = running.finish()
@@ -174,14 +132,6 @@ def test_cancel_ends_a_run_at_work_within_seconds(
     assert "office: blocked, run 1 was cancelled and nothing changed since" in again.err
     sqltune.well("sync", "--force")
     assert people.rows("SELECT state FROM runs ORDER BY run_id") == [("cancelled",), ("succeeded",)]
-
-
-def stop_in_training(sqltune: Sqltune, people: People) -> None:
-    """Leave a run behind that stands in its training."""
-    running = begin(sqltune, people, "training")
-    running.signal(signal.SIGTERM)
-    running.finish()
-    sqltune.play()
 
 
 def test_cancel_ends_a_run_that_nobody_works_on_at_once(
@@ -218,11 +168,3 @@ def test_two_interrupts_end_at_once_and_the_run_is_still_resumable(
     sqltune.play()
     sqltune.well("sync")
     assert people.value("SELECT state FROM runs") == "succeeded"
-
-
-def await_expired_lease(people: People) -> None:
-    """Wait until the database's clock has passed the lease."""
-    people.await_row(
-        "SELECT 1 FROM adapter_states"
-        " WHERE lease_until_ms < CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
-    )

@@ -12,8 +12,7 @@ import pytest
 
 from tests.end_to_end.command import People, Running, Sqltune, await_condition
 from tests.end_to_end.conftest import declare_office
-from tests.end_to_end.test_requests import ask
-from tests.end_to_end.test_stopping import declare_rooms
+from tests.end_to_end.runs import ask, declare_rooms
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What a backend cannot do with a row is refused by name, before anything is sent."""
+"""An option that a backend does not support is refused by name, before anything is sent."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqltune.backends import options
 from sqltune.backends.options import check_options
 from sqltune.errors import ConfigError
 from sqltune.wire import gradient
-from tests.unit.test_keys import ADAPTER
+from tests.unit.made_records import ADAPTER
 
 
 def check(backend: str, **columns: Any) -> None:
@@ -21,14 +21,16 @@ def check(backend: str, **columns: Any) -> None:
 
 
 @pytest.mark.parametrize("backend", ["local", "scripted", "gradient"])
-def test_a_row_with_its_defaults_is_fine_on_every_backend(backend: str) -> None:
+def test_a_row_with_its_defaults_is_accepted_by_every_backend(backend: str) -> None:
     check(backend)
 
 
 @pytest.mark.parametrize(
     ("column", "value"), [("prompt_template", "{prompt} {response}"), ("sample_form", "text")]
 )
-def test_a_form_of_its_own_is_refused_where_the_base_model_has_one(column: str, value: str) -> None:
+def test_a_prompt_format_in_the_row_is_refused_where_the_base_model_has_one(
+    column: str, value: str
+) -> None:
     check("gradient", **{column: value})
     for backend in ("local", "scripted"):
         with pytest.raises(ConfigError, match=rf"adapters\.{column}.*{backend}"):
@@ -47,7 +49,7 @@ def test_a_form_of_its_own_is_refused_where_the_base_model_has_one(column: str, 
         ("prompt_template", {"prompt_template": "{prompt}"}),
     ],
 )
-def test_what_gradient_does_not_have_is_refused_by_name(
+def test_an_option_that_gradient_does_not_support_is_refused_by_name(
     named: str, columns: dict[str, Any]
 ) -> None:
     check("local", **(columns if named != "prompt_template" else {}))
@@ -55,17 +57,17 @@ def test_what_gradient_does_not_have_is_refused_by_name(
         check("gradient", **columns)
 
 
-def test_a_script_rehearses_nothing() -> None:
+def test_the_scripted_backend_refuses_rehearsal() -> None:
     with pytest.raises(ConfigError, match=r"adapters\.rehearsal .*scripted"):
         check("scripted", rehearsal="on")
 
 
-def test_what_gradient_just_has_is_not_refused() -> None:
+def test_values_at_the_limits_of_gradient_are_accepted() -> None:
     check("gradient", lora_rank=32, learning_rate=0.999, max_new_tokens=511, rehearsal="off")
     check("gradient", seed=1)
     check("gradient", temperature=0.7)
 
 
-def test_the_bounds_are_those_of_the_schema() -> None:
+def test_the_limits_are_those_of_the_schema() -> None:
     assert options.MOST_RANK == gradient.MOST_RANK
     assert options.MOST_GENERATED_TOKENS == gradient.MOST_GENERATED_TOKENS

@@ -58,5 +58,6 @@ def test_demo_asks_what_must_be_kept(demo: sqlite3.Connection) -> None:
 
 def test_no_right_answer_stands_in_its_own_question(demo: sqlite3.Connection) -> None:
     query = "SELECT prompt, expected FROM eval_prompts WHERE expected IS NOT NULL"
-    for prompt, expected in demo.execute(query):
-        assert expected not in prompt
+    pairs = demo.execute(query).fetchall()
+    assert pairs
+    assert [prompt for prompt, expected in pairs if expected in prompt] == []

@@ -1,4 +1,4 @@
-"""Nothing is sent to where nobody asked for, and no secret is in what is shown."""
+"""Samples are sent only to the address that was set, and no message shows a secret."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_an_account_is_read_from_the_environment_and_shows_no_secret() -> None:
 
 
 @pytest.mark.parametrize("missing", [{}, {"GRADIENT_API_URL": ""}, {"GRADIENT_API_URL": " "}])
-def test_without_an_address_the_closed_service_and_its_substitute_are_named(
+def test_without_an_address_the_closed_service_and_its_replacement_are_named(
     missing: dict[str, str],
 ) -> None:
     others = {k: v for k, v in GIVEN.items() if k != "GRADIENT_API_URL"}
@@ -38,7 +38,7 @@ def test_without_an_address_the_closed_service_and_its_substitute_are_named(
 
 
 @pytest.mark.parametrize("name", ["GRADIENT_ACCESS_TOKEN", "GRADIENT_WORKSPACE_ID"])
-def test_what_is_missing_is_named(name: str) -> None:
+def test_a_missing_variable_is_named(name: str) -> None:
     with pytest.raises(ConfigError, match=f"{name} is not set"):
         read_account(GIVEN | {name: ""})
 
@@ -53,8 +53,8 @@ def test_what_is_missing_is_named(name: str) -> None:
         "http://[::1/api",
     ],
 )
-def test_what_is_no_address_is_refused(url: str) -> None:
-    with pytest.raises(ConfigError, match="GRADIENT_API_URL is no address"):
+def test_an_invalid_address_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError, match="GRADIENT_API_URL is not a valid address"):
         read_account(GIVEN | {"GRADIENT_API_URL": url})
 
 
@@ -64,10 +64,10 @@ def test_plain_http_is_fine_on_this_machine(host: str) -> None:
 
 
 def test_plain_http_to_another_machine_is_refused_unless_it_is_allowed() -> None:
-    away = GIVEN | {"GRADIENT_API_URL": "http://tuner.example/api"}
+    remote = GIVEN | {"GRADIENT_API_URL": "http://tuner.example/api"}
     with pytest.raises(ConfigError, match="GRADIENT_ALLOW_HTTP=1"):
-        read_account(away)
-    assert not read_account(away | {"GRADIENT_ALLOW_HTTP": "1"}).is_loopback
+        read_account(remote)
+    assert not read_account(remote | {"GRADIENT_ALLOW_HTTP": "1"}).is_loopback
     assert not read_account(GIVEN | {"GRADIENT_API_URL": "https://tuner.example/api"}).is_loopback
 
 

@@ -1,4 +1,4 @@
-"""What the journal says of a training is read from the first call to the last."""
+"""The state of a training is read from the calls in its journal, first to last."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ OPEN = ("intended", "unknown")
 
 
 def read(*calls: tuple[str, str]) -> History:
-    """Read calls by kind and state; the n-th call's adapter is `a<n>`."""
+    """Read calls given by kind and state; the adapter of the n-th call is `a<n>`."""
     numbered = enumerate(calls, start=1)
     return read_history([BackendCall(n, state, kind, "", f"a{n}") for n, (kind, state) in numbered])
 
@@ -38,7 +38,7 @@ def test_a_fine_tune_of_unknown_outcome_taints(state: str) -> None:
 
 
 @pytest.mark.parametrize("state", OPEN)
-def test_a_creation_of_unknown_outcome_has_to_be_looked_for(state: str) -> None:
+def test_a_creation_of_unknown_outcome_has_to_be_looked_up(state: str) -> None:
     history = read((CREATE, "failed"), (CREATE, state))
     assert history.adapter_id is None
     assert history.creations == 2
@@ -53,7 +53,7 @@ def test_a_deletion_of_unknown_outcome_taints(state: str) -> None:
     assert history.is_tainted
 
 
-def test_after_a_deletion_nothing_of_the_adapter_counts() -> None:
+def test_after_a_deletion_no_call_to_the_adapter_counts() -> None:
     history = read((CREATE, "done"), (FINE_TUNE, "done"), (FINE_TUNE, "unknown"), (DELETE, "done"))
     assert history.adapter_id is None
     assert (history.batches_done, history.is_tainted) == (0, False)
@@ -61,7 +61,7 @@ def test_after_a_deletion_nothing_of_the_adapter_counts() -> None:
     assert history.creations == 1
 
 
-def test_batches_are_counted_anew_for_a_new_adapter() -> None:
+def test_batches_are_counted_from_zero_for_a_new_adapter() -> None:
     calls = [(CREATE, "done"), (FINE_TUNE, "done"), (FINE_TUNE, "failed"), (DELETE, "done")]
     history = read(*calls, (CREATE, "done"), (FINE_TUNE, "done"))
     assert (history.adapter_id, history.batches_done, history.creations) == ("a5", 1, 2)

@@ -11,31 +11,8 @@ from sqltune.backends.base import BaseModel, Decoding, TrainedAdapter
 from sqltune.backends.prompt_template import DEFAULT_TEMPLATE
 from sqltune.local_lora.prompt_format import INSTRUCTION_FORM
 from sqltune.records import Adapter
+from tests.unit.made_records import ADAPTER
 
-ADAPTER = Adapter(
-    adapter_name="office",
-    base_model="toy",
-    is_enabled=True,
-    backend="scripted",
-    base_model_revision=None,
-    training_query=None,
-    eval_query=None,
-    epochs=3,
-    learning_rate=None,
-    lora_rank=None,
-    lora_alpha=None,
-    batch_size=None,
-    rehearsal="auto",
-    seed=0,
-    on_bad_row="stop",
-    max_skipped_share=0.01,
-    scorer="token_f1",
-    extra_scorers=(),
-    pass_threshold=None,
-    max_new_tokens=128,
-    temperature=0.0,
-    min_gain=None,
-)
 MODEL = BaseModel("toy", "r1", None, is_simulated=True)
 TRAINING = {
     "backend": "local", "epochs": 4, "learning_rate": 0.1, "lora_rank": 4, "lora_alpha": 8,

@@ -46,6 +46,11 @@ def test_every_module_imports_only_from_layers_below_its_own(copied_package: Pat
         ("settings.py", "import sqlalchemy.orm", "sqltune.settings -> sqlalchemy"),
         ("run/runner.py", "import pymysql", "sqltune.run.runner -> pymysql"),
         ("run/runner.py", "import torch", "sqltune.run.runner -> torch"),
+        (
+            "backends/gradient/training.py",
+            "import sqltune.local_lora.steps",
+            "sqltune.backends.gradient.training -> sqltune.local_lora.steps",
+        ),
         ("backends/base.py", "import transformers", "sqltune.backends.base -> transformers"),
         ("stray.py", "", "sqltune.stray"),
     ],

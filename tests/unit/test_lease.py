@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from sqltune.errors import LeaseLost, RunCancelled, RunInterrupted
 from sqltune.records import Claim
 from sqltune.syncing.lease_keeper import LeaseKeeper
 from tests.databases import copy_sqlite
+from tests.end_to_end.command import await_condition
 
 NOW = datetime(2026, 11, 23, 6, 0)
 
@@ -57,21 +58,27 @@ def write(database: Database, statement: str) -> None:
         session.connection.execute(text(statement))
 
 
-def await_raise(check: Callable[[], None], error: type[Exception]) -> None:
-    """Ask again and again until the check raises."""
-    with pytest.raises(error):
-        ask_often(check)
+def await_raise(keeper: LeaseKeeper) -> None:
+    """Check again and again until the check raises."""
+    await_condition(lambda: keeper.check() is not None, "an error from the check")
 
 
-def ask_often(check: Callable[[], None]) -> None:
-    pause = threading.Event()
-    for _ in range(1000):
-        check()
-        pause.wait(0.02)
+def await_beat(database: Database) -> None:
+    """Let the lease end, and wait until it is prolonged."""
+    write(database, "UPDATE adapter_states SET lease_until_ms = 0")
+
+    def is_prolonged() -> bool:
+        with database.read() as session:
+            return not states.list_leases(session)["office"].is_expired
+
+    await_condition(is_prolonged, "a beat that prolongs the lease")
 
 
-def test_a_lease_that_holds_lets_the_work_go_on(database: Database, claim: Claim) -> None:
-    with keep(database, claim) as keeper:
+def test_the_beat_prolongs_the_lease_and_the_work_continues(
+    database: Database, claim: Claim
+) -> None:
+    with keep(database, claim, lease_seconds=0.3) as keeper:
+        await_beat(database)
         keeper.check()
 
 
@@ -88,7 +95,8 @@ def test_a_lease_that_another_took_is_noticed_at_the_next_beat(
 ) -> None:
     with keep(database, claim, lease_seconds=0.1) as keeper:
         write(database, "UPDATE adapter_states SET lease_owner = 'other', attempt = attempt + 1")
-        await_raise(keeper.check, LeaseLost)
+        with pytest.raises(LeaseLost):
+            await_raise(keeper)
 
 
 def test_a_cancelling_row_is_noticed_at_the_next_beat(database: Database, claim: Claim) -> None:
@@ -99,7 +107,8 @@ def test_a_cancelling_row_is_noticed_at_the_next_beat(database: Database, claim:
         keeper.watch(1)
         keeper.check()
         write(database, "UPDATE runs SET desired_state = 'cancelled'")
-        await_raise(keeper.check, RunCancelled)
+        with pytest.raises(RunCancelled):
+            await_raise(keeper)
 
 
 def test_a_run_that_was_cancelled_before_is_noticed_at_once(
@@ -116,30 +125,18 @@ def test_a_run_that_was_cancelled_before_is_noticed_at_once(
             keeper.check()
 
 
-def test_the_beat_prolongs_the_lease(database: Database, claim: Claim) -> None:
-    write(database, "UPDATE adapter_states SET lease_until_ms = 0")
-
-    def prolonged() -> None:
-        with database.read() as session:
-            if not states.list_leases(session)["office"].is_expired:
-                raise TimeoutError
-
-    with keep(database, claim, lease_seconds=0.3):
-        await_raise(prolonged, TimeoutError)
-
-
 def test_a_database_that_is_away_for_a_beat_is_no_lost_lease(
     database: Database, claim: Claim, caplog: pytest.LogCaptureFixture
 ) -> None:
     write(database, "ALTER TABLE adapter_states RENAME TO away")
-    with keep(database, claim, lease_seconds=0.1) as keeper:
-
-        def complained() -> None:
-            keeper.check()
-            if any(getattr(r, "event", "") == "lease_renewal_failed" for r in caplog.records):
-                raise TimeoutError
-
-        await_raise(complained, TimeoutError)
+    with keep(database, claim, lease_seconds=0.3) as keeper:
+        await_condition(
+            lambda: "lease_renewal_failed" in [getattr(r, "event", "") for r in caplog.records],
+            "a beat that fails",
+        )
+        keeper.check()
+        write(database, "ALTER TABLE away RENAME TO adapter_states")
+        await_beat(database)
         keeper.check()
 
 

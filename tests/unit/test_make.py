@@ -59,9 +59,9 @@ def test_help_lists_every_target(installed_clone: Path) -> None:
 
 def test_every_make_command_of_the_documents_exists(installed_clone: Path) -> None:
     listed = {line.split()[1] for line in make(installed_clone, "help").stdout.splitlines()}
-    for path in ROOT.glob("*.md"):
-        named = re.findall(r"(?:`|^\$? ?)make ([a-z0-9-]+)", path.read_text("utf-8"), re.MULTILINE)
-        assert set(named) <= listed, path.name
+    texts = [path.read_text("utf-8") for path in ROOT.glob("*.md")]
+    named = re.findall(r"(?:`|^\$? ?)make ([a-z0-9-]+)", "\n".join(texts), re.MULTILINE)
+    assert {"demo", "check"} <= set(named) <= listed
 
 
 def test_make_alone_shows_the_help(installed_clone: Path) -> None:
@@ -70,8 +70,8 @@ def test_make_alone_shows_the_help(installed_clone: Path) -> None:
 
 def test_check_runs_every_tool(installed_clone: Path) -> None:
     planned = make(installed_clone, "--dry-run", "check").stdout
-    for tool in ("ruff format --check", "ruff check", "mypy", "lint-imports", "-m pytest"):
-        assert f".venv/bin/{tool}" in planned or f".venv/bin/python {tool}" in planned
+    for tool in ("ruff format --check", "ruff check", "mypy", "lint-imports", "python -m pytest"):
+        assert f".venv/bin/{tool}" in planned
 
 
 def test_check_leaves_out_only_what_needs_other_machines_or_many_minutes(

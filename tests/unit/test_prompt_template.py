@@ -1,4 +1,4 @@
-"""A template takes a sample apart, asks with what it trained, and says what is wrong with it."""
+"""A template writes a query as its sample was trained; an invalid one is refused with the rule."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqltune.records import Sample
 SAMPLE = Sample("s1", "Who is Pavan?", "A developer advocate.", None, 1.0, None, None)
 
 
-def test_the_default_writes_a_sample_as_the_article_does() -> None:
+def test_the_default_template_writes_a_sample_as_the_article_does() -> None:
     prompt, response = read_template(None).trained(SAMPLE)
     assert prompt + response == (
         "### Instruction: Who is Pavan? \n\n### Response: A developer advocate."
@@ -20,7 +20,7 @@ def test_the_default_writes_a_sample_as_the_article_does() -> None:
     assert not prompt.endswith(" ")
 
 
-def test_what_a_sample_learns_is_what_is_taken_out_of_an_answer() -> None:
+def test_whitespace_that_is_trained_before_a_response_is_removed_from_an_answer() -> None:
     template = read_template("Q: {prompt}\nA:\n  {response}")
     _, response = template.trained(SAMPLE)
     assert response == "\n  A developer advocate."
@@ -28,7 +28,7 @@ def test_what_a_sample_learns_is_what_is_taken_out_of_an_answer() -> None:
     assert template.answer("As it is.") == "As it is."
 
 
-def test_a_system_prompt_stands_in_front() -> None:
+def test_a_system_prompt_comes_first() -> None:
     assert read_template("[{prompt}]{response}").query("Why?", "Be short.") == "Be short.\n\n[Why?]"
 
 
@@ -45,10 +45,10 @@ def test_a_prompt_that_looks_like_a_placeholder_stays_as_it_is() -> None:
         ("{prompt} {prompt} {response}", r"\{prompt\} exactly once"),
         ("{prompt}", r"\{response\} exactly once"),
         ("{prompt} {response} {response}", r"\{response\} exactly once"),
-        ("{prompt} {response} </s>", r"must end with \{response\}"),
-        ("{response} {prompt}", r"must end with \{response\}"),
+        ("{prompt} {response} </s>", r"end with \{response\}"),
+        ("{response} {prompt}", r"end with \{response\}"),
     ],
 )
-def test_a_template_that_is_wrong_says_how(template: str, rule: str) -> None:
-    with pytest.raises(ConfigError, match=rf"adapters\.prompt_template must .*{rule}|{rule}"):
+def test_an_invalid_template_is_refused_with_the_rule(template: str, rule: str) -> None:
+    with pytest.raises(ConfigError, match=rf"adapters\.prompt_template must (contain )?{rule}"):
         read_template(template)

@@ -131,16 +131,12 @@ def test_chrf_is_what_sacrebleu_prints() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.sampled_from(sorted(set(SCORERS) - {"regex"})), st.text(max_size=30), st.text(max_size=30)
+    st.sampled_from(sorted(set(SCORERS) - {"regex", "contains"})),
+    st.text(max_size=30),
+    st.text(max_size=30),
 )
-def test_every_score_is_between_zero_and_one_or_a_reason(
-    name: str, response: str, expected: str
-) -> None:
-    try:
-        score = SCORERS[name].score(response, expected)
-    except ScorerError:
-        return
-    assert 0.0 <= score <= 1.0
+def test_every_score_is_between_zero_and_one(name: str, response: str, expected: str) -> None:
+    assert 0.0 <= SCORERS[name].score(response, expected) <= 1.0
 
 
 def test_a_regular_expression_that_never_ends_is_an_error_and_not_a_stopped_run() -> None:

@@ -69,15 +69,20 @@ def test_nothing_is_used_that_singlestore_refuses(refused: str) -> None:
     assert found == []
 
 
+def test_the_lint_reads_the_files_of_every_folder() -> None:
+    folders = {path.relative_to(SQL).parts[0] for path in FILES}
+    assert folders == {"demo", "migrations", "queries", "views"}
+
+
 @pytest.mark.parametrize("wrong", ["||", "FOREIGN KEY (a)", "CHECK (a > 0)", "SELECT * FROM t"])
 def test_the_lint_finds_what_it_looks_for(wrong: str) -> None:
     assert any(re.search(refused, bare(wrong), re.IGNORECASE) for refused in REFUSED_EVERYWHERE)
 
 
 def test_no_update_and_no_delete_is_ordered_or_limited() -> None:
-    for name, statement in statements("queries"):
-        if re.match(r"\s*(UPDATE|DELETE)\b", statement):
-            assert not re.search(r"\b(LIMIT|ORDER BY)\b", statement), name
+    changing = [s for _, s in statements("queries") if re.match(r"\s*(UPDATE|DELETE)\b", s)]
+    assert len(changing) > 20
+    assert [s for s in changing if re.search(r"\b(LIMIT|ORDER BY)\b", s)] == []
 
 
 def test_no_portable_statement_and_no_view_asks_the_clock() -> None:
@@ -96,8 +101,7 @@ def test_no_colon_is_left_that_would_be_taken_for_a_value() -> None:
         text = strip_comments(path.read_text("utf-8"))
         assert not re.search(r"--|/\*", bare(text)), f"{path.name} has a comment that stays"
         for quoted in re.findall(r"'(?:[^']|'')*'", text):
-            is_time_format = quoted.startswith("'%Y")
-            assert is_time_format or not re.search(r":\w", quoted), f"{path.name}: {quoted}"
+            assert not re.search(r":\w", quoted), f"{path.name}: {quoted}"
 
 
 def test_every_statement_begins_with_its_name_and_a_sentence() -> None:
@@ -208,9 +212,12 @@ def test_small_tables_that_change_in_place_are_rowstore() -> None:
 
 
 def test_singlestore_defaults_are_bare_functions_or_literals() -> None:
-    for migration in read_migrations(EngineKind.SINGLESTORE):
-        assert not re.search(r"DEFAULT \(", migration.text)
-        for statement in migration.statements:
-            assert (
-                "AUTO_INCREMENT" not in statement or "BIGINT NOT NULL AUTO_INCREMENT" in statement
-            )
+    text = "\n".join(migration.text for migration in read_migrations(EngineKind.SINGLESTORE))
+    assert "DEFAULT 0" in text
+    assert "DEFAULT (" not in text
+
+
+def test_singlestore_makes_ids_of_bigint_columns_only() -> None:
+    text = "\n".join(migration.text for migration in read_migrations(EngineKind.SINGLESTORE))
+    made = re.findall(r"(\w+ \w+ \w+) AUTO_INCREMENT", text)
+    assert set(made) == {"BIGINT NOT NULL"}

@@ -1,5 +1,5 @@
-"""Where training and answering happen; `base.py` holds the contract, one file per backend fulfils
-it.
+"""Where training and answering happen: `base.py` defines the contract, a package per backend
+implements it.
 """
 
 from __future__ import annotations

@@ -1,46 +1,45 @@
-"""What a backend is: the Protocol, the values it takes and gives, and its contract in words.
+"""What a backend is: its Protocol, the values that it takes and returns, and its contract in words.
 
-A backend trains an adapter on samples and answers prompts. It never sees the database: samples come
-through `Samples`, and what it does is told through `Journal`. The contract, checked for every
-backend by tests/backends/contract.py:
+A backend trains an adapter on samples and answers prompts. It never accesses the database: it reads
+samples through `Samples` and reports through `Journal`. Every backend fulfils this contract, which
+tests/backends/contract.py checks:
 
-1. `describe` changes nothing, sends no sample, and fails for a base model that the backend does not
-   have.
-2. `train` is called with the run's key. Called again with the same key after a crash, it goes on or
-   begins again such that the finished adapter contains each batch exactly once per epoch: what the
-   journal recorded of the earlier call tells which. The job's attempt has grown by then: an earlier
-   one may only be stalled and wake up at any moment. What an attempt writes therefore stands under
-   names of its own, it never touches a later one's, and what changes something outside follows
-   directly on a committed write of the journal, which fails for an attempt that was overtaken.
-3. Everything that changes something outside is announced by `Journal.intend` before it is sent and
-   settled after. A reply that was lost is reconciled (looked up by the run's key) before anything
-   is repeated.
-4. `train` blocks until the adapter is finished, however the service works inside: step by step
-   (local), one call a batch (Gradient) or upload and poll (OpenAI's dialect). It calls
-   `Journal.check` at least once a second while it works or waits, and lets pass what that raises.
-   A service's job that works on by itself is stopped there when RunCancelled passes, and left to
-   be found again with everything else.
-5. `answer` yields each answer as soon as it is known, in any order, exactly one per request. What
-   goes wrong with one prompt is an Answer with an error; what goes wrong with all (credentials,
-   service gone) is raised. Closing the iterator early ends the asking and leaves the backend
-   usable; answers that were not yielded are asked again.
-6. Answers depend on the request, the model and the decoding settings alone; with temperature 0 they
-   repeat.
-7. Secrets come from the environment and appear in no error, log line or value given back.
-8. What a backend keeps for a run carries the run's key in its name. `Inventory`, which a backend
-   may fulfil beside, tells what it keeps; it never lists what carries no such name, where it shares
-   a folder, and removes only what it listed.
-9. A backend object is used by one thread at a time, though not always the same, and must be closed;
-   `close` may come from another thread and ends what still waits.
+1. `describe` changes nothing, sends no samples, and raises an error for a base model that the
+   backend does not have.
+2. `train` receives the run's key. When it is called again with the same key after a crash, it
+   resumes or starts over, as the journal's records of the earlier call require, so that the
+   finished adapter contains each batch exactly once per epoch. The job's attempt is higher then
+   than in the earlier call, which may only be stalled and may continue at any moment. Therefore an
+   attempt writes only under names of its own and never touches anything of a later attempt, and
+   every change to something outside directly follows a committed write to the journal: such a
+   write fails for an attempt that has been overtaken.
+3. Every call that changes something outside is announced by `Journal.intend` before it is sent, and
+   settled afterwards. If its reply was lost, the backend looks up the outcome by the run's key
+   before it repeats anything.
+4. `train` blocks until the adapter is finished, however the service works: step by step (local),
+   one call per batch (Gradient), or upload and poll (OpenAI's API). While it works or waits, it
+   calls `Journal.check` at least once a second and propagates the exception that `check` raises. If
+   a job continues at the service without further calls, `train` stops it on RunCancelled; on any
+   other exception the job continues, and a later call of `train` finds it.
+5. `answer` yields each answer as soon as it is known, in any order, exactly one per request. A
+   failure that concerns one prompt is an Answer with an error; a failure that concerns all prompts
+   (wrong credentials, service unavailable) is raised. Closing the iterator early stops the
+   answering and leaves the backend usable; requests without a yielded answer are asked again.
+6. An answer depends only on the request, the model and the decoding settings. At temperature 0 it
+   is the same each time.
+7. Secrets come from the environment and appear in no error, log line or returned value.
+8. The name of everything that a backend stores for a run contains the run's key. A backend that
+   also implements `Inventory` (inventory.py) lists these artifacts. In a folder that it shares with
+   others it lists nothing whose name contains no run key, and it removes only what it has listed.
+9. A backend object is used by one thread at a time, not always the same one, and must be closed.
+   `close` may be called by another thread and ends every call that is still waiting.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from sqltune.records import Sample
 
@@ -50,17 +49,16 @@ class BaseModel:
     """A base model as a backend knows it."""
 
     name: str  #: as written in adapters.base_model
-    revision: (
-        str | None
-    )  #: what the name meant when it was resolved: a commit, a hash of the files, a service's id
-    max_tokens: int | None  #: longest prompt and response together; None: the backend does not say
+    #: what the name stood for when it was resolved: a commit, a hash of the files, a service's id
+    revision: str | None
+    max_tokens: int | None  #: limit for prompt and response together; None: unknown to the backend
     is_simulated: bool  #: the backend only plays back a script
     address: str | None = None  #: of the service that has it; None: it is on this machine
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingOptions:
-    """What training depends on besides base model and samples; None means the backend's default."""
+    """What training depends on besides base model and samples; None: the backend's default."""
 
     epochs: int
     learning_rate: float | None
@@ -70,46 +68,44 @@ class TrainingOptions:
     rehearsal: str  #: auto, on, off
     seed: int
     prompt_template: str | None = None  #: see prompt_template.py; None: the default one
-    sample_form: str = "parts"  #: parts: only the response is trained; text: the whole text
+    sample_form: str = "parts"  #: parts: only the response is trained; text: the whole text is
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingJob:
-    """One training as asked of a backend."""
+    """One training that a backend is asked for."""
 
-    run_key: str  #: unique per run; the adapter's name at a remote service carries it
+    run_key: str  #: unique per run; the adapter's name at a remote service contains it
     adapter_name: str
     base_model: BaseModel
     options: TrainingOptions
     fingerprint: str
-    attempt: int  #: grows with every claim of the adapter; an earlier one may still be alive
+    attempt: int  #: grows with every claim of the adapter; an earlier attempt may still be alive
 
 
 @dataclass(frozen=True, slots=True)
 class StepMetrics:
-    """One optimizer step, or the smallest unit that the backend reports."""
+    """The figures of one optimizer step, or of the smallest unit that the backend reports."""
 
     step: int  #: 1, 2, 3 ...
-    epoch: float  #: epochs done after this step
+    epoch: float  #: epochs completed after this step
     train_loss: float  #: mean over the trained tokens, in nats
     learning_rate: float | None
     gradient_norm: float | None
     tokens: int | None  #: all tokens of the step
-    trained_tokens: int | None  #: those that count in the loss
+    trained_tokens: int | None  #: tokens that count in the loss
     eval_loss: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TrainedAdapter:
-    """A finished adapter: what the backend needs to answer with it, and the options that were
-    really used.
-    """
+    """A finished adapter: what the backend needs to answer with it, and the options it used."""
 
     external_id: str | None  #: the adapter's id at a remote backend
-    artifact_uri: str | None  #: where the weights lie, where they can be had
+    artifact_uri: str | None  #: location of the weights; None: the service does not publish them
     artifact_bytes: int | None
     artifact_sha256: str | None
-    #: every None of the job filled in with what was used, where the backend knows it
+    #: the job's options, with the backend's choice for every None where it is known
     options: TrainingOptions
     rehearsal_pairs: int = 0  #: extra samples made from the base model's own answers
     cost_usd: float | None = None
@@ -117,7 +113,7 @@ class TrainedAdapter:
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """How answers are generated; equal for base, before and after."""
+    """How answers are generated; the same in the phases base, before and after."""
 
     max_new_tokens: int
     temperature: float  #: 0: greedy
@@ -136,10 +132,10 @@ class AnswerRequest:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer, or the error in its place."""
+    """One answer, or the error that occurred instead."""
 
     prompt_key: str
-    text: str | None  #: None: error_code says why
+    text: str | None  #: None: there is an error_code
     finish_reason: str | None
     prompt_tokens: int | None
     output_tokens: int | None
@@ -150,15 +146,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class TokenCount:
-    """How many tokens samples have."""
+    """The number of tokens of a sample."""
 
     tokens: int
-    is_exact: bool  #: False: estimated from the number of characters
+    is_exact: bool  #: False: estimated, for instance from the number of characters
 
 
 @dataclass(frozen=True, slots=True)
 class BackendCall:
-    """One earlier call of this run, as `backend_calls` holds it."""
+    """One earlier call of this run, as recorded in `backend_calls`."""
 
     call_number: int
     state: str  #: intended, done, failed, unknown
@@ -167,50 +163,27 @@ class BackendCall:
     external_id: str | None
 
 
-class ArtifactKind(StrEnum):
-    """What a backend keeps."""
-
-    ADAPTER = "adapter"  #: at a service
-    WEIGHTS = "weights"  #: finished, as files
-    CHECKPOINT = "checkpoint"  #: what only an unfinished training needs
-    DRAFT = "draft"  #: files whose writing broke off, or is at work
-
-
-@dataclass(frozen=True, slots=True)
-class StoredArtifact:
-    """One thing that a backend keeps, for whomever."""
-
-    kind: ArtifactKind
-    address: str  #: its id at a service, or its path
-    name: str  #: what it is called there; the row of a version names it or the address
-    run_key: str | None  #: the run that the name carries; None: it carries none
-    size_bytes: int | None  #: None: the backend does not say
-    changed_at: datetime | None  #: UTC; None: the backend does not say
-
-
 class Samples(Protocol):
-    """The samples of one manifest, in its order; read again and again without holding them in
-    memory.
-    """
+    """The samples of one manifest, in its order; read as often as needed, never all in memory."""
 
     def __len__(self) -> int:
-        """Give the number of samples."""
+        """Return the number of samples."""
         ...
 
     def __iter__(self) -> Iterator[Sample]:
-        """Read all samples in order, page by page."""
+        """Yield all samples in order, reading page by page."""
         ...
 
     def fetch(self, positions: Sequence[int]) -> list[Sample]:
-        """Read the samples at these positions, in the order asked."""
+        """Return the samples at these positions, in the given order."""
         ...
 
 
 class Journal(Protocol):
-    """What a backend tells of a training; each call is committed before it returns."""
+    """Records a training; each method commits before it returns."""
 
     def intend(self, call_kind: str, request: str) -> int:
-        """Announce a call that changes something outside; gives its number."""
+        """Announce a call that changes something outside, and return its number."""
         ...
 
     def settle(
@@ -225,28 +198,28 @@ class Journal(Protocol):
         ...
 
     def calls(self) -> list[BackendCall]:
-        """Give the calls that this run announced so far, also before a crash, in order."""
+        """Return the calls that this run has announced, in order, also those before a crash."""
         ...
 
     def plan(self, steps_total: int) -> None:
-        """Say how many steps the training has."""
+        """Record how many steps the training has."""
         ...
 
     def record(self, metrics: Sequence[StepMetrics]) -> None:
-        """Store steps; a step that is stored already is replaced."""
+        """Store steps; a step that was stored before is replaced."""
         ...
 
     def event(self, event: str, message: str) -> None:
-        """Tell a person what happened."""
+        """Record an event, with a message for people to read."""
         ...
 
     def check(self) -> None:
-        """Raise RunCancelled, RunInterrupted or LeaseLost when the training must not go on."""
+        """Raise RunCancelled, RunInterrupted or LeaseLost if the training must stop."""
         ...
 
 
 class Backend(Protocol):
-    """Where training and answering happen; see the module's contract."""
+    """Trains adapters and answers prompts; see the contract at the top of the module."""
 
     def describe(self, base_model: str, revision: str | None) -> BaseModel:
         """Resolve a base model's name without loading it.
@@ -260,17 +233,18 @@ class Backend(Protocol):
     def count_tokens(
         self, base_model: BaseModel, samples: Iterable[Sample]
     ) -> Iterator[TokenCount]:
-        """Count the tokens of each sample as training would see it, with the base model's tokenizer
-        where there is one.
+        """Yield the token count of each sample as training sees it.
+
+        The base model's tokenizer counts; without one, the count is an estimate.
         """
         ...
 
     def train(self, job: TrainingJob, samples: Samples, journal: Journal) -> TrainedAdapter:
-        """Train an adapter on the samples and give it back finished.
+        """Train an adapter on the samples and return it when it is finished.
 
         Raises:
-            TrainingError: the training went wrong in itself.
-            BackendError: the backend refused or could not be reached.
+            TrainingError: the training itself failed.
+            BackendError: the backend refused the job or cannot be reached.
         """
         ...
 
@@ -281,48 +255,13 @@ class Backend(Protocol):
         requests: Sequence[AnswerRequest],
         decoding: Decoding,
     ) -> Generator[Answer, None, None]:
-        """Answer each request with the base model alone, or with an adapter on it."""
+        """Yield the answer to each request, from the base model alone or with an adapter."""
         ...
 
     def delete(self, adapter: TrainedAdapter) -> None:
-        """Remove a finished adapter at the backend; one that is gone already is no error."""
+        """Remove a finished adapter; it is no error if it is already gone."""
         ...
 
     def close(self) -> None:
-        """Release what the backend holds: models, connections, threads."""
-        ...
-
-
-@runtime_checkable
-class Inventory(Protocol):
-    """What a backend keeps, so that what nobody needs any more can be found and removed."""
-
-    @property
-    def place(self) -> str:
-        """Where it is kept: a service's address, or a folder."""
-        ...
-
-    def list_held(self) -> Iterator[StoredArtifact]:
-        """Give everything that is kept there and may be a run's, finished or not.
-
-        Raises:
-            BackendError: the backend could not be reached.
-        """
-        ...
-
-    def find_missing(self, adapters: Sequence[TrainedAdapter]) -> list[TrainedAdapter]:
-        """Give those of some finished adapters that should be kept there and are not; those of
-        another place are not among them.
-
-        Raises:
-            BackendError: the backend could not be reached.
-        """
-        ...
-
-    def remove(self, item: StoredArtifact) -> None:
-        """Remove an item of the list; one that is gone already is no error.
-
-        Raises:
-            BackendError: it could not be removed, or is none of this place.
-        """
+        """Release models, connections and threads."""
         ...

@@ -1,6 +1,6 @@
-"""Which options of an adapter's row a backend honours; the others are refused, never left out.
+"""Which options of an adapter's row a backend supports; others are refused, never ignored.
 
-Called before anything is sent, and without importing what a backend needs.
+The check runs before anything is sent, and without importing the libraries that a backend needs.
 """
 
 from __future__ import annotations
@@ -9,30 +9,33 @@ from sqltune.backends.base import Decoding, TrainingOptions
 from sqltune.backends.prompt_template import read_template
 from sqltune.errors import ConfigError
 
-#: Backends that are sent plain text, so that a row may say how a prompt becomes text.
+#: Backends that take plain text, so a row may choose how a prompt becomes text.
 TEMPLATED_BACKENDS = ("gradient",)
-#: Bounds of Gradient's published schema, see pipeline/wire/gradient.py (which needs pydantic).
+#: Limits of Gradient's published schema, as in sqltune/wire/gradient.py, which needs pydantic.
 MOST_RANK, MOST_GENERATED_TOKENS = 32, 511
 
 
 def check_options(backend: str, options: TrainingOptions, decoding: Decoding) -> None:
-    """Refuse what the backend could only leave out.
+    """Refuse options that the backend does not support.
 
     Raises:
-        ConfigError: a column of the adapter's row asks for what the backend does not have.
+        ConfigError: a column of the adapter's row has a value that the backend does not support.
     """
     if backend in TEMPLATED_BACKENDS:
         read_template(options.prompt_template)
     else:
         _refuse_templates(backend, options)
     if backend == "scripted":
-        _require(options.rehearsal != "on", "rehearsal must be 'auto' or 'off': scripted has none")
+        _require(
+            options.rehearsal != "on",
+            "rehearsal must be 'auto' or 'off': backend 'scripted' does not rehearse",
+        )
     if backend == "gradient":
         _check_gradient(options, decoding)
 
 
 def _refuse_templates(backend: str, options: TrainingOptions) -> None:
-    has_own_form = f"backend {backend!r} uses the base model's own prompt form"
+    has_own_form = f"backend {backend!r} uses the base model's own prompt format"
     _require(options.prompt_template is None, f"prompt_template must be NULL: {has_own_form}")
     _require(options.sample_form == "parts", f"sample_form must be 'parts': {has_own_form}")
 
@@ -43,21 +46,21 @@ def _check_gradient(options: TrainingOptions, decoding: Decoding) -> None:
     _require(
         options.lora_alpha is None, "lora_alpha must be NULL: Gradient's API has no such field"
     )
-    _require(rank <= MOST_RANK, f"lora_rank may be {MOST_RANK} at most for Gradient, got {rank}")
+    _require(rank <= MOST_RANK, f"lora_rank must be at most {MOST_RANK} for Gradient, got {rank}")
     _require(rate < 1, f"learning_rate must be below 1 for Gradient, got {rate}")
     _require(
-        options.rehearsal != "on", "rehearsal must be 'auto' or 'off': a service cannot be told to"
+        options.rehearsal != "on", "rehearsal must be 'auto' or 'off': Gradient's API has none"
     )
     _require(
         tokens <= MOST_GENERATED_TOKENS,
-        f"max_new_tokens may be {MOST_GENERATED_TOKENS} at most for Gradient, got {tokens}",
+        f"max_new_tokens must be at most {MOST_GENERATED_TOKENS} for Gradient, got {tokens}",
     )
     _require(
         decoding.temperature == 0 or options.seed == 0,
-        "seed must be 0 with a temperature above 0: Gradient draws answers without a seed",
+        "seed must be 0 if temperature is above 0: Gradient's API has no seed for sampling",
     )
 
 
-def _require(holds: bool, rule: str) -> None:
-    if not holds:
+def _require(is_met: bool, rule: str) -> None:
+    if not is_met:
         raise ConfigError(f"adapters.{rule}")

@@ -1,4 +1,4 @@
-"""How many tokens one epoch of an adapter's samples has, counted or estimated."""
+"""The number of tokens in one epoch of an adapter's samples, counted or estimated."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from sqltune.backends.base import Backend, BaseModel
 from sqltune.errors import PipelineError, RunInterrupted
 from sqltune.records import Sample
 
-#: Rows whose tokens are counted one by one; above, the rest is estimated from these.
+#: Rows whose tokens are counted one by one; the tokens of further rows are estimated from these.
 _ROWS_COUNTED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Tokens of one epoch."""
+    """The tokens of one epoch."""
 
     count: int
     kind: str  #: exact, estimated
@@ -25,10 +25,10 @@ class Tokens:
 def count_epoch_tokens(
     backend: Backend, base_model: BaseModel, samples: Iterable[Sample], rows: int
 ) -> Tokens | None:
-    """Count the tokens of the first samples and give those of all `rows`.
+    """Count the tokens of the first samples and return the tokens of all `rows`.
 
-    Gives None where the backend cannot count, for instance without its libraries: a plan is told
-    and a run goes on also then.
+    Returns None if the backend cannot count, for instance because its libraries are missing: a plan
+    or a run does not fail for that.
     """
     counted, total, is_exact = 0, 0, True
     try:

@@ -61,7 +61,7 @@ def gc(
 
 
 def _show(findings: OrphanReport, *, as_json: bool) -> None:
-    rows = [{**asdict(f.orphan), "state": f.state} for f in findings.items]
+    rows = [{**asdict(f.orphan), "state": f.state} for f in findings.found]
     rows += [{**asdict(orphan), "state": "found"} for orphan in findings.missing]
     if as_json:
         write_json(rows)

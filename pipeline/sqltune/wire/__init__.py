@@ -1,1 +1,1 @@
-"""Shapes of requests and replies on the wire, which client and server share. No HTTP, no torch."""
+"""Requests and replies on the wire, shared by client and server. No HTTP, no torch."""

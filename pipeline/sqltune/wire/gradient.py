@@ -1,8 +1,9 @@
-"""Gradient's REST API, as release 1.13.1 of its Python SDK and the published schema have it.
+"""Gradient's REST API, as in release 1.13.1 of its Python SDK and in the published schema.
 
-What our server takes and gives, and what the backend sends and reads. The names on the wire are
-camelCase. Requests are strict: a number in quotes is no number. Replies may hold more than is named
-here. Left out is what has nothing to do with fine-tuning (embeddings, RAG, blocks, files).
+These are the requests and replies that sqltune's server accepts and returns, and that the backend
+sends and reads. Names on the wire are camelCase. Requests are strict: a number in quotes is not a
+number. Replies may have further fields. Routes unrelated to fine-tuning (embeddings, RAG, blocks,
+files) are left out.
 
 Source: release 1.13.1 of the Python package gradientai, gradientai.openapi.client.models.
 """
@@ -16,10 +17,10 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field
 from pydantic.alias_generators import to_camel
 
-#: Every id of a base model or an adapter has so many characters; the SDK refuses others.
+#: The length of every id of a base model or an adapter; the SDK refuses others.
 ID_LENGTH = 50
 BASE_MODEL_SUFFIX, ADAPTER_SUFFIX = "_base_ml_model", "_model_adapter"
-#: Bounds of the published schema.
+#: Limits of the published schema.
 MOST_RANK, MOST_GENERATED_TOKENS = 32, 511
 MOST_CHOICES, MOST_CHOICE_CHARACTERS = 10, 32
 
@@ -53,7 +54,7 @@ class Capability(StrEnum):
 
 
 class CapabilityFilter(StrEnum):
-    """Which base models a listing is asked for."""
+    """The base models that a listing returns."""
 
     ANY = "any"
     COMPLETE = "complete"
@@ -73,19 +74,19 @@ class _Reply(BaseModel):
 
 
 class LoraHyperparameters(_Request):
-    """The width of LoRA's inner matrices."""
+    """The rank of the LoRA matrices."""
 
     rank: Annotated[int, Field(gt=0, le=MOST_RANK)] | None = None
 
 
 class TrainingArguments(_Request):
-    """The optimizer's step size."""
+    """The learning rate."""
 
     learning_rate: Annotated[Number, Field(gt=0, lt=1)] | None = None
 
 
 class InitialHyperparameters(_Request):
-    """What a new adapter is trained with; every part may be null."""
+    """The hyperparameters of a new adapter; every part may be null."""
 
     lora_hyperparameters: LoraHyperparameters | None = None
     training_arguments: TrainingArguments | None = None
@@ -106,19 +107,19 @@ class CreateRequest(_Request):
 
     @property
     def rank(self) -> int | None:
-        """LoRA's rank, where it was asked for."""
+        """The LoRA rank, if the request has one."""
         lora = self.initial_hyperparameters and self.initial_hyperparameters.lora_hyperparameters
         return lora.rank if lora else None
 
     @property
     def learning_rate(self) -> float | None:
-        """The learning rate, where it was asked for."""
+        """The learning rate, if the request has one."""
         training = self.initial_hyperparameters and self.initial_hyperparameters.training_arguments
         return training.learning_rate if training else None
 
 
 class InputPart(_Request):
-    """A piece of a sample; only the trainable ones count in the loss."""
+    """A part of a sample; only trainable parts count in the loss."""
 
     value: Text
     trainable: bool = True
@@ -126,13 +127,13 @@ class InputPart(_Request):
 
 
 class FineTuningParameters(_Request):
-    """How much a sample's loss counts."""
+    """The weight of a sample's loss."""
 
     multiplier: Annotated[Number, Field(gt=0)] | None = None
 
 
 class FineTuneSample(_Request):
-    """One sample: a text that is trained as a whole, or a list of parts."""
+    """One sample: a text of which every token is trained, or a list of parts."""
 
     inputs: Text | list[InputPart]
     fine_tuning_parameters: FineTuningParameters | None = None
@@ -156,7 +157,7 @@ class FineTuneRequest(_Request):
 
 
 class Guidance(_Request):
-    """The output must be one of these texts."""
+    """A list of texts, one of which must be the output."""
 
     type: Literal["choice"]
     value: Annotated[
@@ -166,13 +167,13 @@ class Guidance(_Request):
 
 
 class Rag(_Request):
-    """A collection of documents to answer from."""
+    """A collection of documents to base the answer on."""
 
     collection_id: Text
 
 
 class CompleteRequest(_Request):
-    """Body of `POST /models/{id}/complete`; null means the service's default everywhere."""
+    """Body of `POST /models/{id}/complete`; null means the service's default in every field."""
 
     query: Text
     max_generated_token_count: Annotated[int, Field(gt=0, le=MOST_GENERATED_TOKENS)] | None = None
@@ -217,21 +218,21 @@ class CreateReply(_Reply):
 
 
 class FineTuneReply(_Reply):
-    """Reply of a fine-tune: the loss summed over the tokens that count, in nats."""
+    """Reply of a fine-tune: the loss in nats, summed over the trained tokens."""
 
     number_of_trainable_tokens: Annotated[int, Field(ge=0)]
     sum_loss: Number
 
 
 class CompleteReply(_Reply):
-    """Reply of a complete: only what was generated, without the query."""
+    """Reply of a completion: the generated text, without the query."""
 
     finish_reason: str
     generated_output: str
 
 
 class ErrorReply(_Reply):
-    """What every error has; `type` is missing where a route knows only one."""
+    """Body of every error reply; a route with only one kind of error has no `type`."""
 
     message: str = ""
     type: str | None = None

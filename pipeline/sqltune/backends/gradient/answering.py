@@ -1,4 +1,4 @@
-"""Asks many prompts at once: a few threads take them in order and tell each answer as it comes."""
+"""Answers many prompts at a time: a few threads send them in order and pass on each answer."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from sqltune.backends.prompt_template import read_template
 from sqltune.errors import BackendUnavailable, PipelineError
 from sqltune.wire.gradient import CompleteRequest
 
-#: How often who waits for an answer looks whether the backend was closed.
+#: How often a wait for an answer checks whether the backend was closed.
 _CHECK_SECONDS = 0.25
 
 
 class GradientAnswering:
-    """The answers of one model to some prompts."""
+    """One model's answers to a list of prompts."""
 
     def __init__(
         self,
@@ -36,47 +36,47 @@ class GradientAnswering:
         self._decoding = decoding
         self._template = read_template(decoding.prompt_template)
         self._is_closed = is_closed
-        self._left = iter(requests)
+        self._remaining = iter(requests)
         self._lock = threading.Lock()
-        self._is_unwanted = threading.Event()
-        self._told: SimpleQueue[Answer | BaseException] = SimpleQueue()
+        self._is_stopped = threading.Event()
+        self._results: SimpleQueue[Answer | BaseException] = SimpleQueue()
 
     def run(self, slots: int) -> Iterator[Answer]:
-        """Yield each answer as soon as it is known, asking so many prompts at the same time.
+        """Yield each answer as soon as it is known, with `slots` prompts sent at a time.
 
         Raises:
-            BackendError: no prompt can be answered, whichever it is.
+            BackendError: the failure concerns every prompt.
         """
         for _ in range(min(slots, len(self._requests))):
-            threading.Thread(target=self._ask_on, name="gradient", daemon=True).start()
+            threading.Thread(target=self._ask_remaining, name="gradient", daemon=True).start()
         try:
             for _ in self._requests:
-                told = self._next()
-                if isinstance(told, BaseException):
-                    raise told
-                yield told
+                result = self._next()
+                if isinstance(result, BaseException):
+                    raise result
+                yield result
         finally:
-            self._is_unwanted.set()
+            self._is_stopped.set()
 
     def _next(self) -> Answer | BaseException:
         while not self._is_closed.is_set():
             try:
-                return self._told.get(timeout=_CHECK_SECONDS)
+                return self._results.get(timeout=_CHECK_SECONDS)
             except Empty:
                 continue
         return BackendUnavailable(CLOSED)
 
-    def _ask_on(self) -> None:
+    def _ask_remaining(self) -> None:
         try:
-            while not self._is_unwanted.is_set() and (request := self._take()) is not None:
-                self._told.put(self._ask(request))
-        except BaseException as error:  # raised again in the thread that reads
-            self._told.put(error)
-            self._is_unwanted.set()
+            while not self._is_stopped.is_set() and (request := self._take()) is not None:
+                self._results.put(self._ask(request))
+        except BaseException as error:  # raised in the reading thread
+            self._results.put(error)
+            self._is_stopped.set()
 
     def _take(self) -> AnswerRequest | None:
         with self._lock:
-            return next(self._left, None)
+            return next(self._remaining, None)
 
     def _ask(self, request: AnswerRequest) -> Answer:
         began = time.perf_counter()
@@ -94,7 +94,7 @@ class GradientAnswering:
             prompt_key=request.prompt_key,
             text=text,
             finish_reason=reply.finish_reason[:32],
-            # The service counts neither.
+            # The service does not report token counts.
             prompt_tokens=estimate_tokens(query),
             output_tokens=min(estimate_tokens(text), self._decoding.max_new_tokens),
             latency_ms=_milliseconds(began),
@@ -105,7 +105,7 @@ class GradientAnswering:
             query=query,
             max_generated_token_count=self._decoding.max_new_tokens,
             temperature=self._decoding.temperature,
-            # The query is written in our own template already.
+            # The query is already in our own template.
             auto_template=False,
         )
 

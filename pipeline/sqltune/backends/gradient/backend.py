@@ -1,7 +1,7 @@
 """The `gradient` backend: a service that speaks Gradient's REST API, such as `sqltune serve`.
 
-Tuning and answering happen there; what is kept here are ids. HTTP stands in gradient_client.py,
-the training in gradient_training.py, the asking in gradient_answering.py.
+Training and answering happen at the service; sqltune stores only the ids. The HTTP requests are in
+client.py, training in training.py, answering in answering.py.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from datetime import UTC, datetime
 from sqltune.backends.base import (
     Answer,
     AnswerRequest,
-    ArtifactKind,
     BaseModel,
     Decoding,
     Journal,
     Samples,
-    StoredArtifact,
     TokenCount,
     TrainedAdapter,
     TrainingJob,
 )
 from sqltune.backends.gradient.account import GradientAccount
+from sqltune.backends.gradient.adapters import read_run_key
 from sqltune.backends.gradient.answering import GradientAnswering
 from sqltune.backends.gradient.client import GradientClient
 from sqltune.backends.gradient.samples import estimate_sample
-from sqltune.backends.gradient.training import GradientTraining, read_run_key
+from sqltune.backends.gradient.training import GradientTraining
+from sqltune.backends.inventory import ArtifactKind, StoredArtifact
 from sqltune.backends.prompt_template import read_template
 from sqltune.errors import RequestRejected
 from sqltune.records import Sample
@@ -35,13 +35,13 @@ from sqltune.wire.gradient import AdapterItem, BaseModelItem, Capability
 
 
 class GradientBackend:
-    """Fulfils `Backend` and `Inventory` over one service.
+    """Implements `Backend` and `Inventory` with one service.
 
     Args:
-        account: where and as whom.
-        slots: prompts that are asked at the same time.
+        account: the service and the credentials for it.
+        slots: prompts that are sent at a time.
         timeout_seconds: longest wait for one reply.
-        first_wait_seconds: pause before what may be asked again is asked again; it doubles.
+        first_wait_seconds: pause before the first retry; it doubles with each further one.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class GradientBackend:
         self._is_closed = threading.Event()
 
     def describe(self, base_model: str, revision: str | None) -> BaseModel:
-        """Look the slug or id up in the service's list; its id there is the revision."""
+        """Look up a slug or an id in the service's list; the id is the revision."""
         listed = self._client.list_models(only_base=True)
         models = [m for m in listed if isinstance(m, BaseModelItem)]
         found = next((m for m in models if base_model in (m.slug, m.id)), None)
@@ -72,12 +72,12 @@ class GradientBackend:
             raise RequestRejected(f"{where} has no base model {base_model!r}; it has: {known}")
         if revision is not None and revision != found.id:
             raise RequestRejected(
-                f"{base_model!r} is {found.id} at {where}, and {revision} is asked for: "
+                f"{base_model!r} is {found.id} at {where}, but the row asks for {revision}: "
                 "change base_model_revision",
                 code="base_model_changed",
             )
         if Capability.FINE_TUNE not in found.capabilities:
-            raise RequestRejected(f"{where} does not tune its base model {base_model!r}")
+            raise RequestRejected(f"{where} cannot fine-tune its base model {base_model!r}")
         return BaseModel(
             name=base_model,
             revision=found.id,
@@ -89,12 +89,12 @@ class GradientBackend:
     def count_tokens(
         self, base_model: BaseModel, samples: Iterable[Sample]
     ) -> Iterator[TokenCount]:
-        """Guess from the number of characters, with the words of the default template."""
+        """Estimate from the number of characters, with the text of the default template."""
         template = read_template(None)
         return (TokenCount(estimate_sample(s, template), is_exact=False) for s in samples)
 
     def train(self, job: TrainingJob, samples: Samples, journal: Journal) -> TrainedAdapter:
-        """Create an adapter and fine-tune it batch by batch; see gradient_training.py."""
+        """Create an adapter and fine-tune it batch by batch; see training.py."""
         return GradientTraining(self._client, job, samples, journal, self._is_closed).run()
 
     def answer(
@@ -104,15 +104,15 @@ class GradientBackend:
         requests: Sequence[AnswerRequest],
         decoding: Decoding,
     ) -> Generator[Answer, None, None]:
-        """Ask as many prompts at the same time as there are slots."""
+        """Send as many prompts at a time as there are slots."""
         model_id = base_model.revision if adapter is None else adapter.external_id
         if not model_id:
-            raise RequestRejected("this version has no id at the service: sync --force")
-        asking = GradientAnswering(self._client, model_id, requests, decoding, self._is_closed)
-        yield from asking.run(self._slots)
+            raise RequestRejected("this version has no id at the service; run sync --force")
+        answering = GradientAnswering(self._client, model_id, requests, decoding, self._is_closed)
+        yield from answering.run(self._slots)
 
     def delete(self, adapter: TrainedAdapter) -> None:
-        """Remove the adapter from the service."""
+        """Delete the adapter from the service."""
         if adapter.external_id is not None:
             self._client.delete_adapter(adapter.external_id)
 
@@ -121,8 +121,8 @@ class GradientBackend:
         """The service's address."""
         return self._client.address
 
-    def list_held(self) -> Iterator[StoredArtifact]:
-        """Give every adapter of the account, whoever made it."""
+    def list_artifacts(self) -> Iterator[StoredArtifact]:
+        """Yield every adapter of the account, including those that sqltune did not create."""
         for adapter in self._list_adapters():
             yield StoredArtifact(
                 kind=ArtifactKind.ADAPTER,
@@ -134,20 +134,20 @@ class GradientBackend:
             )
 
     def find_missing(self, adapters: Sequence[TrainedAdapter]) -> list[TrainedAdapter]:
-        """Give those that the service does not list."""
-        held = {adapter.id for adapter in self._list_adapters()}
-        return [a for a in adapters if a.external_id is not None and a.external_id not in held]
+        """Return the adapters that the service does not list."""
+        listed = {adapter.id for adapter in self._list_adapters()}
+        return [a for a in adapters if a.external_id is not None and a.external_id not in listed]
 
-    def remove(self, item: StoredArtifact) -> None:
-        """Remove an adapter of the list."""
-        self._client.delete_adapter(item.address)
+    def remove(self, artifact: StoredArtifact) -> None:
+        """Delete an adapter of the list from the service."""
+        self._client.delete_adapter(artifact.address)
 
     def _list_adapters(self) -> list[AdapterItem]:
         listed = self._client.list_models(only_base=False)
         return [model for model in listed if isinstance(model, AdapterItem)]
 
     def close(self) -> None:
-        """End what waits, and close the connections."""
+        """End calls that are waiting, and close the connections."""
         self._is_closed.set()
         self._client.close()
 

@@ -1,8 +1,8 @@
 """Gradient's REST API over HTTP: one method per route, records in and out, errors translated.
 
-What only reads is asked again with back-off. What changes something is sent again only where it
-certainly was not begun: the service could not be reached, or said that it is too busy. Whether a
-write whose reply was lost was carried out, this module cannot know and does not guess.
+Reads are retried with back-off. A write is retried only if the service certainly did not begin it:
+the service could not be reached, or replied that it is too busy. A write whose reply was lost may
+have been carried out; this module does not decide, and raises the error.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ from sqltune.wire.gradient import (
     ModelList,
 )
 
-#: How long a listing, a creation or a deletion may take at most; what trains or generates has the
-#: limit of the settings alone.
+#: Longest wait for a listing, a creation or a deletion. Fine-tuning and completing are limited by
+#: the settings alone.
 QUICK_SECONDS = 60.0
 ATTEMPTS = 4
 LONGEST_WAIT_SECONDS = 30.0
@@ -48,13 +48,13 @@ Reply = TypeVar("Reply", bound=Shape)
 
 
 class GradientClient:
-    """Speaks to one service as one account; may be used by many threads.
+    """Sends requests to one service with one account; may be used by many threads.
 
     Args:
-        account: where and as whom.
-        slots: completes at the same time, at most.
+        account: the service and the credentials for it.
+        slots: maximum number of completions at a time.
         timeout_seconds: longest wait for one reply.
-        first_wait_seconds: pause before the first repetition; it doubles.
+        first_wait_seconds: pause before the first retry; it doubles with each further one.
     """
 
     def __init__(
@@ -71,16 +71,16 @@ class GradientClient:
         self._quick_seconds = min(QUICK_SECONDS, timeout_seconds)
         self._first_wait_seconds = first_wait_seconds
         self._is_closed = threading.Event()
-        self._patient_read = self._make_patient(is_write=False)
-        self._patient_write = self._make_patient(is_write=True)
+        self._retry_read = self._make_retrying(is_write=False)
+        self._retry_write = self._make_retrying(is_write=True)
 
     def list_models(self, *, only_base: bool) -> list[BaseModelItem | AdapterItem]:
-        """Give the base models, or these and every adapter."""
+        """Return the base models, and every adapter unless `only_base`."""
         path = f"/models?capability=any&onlyBase={str(only_base).lower()}"
         return self._parse(ModelList, self._read("GET", path)).models
 
     def find_adapter(self, adapter_id: str) -> AdapterItem | None:
-        """Give an adapter; None: there is none of this id."""
+        """Return an adapter; None: the service has none with this id."""
         try:
             reply = self._read("GET", _path(adapter_id))
         except RequestRejected as error:
@@ -90,26 +90,26 @@ class GradientClient:
         return self._parse(AdapterItem, reply)
 
     def create_adapter(self, request: CreateRequest) -> str:
-        """Create an adapter and give its id."""
+        """Create an adapter and return its id."""
         reply = self._write("/models", request, self._quick_seconds)
         return self._parse(CreateReply, reply).id
 
     def fine_tune(self, adapter_id: str, request: FineTuneRequest) -> FineTuneReply:
-        """Train an adapter on samples, once; comes back when that is done."""
+        """Train an adapter once on samples, and return when that is done."""
         path = f"{_path(adapter_id)}/fine-tune"
         return self._parse(FineTuneReply, self._write(path, request, self._timeout_seconds))
 
     def complete(self, model_id: str, request: CompleteRequest) -> CompleteReply:
-        """Let a base model or an adapter go on with a text."""
+        """Let a base model or an adapter continue a text."""
         path, body = f"{_path(model_id)}/complete", _dump(request)
 
         def send() -> bytes:
             return self._http.ask(path, body, seconds=self._timeout_seconds)
 
-        return self._parse(CompleteReply, self._patient_read(send))
+        return self._parse(CompleteReply, self._retry_read(send))
 
     def delete_adapter(self, adapter_id: str) -> None:
-        """Remove an adapter; one that is gone already is fine."""
+        """Delete an adapter; it is no error if the service has none with this id."""
         try:
             self._read("DELETE", _path(adapter_id))
         except RequestRejected as error:
@@ -122,16 +122,16 @@ class GradientClient:
         self._http.close()
 
     def _read(self, method: str, path: str) -> bytes:
-        """Send what may be sent again, because a second time changes nothing more."""
+        """Send a request that may be repeated because a second time changes nothing more."""
         seconds = self._quick_seconds
-        return self._patient_read(lambda: self._http.read(method, path, seconds=seconds))
+        return self._retry_read(lambda: self._http.read(method, path, seconds=seconds))
 
     def _write(self, path: str, shape: Shape, seconds: float) -> bytes:
         body = _dump(shape)
-        return self._patient_write(lambda: self._http.write(path, body, seconds=seconds))
+        return self._retry_write(lambda: self._http.write(path, body, seconds=seconds))
 
-    def _make_patient(self, *, is_write: bool) -> Retrying:
-        """Give what calls a function again with back-off; one serves all threads."""
+    def _make_retrying(self, *, is_write: bool) -> Retrying:
+        """Return the retry policy for reads or for writes; all threads share it."""
         return Retrying(
             stop=stop_after_attempt(ATTEMPTS),
             wait=self._pause,
@@ -148,7 +148,7 @@ class GradientClient:
         )
 
     def _pause(self, state: RetryCallState) -> float:
-        """Give the pause before the next attempt: as the service asks, else twice the last."""
+        """Return the pause before the next attempt: twice the last, or more if the service asks."""
         error = state.outcome.exception() if state.outcome is not None else None
         asked = error.retry_after_seconds if isinstance(error, RateLimited) else None
         own: float = self._first_wait_seconds * 2 ** (state.attempt_number - 1)
@@ -161,7 +161,7 @@ class GradientClient:
             first = error.errors(include_input=False, include_url=False)[0]
             place = ".".join(str(part) for part in first["loc"]) or "the body"
             raise UnexpectedReply(
-                f"the service at {self.address} sent a reply that Gradient's API does not have: "
+                f"the service at {self.address} sent a reply that does not follow Gradient's API: "
                 f"{place}: {first['msg']}"
             ) from None
 

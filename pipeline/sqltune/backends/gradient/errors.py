@@ -1,7 +1,7 @@
-"""What goes wrong between us and a service of Gradient's API, as errors of ours.
+"""Translates failures of requests to a service of Gradient's API into sqltune's own errors.
 
-Clients branch on the `type` of an error, not on its status. Nothing that a service sends back is
-shown without looking for our token in it.
+The API distinguishes errors by their `type`, not by their status. The token and the workspace id
+are masked in everything that a service sends back before it is shown.
 """
 
 from __future__ import annotations
@@ -30,58 +30,59 @@ from sqltune.wire.gradient import ErrorReply, ErrorType
 
 MOST_CHARACTERS = 500
 CLOSED = "the gradient backend was closed"
-#: What is refused for the model that was named, whatever the prompt is.
-_UNKNOWN_MODEL = frozenset({ErrorType.UNKNOWN_ADAPTER.value, ErrorType.UNKNOWN_BASE_MODEL.value})
+#: Codes of errors that concern the model of a request, whatever the prompt is.
+_UNKNOWN_MODEL_CODES = frozenset({"unknown_model_adapter", "unknown_base_model"})
 
 
 @contextmanager
 def translate_errors(account: GradientAccount) -> Iterator[None]:
-    """Turn what httpx raises into errors of ours.
+    """Translate the exceptions of httpx.
 
     Raises:
         BackendUnavailable: nothing was sent, because there was no connection.
-        BackendTimeout, ReplyLost: the request was sent, and what came of it is not known.
+        BackendTimeout: the request was sent, and no reply arrived in time; its outcome is unknown.
+        ReplyLost: the connection broke after the request was sent; its outcome is unknown.
     """
     where = f"the service at {account.url}"
     try:
         yield
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as exc:
-        raise BackendUnavailable(f"cannot reach {where}: {_words(exc)}") from exc
+        raise BackendUnavailable(f"cannot reach {where}: {_describe(exc)}") from exc
     except httpx.TimeoutException as exc:
         raise BackendTimeout(f"{where} did not reply in time") from exc
     except (httpx.TransportError, httpx.DecodingError) as exc:
-        raise ReplyLost(f"the connection to {where} broke before its reply was there") from exc
+        raise ReplyLost(f"the connection to {where} broke before the reply arrived") from exc
 
 
 def raise_refusal(account: GradientAccount, reply: httpx.Response) -> NoReturn:
-    """Raise what a reply that is no success means."""
-    told = _read_error(reply)
-    said = _clean(told.message or reply.reason_phrase, account)
+    """Raise the error that a reply without success stands for."""
+    body = _read_error(reply)
+    detail = _mask(body.message or reply.reason_phrase, account)
     where, status = f"the service at {account.url}", reply.status_code
     request_id = reply.headers.get("x-request-id")
     if status == httpx.codes.UNAUTHORIZED:
-        raise AuthenticationFailed(f"{where} does not accept {TOKEN}: {said}", status=status)
+        raise AuthenticationFailed(f"{where} does not accept {TOKEN}: {detail}", status=status)
     if status == httpx.codes.FORBIDDEN:
-        raise AuthenticationFailed(f"{where} does not accept {WORKSPACE}: {said}", status=status)
+        raise AuthenticationFailed(f"{where} does not accept {WORKSPACE}: {detail}", status=status)
     if status == httpx.codes.TOO_MANY_REQUESTS:
         seconds = _read_seconds(reply.headers.get("retry-after"))
-        raise RateLimited(f"{where} is too busy: {said}", retry_after_seconds=seconds)
-    if told.type == ErrorType.NAN_LOSS.value:
-        raise LossNotFinite(f"{where} trained and got no finite loss: {said}")
+        raise RateLimited(f"{where} is too busy: {detail}", retry_after_seconds=seconds)
+    if body.type == ErrorType.NAN_LOSS.value:
+        raise LossNotFinite(f"training at {where} did not yield a finite loss: {detail}")
     if status >= httpx.codes.INTERNAL_SERVER_ERROR:
         raise BackendUnavailable(
-            f"{where} is out of order ({status}): {said}", status=status, request_id=request_id
+            f"{where} failed ({status}): {detail}", status=status, request_id=request_id
         )
     raise RequestRejected(
-        f"{where} refused the request ({status}): {said}",
+        f"{where} refused the request ({status}): {detail}",
         status=status,
         request_id=request_id,
-        code=_snake(told.type) if told.type else None,
+        code=_snake(body.type) if body.type else None,
     )
 
 
 def is_worth_repeating(error: PipelineError, *, is_write: bool) -> bool:
-    """Say whether a request may be sent again after this error."""
+    """Whether a request may be sent again after this error."""
     if isinstance(error, RateLimited):
         return True
     if isinstance(error, BackendUnavailable):
@@ -90,17 +91,17 @@ def is_worth_repeating(error: PipelineError, *, is_write: bool) -> bool:
 
 
 def is_outcome_unknown(error: PipelineError) -> bool:
-    """Say whether a write that ended so may have been carried out all the same."""
+    """Whether a write that ended with this error may have been carried out nevertheless."""
     if isinstance(error, BackendUnavailable):
         return error.status is not None
     return isinstance(error, ReplyLost | BackendTimeout)
 
 
 def is_about_one_prompt(error: PipelineError) -> bool:
-    """Say whether a complete was refused for its prompt; else no other would fare better."""
+    """Whether a completion failed because of its prompt; else other prompts would fail too."""
     if isinstance(error, RequestRejected):
-        return error.status != httpx.codes.NOT_FOUND and error.code not in _UNKNOWN_CODES
-    # A service that is out of order as a whole says 502, 503 or 504.
+        return error.status != httpx.codes.NOT_FOUND and error.code not in _UNKNOWN_MODEL_CODES
+    # A service that is unavailable as a whole replies with 502, 503 or 504.
     return isinstance(error, BackendError) and error.status == httpx.codes.INTERNAL_SERVER_ERROR
 
 
@@ -108,27 +109,24 @@ def _read_error(reply: httpx.Response) -> ErrorReply:
     try:
         return ErrorReply.model_validate_json(reply.content)
     except ValidationError:
-        # A proxy's page of HTML says less than the status.
+        # The HTML page of a proxy says less than the status.
         return ErrorReply(message=reply.reason_phrase)
 
 
-def _clean(text: str, account: GradientAccount) -> str:
-    shown = text.replace(account.access_token, "***").replace(account.workspace_id, "***")
-    return shown[:MOST_CHARACTERS]
+def _mask(text: str, account: GradientAccount) -> str:
+    masked = text.replace(account.access_token, "***").replace(account.workspace_id, "***")
+    return masked[:MOST_CHARACTERS]
 
 
-def _words(error: Exception) -> str:
-    """Give the words of an error of the operating system, without its number."""
+def _describe(error: Exception) -> str:
+    """Return the message of an operating system's error, without its number."""
     return re.sub(r"^\[Errno -?\d+\] ", "", str(error)) or type(error).__name__
 
 
 def _read_seconds(text: str | None) -> float | None:
-    """Give a Retry-After in seconds; a date in its place is left out."""
+    """Return a Retry-After header in seconds; None: it is missing or a date."""
     return float(text) if text is not None and re.fullmatch(r"\d+(\.\d+)?", text) else None
 
 
 def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()[:64]
-
-
-_UNKNOWN_CODES = frozenset(_snake(name) for name in _UNKNOWN_MODEL)

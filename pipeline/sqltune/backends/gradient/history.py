@@ -1,6 +1,6 @@
-"""What the journal says of a training at a service: which adapter, and which batches are in it.
+"""The state of a training at a service, from its journal: the adapter and the batches in it.
 
-A call whose outcome is not known may have been carried out. Nothing here asks the service.
+A call whose outcome is unknown may have been carried out. Nothing here sends a request.
 """
 
 from __future__ import annotations
@@ -15,27 +15,25 @@ CREATE, FINE_TUNE, DELETE = "create_adapter", "fine_tune", "delete_adapter"
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Where the training of one run stands."""
+    """The state of one run's training."""
 
-    creations: int = 0  #: adapters that were asked for, in vain or not
-    adapter_id: str | None = None  #: None: there is none, or it is not known
-    batches_done: int = 0  #: those that are certainly in the adapter, each once
-    open_creation: BackendCall | None = None  #: its adapter has to be looked for
-    #: fine-tunes that may be in the adapter or not
-    lost: tuple[BackendCall, ...] = ()
-    #: deletions that may have been carried out or not
-    open_deletions: tuple[BackendCall, ...] = ()
-    #: lost ones of an adapter that is deleted: it does not matter any more
+    creations: int = 0  #: adapters that the service was asked to create, successfully or not
+    adapter_id: str | None = None  #: None: there is none, or its id is unknown
+    batches_done: int = 0  #: batches that are certainly in the adapter, each once
+    open_creation: BackendCall | None = None  #: its adapter has to be looked up
+    lost: tuple[BackendCall, ...] = ()  #: fine-tunes that may or may not be in the adapter
+    open_deletions: tuple[BackendCall, ...] = ()  #: may or may not have been carried out
+    #: calls of unknown outcome to an adapter that has been deleted since
     superseded: tuple[BackendCall, ...] = ()
 
     @property
     def is_tainted(self) -> bool:
-        """Whether it is not known what the adapter contains."""
+        """Whether it is unknown what the adapter contains."""
         return bool(self.lost or self.open_deletions)
 
 
 def read_history(calls: Sequence[BackendCall]) -> History:
-    """Read the journal's calls from the first to the last."""
+    """Read the journal's calls, first to last."""
     history = History()
     for call in calls:
         history = _read_call(history, call)

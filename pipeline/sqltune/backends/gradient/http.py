@@ -1,7 +1,7 @@
-"""Connections to one service: kept open for what reads, fresh for what writes.
+"""Connections to one service: kept open for reads, new for each write.
 
-httpx's transports are used without its client around them: headers, redirects and cookies that it
-would look after for each request cost more than the rest, and none of them is wanted here.
+httpx's transports are used without its client: the client's handling of headers, redirects and
+cookies costs more per request than everything else, and none of it is needed here.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from sqltune.backends.gradient.errors import CLOSED, raise_refusal, translate_er
 from sqltune.errors import BackendUnavailable
 
 CONNECT_SECONDS = 10.0
-#: Below the five seconds after which uvicorn, for one, closes an idle connection.
+#: Less than the five seconds after which uvicorn, for example, closes an idle connection.
 IDLE_SECONDS = 3.0
 
 
 class GradientHttp:
-    """Sends requests to one service as one account; may be used by many threads.
+    """Sends requests to one service with one account; may be used by many threads.
 
     Args:
-        account: where and as whom.
-        slots: prompts that are asked at the same time, each over a connection of its own: a pool
-            that many threads share spends its time on looking through it.
+        account: the service and the credentials for it.
+        slots: prompts that are sent at a time, each over its own connection: a pool shared by many
+            threads spends most of its time on searching for a free one.
     """
 
     def __init__(self, account: GradientAccount, *, slots: int) -> None:
@@ -46,7 +46,7 @@ class GradientHttp:
             )
 
         self._reads = open_transport(kept=2)
-        # A connection that the service has just closed would look like a lost reply.
+        # A write over a kept connection that the service has just closed looks like a lost reply.
         self._writes = open_transport(kept=0)
         self._slots = [open_transport(kept=1) for _ in range(slots)]
         self._free_slots: LifoQueue[httpx.HTTPTransport] = LifoQueue()
@@ -65,20 +65,20 @@ class GradientHttp:
         self._url = lru_cache(maxsize=64)(lambda path: httpx.URL(account.url + path))
 
     def read(self, method: str, path: str, *, seconds: float) -> bytes:
-        """Send a request without a body over a kept connection and give the reply's."""
+        """Send a request without a body over a kept connection; return the body of the reply."""
         return self._send(self._reads, method, path, None, seconds)
 
     def ask(self, path: str, body: bytes, *, seconds: float) -> bytes:
-        """Post something that changes nothing, over a connection of a free slot."""
+        """Post a request that changes nothing, over the connection of a free slot."""
         with self._slot() as slot:
             return self._send(slot, "POST", path, body, seconds)
 
     def write(self, path: str, body: bytes, *, seconds: float) -> bytes:
-        """Post something that changes the service, over a fresh connection."""
+        """Post a request that changes something at the service, over a new connection."""
         return self._send(self._writes, "POST", path, body, seconds)
 
     def close(self) -> None:
-        """Close all connections; nothing is sent any more."""
+        """Close all connections; no request is sent after that."""
         self._is_closed.set()
         for transport in (self._reads, self._writes, *self._slots):
             transport.close()
@@ -109,12 +109,12 @@ class GradientHttp:
             content=body,
             extensions={"timeout": _limits(seconds)},
         )
-        if self._is_closed.is_set():  # httpx itself would open another connection
+        if self._is_closed.is_set():  # httpx would open a new connection
             raise BackendUnavailable(CLOSED)
         with translate_errors(self._account):
             reply = transport.handle_request(request)
             content = reply.read()
-            if self._is_closed.is_set():  # one that was opened meanwhile is in no pool
+            if self._is_closed.is_set():  # opened during `close`, so not closed with its pool
                 reply.extensions["network_stream"].close()
         if reply.status_code != httpx.codes.OK:
             raise_refusal(self._account, reply)
@@ -126,7 +126,7 @@ def _limits(seconds: float) -> dict[str, float | None]:
 
 
 def _find_proxy(account: GradientAccount) -> str | None:
-    """Give the environment's proxy; it has nothing to do between processes of one machine."""
+    """Return the proxy of the environment; None: there is none, or the service is local."""
     parts = urlsplit(account.url)
     if account.is_loopback or proxy_bypass(parts.hostname or ""):
         return None

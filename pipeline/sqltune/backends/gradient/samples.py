@@ -1,4 +1,4 @@
-"""Samples as Gradient's API takes them, and how much they are, guessed from their length."""
+"""Samples as Gradient's API takes them, and their token counts, estimated from their lengths."""
 
 from __future__ import annotations
 
@@ -15,43 +15,44 @@ CHARACTERS_PER_TOKEN = 4
 def make_request(
     samples: Sequence[Sample], template: PromptTemplate, sample_form: str
 ) -> FineTuneRequest:
-    """Give the body of a fine-tune.
+    """Return the body of a fine-tune call for one batch.
 
     Args:
-        samples: one batch.
-        template: how a sample becomes text.
+        samples: the batch.
+        template: turns a sample into text.
         sample_form: parts: only the response is trained; text: the whole text is.
     """
     return FineTuneRequest(samples=[_sample(s, template, sample_form) for s in samples])
 
 
 def estimate_tokens(text: str) -> int:
-    """Guess how many tokens a text has."""
+    """Estimate the number of tokens of a text."""
     return math.ceil(len(text) / CHARACTERS_PER_TOKEN)
 
 
 def estimate_sample(sample: Sample, template: PromptTemplate) -> int:
-    """Guess how many tokens a sample has with the words of the template around it."""
+    """Estimate the number of tokens of a sample, including the text of the template."""
     return sum(estimate_tokens(part) for part in template.trained(sample))
 
 
 def estimate_untrained(
     samples: Sequence[Sample], template: PromptTemplate, sample_form: str
 ) -> int:
-    """Guess how many tokens of a batch are only read: those the service does not count."""
+    """Estimate the number of tokens of a batch that are not trained; the service omits them."""
     if sample_form == "text":
         return 0
     return sum(estimate_tokens(template.trained(sample)[0]) for sample in samples)
 
 
 def _sample(sample: Sample, template: PromptTemplate, sample_form: str) -> FineTuneSample:
-    asked, learnt = template.trained(sample)
+    query, response = template.trained(sample)
     parts = [
-        InputPart(value=asked, trainable=False),
-        # A row's own "</s>" is text; the prompt is read as a query is, where nothing can be told.
-        InputPart(value=learnt, trainable=True, parse_special_tokens=False),
+        # Special tokens are parsed in the prompt as they are in a query, where the API has no
+        # option. In the response, a "</s>" that a row contains is plain text.
+        InputPart(value=query, trainable=False),
+        InputPart(value=response, trainable=True, parse_special_tokens=False),
     ]
     return FineTuneSample(
-        inputs=asked + learnt if sample_form == "text" else parts,
+        inputs=query + response if sample_form == "text" else parts,
         fine_tuning_parameters=FineTuningParameters(multiplier=sample.weight),
     )

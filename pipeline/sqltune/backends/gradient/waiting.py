@@ -1,6 +1,6 @@
-"""Waits for a slow call to a service without being deaf: the call runs in a thread of its own.
+"""Waits for slow calls to a service: each call runs in its own thread, so the wait can be ended.
 
-The threads are daemons: a reply that never comes must not hold up the end of the process.
+The threads are daemons: a reply that never arrives must not delay the end of the process.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import TypeVar
 
 from sqltune.errors import PipelineError, ReplyLost, RunInterrupted
 
-#: How often a wait looks whether the run must stop.
+#: How often a wait checks whether the run must stop.
 CHECK_SECONDS = 0.25
-#: How long a process that is asked to stop waits for a reply: one that comes saves a rebuild.
+#: How long a process that is asked to stop waits for a reply: one that arrives avoids a rebuild.
 GRACE_SECONDS = 10.0
 
 Result = TypeVar("Result")
@@ -23,11 +23,11 @@ Result = TypeVar("Result")
 def wait_for(
     call: Callable[[], Result], check: Callable[[], None], is_closed: threading.Event
 ) -> Result:
-    """Give what a call gives; meanwhile `check` is called several times a second.
+    """Return the result of a call; `check` is called several times a second meanwhile.
 
     Raises:
-        RunInterrupted: as `check` raised it, and the call was not over a while later.
-        ReplyLost: the backend was closed meanwhile; what becomes of the call is not known.
+        RunInterrupted: `check` raised it, and the call did not end within the grace period.
+        ReplyLost: the backend was closed during the call, whose outcome is unknown.
     """
     future = _start(call)
     while not wait([future], CHECK_SECONDS).done:
@@ -37,12 +37,12 @@ def wait_for(
             if not wait([future], GRACE_SECONDS).done:
                 raise
         if is_closed.is_set():
-            raise ReplyLost("the backend was closed before the reply was there")
+            raise ReplyLost("the backend was closed before the reply arrived")
     return future.result()
 
 
 def succeeds_within(call: Callable[[], object], seconds: float) -> bool:
-    """Whether a call was over in time and went well."""
+    """Whether a call succeeds within a time limit."""
     future = _start(call)
     return bool(wait([future], seconds).done) and not isinstance(future.exception(), PipelineError)
 
@@ -53,7 +53,7 @@ def _start(call: Callable[[], Result]) -> Future[Result]:
     def run() -> None:
         try:
             future.set_result(call())
-        except BaseException as error:  # raised again in the thread that waits
+        except BaseException as error:  # raised in the waiting thread
             future.set_exception(error)
 
     threading.Thread(target=run, name="gradient", daemon=True).start()

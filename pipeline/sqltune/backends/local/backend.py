@@ -17,16 +17,15 @@ from sqltune.backends.artifact_files import list_folder, remove_files
 from sqltune.backends.base import (
     Answer,
     AnswerRequest,
-    ArtifactKind,
     BaseModel,
     Decoding,
     Journal,
     Samples,
-    StoredArtifact,
     TokenCount,
     TrainedAdapter,
     TrainingJob,
 )
+from sqltune.backends.inventory import ArtifactKind, StoredArtifact
 from sqltune.errors import BackendError, ConfigError, RequestRejected
 from sqltune.local_lora.identity import Identities
 from sqltune.local_lora.sources import BaseModelSource, find_base_model
@@ -134,7 +133,7 @@ class LocalBackend:
         """The folder of artifacts."""
         return str(self._artifacts.resolve())
 
-    def list_held(self) -> Iterator[StoredArtifact]:
+    def list_artifacts(self) -> Iterator[StoredArtifact]:
         """Give finished weights and checkpoints; what the local server keeps is not looked at."""
         yield from list_folder(self._artifacts / "adapters", ArtifactKind.WEIGHTS)
         yield from list_folder(self._artifacts / "checkpoints", ArtifactKind.CHECKPOINT)
@@ -149,9 +148,9 @@ class LocalBackend:
             and not Path(adapter.artifact_uri or "").is_dir()
         ]
 
-    def remove(self, item: StoredArtifact) -> None:
+    def remove(self, artifact: StoredArtifact) -> None:
         """Remove files of the list."""
-        remove_files(item, (self._artifacts / "adapters", self._artifacts / "checkpoints"))
+        remove_files(artifact, (self._artifacts / "adapters", self._artifacts / "checkpoints"))
 
     def close(self) -> None:
         """Let go of the base model."""

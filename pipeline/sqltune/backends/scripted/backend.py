@@ -1,8 +1,8 @@
-"""The `scripted` backend: plays a script and learns the samples it is given; for tests and trials.
+"""The `scripted` backend: plays a script and memorises its samples; for tests and trials.
 
-It behaves like a service behind a network: answers and steps take their time in real threads, calls
-fail where the script says so, and what it trained is remembered under the artifacts folder. It is
-deterministic and always says that it is simulated.
+It behaves like a service behind a network: answers and steps take time in real threads, calls fail
+where the script says so, and adapters are stored under the artifacts folder. It is deterministic
+and always reports that it is simulated.
 """
 
 from __future__ import annotations
@@ -18,16 +18,15 @@ from sqltune.backends.artifact_files import list_folder, remove_files
 from sqltune.backends.base import (
     Answer,
     AnswerRequest,
-    ArtifactKind,
     BaseModel,
     Decoding,
     Journal,
     Samples,
-    StoredArtifact,
     TokenCount,
     TrainedAdapter,
     TrainingJob,
 )
+from sqltune.backends.inventory import ArtifactKind, StoredArtifact
 from sqltune.backends.scripted.script import Fault, read_script
 from sqltune.backends.scripted.training import (
     CHARACTERS_PER_TOKEN,
@@ -42,7 +41,7 @@ from sqltune.backends.scripted.training import (
 from sqltune.errors import BackendUnavailable, RequestRejected
 from sqltune.records import Sample
 
-#: How often a wait looks whether it may end, and whether the run must.
+#: How often a wait checks whether it is over, and whether the run must stop.
 TICK_SECONDS = 0.02
 CHECK_SECONDS = 0.5
 CLOSED = "the scripted backend was closed"
@@ -53,7 +52,7 @@ class ScriptedBackend:
 
     Args:
         script: the file to play; None: the built-in script.
-        artifacts: the folder under which its adapters lie.
+        artifacts: the folder under which its adapters are stored.
     """
 
     def __init__(self, script: Path | None, artifacts: Path) -> None:
@@ -65,7 +64,7 @@ class ScriptedBackend:
         self._learned: dict[str, dict[str, str]] = {}
 
     def describe(self, base_model: str, revision: str | None) -> BaseModel:
-        """Give one of the script's base models."""
+        """Return one of the script's base models."""
         known = self._script.base_models
         if known is not None and base_model not in known:
             raise RequestRejected(f"no base model {base_model!r}; the script has {known}")
@@ -75,7 +74,7 @@ class ScriptedBackend:
     def count_tokens(
         self, base_model: BaseModel, samples: Iterable[Sample]
     ) -> Iterator[TokenCount]:
-        """Guess the number of tokens from the number of characters."""
+        """Estimate the number of tokens from the number of characters."""
         return (TokenCount(estimate_sample(sample), is_exact=False) for sample in samples)
 
     def train(self, job: TrainingJob, samples: Samples, journal: Journal) -> TrainedAdapter:
@@ -102,10 +101,10 @@ class ScriptedBackend:
         requests: Sequence[AnswerRequest],
         decoding: Decoding,
     ) -> Generator[Answer, None, None]:
-        """Answer in the script's number of threads, each as soon as its delay is over."""
+        """Answer with the script's number of threads, each prompt as soon as its delay is over."""
         learned = self._load(adapter) if adapter is not None else None
         futures: list[Future[Answer]] = []
-        given: set[Future[Answer]] = set()
+        yielded: set[Future[Answer]] = set()
         try:
             for request in requests:
                 number = next(self._answer_numbers)
@@ -114,12 +113,12 @@ class ScriptedBackend:
                 )
             for future in as_completed(futures):
                 if future.exception() is not None:
-                    # Of those that are completed together the order is not known: what was answered
-                    # before this one went wrong is given first.
+                    # `as_completed` does not order futures that are completed together: answers
+                    # to earlier requests are yielded before the failure.
                     earlier = futures[: futures.index(future)]
-                    yield from (f.result() for f in earlier if f not in given and f.done())
+                    yield from (f.result() for f in earlier if f not in yielded and f.done())
                 yield future.result()
-                given.add(future)
+                yielded.add(future)
         except (CancelledError, RuntimeError) as exc:  # the pool is shut down
             raise BackendUnavailable(CLOSED) from exc
         finally:
@@ -134,16 +133,16 @@ class ScriptedBackend:
 
     @property
     def place(self) -> str:
-        """The folder of its adapters."""
+        """The folder in which adapters are stored."""
         return str(self._folder.resolve())
 
-    def list_held(self) -> Iterator[StoredArtifact]:
-        """Give the files of adapters, finished and not."""
+    def list_artifacts(self) -> Iterator[StoredArtifact]:
+        """Yield the files of finished and unfinished adapters."""
         yield from list_folder(self._folder, ArtifactKind.WEIGHTS, FINISHED)
         yield from list_folder(self._folder, ArtifactKind.CHECKPOINT, PART)
 
     def find_missing(self, adapters: Sequence[TrainedAdapter]) -> list[TrainedAdapter]:
-        """Give those whose file should be here and is not."""
+        """Return the adapters whose file should be in the folder and is not."""
         return [
             adapter
             for adapter in adapters
@@ -151,10 +150,10 @@ class ScriptedBackend:
             and not adapter_path(self._folder, adapter.external_id or "").exists()
         ]
 
-    def remove(self, item: StoredArtifact) -> None:
+    def remove(self, artifact: StoredArtifact) -> None:
         """Remove a file of the list."""
-        remove_files(item, (self._folder,))
-        self._learned.pop(item.name.removesuffix(FINISHED), None)
+        remove_files(artifact, (self._folder,))
+        self._learned.pop(artifact.name.removesuffix(FINISHED), None)
 
     def close(self) -> None:
         """End all waiting and all threads."""
@@ -209,7 +208,7 @@ class ScriptedBackend:
         return self._learned[name]
 
     def _count_training(self) -> int:
-        # A mark for each, appended in one write: processes that train together count on.
+        # One appended byte per training: processes that train at the same time count correctly.
         with (self._folder / "trainings.count").open("ab", buffering=0) as counter:
             counter.write(b".")
             return counter.tell()
@@ -230,7 +229,7 @@ class ScriptedBackend:
             raise fault.error()
 
     def _mark(self, fault: Fault) -> bool:
-        """Note in the folder that a fault struck; False when it did before."""
+        """Record in the folder that a fault struck; return False if it had struck before."""
         marker = self._folder / f"fault-{self._script.faults.index(fault)}"
         if marker.exists():
             return False
@@ -240,7 +239,7 @@ class ScriptedBackend:
     def _wait(
         self, is_over: Callable[[], bool], seconds: float | None, check: Callable[[], None]
     ) -> None:
-        """Wait for a condition or a time, checking whether the run must stop.
+        """Wait for a condition or a time, and check meanwhile whether the run must stop.
 
         Raises:
             BackendUnavailable: the backend was closed meanwhile.
@@ -258,5 +257,5 @@ class ScriptedBackend:
 
 
 def _fold(prompt: str) -> str:
-    """Give what two ways of writing the same question have in common."""
+    """Return a prompt without case, spaces and punctuation, so that spellings match."""
     return "".join(c for c in prompt.casefold() if c.isalnum())

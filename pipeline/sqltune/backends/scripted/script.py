@@ -1,6 +1,6 @@
-"""The script that the `scripted` backend plays: what it answers, how slowly, and what goes wrong.
+"""The script that the `scripted` backend plays: what it answers, how slowly, and what fails.
 
-A JSON file; every key may be left out, and without a file all have their defaults.
+A script is a JSON file. Every key may be left out, and without a file all keys have their defaults.
 """
 
 from __future__ import annotations
@@ -24,41 +24,41 @@ ERROR_CLASSES = _error_classes()
 
 
 class Fault(BaseModel):
-    """One thing that goes wrong.
+    """One failure.
 
     error: the answer is an error (at answer), or the training raises it (at train and step).
-    raise: asking as a whole raises it, as when a service is gone (at answer).
-    lost_reply: the adapter is finished, but nobody hears of it (at train).
-    hang: nothing comes until the file `until` exists or the backend is closed.
+    raise: `answer` as a whole raises it, as if the service was unavailable (at answer).
+    lost_reply: the adapter is finished, but the reply is lost (at train).
+    hang: no reply arrives until the file `until` exists or the backend is closed.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     at: Literal["answer", "train", "step"]
     kind: Literal["error", "raise", "lost_reply", "hang"] = "error"
-    #: 1 is the first answer since the backend was opened, the first training of the artifacts
-    #: folder, the first step of a training; None: every one
+    #: 1 is the first answer since the backend was opened, the first training in the artifacts
+    #: folder, or the first step of a training; None: every one
     number: int | None = Field(default=None, ge=1)
-    is_once: bool = False  #: at train and step: never again in this artifacts folder
-    prompt: str | None = None  #: at answer: only for this prompt; None: for any
-    code: str = "backend_unavailable"  #: of the error, see pipeline/errors.py
-    message: str | None = None  #: None: says that the script wanted it
+    is_once: bool = False  #: at train and step: only once in this artifacts folder
+    prompt: str | None = None  #: at answer: only for this prompt; None: for any prompt
+    code: str = "backend_unavailable"  #: of the error, see sqltune/errors.py
+    message: str | None = None  #: None: a message that names the script
     until: Path | None = None  #: with hang: the file that ends it
 
     @model_validator(mode="after")
     def check_code(self) -> Fault:
-        """Refuse a training error that does not exist; an answer's code is free."""
+        """Refuse an exception with an unknown code; the code of an answer may be any text."""
         if self.raises and self.code not in ERROR_CLASSES:
-            raise ValueError(f"unknown error code {self.code!r}; see pipeline/errors.py")
+            raise ValueError(f"unknown error code {self.code!r}; see sqltune/errors.py")
         return self
 
     @property
     def raises(self) -> bool:
-        """Whether the fault is an exception, not an error in one answer."""
+        """Whether the fault is an exception rather than an error in one answer."""
         return self.kind == "raise" or (self.kind == "error" and self.at != "answer")
 
     def matches(self, at: str, number: int, prompt: str | None = None) -> bool:
-        """Say whether the fault strikes here."""
+        """Whether the fault strikes here."""
         return (
             self.at == at
             and self.number in (None, number)
@@ -66,11 +66,11 @@ class Fault(BaseModel):
         )
 
     def text(self) -> str:
-        """Give the message."""
+        """Return the message."""
         return self.message or f"the script asks for {self.code} at {self.at}"
 
     def error(self) -> PipelineError:
-        """Give the exception that the fault raises."""
+        """Return the exception that the fault raises."""
         return ERROR_CLASSES[self.code](self.text())
 
 
@@ -79,24 +79,24 @@ class Script(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    base_models: list[str] | None = None  #: None: any name is one
+    base_models: list[str] | None = None  #: None: any name is a base model
     revision: str = "scripted-1"
     max_tokens: int | None = None
     answers: dict[str, str] = {}  #: what the base model answers, by prompt
     default_answer: str = "I do not know."
-    trained_answers: dict[str, str] = {}  #: what every adapter answers, besides its samples
-    slots: int = Field(default=32, ge=1)  #: answers at the same time
+    trained_answers: dict[str, str] = {}  #: what every adapter answers in addition to its samples
+    slots: int = Field(default=32, ge=1)  #: answers at a time
     answer_delay_seconds: float = Field(default=0.0, ge=0)
     step_delay_seconds: float = Field(default=0.0, ge=0)
-    steps_per_epoch: int = Field(default=100, ge=1)  #: at most, where no batch size is asked for
+    steps_per_epoch: int = Field(default=100, ge=1)  #: the most, if the row has no batch_size
     faults: list[Fault] = []
 
 
 def read_script(path: Path | None) -> Script:
-    """Read a script; None gives the built-in one.
+    """Read a script; None: the built-in one.
 
     Raises:
-        ConfigError: the file is missing or is no script.
+        ConfigError: the file cannot be read or is not a valid script.
     """
     if path is None:
         return Script()
@@ -107,4 +107,4 @@ def read_script(path: Path | None) -> Script:
     except ValidationError as exc:
         first = exc.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise ConfigError(f"the script {path} is wrong at {place}: {first['msg']}") from exc
+        raise ConfigError(f"the script {path} is invalid at {place}: {first['msg']}") from exc

@@ -1,8 +1,9 @@
-"""How the `scripted` backend trains: an adapter is a file that grows by one line a step.
+"""How the `scripted` backend trains: an adapter is a file that grows by one line per step.
 
-The file stands in for a service that remembers: it is named after the run's key and the attempt, so
-a training that broke off goes on after the last whole line of an earlier attempt, and a finished
-one is found again. It holds no key and no time: equal trainings, equal files.
+The file plays the part of a service's memory. Its name contains the run's key and the attempt, so
+that a training that broke off resumes after the last whole line of an earlier attempt, and a
+finished one is found again. Its content contains neither key nor time: equal trainings write equal
+files.
 """
 
 from __future__ import annotations
@@ -39,9 +40,9 @@ from sqltune.errors import (
 from sqltune.records import Sample
 
 CALL_KIND = "train"
-#: How the file of an adapter ends, and how while it is trained.
+#: The suffix of a finished adapter's file, and of an unfinished one.
 FINISHED, PART = ".jsonl", ".part"
-#: Steps are told this often, and at the latest with this many; slow steps are told one by one.
+#: Steps are recorded this often, at most so many at a time; slow steps are recorded one by one.
 RECORD_SECONDS = 0.1
 SLOW_SECONDS = 0.01
 RECORD_STEPS = 500
@@ -52,11 +53,11 @@ FIRST_LOSS, LAST_LOSS = 3.0, 0.05
 
 
 class ScriptedTraining:
-    """One training of a job, from where its file stands to the end.
+    """One training of a job, from the last step in its file to the end.
 
     Args:
-        pause: waits for seconds; calls the journal's check meanwhile.
-        strike: lets the script's faults at a place and number happen.
+        pause: waits for some seconds, and calls the journal's check meanwhile.
+        strike: raises the script's faults at a place and number.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class ScriptedTraining:
         strike: Callable[[str, int], None],
     ) -> None:
         if not len(samples):
-            raise DataError("there is no sample to train on")
+            raise DataError("there are no samples to train on")
         self._script = script
         self._folder = folder
         self._name = attempt_name(job.run_key, job.attempt)
@@ -90,10 +91,10 @@ class ScriptedTraining:
         """Train to the end, or adopt what an earlier call finished."""
         open_calls = [c for c in self._journal.calls() if c.state in ("intended", "unknown")]
         self._journal.plan(self._steps_total)
-        finished = next(self._left(FINISHED), None)
+        finished = next(self._find_left(FINISHED), None)
         if finished is not None:
             return self._adopt(finished, open_calls)
-        done = self._take_up()
+        done = self._resume()
         for call in open_calls:
             self._journal.settle(call.call_number, "failed", outcome=f"broke off after step {done}")
         call_number = self._journal.intend(
@@ -102,21 +103,21 @@ class ScriptedTraining:
         self._train(call_number, done, training_number)
         return self._finish(call_number, training_number)
 
-    def _left(self, suffix: str) -> Iterator[Path]:
-        """Give what this attempt and earlier ones left, the latest first."""
+    def _find_left(self, suffix: str) -> Iterator[Path]:
+        """Return the files that this attempt and earlier ones left, the latest first."""
         found = find_attempts(
             self._folder, self._job.run_key, up_to=self._job.attempt, suffix=suffix
         )
         return (left.path for left in found)
 
-    def _take_up(self) -> int:
-        """Go on with the whole lines of the attempt that came furthest; gives their number."""
-        best = max((read_whole_lines(part) for part in self._left(PART)), key=len, default=b"")
+    def _resume(self) -> int:
+        """Continue with the lines of the attempt that got furthest, and return their number."""
+        best = max((read_whole_lines(part) for part in self._find_left(PART)), key=len, default=b"")
         self._part.write_bytes(best)
         return best.count(b"\n")
 
-    def _forget_parts(self) -> None:
-        for part in self._left(PART):
+    def _remove_parts(self) -> None:
+        for part in self._find_left(PART):
             part.unlink(missing_ok=True)
 
     def _adopt(self, finished: Path, open_calls: list[BackendCall]) -> TrainedAdapter:
@@ -125,7 +126,7 @@ class ScriptedTraining:
             self._journal.settle(
                 call.call_number, "done", external_id=finished.stem, outcome="found by its key"
             )
-        self._forget_parts()
+        self._remove_parts()
         self._journal.event("adapter_adopted", "the adapter was finished by an earlier call")
         return describe_adapter(finished, self._options)
 
@@ -135,10 +136,10 @@ class ScriptedTraining:
             self._take_steps(done)
         except RunCancelled:
             self._journal.settle(call_number, "failed", outcome="cancelled")
-            self._forget_parts()
+            self._remove_parts()
             raise
         except (RunInterrupted, LeaseLost, DatabaseError):
-            raise  # a later call goes on from here
+            raise  # a later call resumes from here
         except PipelineError as exc:
             self._journal.settle(call_number, "failed", outcome=str(exc))
             raise
@@ -146,7 +147,7 @@ class ScriptedTraining:
     def _take_steps(self, done: int) -> None:
         self._record_again(done)
         pending: list[StepMetrics] = []
-        told_at = time.monotonic()
+        recorded_at = time.monotonic()
         with self._part.open("ab") as file:
             for step in range(done + 1, self._steps_total + 1):
                 self._strike("step", step)
@@ -155,24 +156,24 @@ class ScriptedTraining:
                 file.write(self._line(step, samples))
                 file.flush()
                 pending.append(self._metrics(step, samples))
-                # The last ones are told when the file is closed, right before it gets its name.
-                is_time = self._is_time_to_tell(time.monotonic() - told_at, len(pending))
+                # The last steps are recorded after the file is closed, right before it is renamed.
+                is_time = self._is_time_to_record(time.monotonic() - recorded_at, len(pending))
                 if is_time and step < self._steps_total:
                     self._journal.record(pending)
                     self._journal.check()
-                    pending, told_at = [], time.monotonic()
+                    pending, recorded_at = [], time.monotonic()
         if pending:
             self._journal.record(pending)
             self._journal.check()
 
-    def _is_time_to_tell(self, seconds: float, steps: int) -> bool:
+    def _is_time_to_record(self, seconds: float, steps: int) -> bool:
         is_slow = self._script.step_delay_seconds >= SLOW_SECONDS
         return is_slow or seconds >= RECORD_SECONDS or steps == RECORD_STEPS
 
     def _finish(self, call_number: int, training_number: int) -> TrainedAdapter:
-        # Directly before, steps or an intent were committed: who was overtaken has ended there.
+        # Steps or an intent were committed directly before, where an overtaken attempt fails.
         os.replace(self._part, self._path)
-        self._forget_parts()
+        self._remove_parts()
         for fault in self._script.faults:
             if fault.kind == "lost_reply" and fault.matches("train", training_number):
                 self._journal.settle(call_number, "unknown", outcome="the reply was lost")
@@ -181,7 +182,7 @@ class ScriptedTraining:
         return describe_adapter(self._path, self._options)
 
     def _record_again(self, done: int) -> None:
-        """Tell the steps that the file has: some may not have been told before the crash."""
+        """Record the steps in the file again: a crash may have come before they were recorded."""
         for first in range(1, done + 1, RECORD_STEPS):
             steps = range(first, min(first + RECORD_STEPS, done + 1))
             self._journal.record(
@@ -214,14 +215,14 @@ class ScriptedTraining:
 
 
 def adapter_path(folder: Path, name: str) -> Path:
-    """Give the file of a finished adapter."""
+    """Return the path of a finished adapter's file."""
     return folder / f"{name}{FINISHED}"
 
 
 def fill_options(
     options: TrainingOptions, sample_count: int, steps_per_epoch: int
 ) -> TrainingOptions:
-    """Give the options as they are really used."""
+    """Return the options that are really used."""
     return replace(
         options,
         learning_rate=options.learning_rate or DEFAULT_LEARNING_RATE,
@@ -233,16 +234,16 @@ def fill_options(
 
 
 def read_whole_lines(part: Path) -> bytes:
-    """Give the whole steps in a file, without the half line that a crash left."""
+    """Return the complete lines of a file, without the partial line that a crash left."""
     try:
         content = part.read_bytes()
-    except FileNotFoundError:  # who wrote it has just finished or given up
+    except FileNotFoundError:  # its writer has just finished or given up
         return b""
     return content[: content.rfind(b"\n") + 1]
 
 
 def describe_adapter(path: Path, options: TrainingOptions) -> TrainedAdapter:
-    """Give the adapter that lies in a finished file."""
+    """Return the adapter that is stored in a finished file."""
     content = path.read_bytes()
     return TrainedAdapter(
         external_id=path.stem,
@@ -254,18 +255,18 @@ def describe_adapter(path: Path, options: TrainingOptions) -> TrainedAdapter:
 
 
 def read_learned(path: Path) -> Iterator[tuple[str, str]]:
-    """Give the prompts that an adapter was trained on, with their responses."""
+    """Yield the prompts that an adapter was trained on, with their responses."""
     with path.open(encoding="utf-8") as file:
         for line in file:
             yield from ((prompt, text) for prompt, text in json.loads(line).get("samples", ()))
 
 
 def estimate_sample(sample: Sample) -> int:
-    """Guess how many tokens a sample has."""
+    """Estimate the number of tokens of a sample."""
     texts = (sample.system_prompt or "", sample.prompt, sample.response)
     return sum(estimate_tokens(text) for text in texts)
 
 
 def estimate_tokens(text: str) -> int:
-    """Guess how many tokens a text has."""
+    """Estimate the number of tokens of a text."""
     return math.ceil(len(text) / CHARACTERS_PER_TOKEN)

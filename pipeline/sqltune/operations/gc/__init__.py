@@ -1,4 +1,4 @@
-"""What backends hold that nobody needs, and rows whose adapter is gone: found and removed."""
+"""Finds and removes orphans: artifacts that nobody needs, and rows whose adapter is gone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looks at what all backends hold, compares it with the rows, and writes the orphans down."""
+"""Compares the stored artifacts of all backends with the rows, and records the orphans."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from sqltune.backends.base import Inventory, StoredArtifact
+from sqltune.backends.inventory import Inventory, StoredArtifact
 from sqltune.database.tables import orphans, versions
 from sqltune.database.tables.orphans import Orphan
 from sqltune.errors import ConfigError, PipelineError
@@ -21,11 +21,11 @@ GRACE_LEASES = 10
 
 
 @dataclass
-class FoundItem:
-    """An item of a backend that is an orphan."""
+class FoundArtifact:
+    """A stored artifact that is an orphan."""
 
     orphan: Orphan
-    item: StoredArtifact
+    artifact: StoredArtifact
     state: str = "found"  #: as the orphan's row has it
 
 
@@ -33,14 +33,14 @@ class FoundItem:
 class OrphanReport:
     """What a look at all backends gave."""
 
-    items: list[FoundItem] = field(default_factory=list)
+    found: list[FoundArtifact] = field(default_factory=list)
     missing: list[Orphan] = field(default_factory=list)  #: rows whose adapter is gone
     notes: list[str] = field(default_factory=list)  #: what was left alone, and why
     problems: list[str] = field(default_factory=list)  #: what could not be looked at or removed
 
 
 def find_orphans(runtime: Runtime, *, grace_seconds: float | None = None) -> OrphanReport:
-    """Compare what the backends hold with the rows, and write down what is left over.
+    """Compare the stored artifacts of all backends with the rows, and record the orphans.
 
     Args:
         runtime: what to look with.
@@ -75,35 +75,35 @@ class _Look:
 
     def run(self) -> None:
         """Find this backend's orphans, and settle those of earlier looks that are none any more."""
-        items = list(self.inventory.list_held())
+        artifacts = list(self.inventory.list_artifacts())
         with self.runtime.database.read() as session:
-            rows = read_rows(session, items)
+            rows = read_rows(session, artifacts)
         judge = Judge(self.backend, self.inventory.place, rows)
         missing = [judge.missing(version) for version in self._find_missing(rows.versions)]
-        found: list[FoundItem] = []
+        found: list[FoundArtifact] = []
         young, busy = [], []
-        for item in items:
-            orphan = judge.judge(item)
+        for artifact in artifacts:
+            orphan = judge.judge(artifact)
             if orphan is None:
                 continue
             if orphan.adapter_name in rows.busy:
                 busy.append(orphan)
-            elif self._is_young(item, rows):
+            elif self._is_young(artifact, rows):
                 young.append(orphan)
             else:
-                found.append(FoundItem(orphan, item))
+                found.append(FoundArtifact(orphan, artifact))
         current = [*(f.orphan for f in found), *missing]
         orphans.store_orphans(self.runtime.database, current, now=self.runtime.now())
         self._settle_gone([*current, *young, *busy])
-        self.findings.items += found
+        self.findings.found += found
         self.findings.missing += missing
         self._note(young, f"younger than {self.grace_seconds:g} seconds")
         self._note(busy, "of adapters that are being worked on")
 
-    def _is_young(self, item: StoredArtifact, rows: Rows) -> bool:
-        run = rows.runs.get(item.address)
+    def _is_young(self, artifact: StoredArtifact, rows: Rows) -> bool:
+        run = rows.runs.get(artifact.address)
         since = self.runtime.now() - timedelta(seconds=self.grace_seconds)
-        times = (item.changed_at, run.finished_at if run else None)
+        times = (artifact.changed_at, run.finished_at if run else None)
         return any(time is not None and time > since for time in times)
 
     def _find_missing(self, known: Sequence[AdapterVersion]) -> list[AdapterVersion]:

@@ -1,7 +1,7 @@
-"""Whether an item of a backend is an orphan, by what the rows say.
+"""Whether a stored artifact is an orphan, by what the rows say.
 
-An item is this database's only where the key of one of its runs stands in the item's name, or where
-one of its calls created it. What an unfinished run or a version may need is never an orphan.
+An artifact belongs to this database only if its name contains the key of one of the runs, or if one
+of their calls created it. What an unfinished run or a version may need is never an orphan.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from sqltune.backends.base import ArtifactKind, StoredArtifact
+from sqltune.backends.inventory import ArtifactKind, StoredArtifact
 from sqltune.database.connection import Session
 from sqltune.database.tables import orphans, states, versions
 from sqltune.database.tables.orphans import Orphan, RunStatus
@@ -21,11 +21,11 @@ from sqltune.records import AdapterVersion
 
 @dataclass(frozen=True)
 class Rows:
-    """What the rows say of some items, read after the items were listed: a run whose row says then
+    """What the rows say of some artifacts, read after these were listed: a run whose row says then
     that it ended makes nothing more.
     """
 
-    runs: dict[str, RunStatus]  #: by the item's address
+    runs: dict[str, RunStatus]  #: by the artifact's address
     versions: list[AdapterVersion]
     busy: frozenset[str]  #: adapters that somebody works on
 
@@ -40,25 +40,25 @@ class Rows:
         return frozenset(PurePath(v.artifact_uri).name for v in self.versions if v.artifact_uri)
 
 
-def read_rows(session: Session, items: Iterable[StoredArtifact]) -> Rows:
-    """Read what concerns these items."""
+def read_rows(session: Session, artifacts: Iterable[StoredArtifact]) -> Rows:
+    """Read what concerns these artifacts."""
     leases = states.list_leases(session)
     return Rows(
-        runs=_find_runs(session, items),
+        runs=_find_runs(session, artifacts),
         versions=versions.list_versions(session),
         busy=frozenset(name for name, lease in leases.items() if not lease.is_expired),
     )
 
 
-def _find_runs(session: Session, items: Iterable[StoredArtifact]) -> dict[str, RunStatus]:
+def _find_runs(session: Session, artifacts: Iterable[StoredArtifact]) -> dict[str, RunStatus]:
     runs: dict[str, RunStatus] = {}
     nameless = []
-    for item in items:
-        run = orphans.find_run_of_key(session, item.run_key) if item.run_key else None
+    for artifact in artifacts:
+        run = orphans.find_run_of_key(session, artifact.run_key) if artifact.run_key else None
         if run is not None:
-            runs[item.address] = run
-        elif item.kind is ArtifactKind.ADAPTER:
-            nameless.append(item.address)
+            runs[artifact.address] = run
+        elif artifact.kind is ArtifactKind.ADAPTER:
+            nameless.append(artifact.address)
     # Reads all calls of all runs, and so only where names do not tell.
     created = orphans.list_created_adapters(session) if nameless else {}
     for address in nameless:
@@ -70,35 +70,35 @@ def _find_runs(session: Session, items: Iterable[StoredArtifact]) -> dict[str, R
 
 @dataclass(frozen=True)
 class Judge:
-    """Judges the items of one backend."""
+    """Judges the artifacts of one backend."""
 
     backend: str
     place: str
     rows: Rows
 
-    def judge(self, item: StoredArtifact) -> Orphan | None:
-        """Give the item as an orphan; None: somebody needs it, or it is somebody else's."""
-        run = self.rows.runs.get(item.address)
-        is_adapter = item.kind is ArtifactKind.ADAPTER
-        if self._is_named(item) or (run is not None and not run.is_ended):
+    def judge(self, artifact: StoredArtifact) -> Orphan | None:
+        """Return the artifact as an orphan; None: it is needed, or belongs to others."""
+        run = self.rows.runs.get(artifact.address)
+        is_adapter = artifact.kind is ArtifactKind.ADAPTER
+        if self._is_named(artifact) or (run is not None and not run.is_ended):
             return None
         if run is None and is_adapter:
             return None  # an account may be shared with others
         kind = "adapter_without_row" if is_adapter else "weights_without_row"
         return Orphan(
-            orphan_key=_key(self.backend, self.place, kind, item.address),
+            orphan_key=_key(self.backend, self.place, kind, artifact.address),
             orphan_kind=kind,
             adapter_name=run.adapter_name if run else None,
             version_number=None,
             run_id=run.run_id if run else None,
-            run_key=item.run_key,
+            run_key=artifact.run_key,
             is_unknown_run=run is None,
             backend=self.backend,
             place=self.place,
-            external_id=item.address if is_adapter else None,
-            address=item.address,
-            size_bytes=item.size_bytes,
-            reason=_reason(item, run),
+            external_id=artifact.address if is_adapter else None,
+            address=artifact.address,
+            size_bytes=artifact.size_bytes,
+            reason=_reason(artifact, run),
         )
 
     def missing(self, version: AdapterVersion) -> Orphan:
@@ -122,19 +122,19 @@ class Judge:
             reason="the adapter of this version is gone: restore it or train anew; the row stays",
         )
 
-    def _is_named(self, item: StoredArtifact) -> bool:
-        if item.kind is ArtifactKind.ADAPTER:
-            return item.address in self.rows.external_ids
+    def _is_named(self, artifact: StoredArtifact) -> bool:
+        if artifact.kind is ArtifactKind.ADAPTER:
+            return artifact.address in self.rows.external_ids
         # By its name alone: the same folder may be mounted elsewhere for whoever wrote the row.
-        return item.kind is ArtifactKind.WEIGHTS and item.name in self.rows.weights
+        return artifact.kind is ArtifactKind.WEIGHTS and artifact.name in self.rows.weights
 
 
-def _reason(item: StoredArtifact, run: RunStatus | None) -> str:
+def _reason(artifact: StoredArtifact, run: RunStatus | None) -> str:
     if run is None:
         return "made by a run that this database does not know: --unknown-runs removes it"
-    if item.kind is ArtifactKind.CHECKPOINT:
+    if artifact.kind is ArtifactKind.CHECKPOINT:
         return f"run {run.run_id} has ended: nothing goes on from here"
-    if item.kind is ArtifactKind.DRAFT:
+    if artifact.kind is ArtifactKind.DRAFT:
         return f"run {run.run_id} has ended before this was written to its end"
     return f"run {run.run_id} has ended and no version names it"
 

@@ -5,7 +5,7 @@ A version's row whose adapter is gone stays, for what was trained on what must n
 
 from __future__ import annotations
 
-from sqltune.backends.base import Inventory
+from sqltune.backends.inventory import Inventory
 from sqltune.database.tables import calls, orphans
 from sqltune.errors import PipelineError
 from sqltune.operations.gc.calls import (
@@ -14,7 +14,7 @@ from sqltune.operations.gc.calls import (
     announce_call,
     settle_open_calls,
 )
-from sqltune.operations.gc.finding import FoundItem, OrphanReport
+from sqltune.operations.gc.finding import FoundArtifact, OrphanReport
 from sqltune.runtime import Runtime
 
 
@@ -26,7 +26,7 @@ def remove_orphans(runtime: Runtime, findings: OrphanReport, *, unknown_runs: bo
         findings: of a look just before.
         unknown_runs: remove also what no run of this database made.
     """
-    for found in findings.items:
+    for found in findings.found:
         if found.orphan.is_unknown_run and not unknown_runs:
             continue
         try:
@@ -35,20 +35,20 @@ def remove_orphans(runtime: Runtime, findings: OrphanReport, *, unknown_runs: bo
             findings.problems.append(f"{found.orphan.address} could not be removed: {error}")
 
 
-def _remove(runtime: Runtime, found: FoundItem) -> None:
+def _remove(runtime: Runtime, found: FoundArtifact) -> None:
     inventory = runtime.backend(found.orphan.backend)
     if not isinstance(inventory, Inventory) or not _is_still_ended(runtime, found):
         return
     call_number = _announce(runtime, found)
     try:
-        inventory.remove(found.item)
+        inventory.remove(found.artifact)
     except (PipelineError, OSError) as error:
         _settle(runtime, found, call_number, str(error))
         raise
     _settle(runtime, found, call_number, None)
 
 
-def _is_still_ended(runtime: Runtime, found: FoundItem) -> bool:
+def _is_still_ended(runtime: Runtime, found: FoundArtifact) -> bool:
     if found.orphan.run_id is None:
         return True
     with runtime.database.read() as session:
@@ -56,7 +56,7 @@ def _is_still_ended(runtime: Runtime, found: FoundItem) -> bool:
     return run is None or run.is_ended
 
 
-def _announce(runtime: Runtime, found: FoundItem) -> int | None:
+def _announce(runtime: Runtime, found: FoundArtifact) -> int | None:
     """Commit that this will be removed; where no run is known, the orphan's own row says it."""
     orphan = found.orphan
     kind = DELETE_WEIGHTS if orphan.external_id is None else DELETE_ADAPTER
@@ -69,7 +69,7 @@ def _announce(runtime: Runtime, found: FoundItem) -> int | None:
 
 
 def _settle(
-    runtime: Runtime, found: FoundItem, call_number: int | None, error_message: str | None
+    runtime: Runtime, found: FoundArtifact, call_number: int | None, error_message: str | None
 ) -> None:
     orphan, now = found.orphan, runtime.now()
     found.state = "removed" if error_message is None else "found"
