@@ -11,7 +11,7 @@ import pytest
 from sqltune.database.connection import Database
 from sqltune.errors import ConfigError, DatabaseError
 from tests.certificates import Authority, make_authority
-from tests.mariadb_server import PASSWORD, USER, MariadbServer, start_server
+from tests.mariadb_server import PASSWORD, USER, SqlServer, start_server
 from tests.singlestore_on_mariadb import open_database
 
 DRIVERS = pytest.mark.parametrize("driver", ["mysql+pymysql", "singlestoredb"])
@@ -21,7 +21,7 @@ DRIVERS = pytest.mark.parametrize("driver", ["mysql+pymysql", "singlestoredb"])
 class TlsServer:
     """A server whose certificate is for one address, and the authority behind it."""
 
-    server: MariadbServer
+    server: SqlServer
     authority: Authority
     stranger: Authority
 
@@ -95,7 +95,7 @@ def test_a_certificate_of_another_name_is_refused_unless_told_otherwise(
 
 @DRIVERS
 def test_a_server_without_tls_is_refused_when_the_address_has_ssl_ca(
-    mariadb_server: MariadbServer, tmp_path: Path, driver: str
+    mariadb_server: SqlServer, tmp_path: Path, driver: str
 ) -> None:
     authority = make_authority(tmp_path, "authority")
     url = f"{mariadb_server.url(driver, '')}?ssl_ca={authority.path}"
