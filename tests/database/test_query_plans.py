@@ -95,7 +95,7 @@ def read_from_end_to_end(database: Database, statement: str) -> set[str]:
             plan = session.connection.execute(text(f"EXPLAIN QUERY PLAN {statement}"), values)
             steps = [re.fullmatch(r"SCAN (\w+)", str(row[-1])) for row in plan]
             return {step[1] for step in steps if step}
-        plan = session.connection.execute(text(f"EXPLAIN {statement}"), values)
+        plan = session.connection.execute(text(f"EXPLAIN FORMAT=TRADITIONAL {statement}"), values)
         return {row["table"] for row in plan.mappings() if row["type"] in ("ALL", "index")}
 
 

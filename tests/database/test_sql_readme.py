@@ -15,6 +15,7 @@ from sqltune.database.scripts import read_migrations, read_views, split_script
 from sqltune.database.tables import states
 from sqltune.errors import DatabaseError
 from tests.databases import MIGRATED_AT
+from tests.engines import PYMYSQL, SERVER_FIXTURES
 from tests.sql_server import SqlServer
 
 README = (find_sql_folder() / "README.md").read_text("utf-8")
@@ -75,18 +76,19 @@ def refused(database: Database, statement: str) -> bool:
     return False
 
 
-@pytest.fixture(scope="module")
-def granted_server(mariadb_server: SqlServer) -> Iterator[SqlServer]:
+@pytest.fixture(scope="module", params=PYMYSQL)
+def granted_server(request: pytest.FixtureRequest) -> Iterator[SqlServer]:
     """The server after a DBA has followed the README from top to bottom."""
-    drop_all(mariadb_server)
+    server: SqlServer = request.getfixturevalue(SERVER_FIXTURES[request.param])
+    drop_all(server)
     statements = grants()
     on_tables = [s for s in statements if re.search(r"ON sqltune\.\w+ TO", s)]
-    mariadb_server.execute(*[s for s in statements if s not in on_tables])
-    with opened(mariadb_server, "owner") as owner:
+    server.execute(*[s for s in statements if s not in on_tables])
+    with opened(server, "owner") as owner:
         migrations.apply(owner, now=lambda: MIGRATED_AT)
-    mariadb_server.execute(*on_tables)
-    yield mariadb_server
-    drop_all(mariadb_server)
+    server.execute(*on_tables)
+    yield server
+    drop_all(server)
 
 
 def test_the_owner_may_install_and_later_replace_a_view(granted_server: SqlServer) -> None:
