@@ -42,7 +42,9 @@ def open_runtime(settings: Settings, reporter: Reporter) -> Iterator[Runtime]:
         stack.callback(database.close)
         selection_database = database
         if settings.selection_url is not None:
-            selection_database = Database.open(settings.selection_url)
+            selection_database = Database.open(
+                settings.selection_url, setting="SQLTUNE_SELECTION_URL"
+            )
             stack.callback(selection_database.close)
         shelf = BackendShelf(settings)
         stack.callback(shelf.close)

@@ -24,9 +24,10 @@ from threading import Event, Thread
 from typing import Any
 
 from sqltune.database import migrations
-from sqltune.database.connection import Database
 from tests.databases import MIGRATED_AT
-from tests.mariadb_server import MariadbServer, start_server
+from tests.mariadb_server import AS_SINGLESTORE, start_server
+from tests.singlestore_on_mariadb import open_database
+from tests.sql_server import SqlServer
 
 ROOT = Path(__file__).parents[2]
 SAMPLE_BYTES = 400
@@ -37,6 +38,7 @@ _QUERY = (
 )
 #: A server with the settings of production, not the lean one of the tests.
 _SERVER = (
+    AS_SINGLESTORE,
     "--local-infile=1",
     "--innodb-buffer-pool-size=1G",
     "--innodb-log-file-size=512M",
@@ -174,7 +176,7 @@ def _bench_mariadb(rows: int) -> None:
     with start_server(*_SERVER) as server, tempfile.TemporaryDirectory() as folder:
         server.execute("CREATE DATABASE bench")
         url = server.url("singlestoredb", "bench") + "?local_infile=true"
-        _migrate(server.url("mysql+pymysql", "bench"))
+        _migrate(server.url("singlestoredb", "bench"))
         source = Path(folder) / "source.tsv"
         with source.open("w") as file:
             file.writelines(f"bench\t{p}\t{r}\n" for p, r in sample_texts(rows))
@@ -186,11 +188,11 @@ def _bench_mariadb(rows: int) -> None:
         _report("MariaDB", rows, ours, read=dump, load=load, read_name="dump", limit=1.5)
 
 
-def _dump(server: MariadbServer, path: Path) -> float:
+def _dump(server: SqlServer, path: Path) -> float:
     return _client(server, "--quick", "--skip-column-names", "--execute", _QUERY, output=path)
 
 
-def _load_mariadb(server: MariadbServer, folder: Path) -> float:
+def _load_mariadb(server: SqlServer, folder: Path) -> float:
     """Load the rows that our side wrote once more, from files, into tables of the same keys."""
     samples, contents = folder / "samples.tsv", folder / "contents.tsv"
     order = f"SELECT {_SAMPLES} FROM manifest_samples ORDER BY position"
@@ -218,14 +220,14 @@ def _write_nulls(path: Path) -> None:
     path.write_bytes(text)
 
 
-def _load_file(server: MariadbServer, path: Path, table: str, columns: str) -> float:
+def _load_file(server: SqlServer, path: Path, table: str, columns: str) -> float:
     statement = (
         f"LOAD DATA LOCAL INFILE '{path}' INTO TABLE {table} CHARACTER SET utf8mb4 ({columns})"
     )
     return _client(server, "--local-infile=1", "--execute", statement)
 
 
-def _client(server: MariadbServer, *arguments: str, output: Path | None = None) -> float:
+def _client(server: SqlServer, *arguments: str, output: Path | None = None) -> float:
     command = server.client("--default-character-set=utf8mb4", "--batch", *arguments, "bench")
     with (output or Path(os.devnull)).open("wb") as file:
         began = time.perf_counter()
@@ -234,7 +236,7 @@ def _client(server: MariadbServer, *arguments: str, output: Path | None = None) 
 
 
 def _migrate(url: str) -> None:
-    database = Database.open(url)
+    database = open_database(url)
     migrations.apply(database, now=lambda: MIGRATED_AT)
     database.close()
 

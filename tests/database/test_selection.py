@@ -13,6 +13,7 @@ from sqltune.errors import DatabaseUnavailable, DataError, QueryRefused
 from sqltune.selection import read_samples, select_samples
 from tests.database.selecting import Desk, open_desk
 from tests.databases import copy_sqlite
+from tests.engines import SERVERS
 
 ENDLESS = (
     "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 900) "
@@ -272,9 +273,7 @@ def test_a_run_is_stopped_while_the_server_still_computes(desk: Desk) -> None:
         desk.write(training_query=ENDLESS, check=stop_when_asked_again)
 
 
-@pytest.mark.parametrize(
-    "database_engine", ["mariadb-pymysql", "mariadb-singlestoredb"], indirect=True
-)
+@pytest.mark.parametrize("database_engine", SERVERS, indirect=True)
 def test_a_selection_whose_connection_was_lost_can_be_repeated(desk: Desk) -> None:
     desk.add_samples([{"prompt": f"p{n}", "response": "r" * 2000} for n in range(4000)])
 

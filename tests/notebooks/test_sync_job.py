@@ -14,7 +14,6 @@ from singlestoredb.fusion.handlers.job import ScheduleJobHandler
 from tests.databases import copy_sqlite
 from tests.end_to_end.command import People
 from tests.end_to_end.conftest import declare_office
-from tests.mariadb_server import PASSWORD
 from tests.notebooks.notebooks import (
     ROOT,
     SYNC_JOB,
@@ -25,6 +24,7 @@ from tests.notebooks.notebooks import (
     read_notebook,
 )
 from tests.notebooks.singlestore_host import singlestore_host
+from tests.sql_server import PASSWORD
 
 README = (ROOT / "README.md").read_text("utf-8")
 PeopleOf = Callable[[str], People]
