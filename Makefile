@@ -34,8 +34,8 @@ venv: $(READY)   ## .venv with sqltune and the pinned dependencies that running 
 demo: $(READY)   ## the whole way from nothing: rows in, one sync, the answers before and after
 	@$(BIN)/sqltune demo
 
-docs: $(READY_DEV)           ## the documentation as a site in build/site; a broken link is an error
-	@$(BIN)/python -m tests.documentation.site build/site
+docs: $(READY_DEV)           ## the documents as a site in build/docs/site; a broken link is an error
+	@$(BIN)/python -m tests.documentation.site build/docs
 
 docs-reference: $(READY_DEV) ## rewrite the pages of docs/reference from the source
 	@$(BIN)/python -m tests.documentation.reference
