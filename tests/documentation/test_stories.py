@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 AFTER_THE_DEMO = (
     "README.md",
     "docs/control.md",
+    "docs/python-api.md",
     "docs/results.md",
     "docs/scoring.md",
 )
