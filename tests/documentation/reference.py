@@ -48,8 +48,9 @@ def settings_page() -> str:
 
 A setting comes from the command's flag, else from the environment, else from `sqltune.toml` in
 the working folder, else it has its default. In `sqltune.toml` the names are in lower case and
-without the prefix: `lease_seconds = 120`. What may contain a password or a token belongs in the
-environment, never in the file: {secrets}.
+without the prefix: `lease_seconds = 120`. In the environment, the parts of a list are separated by
+commas, folders by colons. Passwords and tokens belong in the environment, never in the file; they
+may be part of {secrets}.
 
 {_table(("variable", "default", "meaning"), rows)}
 
@@ -67,7 +68,7 @@ def _field_comments() -> dict[str, str]:
         if line.strip().startswith("#: "):
             words.append(line.strip().removeprefix("#: "))
         elif match := re.match(r"    (\w+): ", line):
-            found[match[1]], words = " ".join(words).replace("None: ", "Unset: "), []
+            found[match[1]], words = " ".join(words).replace("None: ", "unset: "), []
     return found
 
 
