@@ -123,6 +123,10 @@ def make_newer(path: Path) -> None:
     os.utime(path, (now + 1000, now + 1000))
 
 
+def test_the_demo_is_the_command_of_that_name(installed_clone: Path) -> None:
+    assert make(installed_clone, "--dry-run", "demo").stdout.strip() == ".venv/bin/sqltune demo"
+
+
 def test_the_demo_installs_no_tool_of_development(fresh_clone: Path) -> None:
     planned = make(fresh_clone, "--dry-run", "demo").stdout
     assert "--requirement requirements.lock" in planned
