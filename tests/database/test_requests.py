@@ -11,7 +11,7 @@ from sqlalchemy import event, text
 from sqltune.database.connection import Database
 from sqltune.database.tables import requests, runs
 from sqltune.records import DesiredState, OpenRun, RunKind, RunState
-from sqltune.syncing.reconcile import tend
+from sqltune.syncing.reconcile import reconcile_rows
 
 NOW = datetime(2026, 11, 25, 6, 0)
 NEW = runs.NewRun(
@@ -97,7 +97,7 @@ def test_a_request_that_was_settled_is_not_adopted_and_not_settled_again(
 
 def test_the_persons_own_words_outlive_a_refusal(database: Database, request_row: OpenRun) -> None:
     do(database, "UPDATE runs SET trigger_reason = 'for Monday', adapter_name = 'ofice'")
-    tend(database, now=NOW, patience_seconds=60)
+    reconcile_rows(database, now=NOW, patience_seconds=60)
     assert row(database, "state, trigger_reason, error_code") == (
         "failed",
         "for Monday",
@@ -121,9 +121,9 @@ def test_a_request_waits_in_silence_for_a_while_and_then_says_so(
 ) -> None:
     asked_at = request_row.queued_at
     assert asked_at is not None
-    tend(database, now=asked_at + timedelta(seconds=59), patience_seconds=60)
+    reconcile_rows(database, now=asked_at + timedelta(seconds=59), patience_seconds=60)
     assert row(database, "is_stuck, next_step") == (0, "a sync or worker takes it up")
-    tend(database, now=asked_at + timedelta(seconds=61), patience_seconds=60)
+    reconcile_rows(database, now=asked_at + timedelta(seconds=61), patience_seconds=60)
     assert row(database, "is_stuck") == (1,)
 
 
@@ -134,9 +134,9 @@ def test_tending_twice_writes_once(database: Database, request_row: OpenRun) -> 
     def record(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         written.extend([statement] if statement.startswith(("INSERT", "UPDATE", "DELETE")) else [])
 
-    tend(database, now=NOW, patience_seconds=60)
+    reconcile_rows(database, now=NOW, patience_seconds=60)
     assert len(written) == 1
-    tend(database, now=NOW, patience_seconds=60)
+    reconcile_rows(database, now=NOW, patience_seconds=60)
     assert len(written) == 1
 
 

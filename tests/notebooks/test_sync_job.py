@@ -26,7 +26,7 @@ from tests.notebooks.notebooks import (
 from tests.notebooks.singlestore_host import singlestore_host
 from tests.sql_server import PASSWORD
 
-README = (ROOT / "README.md").read_text("utf-8")
+PAGE = (ROOT / "docs" / "notebooks.md").read_text("utf-8")
 PeopleOf = Callable[[str], People]
 
 
@@ -77,9 +77,9 @@ def test_the_job_fails_where_the_tables_were_never_made(tmp_path: Path) -> None:
     assert errors(notebook) == ["sync"]
 
 
-def test_singlestores_own_grammar_takes_the_statement_of_the_readme() -> None:
+def test_singlestores_own_grammar_takes_the_statement_of_the_documents() -> None:
     """Fusion SQL is read by the client; nothing is sent."""
-    (statement,) = re.findall(r"^SCHEDULE JOB .*?;$", README, re.MULTILINE | re.DOTALL)
+    (statement,) = re.findall(r"^SCHEDULE JOB .*?;$", PAGE, re.MULTILINE | re.DOTALL)
     ScheduleJobHandler.compile()
     parsed = ScheduleJobHandler.grammar.parse(statement)
     wanted = ScheduleJobHandler(None).visit(parsed)

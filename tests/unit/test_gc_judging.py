@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sqltune.backends.base import ArtifactKind, StoredArtifact
+from sqltune.backends.inventory import ArtifactKind, StoredArtifact
 from sqltune.database.tables.orphans import RunStatus
 from sqltune.operations.gc.judging import Judge, Rows
 from tests.unit.made_records import NOW, make_version
