@@ -1,7 +1,7 @@
 """Invented names for people and things, from the plain to the very odd.
 
-A base model that shall copy any user's name must have seen names of every make: syllables of many
-languages, letters without sense, hyphens, accents, initials, names of one to four words.
+A base model that should copy any user's name must have read names of every kind: syllables of many
+languages, random letters, hyphens, accents, initials, names of one to four words.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 def invent_person(rng: Random) -> str:
-    """A person's name: mostly two words, sometimes one, three or four."""
+    """Return a person's name: mostly two words, sometimes one, three or four."""
     kind = rng.random()
     if kind < 0.07:
         return _word(rng)
@@ -81,12 +81,12 @@ def invent_person(rng: Random) -> str:
 
 
 def invent_plain_person(rng: Random) -> str:
-    """A person's name of exactly two words, as the known people have."""
+    """Return a person's name of exactly two words."""
     return f"{_first(rng)} {_last(rng)}"
 
 
 def invent_thing(rng: Random) -> str:
-    """A name for a product, company, place or project."""
+    """Return a name for a product, company, place or project."""
     kind = rng.random()
     word, other = _word(rng), _word(rng)
     ending = rng.choice(THING_ENDINGS)
@@ -108,7 +108,7 @@ def invent_thing(rng: Random) -> str:
 
 
 def invent_like(name: str, rng: Random) -> str:
-    """An invented name of as many words as `name`."""
+    """Return an invented name of as many words as `name`."""
     return " ".join(_word(rng) for _ in name.split())
 
 
@@ -121,7 +121,7 @@ def _last(rng: Random) -> str:
 
 
 def _word(rng: Random) -> str:
-    """One invented capitalised word of one to four syllables, or a string of mere letters."""
+    """Return an invented capitalised word of one to four syllables, or a string of letters."""
     if rng.random() < 0.06:
         return "".join(rng.choice(LETTERS) for _ in range(rng.randrange(2, 9))).capitalize()
     syllables = rng.choices((1, 2, 3), (35, 45, 20))[0]
