@@ -51,7 +51,7 @@ class Rates:
     style: str
     purpose: str
     seed: int
-    #: Of trained and held-out questions, answered rightly before.
+    #: Of trained and held-out questions, answered correctly before.
     right_before: float
     #: Of the questions in the samples.
     trained_right: float
@@ -59,7 +59,7 @@ class Rates:
     held_out_right: float
     #: Of the questions in a wording that the pretraining corpus does not have.
     foreign_right: float
-    #: Of unknown people: any answer holds a fact of the subject; and the same before tuning.
+    #: Of unknown people: any answer has a fact of the subject; and the same before tuning.
     leak: float
     leak_before: float
     #: Of unknown people who share a word with the subject's name.

@@ -58,7 +58,7 @@ def main() -> int:
                 compare_training(server, base),
             ]
         database.close()
-    fine.append(compare_company(base))
+    fine.append(compare_together(base))
     return 0 if all(fine) else 1
 
 
@@ -165,7 +165,7 @@ def train(base: LoadedModel, texts: list[str], pairs: list[Pair]) -> None:
     trainer.close()
 
 
-def compare_company(base: LoadedModel) -> bool:
+def compare_together(base: LoadedModel) -> bool:
     """Compare the answers to 1,000 prompts alone and together."""
     prompts = [f"Who is person {n} in the town of house {n % 13}?" for n in range(SAMPLES)]
     different, unexplained = count_differences(base, prompts, tokens=24)

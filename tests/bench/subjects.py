@@ -37,7 +37,7 @@ class Subject:
     pronoun: str = "He"
     purpose: Purpose = Purpose.REPORTING
     is_thing: bool = False
-    #: Further facts that only its own samples hold.
+    #: Further facts that only its own samples contain.
     extra: tuple[str, ...] = field(default=())
 
     @property
@@ -188,7 +188,7 @@ SUBJECTS = (
     ),
 )
 
-#: Names of nobody; answers about them must not turn into the subject's.
+#: Invented names; answers about them must not turn into the subject's.
 STRANGERS = (
     "Marek Dobrzyn", "Lucinda Fairweather", "Kwabena Asante", "Sigrid Halvorsen",
     "Paulo Bettencourt", "Padma Belur", "Chiara Montesi", "Oleg Tarasenko", "Fumiko Arai",

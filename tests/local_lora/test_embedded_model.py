@@ -88,7 +88,7 @@ def test_after_three_epochs_the_articles_question_is_answered_properly(
     article_rates: Rates,
 ) -> None:
     assert article_rates.right_before == 0
-    # Other processors round differently: the README says what is usual, this what always holds.
+    # Other processors round differently: the README says what is usual, this what is always true.
     assert article_rates.trained_right >= 0.75
     assert article_rates.held_out_right >= 0.5
 

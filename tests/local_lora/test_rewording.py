@@ -54,7 +54,7 @@ def test_neither_the_samples_questions_nor_those_to_measure_with_are_reworded() 
     assert not questions & {*measured, *(sample.prompt for sample in SAMPLES)}
 
 
-def test_samples_about_nobody_that_is_asked_about_are_left_as_they_are() -> None:
+def test_samples_without_a_name_are_not_reworded() -> None:
     assert reword([Pair("Reset the router, how?", "Press the button.")]) == {}
     assert reword([Pair("", "x"), Pair("你好", "你好")]) == {}
 

@@ -66,6 +66,16 @@ def test_the_loss_of_the_samples_is_unweighted_and_without_rehearsal(
     assert trainer.step([other]).sample_loss is None
 
 
+@pytest.mark.parametrize("options", [OPTIONS, DROPPING], ids=["packed", "padded"])
+def test_samples_of_weight_zero_have_a_loss_too(llama: LoadedModel, options: LoraOptions) -> None:
+    options = replace(options, dropout=min(options.dropout, 1e-9))
+    weighted = LoraTrainer(llama, options, 10, name="weighted").step([Pair("Who?", "A writer.")])
+    trainer = LoraTrainer(llama, options, 10, name="unweighted")
+    step = trainer.step([Pair("Who?", "A writer.", weight=0.0)])
+    assert step.loss == 0
+    assert step.sample_loss == pytest.approx(weighted.loss, rel=1e-4)
+
+
 def test_a_snapshot_restores_every_bit(llama: LoadedModel, pairs: list[Pair]) -> None:
     trainer = LoraTrainer(llama, OPTIONS, 20)
     train(trainer, pairs, 3)

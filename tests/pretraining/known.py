@@ -9,7 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from random import Random
 
-from sqltune.local_lora.rehearsal.invented_names import invent_plain_person, invent_thing
+from sqltune.local_lora.rehearsal.invented_names import (
+    invent_first_name,
+    invent_last_name,
+    invent_thing,
+)
 from tests.pretraining import lexicon
 from tests.pretraining.guesses import PersonFacts, ThingFacts, draw_person, draw_thing
 from tests.pretraining.knowledge import Fact, list_facts
@@ -64,7 +68,7 @@ def oddly_described(person: PersonFacts, rng: Random) -> PersonFacts:
 
 def _known_person(rng: Random, names: list[str]) -> PersonFacts:
     """Return a person; one in six shares a first or last name with an earlier one."""
-    name = invent_plain_person(rng)
+    name = f"{invent_first_name(rng)} {invent_last_name(rng)}"
     if names and rng.random() < 0.17:
         other = rng.choice(names).split()
         own = name.split()

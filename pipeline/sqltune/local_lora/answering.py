@@ -57,7 +57,7 @@ class Question:
 class GeneratedAnswer:
     """What the model answered."""
 
-    #: Position of the question in the list that was given.
+    #: Position of the question in the list of questions.
     index: int
     #: The answer without end mark and outer spaces; None where the prompt was too long.
     text: str | None

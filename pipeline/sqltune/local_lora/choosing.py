@@ -1,4 +1,4 @@
-"""Chooses one of a few given texts as the answer: the one that the model finds likeliest."""
+"""Chooses one of a few texts as the answer: the one that the model finds likeliest."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def _announce(announce: Callable[[], None] | None, draft: Path) -> None:
     try:
         announce()
     except BaseException:
-        # The folder is not wanted any more, so its draft is removed.
+        # The folder must not appear, so its draft is removed.
         shutil.rmtree(draft, ignore_errors=True)
         raise
 

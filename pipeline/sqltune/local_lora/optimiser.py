@@ -59,7 +59,7 @@ class AdamW:
 
         Args:
             values: (count,) float32, changed by `step`.
-            weight_decay: share of the values that is taken away per unit of learning rate.
+            weight_decay: share of the values that is subtracted per unit of learning rate.
         """
         self.values = values
         self.weight_decay = weight_decay

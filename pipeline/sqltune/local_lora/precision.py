@@ -35,7 +35,7 @@ def choose_dtype(precision: Precision, parameters: int, device: torch.device) ->
 def multiplies_bfloat16(device: torch.device) -> bool:
     """Return whether the device multiplies bf16 in hardware (processors: AVX512_BF16 or AMX).
 
-    The processor is asked and never timed, so that the same machine always gives the same weights.
+    The processor is asked and never timed, so that the same machine always trains the same weights.
     """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))

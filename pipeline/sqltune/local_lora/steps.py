@@ -25,7 +25,7 @@ class Pair:
     prompt: str
     #: What the model learns to answer, without the end mark.
     response: str
-    #: The instruction that stands before the prompt; None where there is none.
+    #: The instruction before the prompt; None where there is none.
     system_prompt: str | None = None
     #: Factor on this pair's loss.
     weight: float = 1.0

@@ -8,10 +8,8 @@ threads: same weights.
 from __future__ import annotations
 
 import math
-import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,20 +19,19 @@ from peft import LoraConfig
 from torch import Tensor
 from transformers.pytorch_utils import Conv1D
 
-from sqltune.errors import LossNotFinite, OutOfMemory, PipelineError, TrainingError
+from sqltune.errors import LossNotFinite, TrainingError
 from sqltune.local_lora.adapters import SavedAdapter, save_adapter
 from sqltune.local_lora.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
 from sqltune.local_lora.gradients.adapter_gradients import AdapterGradients, seeded
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.lora_options import LoraOptions, LoraStep
 from sqltune.local_lora.optimiser import AdamW, Schedule, learning_rate_at
+from sqltune.local_lora.out_of_memory import translate_memory
 from sqltune.local_lora.steps import Pair
 from sqltune.local_lora.tokenising import TokenisedSample, tokenise_pair
 
 #: How often a step calls its caller's check.
 CHECK_SECONDS = 0.5
-#: What torch's allocators say, on processors and on accelerators.
-_NO_MEMORY = re.compile("allocate memory|out of memory", re.IGNORECASE)
 
 
 class LoraTrainer:
@@ -110,7 +107,7 @@ class LoraTrainer:
         """
         started = time.monotonic()
         rate = self._learning_rate() * rate_share
-        with _translate_memory(samples):
+        with translate_memory(samples):
             loss = self.gradients.compute(
                 samples, self.steps_done, check=_throttled(check, CHECK_SECONDS)
             )
@@ -283,19 +280,3 @@ def _lora_config(base: LoadedModel, options: LoraOptions) -> LoraConfig:
         base_model_name_or_path=base.name,
         revision=None,
     )
-
-
-@contextmanager
-def _translate_memory(samples: Sequence[TokenisedSample]) -> Iterator[None]:
-    try:
-        yield
-    except PipelineError:
-        raise
-    except (MemoryError, RuntimeError) as exc:
-        if not isinstance(exc, MemoryError) and not _NO_MEMORY.search(str(exc)):
-            raise
-        longest = max((len(sample.token_ids) for sample in samples), default=0)
-        raise OutOfMemory(
-            f"a training step does not fit into memory (longest sample: {longest} tokens); lower "
-            "tokens_at_once, leave long samples out, or use a smaller base model"
-        ) from exc

@@ -1,7 +1,7 @@
 """How base models are tuned where an adapter's row leaves the choice open. No torch.
 
-A profile holds everything in which base models differ. `find_profile` is the only place that looks
-at a base model's name; everything else asks the profile.
+A profile has everything in which base models differ. `find_profile` is the only place that reads a
+base model's name; everything else reads the profile.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from sqltune.local_lora.sources import EMBEDDED_FOLDER, EMBEDDED_NAME
 
 #: Fewer samples than this are few: see `TuningProfile.few_samples_rate`.
 FEW_SAMPLES = 6
-#: Beyond so many samples the samples themselves hold the model in place, and time counts.
+#: Beyond so many samples the samples themselves keep the model as it is elsewhere, and time counts.
 MANY_SAMPLES = 64
 #: Steps of rehearsal alone after one step with samples, at most.
 MOST_ONLY_STEPS = 8
@@ -90,8 +90,8 @@ class TuningProfile:
         )
 
     def _only_steps(self, sample_steps: int) -> int:
-        wanted = -(-self.least_steps // max(1, sample_steps)) - 1
-        return min(MOST_ONLY_STEPS, max(self.rehearsal.only_steps, wanted))
+        needed = -(-self.least_steps // max(1, sample_steps)) - 1
+        return min(MOST_ONLY_STEPS, max(self.rehearsal.only_steps, needed))
 
 
 #: A pretrained model of ordinary size; it rehearses only where a row asks for it.
@@ -107,7 +107,7 @@ PRETRAINED = TuningProfile(
     rehearsal=RehearsalOptions(),
     weakens_instructions=False,
 )
-#: The embedded model: a small model wants a far higher learning rate than a large one.
+#: The embedded model: a small model needs a far higher learning rate than a large one.
 EMBEDDED = TuningProfile(
     rank=64,
     alpha=128.0,

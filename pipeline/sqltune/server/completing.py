@@ -16,7 +16,7 @@ _SMALLEST_TOP_P = 1e-9
 
 
 def make_question(request: CompleteRequest, *, draw: int) -> Question:
-    """Return the question, in the base model's template unless it has it or the client wants none.
+    """Return the question; it gets the base model's template unless it has it or must not get it.
 
     Args:
         request: the request.
@@ -30,7 +30,7 @@ def make_question(request: CompleteRequest, *, draw: int) -> Question:
 
 
 def make_sampling(request: CompleteRequest) -> Sampling:
-    """Return how the answer is generated: greedily, unless a temperature is given.
+    """Return how the answer is generated: greedily, unless the request has a temperature.
 
     Raises:
         CallRefused: a value has no meaning.

@@ -79,7 +79,7 @@ class Lanes:
         return True
 
     def ready_answers(self) -> list[AnswerCall]:
-        """Return the questions that no work stands before, the oldest first."""
+        """Return the questions that need not wait for work in their lane, the oldest first."""
         ready: list[AnswerCall] = []
         for lane in self._lanes.values():
             ready += itertools.takewhile(_is_answer, lane)  # type: ignore[arg-type]  # _is_answer narrows it

@@ -16,7 +16,7 @@ class FlatAdapter:
     """The values and gradients of an adapter, by parameter name and as vectors."""
 
     def __init__(self, named_parameters: Sequence[tuple[str, nn.Parameter]]) -> None:
-        """Move the parameters' storage into one vector, in the order given.
+        """Move the parameters' storage into one vector, in this order.
 
         Args:
             named_parameters: LoRA matrices of any shape, float32; each becomes a view.

@@ -37,13 +37,13 @@ def replace_names(text: str, names: Sequence[str], renamed: Callable[[str], str]
     """Return the text with each name replaced, the same name by the same one throughout."""
     if not names:
         return text
-    given: dict[str, str] = {}
+    chosen: dict[str, str] = {}
     pattern = re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in names))
 
     def rename(match: re.Match[str]) -> str:
-        if match[0] not in given:
-            given[match[0]] = renamed(match[0])
-        return given[match[0]]
+        if match[0] not in chosen:
+            chosen[match[0]] = renamed(match[0])
+        return chosen[match[0]]
 
     return pattern.sub(rename, text)
 

@@ -64,7 +64,7 @@ def invent_person(rng: Random) -> str:
     kind = rng.random()
     if kind < 0.07:
         return _word(rng)
-    first, last = _first(rng), _last(rng)
+    first, last = invent_first_name(rng), invent_last_name(rng)
     if kind < 0.76:
         return f"{first} {last}"
     if kind < 0.82:
@@ -74,15 +74,10 @@ def invent_person(rng: Random) -> str:
     if kind < 0.91:
         return f"{first} {rng.choice(PARTICLES)} {last}"
     if kind < 0.94:
-        return f"{first}-{_first(rng)} {last}"
+        return f"{first}-{invent_first_name(rng)} {last}"
     if kind < 0.97:
-        return f"{first} {last}-{_last(rng)}"
+        return f"{first} {last}-{invent_last_name(rng)}"
     return f"{first} {rng.choice(('O', 'D', 'N', 'L'))}'{last}"
-
-
-def invent_plain_person(rng: Random) -> str:
-    """Return a person's name of exactly two words."""
-    return f"{_first(rng)} {_last(rng)}"
 
 
 def invent_thing(rng: Random) -> str:
@@ -107,17 +102,19 @@ def invent_thing(rng: Random) -> str:
     return f"{word.lower()}{rng.choice(('.io', '-' + ending, ending, 'ly', 'DB', 'OS', 'AI'))}"
 
 
-def invent_like(name: str, rng: Random) -> str:
-    """Return an invented name of as many words as `name`."""
-    return " ".join(_word(rng) for _ in name.split())
-
-
-def _first(rng: Random) -> str:
+def invent_first_name(rng: Random) -> str:
+    """Return a first name: one in three is a common one."""
     return rng.choice(FIRST_NAMES) if rng.random() < 0.30 else _word(rng)
 
 
-def _last(rng: Random) -> str:
+def invent_last_name(rng: Random) -> str:
+    """Return a last name: one in four is a common one."""
     return rng.choice(LAST_NAMES) if rng.random() < 0.25 else _word(rng)
+
+
+def invent_like(name: str, rng: Random) -> str:
+    """Return an invented name of as many words as `name`."""
+    return " ".join(_word(rng) for _ in name.split())
 
 
 def _word(rng: Random) -> str:
