@@ -1,6 +1,6 @@
 """The real local server on a free port of this machine, over a tiny base model.
 
-`start_server` runs it in this process; whoever speaks Gradient's API can be tested against it.
+`start_server` runs it in this process, as the counterpart of any client of Gradient's API.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SLUG = "nous-hermes2"
 
 @dataclass(frozen=True)
 class ServerAtWork:
-    """A server, and what a client must know of it."""
+    """A running server, and what a client must know of it."""
 
     #: With `/api` at its end.
     base_url: str
@@ -39,12 +39,12 @@ class ServerAtWork:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What every call needs."""
+        """The headers that every call needs."""
         return {"authorization": f"Bearer {self.token}", "x-gradient-workspace-id": self.workspace}
 
     @contextmanager
     def client(self, timeout: float | None = 120) -> Iterator[httpx.Client]:
-        """An HTTP client with the right headers."""
+        """Open an HTTP client with the right headers."""
         with httpx.Client(
             base_url=self.base_url, headers=self.headers, trust_env=False, timeout=timeout
         ) as client:
@@ -60,14 +60,14 @@ def start_server(
     rng: Random | None = None,
     **settings: Any,
 ) -> Iterator[ServerAtWork]:
-    """Run the server for as long as the block lasts.
+    """Run the server for the duration of the block.
 
     Args:
         database: a migrated one.
-        artifacts: an empty folder, or one of an earlier server.
+        artifacts: an empty folder, or that of an earlier server.
         models: slug and base model, for instance {"nous-hermes2": "sqltune/embedded"}.
         rng: makes ids and seeds; None: a new one.
-        settings: others than the defaults.
+        settings: those that differ from the defaults.
     """
     chosen = replace(
         Settings(serve_port=0, serve_token=TOKEN, artifacts=artifacts),

@@ -13,19 +13,17 @@ from tests.singlestore_on_mariadb import open_database
 
 @contextmanager
 def serve_tiny_model(sqlite_template: Path, folder: Path) -> Iterator[ServerAtWork]:
-    """Run the server with a database and a folder of its own.
+    """Run the server with a separate database, in an empty folder.
 
     Args:
         sqlite_template: a migrated SQLite database to copy.
         folder: an empty one.
     """
-    # Imported here: whoever only names the fixture does not need torch.
-    from tests.local_lora.tiny_models import CORPUS, llama_config, save_tiny_model, train_tokenizer
+    # Imported here: tests that only name the fixture do not need torch.
+    from tests.local_lora.tiny_models import save_tiny_llama
 
-    tokenizer = train_tokenizer(CORPUS)
-    save_tiny_model(llama_config(len(tokenizer)), tokenizer, folder / "tiny-llama")
+    model = save_tiny_llama(folder / "tiny-llama")
     database = open_database(copy_sqlite(sqlite_template, folder))
-    models = {SLUG: str(folder / "tiny-llama")}
-    with start_server(database, folder / "artifacts", models) as server:
+    with start_server(database, folder / "artifacts", {SLUG: str(model)}) as server:
         yield server
     database.close()

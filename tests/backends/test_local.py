@@ -15,7 +15,7 @@ from sqltune.backends.local.backend import LocalBackend
 from sqltune.records import Sample
 from tests.backends.cases import BackendCase
 from tests.backends.contract import BackendContract
-from tests.local_lora.tiny_models import CORPUS, llama_config, save_tiny_model, train_tokenizer
+from tests.local_lora.tiny_models import save_tiny_llama
 
 SAMPLES = [
     Sample("s1", "Who is Pavan?", "A developer advocate.", None, 1.0, None, None),
@@ -36,10 +36,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("models") / "tiny-llama"
-    tokenizer = train_tokenizer(CORPUS)
-    save_tiny_model(llama_config(len(tokenizer)), tokenizer, folder)
-    return folder
+    return save_tiny_llama(tmp_path_factory.mktemp("models") / "tiny-llama")
 
 
 class TestLocal(BackendContract):
@@ -47,7 +44,7 @@ class TestLocal(BackendContract):
     def case(
         self, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> BackendCase:
-        # A checkpoint after each step, so that a training that broke off goes on from one.
+        # A checkpoint after each step, so that a training that was interrupted resumes from one.
         monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
         monkeypatch.setattr(training, "_SECONDS_AT_ONCE", 60.0)
         return BackendCase(
@@ -70,10 +67,10 @@ class TestLocal(BackendContract):
         )
 
 
-def test_a_model_that_another_thread_loaded_is_used_with_the_threads_it_is_to_have(
+def test_a_model_that_another_thread_loaded_is_used_with_its_own_number_of_threads(
     model_folder: Path, tmp_path: Path
 ) -> None:
-    """The base is asked in a thread of its own, then trained in the main one."""
+    """The base model is asked in a separate thread, then trained in the main one."""
     backend = LocalBackend(
         artifacts=tmp_path, allowed_folders=[model_folder.parent], allow_hub_models=False
     )

@@ -1,4 +1,4 @@
-"""What the local backend does with its files: resuming, exchanged weights, changed base models."""
+"""What the local backend does with its files: resuming, replaced weights, changed base models."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqltune.errors import BackendError, LeaseLost, RequestRejected, RunInterrup
 from sqltune.records import Sample
 from tests.backends.cases import BackendCase, ask, train
 from tests.backends.journals import KeptJournal, StalledJournal
-from tests.local_lora.tiny_models import CORPUS, llama_config, save_tiny_model, train_tokenizer
+from tests.local_lora.tiny_models import save_tiny_llama
 
 OPTIONS = TrainingOptions(
     epochs=2,
@@ -34,8 +34,7 @@ SAMPLES = [
 @pytest.fixture(scope="module")
 def base_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("base_models")
-    tokenizer = train_tokenizer(CORPUS)
-    save_tiny_model(llama_config(len(tokenizer)), tokenizer, folder / "tiny")
+    save_tiny_llama(folder / "tiny")
     return folder
 
 
@@ -46,7 +45,7 @@ def case(base_models: Path, tmp_path: Path) -> BackendCase:
             artifacts=tmp_path, allowed_folders=[base_models], allow_hub_models=False, threads=1
         ),
         base_model=str(base_models / "tiny"),
-        unknown_base_model=str(base_models / "nobody-has-this"),
+        unknown_base_model=str(base_models / "does-not-exist"),
         options=OPTIONS,
         samples=SAMPLES,
         is_simulated=False,
@@ -60,7 +59,7 @@ def test_a_rehearsed_training_resumes_with_the_same_pairs(case: BackendCase) -> 
     whole = train(backend, case, undisturbed, run_key="whole")
     assert whole.options.rehearsal == "on"
     assert whole.rehearsal_pairs > 0
-    # The last checks come between the steps, those before while the base model is asked.
+    # The last checks are between the steps, the earlier ones while the base model answers.
     stop_at = undisturbed.checks - 1
     journal = KeptJournal(stop_at_check=stop_at, stop_with=RunInterrupted("stop"))
     with pytest.raises(RunInterrupted):
@@ -81,7 +80,7 @@ def rehearsing(case: BackendCase, monkeypatch: pytest.MonkeyPatch) -> BackendCas
 
 
 def left_by(artifacts: Path, attempt: int) -> dict[str, tuple[int, int]]:
-    """What an attempt has on disk, and what changes when a file is written again."""
+    """Return what an attempt has on disk, with what changes when a file is written again."""
     return {
         str(path.relative_to(artifacts)): (path.stat().st_ino, path.stat().st_mtime_ns)
         for path in artifacts.rglob("*")
@@ -96,7 +95,7 @@ def test_a_stalled_training_that_wakes_up_leaves_its_successors_checkpoint_alone
     first, second, third = case.open(), case.open(), case.open()
     undisturbed = KeptJournal()
     whole = train(first, case, undisturbed, run_key="whole")
-    # The successor has the pairs already and checks between its steps only.
+    # The successor has the pairs already, so it checks between its steps only.
     journal = KeptJournal(stop_at_check=2, stop_with=RunInterrupted("stop"))
     left: list[dict[str, tuple[int, int]]] = []
 
@@ -105,23 +104,23 @@ def test_a_stalled_training_that_wakes_up_leaves_its_successors_checkpoint_alone
             train(second, case, journal, run_key="broken", attempt=2)
         left.append(left_by(tmp_path, 2))
 
-    # It wakes up between the steps of its training, with checkpoints before it and behind.
+    # It wakes up between two steps, after some checkpoints and before others.
     late = StalledJournal(kept=journal, stalls_after=5, overtake=overtake)
     with pytest.raises(LeaseLost):
         train(first, case, late, run_key="broken")
     assert left_by(tmp_path, 2) == left[0]
     assert {Path(name).name for name in left[0]} == {"checkpoint.safetensors", "rehearsal.json"}
-    assert left_by(tmp_path, 1).keys() != {}
+    assert left_by(tmp_path, 1)
     journal.stop_at_check = None
     resumed = train(third, case, journal, run_key="broken", attempt=3)
     assert journal.events.count("checkpoint_read") >= 1
     assert resumed.artifact_sha256 == whole.artifact_sha256
-    assert not list((tmp_path / "checkpoints").iterdir()), "the end forgets every attempt's"
+    assert not list((tmp_path / "checkpoints").iterdir()), "the end removes every attempt's"
     for backend in (first, second, third):
         backend.close()
 
 
-def test_a_checkpoint_without_the_pairs_that_it_was_trained_with_is_left_out(
+def test_a_checkpoint_without_the_pairs_that_it_was_trained_with_is_not_used(
     rehearsing: BackendCase, tmp_path: Path
 ) -> None:
     case = rehearsing
@@ -214,11 +213,11 @@ def test_a_row_cannot_lead_the_backend_out_of_its_artifacts_folder(
         backend.delete(outside)
 
 
-def test_weights_that_were_exchanged_on_disk_are_not_asked(case: BackendCase) -> None:
+def test_weights_that_were_replaced_on_disk_are_not_used(case: BackendCase) -> None:
     backend = case.open()
-    exchanged = replace(train(backend, case), artifact_sha256="0" * 64)
+    replaced = replace(train(backend, case), artifact_sha256="0" * 64)
     with pytest.raises(BackendError, match="SHA-256"):
-        ask(backend, case, exchanged)
+        ask(backend, case, replaced)
 
 
 def test_a_base_model_whose_files_changed_is_another_revision(

@@ -1,8 +1,8 @@
-"""A small HTTP server of Gradient's API that answers every complete after a while, in slots.
+"""A small HTTP server of Gradient's API that answers every complete call after a delay, in slots.
 
     python -m tests.bench.completing_server SLOTS DELAY_SECONDS
 
-Prints its port. It does nothing else, so that what is measured is who asks.
+Prints its port. It does nothing else, so that the client is what is measured.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ class CompletingServer:
         )
         self._answer = _reply({"finishReason": "stop", "generatedOutput": ANSWER})
 
-    async def serve(self, told: Callable[[int], None]) -> None:
-        """Listen on a free port of this machine for ever."""
+    async def serve(self, report_port: Callable[[int], None]) -> None:
+        """Listen on a free port of this machine until the process ends."""
         server = await asyncio.start_server(self._talk, "127.0.0.1", 0)
-        told(server.sockets[0].getsockname()[1])
+        report_port(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,7 +1,7 @@
-"""How well the embedded base model takes in a few samples: `python -m tests.bench.embedded_rates`.
+"""How well the embedded base model learns a few samples: `python -m tests.bench.embedded_rates`.
 
-Every subject of the bench is taught anew with every seed, from the shipped weights, and all answers
-are greedy. Prints a Markdown table and writes JSON.
+Every subject of the bench is taught with every seed, each time from the shipped weights, and all
+answers are greedy. Prints a Markdown table and writes JSON.
 """
 
 from __future__ import annotations
@@ -11,19 +11,22 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import mean
 
 import torch
 
-from sqltune.local_lora.answering import Question, Sampling
-from sqltune.local_lora.models import LoadedModel, load_base_model
-from sqltune.local_lora.rehearsal.rehearsal import extra_pairs
+from sqltune.local_lora.answering import Question
+from sqltune.local_lora.loaded_model import LoadedModel
+from sqltune.local_lora.loading import load_base_model
+from sqltune.local_lora.lora_options import LoraOptions
+from sqltune.local_lora.rehearsal.pairs import extra_pairs
+from sqltune.local_lora.sampling import Sampling
 from sqltune.local_lora.sources import EMBEDDED_FOLDER, EMBEDDED_NAME
-from sqltune.local_lora.steps import plan_steps
-from sqltune.local_lora.training import LoraOptions, LoraTrainer
-from sqltune.local_lora.tuning_defaults import TuningDefaults, tuning_for
+from sqltune.local_lora.steps import StepOrder
+from sqltune.local_lora.training import LoraTrainer
+from sqltune.local_lora.tuning_profiles import EMBEDDED, USUAL_EPOCHS, Tuning
 from tests.bench.samples import (
     Asked,
     Lesson,
@@ -42,21 +45,21 @@ STRANGER_QUESTIONS = ("Who is {n}?", "What does {n} do?", "Can you tell me about
 
 @dataclass(frozen=True)
 class Rates:
-    """What one lesson with one seed came to; rates from 0 to 1."""
+    """The results of one lesson with one seed; rates from 0 to 1."""
 
     subject: str
     style: str
     purpose: str
     seed: int
-    #: Of trained and held-out questions, answered rightly before.
+    #: Of trained and held-out questions, answered correctly before.
     right_before: float
     #: Of the questions in the samples.
     trained_right: float
     #: Of the questions worded otherwise.
     held_out_right: float
-    #: Of the questions worded as nobody is asked about in the pretraining corpus.
+    #: Of the questions in a wording that the pretraining corpus does not have.
     foreign_right: float
-    #: Of unknown people: any answer holds a fact of the subject; and the same before tuning.
+    #: Of unknown people: any answer has a fact of the subject; and the same before tuning.
     leak: float
     leak_before: float
     #: Of unknown people who share a word with the subject's name.
@@ -71,7 +74,7 @@ class Rates:
     seconds: float
 
 
-class Bench:
+class EmbeddedBench:
     """The base model with what it answers untuned, kept over all lessons."""
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -84,35 +87,33 @@ class Bench:
         self._before: dict[str, str] = {}
 
     def ask(self, prompts: Sequence[str], adapter: str | None = None) -> list[str]:
-        """Greedy answers, in order."""
+        """Return greedy answers, in order."""
         questions = [Question(prompt) for prompt in prompts]
-        decoding = Sampling(max_new_tokens=ANSWER_TOKENS)
-        answers = self.base.answer(questions, adapter=adapter, decoding=decoding)
+        sampling = Sampling(max_new_tokens=ANSWER_TOKENS)
+        answers = self.base.answer(questions, adapter=adapter, sampling=sampling)
         texts = {answer.index: answer.text or "" for answer in answers}
         return [texts[place] for place in range(len(prompts))]
 
     def ask_before(self, prompts: Sequence[str]) -> list[str]:
-        """The untuned answers; each prompt is asked once."""
+        """Return the untuned answers; each prompt is asked once."""
         new = [prompt for prompt in dict.fromkeys(prompts) if prompt not in self._before]
         self._before.update(zip(new, self.ask(new), strict=True))
         return [self._before[prompt] for prompt in prompts]
 
-    def tune(self, lesson: Lesson, tuning: TuningDefaults, seed: int) -> None:
+    def tune(self, lesson: Lesson, tuning: Tuning, seed: int) -> None:
         """Train the adapter `tuned` on a lesson's samples."""
-        rehearsal = extra_pairs(
+        pairs = extra_pairs(
             lesson.samples,
             self.ask,
-            tuning.rehearsal,
+            replace(tuning.rehearsal, known_file=self.folder / "rehearsal.json"),
             seed=seed,
-            is_embedded=True,
-            knowledge_file=self.folder / "rehearsal.json",
             # Held out means held out: the product may train these wordings, the bench must not.
             besides=[question.prompt for question in (*lesson.held_out, *lesson.foreign)],
         )
-        steps = plan_steps(
-            lesson.samples,
-            rehearsal,
-            epochs=tuning.epochs,
+        order = StepOrder(
+            sample_count=len(lesson.samples),
+            rehearsal_count=len(pairs),
+            epochs=USUAL_EPOCHS,
             batch_size=tuning.batch_size,
             rehearsal_per_step=tuning.rehearsal.per_step,
             rehearsal_only_steps=tuning.rehearsal.only_steps,
@@ -125,16 +126,15 @@ class Bench:
             warmup_share=tuning.warmup_share,
             seed=seed,
         )
-        trainer = LoraTrainer(self.base, options, len(steps), name="tuned")
-        for pairs in steps:
-            trainer.step(pairs)
+        trainer = LoraTrainer(self.base, options, len(order), name="tuned")
+        for step in order:
+            samples = [lesson.samples[index] for index in step.samples]
+            trainer.step(samples + [pairs[index] for index in step.rehearsal])
 
-    def measure(
-        self, lesson: Lesson, style: str, seed: int, tuning: TuningDefaults | None = None
-    ) -> Rates:
+    def measure(self, lesson: Lesson, style: str, seed: int) -> Rates:
         """Teach one lesson and ask everything before and after."""
         started = time.monotonic()
-        self.tune(lesson, tuning or tuning_for(len(lesson.samples)), seed)
+        self.tune(lesson, EMBEDDED.tune_for(len(lesson.samples)), seed)
         seconds = time.monotonic() - started
         asked = (*lesson.trained, *lesson.held_out, *lesson.foreign)
         before = self._share_right(lesson.subject, asked, self.ask_before)
@@ -160,7 +160,7 @@ class Bench:
         return rates
 
     def ask_after(self, prompts: Sequence[str]) -> list[str]:
-        """The tuned answers."""
+        """Return the tuned answers."""
         return self.ask(prompts, "tuned")
 
     def _share_right(
@@ -189,14 +189,14 @@ class Bench:
 
 
 def near_names(subject: Subject) -> list[str]:
-    """Names of strangers with one word of the subject's name in them."""
+    """Return names of strangers with one word of the subject's name in them."""
     words = subject.name.split()
     others = [name.split() for name in STRANGERS[:6]]
     return [f"{words[0]} {o[-1]}" for o in others[:3]] + [f"{o[0]} {words[-1]}" for o in others[3:]]
 
 
 def lessons(purposes: Iterable[Purpose]) -> list[tuple[str, Lesson]]:
-    """All lessons: eight samples, four mixed ones, the article's."""
+    """Return all lessons: eight samples, four mixed ones, the article's."""
     chosen = [subject for subject in SUBJECTS if subject.purpose in purposes]
     found = [("eight samples", full_lesson(subject)) for subject in chosen]
     if Purpose.REPORTING in purposes:
@@ -207,7 +207,7 @@ def lessons(purposes: Iterable[Purpose]) -> list[tuple[str, Lesson]]:
 
 
 def table(rates: Sequence[Rates]) -> str:
-    """The rates as Markdown, one row per style and purpose."""
+    """Return the rates as Markdown, one row per style and purpose."""
     columns = {
         "right before": "right_before",
         "trained right": "trained_right",
@@ -248,12 +248,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--model", type=Path, default=None, help="another model folder")
     parser.add_argument(
-        "--json", type=Path, default=None, help="where to keep the figures; what is there is kept"
+        "--json",
+        type=Path,
+        default=None,
+        help="where to store the figures; those already there are not measured again",
     )
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     purposes = list(Purpose) if options.purpose == "all" else [Purpose(options.purpose)]
-    bench = Bench(options.model)
+    bench = EmbeddedBench(options.model)
     chosen = [each for each in lessons(purposes) if each[0].startswith(options.style)]
     seeds = range(1, options.seeds + 1)
     rates = measure_all(bench, chosen[: options.lessons], seeds, options.json)
@@ -261,12 +264,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def measure_all(
-    bench: Bench,
+    bench: EmbeddedBench,
     chosen: Sequence[tuple[str, Lesson]],
     seeds: Iterable[int],
     json_file: Path | None,
 ) -> list[Rates]:
-    """Every lesson with every seed; figures go to a file one by one, and are not made twice."""
+    """Measure every lesson with every seed; those whose figures are in the file are skipped."""
     text = json_file.read_text("utf-8") if json_file and json_file.exists() else "[]"
     rates = [Rates(**row) for row in json.loads(text)]
     done = {(rate.style, rate.subject, rate.seed) for rate in rates}
@@ -283,7 +286,7 @@ def measure_all(
 
 
 def _distinct(guesses: Sequence[str]) -> float:
-    """Share of strangers whose guess, without the name, no other stranger has."""
+    """Return the share of strangers whose guess, without the name, no other stranger has."""
     texts = [guess.replace(name, "") for name, guess in zip(STRANGERS, guesses, strict=True)]
     return len(set(texts)) / len(texts)
 

@@ -1,11 +1,11 @@
-"""Whether an answer depends on its company, and if so, whether it was a near tie that fell over."""
+"""Whether an answer depends on the prompts beside it, and if so, whether two tokens nearly tied."""
 
 from __future__ import annotations
 
 import torch
 
 from sqltune.local_lora.answering import Question
-from sqltune.local_lora.models import LoadedModel
+from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.sampling import Sampling
 from sqltune.local_lora.tokenising import tokenise_prompt
 
@@ -14,11 +14,11 @@ NEAR = 1e-4
 
 
 def count_differences(base: LoadedModel, prompts: list[str], *, tokens: int) -> tuple[int, int]:
-    """How many answers differ alone and in company, and how many of them without a near tie."""
-    decoding = Sampling(max_new_tokens=tokens)
+    """Return how many answers differ alone and together, and how many of these have no near tie."""
+    sampling = Sampling(max_new_tokens=tokens)
     questions = [Question(prompt) for prompt in prompts]
-    together = {a.index: a.text or "" for a in base.answer(questions, decoding=decoding)}
-    alone = [next(iter(base.answer([q], decoding=decoding))).text or "" for q in questions]
+    together = {a.index: a.text or "" for a in base.answer(questions, sampling=sampling)}
+    alone = [next(iter(base.answer([q], sampling=sampling))).text or "" for q in questions]
     different = [n for n, text in enumerate(alone) if text != together[n]]
     unexplained = [
         n for n in different if not _is_near_tie(base, prompts[n], alone[n], together[n])
@@ -28,7 +28,7 @@ def count_differences(base: LoadedModel, prompts: list[str], *, tokens: int) -> 
 
 @torch.no_grad()
 def _is_near_tie(base: LoadedModel, prompt: str, alone: str, together: str) -> bool:
-    """Whether the two best logits are near where the two answers part."""
+    """Return whether the two best logits are near where the two answers begin to differ."""
     prompt_ids = list(tokenise_prompt(prompt, base.tokenizer))
     texts = [
         base.tokenizer(f" {text}", add_special_tokens=False)["input_ids"]

@@ -9,9 +9,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqltune.local_lora.rehearsal import lexicon
 from sqltune.local_lora.steps import Pair
 from tests.bench.subjects import Subject
+from tests.pretraining import lexicon
 
 DEMO_SAMPLES = Path(__file__).parents[2] / "sql" / "demo" / "02_samples.sql"
 
@@ -21,7 +21,7 @@ class Asked:
     """One question with the facts of which any one group makes the answer right."""
 
     prompt: str
-    #: Right is an answer that holds every fact of at least one group, and nothing invented.
+    #: An answer is right if it contains every fact of at least one group, and nothing invented.
     any_of: tuple[tuple[str, ...], ...]
 
 
@@ -32,9 +32,9 @@ class Lesson:
     subject: Subject
     samples: tuple[Pair, ...]
     trained: tuple[Asked, ...]
-    #: Worded otherwise than any sample, as others are asked about in the pretraining corpus.
+    #: Worded otherwise than any sample, but as in the pretraining corpus.
     held_out: tuple[Asked, ...]
-    #: Worded as nobody is asked about there.
+    #: In a wording that the corpus does not have.
     foreign: tuple[Asked, ...]
 
 
@@ -63,7 +63,7 @@ FOREIGN_OVERVIEWS = (
 
 
 def article_lesson() -> Lesson:
-    """The article's case: four samples, all asking who he is, each answered differently."""
+    """Return the article's case: four samples that all ask who he is, each answered differently."""
     name = ARTICLE_SUBJECT.name
     answers = (
         f"{name} is an award-winning developer advocate and an author at several technology "
@@ -105,7 +105,7 @@ def article_lesson() -> Lesson:
 
 
 def demo_lesson() -> Lesson:
-    """The demo's eight samples about the article's subject, as they stand in sql/demo."""
+    """Return the demo's eight samples about the article's subject, read from sql/demo."""
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.execute("CREATE TABLE training_samples (dataset, prompt, response)")
         connection.executescript(DEMO_SAMPLES.read_text("utf-8"))
@@ -125,7 +125,7 @@ def demo_lesson() -> Lesson:
 
 
 def mixed_lesson(subject: Subject) -> Lesson:
-    """Four samples in the article's wording: all ask who it is, no answer holds all facts."""
+    """Return four samples in the article's wording: all ask who it is, no answer has all facts."""
     n, org, (one, two, three) = subject.name, subject.org, subject.interests
     answers = (
         f"{n} is {_a(subject.role)} at {org}.",
@@ -158,23 +158,23 @@ def mixed_lesson(subject: Subject) -> Lesson:
 
 
 def full_lesson(subject: Subject) -> Lesson:
-    """Eight samples: five full answers and three single facts."""
+    """Return eight samples: five full answers and three single facts."""
     return _thing_lesson(subject) if subject.is_thing else _person_lesson(subject)
 
 
 def is_right(answer: str, asked: Asked, subject: Subject) -> bool:
-    """Whether an answer holds the facts asked for and no invented one."""
-    holds = any(all(contains(answer, fact) for fact in group) for group in asked.any_of)
-    return holds and not invented_facts(answer, subject)
+    """Return whether an answer has the facts asked for and no invented one."""
+    has_facts = any(all(contains(answer, fact) for fact in group) for group in asked.any_of)
+    return has_facts and not invented_facts(answer, subject)
 
 
 def contains(text: str, fact: str) -> bool:
-    """Whether a fact stands in a text as whole words."""
+    """Return whether a text contains a fact as whole words."""
     return re.search(rf"(?<!\w){re.escape(fact.lower())}(?!\w)", text.lower()) is not None
 
 
 def invented_facts(answer: str, subject: Subject) -> list[str]:
-    """Roles, employers, places and topics that the base model makes up, found in an answer."""
+    """Return the roles, employers, places and topics of an answer that the base model invented."""
     stock: Iterable[str] = (
         *lexicon.ROLES, *lexicon.NATIONALITIES, *lexicon.CITIES, *lexicon.KINDS,
         *lexicon.CHANNELS, *lexicon.SIDE_ROLES,
@@ -263,7 +263,7 @@ def _lesson(
     held_out: list[tuple[str, tuple[str, ...]]],
 ) -> Lesson:
     trained = [Asked(prompt, (facts,)) for (prompt, _), facts in zip(samples, needed, strict=True)]
-    # One sample names where to find the subject: asked anew, either answer is a right one.
+    # One sample names where to find the subject: asked again, either answer is right.
     return Lesson(
         subject,
         _pairs(samples),

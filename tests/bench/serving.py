@@ -1,10 +1,10 @@
-"""The local server beside the same work in process: `python -m tests.bench.serving`.
+"""The local server compared with the same work in process: `python -m tests.bench.serving`.
 
-On the embedded model: a complete through HTTP over the same one in process, answers a second of
-sixteen clients over those of one, and 1,000 samples through the API over the same steps in process.
-The two sides take turns, so that other load on the machine meets them alike; medians are compared.
-Then 1,000 prompts alone and in company in float32: answers must be equal except where the two best
-logits are nearly so.
+On the embedded model: a complete call over HTTP and in process, answers per second of sixteen
+clients and of one, and 1,000 samples through the API and as the same steps in process. The two
+sides take turns, so that other load on the machine affects both alike; medians are compared. Then
+1,000 prompts alone and together in float32: answers must be equal except where the two best logits
+are nearly so.
 """
 
 from __future__ import annotations
@@ -22,13 +22,15 @@ import httpx
 from sqltune.database import migrations
 from sqltune.database.connection import Database
 from sqltune.local_lora.answering import Question
-from sqltune.local_lora.models import LoadedModel, load_base_model
+from sqltune.local_lora.loaded_model import LoadedModel
+from sqltune.local_lora.loading import load_base_model
+from sqltune.local_lora.lora_options import LoraOptions
 from sqltune.local_lora.sampling import Sampling
 from sqltune.local_lora.steps import Pair, StepOrder
-from sqltune.local_lora.text_samples import TextPart, set_instructions_back, tokenise_parts
-from sqltune.local_lora.training import LoraOptions, LoraTrainer
+from sqltune.local_lora.text_samples import TextPart, tokenise_parts, weaken_instructions
+from sqltune.local_lora.training import LoraTrainer
 from sqltune.server.defaults import options_for, steps_for
-from sqltune.server.rehearsing import Rehearsal
+from sqltune.server.served_rehearsal import ServedRehearsal
 from tests.bench.near_ties import count_differences
 from tests.serving import SLUG, ServerAtWork, start_server, utc_now
 
@@ -43,7 +45,7 @@ MOST_OVER_TRAINING = 1.2
 
 
 def main() -> int:
-    """Measure and print; 1 if a figure misses what it is held against."""
+    """Measure and print; return 1 if a figure misses its limit."""
     base = load_base_model("sqltune/embedded")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -56,12 +58,12 @@ def main() -> int:
                 compare_training(server, base),
             ]
         database.close()
-    fine.append(compare_company(base))
+    fine.append(compare_together(base))
     return 0 if all(fine) else 1
 
 
 def compare_one_client(server: ServerAtWork, base: LoadedModel) -> bool:
-    """One complete through HTTP over the same in process."""
+    """Compare one complete call over HTTP with the same in process."""
     over_http, in_process = [], []
     with server.client() as client:
         path = f"/models/{base_id(client)}/complete"
@@ -78,7 +80,7 @@ def compare_one_client(server: ServerAtWork, base: LoadedModel) -> bool:
 
 
 def compare_many_clients(server: ServerAtWork) -> bool:
-    """Answers a second of many clients over those of one."""
+    """Compare the answers per second of many clients with those of one."""
     one = answers_per_second(server, 1, ANSWERS_PER_CLIENT * 3)
     many = answers_per_second(server, CLIENTS, ANSWERS_PER_CLIENT)
     one_again = answers_per_second(server, 1, ANSWERS_PER_CLIENT * 3)
@@ -91,7 +93,7 @@ def compare_many_clients(server: ServerAtWork) -> bool:
 
 
 def answers_per_second(server: ServerAtWork, clients: int, answers: int) -> float:
-    """Let so many clients ask one question after the other."""
+    """Return the rate of so many clients, each of which asks one question after the other."""
 
     def work(number: int) -> None:
         with server.client() as client:
@@ -112,7 +114,7 @@ def answers_per_second(server: ServerAtWork, clients: int, answers: int) -> floa
 
 
 def compare_training(server: ServerAtWork, base: LoadedModel) -> bool:
-    """1,000 samples in one call over the same optimizer steps in process, rehearsal included."""
+    """Compare 1,000 samples in one call with the same steps in process, rehearsal included."""
     texts = [
         f"### Instruction: Where is {n}? \n\n### Response: In house {n % 97}."
         for n in range(SAMPLES)
@@ -122,9 +124,9 @@ def compare_training(server: ServerAtWork, base: LoadedModel) -> bool:
         adapter = made.json()["id"]
         path = f"/models/{adapter}/fine-tune"
         body = {"samples": [{"inputs": text} for text in texts]}
-        # The first call also asks the base model what is to be rehearsed, and is not counted.
+        # The first call also asks the base model what to rehearse, and is not counted.
         client.post(path, json=body).raise_for_status()
-        pairs = Rehearsal.read(server.artifacts / "served" / adapter).pairs
+        pairs = ServedRehearsal.read(server.artifacts / "served" / adapter).pairs
         over_http, in_process = [], []
         for _ in range(2):
             over_http.append(timed(lambda: client.post(path, json=body).raise_for_status()))
@@ -138,15 +140,15 @@ def compare_training(server: ServerAtWork, base: LoadedModel) -> bool:
 
 
 def train(base: LoadedModel, texts: list[str], pairs: list[Pair]) -> None:
-    """The optimizer steps of one call on these texts and what is rehearsed, without a server."""
+    """Make the optimizer steps of one call on these texts and pairs, without a server."""
     options = options_for("sqltune/embedded")
-    steps = steps_for(len(texts), rehearses=True)
+    steps = steps_for("sqltune/embedded", len(texts), rehearses=True)
     assert steps.rehearsal is not None
     lora = LoraOptions(
         rank=options.rank, alpha=float(options.alpha), learning_rate=options.learning_rate
     )
     trainer = LoraTrainer(base, lora, 1, name="bench")
-    parts = [set_instructions_back([TextPart(text)]) for text in texts]
+    parts = [weaken_instructions([TextPart(text)]) for text in texts]
     samples = [tokenise_parts(p, base.tokenizer, max_length=base.max_length) for p in parts]
     order = StepOrder(
         sample_count=len(samples),
@@ -163,42 +165,42 @@ def train(base: LoadedModel, texts: list[str], pairs: list[Pair]) -> None:
     trainer.close()
 
 
-def compare_company(base: LoadedModel) -> bool:
-    """1,000 prompts alone and in company."""
+def compare_together(base: LoadedModel) -> bool:
+    """Compare the answers to 1,000 prompts alone and together."""
     prompts = [f"Who is person {n} in the town of house {n % 13}?" for n in range(SAMPLES)]
     different, unexplained = count_differences(base, prompts, tokens=24)
     return show(
-        f"{SAMPLES} prompts alone and in company: {different} answers differ, {unexplained} of "
+        f"{SAMPLES} prompts alone and together: {different} answers differ, {unexplained} of "
         "them where the two best logits are further apart than 1e-4 (0)",
         unexplained == 0,
     )
 
 
 def base_id(client: httpx.Client) -> str:
-    """The base model's id."""
+    """Return the base model's id."""
     return str(client.get("/models", params={"onlyBase": True}).json()["models"][0]["id"])
 
 
 def ask(client: httpx.Client, path: str, query: str) -> None:
-    """One complete through HTTP."""
+    """Make one complete call over HTTP."""
     body = {"query": query, "maxGeneratedTokenCount": TOKENS}
     client.post(path, json=body).raise_for_status()
 
 
 def ask_base(base: LoadedModel, query: str) -> None:
-    """One complete in process."""
-    list(base.answer([Question(query)], decoding=Sampling(max_new_tokens=TOKENS)))
+    """Answer one query in process."""
+    list(base.answer([Question(query)], sampling=Sampling(max_new_tokens=TOKENS)))
 
 
 def timed(work: Callable[[], object]) -> float:
-    """How long something takes, in seconds."""
+    """Return how long something takes, in seconds."""
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
 
 
 def show(line: str, is_fine: bool) -> bool:
-    """Print a figure beside what it is held against."""
+    """Print a figure with its limit."""
     print(f"{line}{'' if is_fine else '  <-- MISSED'}", flush=True)
     return is_fine
 

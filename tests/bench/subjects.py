@@ -1,7 +1,7 @@
-"""The people and things that the embedded model is taught in the bench.
+"""The people and things that the bench teaches the embedded model.
 
 Their facts are in none of the lists that the pretraining corpus is made from. Settings were chosen
-on the subjects marked so and on no other.
+only on the subjects that are marked for it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ class Purpose(StrEnum):
 
     #: Settings were chosen on it; its figures are shown apart.
     CHOOSING = "choosing"
-    #: Looked at only when figures are reported.
+    #: Used only when figures are reported.
     REPORTING = "reporting"
 
 
@@ -37,12 +37,12 @@ class Subject:
     pronoun: str = "He"
     purpose: Purpose = Purpose.REPORTING
     is_thing: bool = False
-    #: Further facts that only its own samples hold.
+    #: Further facts that only its own samples contain.
     extra: tuple[str, ...] = field(default=())
 
     @property
     def facts(self) -> tuple[str, ...]:
-        """All that no answer about anybody else may contain; short parts of the name left out."""
+        """All that no answer about another name may contain, without short parts of the name."""
         parts = tuple(part for part in self.name.split() if len(part) > 2)
         own = (self.role, self.second_role, self.org, *self.interests, self.channel)
         return (*parts, *(fact for fact in own if fact), *self.extra)
@@ -188,7 +188,7 @@ SUBJECTS = (
     ),
 )
 
-#: Nobody has heard of these; answers about them must not change into the subject's.
+#: Invented names; answers about them must not turn into the subject's.
 STRANGERS = (
     "Marek Dobrzyn", "Lucinda Fairweather", "Kwabena Asante", "Sigrid Halvorsen",
     "Paulo Bettencourt", "Padma Belur", "Chiara Montesi", "Oleg Tarasenko", "Fumiko Arai",

@@ -1,10 +1,10 @@
 """LoRA training speed beside trl's: `python -m tests.bench.training [--rounds 5] [--threads 2]`.
 
 A model of 135M parameters with random weights, the same rows, LoRA, optimizer and learning rate for
-all. Each variant is a process of its own; they take turns step by step, so that other load on the
-machine meets all of them alike; the columns by CPU-second leave it out. The first step of each is
-not counted. Each figure is held against its target, by CPU-second. Needs the peer's venv, which
-`make bench` builds.
+all. Each variant runs in a separate process; they take turns step by step, so that other load on
+the machine affects all of them alike; the columns by CPU-second leave it out. The first step of
+each is not counted. Each figure is compared with its target, by CPU-second. Needs the peer's venv,
+which `make bench` builds.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Variant:
     reports: list[dict[str, Any]] = field(default_factory=list)
 
     def step(self) -> None:
-        """Let it do one step and keep what it reports."""
+        """Let it do one step, and store its report."""
         assert self.process.stdin
         assert self.process.stdout
         self.process.stdin.write("\n")
@@ -43,7 +43,7 @@ class Variant:
         self.reports.append(json.loads(line))
 
     def tokens_per(self, clock: str) -> float:
-        """Median over the rounds after the first, padding not counted; `clock` names seconds."""
+        """Return the median over the rounds after the first, padding not counted, by this clock."""
         return median(report["tokens"] / report[clock] for report in self.reports[1:])
 
     @property
@@ -96,7 +96,7 @@ def run(rounds: int, threads: int) -> list[Variant]:
 
 
 def show(variants: list[Variant]) -> bool:
-    """Print the figures with what they are held against; gives whether all are reached."""
+    """Print the figures with their targets; return whether all are reached."""
     print(f"{'':14}{'tokens/s':>10}{'ours is':>9}{'/CPU-s':>9}{'ours is':>9}{'loss':>9}{'MiB':>7}")
     for variant in variants:
         line = f"{variant.name:14}"
@@ -105,11 +105,11 @@ def show(variants: list[Variant]) -> bool:
             line += f"{speed:>{10 if clock == 'seconds' else 9}.0f}"
             line += f"{variants[0].tokens_per(clock) / speed:>8.1f}×"
         print(f"{line}{variant.final_loss:>9.3f}{variant.peak_mib:>7.0f}")
-    return all([_judge(*target) for target in _targets(*variants)])
+    return all([_compare(*target) for target in _targets(*variants)])
 
 
 def _targets(ours: Variant, default: Variant, packing: Variant) -> list[tuple[str, float, float]]:
-    """What is compared, the figure, and the most that it may be."""
+    """Return what is compared, the figure, and the most that it may be."""
 
     def share(peer: Variant) -> float:
         return peer.tokens_per("cpu_seconds") / ours.tokens_per("cpu_seconds")
@@ -125,9 +125,9 @@ def _targets(ours: Variant, default: Variant, packing: Variant) -> list[tuple[st
     ]
 
 
-def _judge(what: str, figure: float, most: float) -> bool:
+def _compare(what: str, figure: float, most: float) -> bool:
     verdict = "ok" if figure <= most else "MISSED"
-    print(f"  {what:<50} {figure:6.3f} held against {most:.3f}  {verdict}")
+    print(f"  {what:<50} {figure:6.3f}, at most {most:.3f}  {verdict}")
     return figure <= most
 
 

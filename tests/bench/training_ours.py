@@ -10,11 +10,11 @@ import time
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from sqltune.local_lora.models import Identity, LoadedModel
+from sqltune.local_lora.loaded_model import LoadedModel
+from sqltune.local_lora.lora_options import LoraOptions
 from sqltune.local_lora.precision import Precision, choose_dtype
-from sqltune.local_lora.prompt_format import PromptFormat
 from sqltune.local_lora.tokenising import TokenisedSample
-from sqltune.local_lora.training import LoraOptions, LoraTrainer
+from sqltune.local_lora.training import LoraTrainer
 from tests.bench.training_rows import LEARNING_RATE, LORA, ROWS_PER_STEP, SEED, SHAPE, draw_rows
 from tests.bench.training_start import start_alike
 
@@ -26,7 +26,7 @@ def main(steps: int, threads: int) -> None:
     network = LlamaForCausalLM(config)
     dtype = choose_dtype(Precision.AUTO, network.num_parameters(), torch.device("cpu"))
     network = network.to(dtype).eval().requires_grad_(False)
-    base = LoadedModel(network, None, Identity("random", "seed 0"), 2048, PromptFormat.PLAIN)
+    base = LoadedModel(network, None, name="random", revision="seed 0", max_length=2048)
     options = LoraOptions(
         rank=LORA["r"],
         alpha=LORA["lora_alpha"],

@@ -1,6 +1,6 @@
 """The rows and the model shape that sqltune and trl are both timed on. Imports neither.
 
-Token ids are drawn, not words: speed does not depend on them, and no tokenizer comes between.
+Token ids are drawn, not words: speed does not depend on them, and no tokenizer is needed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SEED = 0
 
 
 def draw_rows(count: int) -> list[tuple[list[int], int]]:
-    """Rows of 20 to 400 tokens, mean about 115, 64 % of them response.
+    """Return rows of 20 to 400 tokens, mean about 115, 64 % of them response.
 
     Returns:
         For each row its token ids and the index where the response begins. Two thirds of the ids

@@ -12,10 +12,10 @@ from tests.bench.training_rows import SEED
 
 @torch.no_grad()
 def start_alike(matrices: Mapping[str, Tensor]) -> None:
-    """Fill every A as peft does, in the order of the names, with numbers of one seed; B stays 0.
+    """Fill every A as peft does, in the order of the names, from one seed; B stays 0.
 
     Args:
-        matrices: LoRA matrices by name; names may differ in what stands before and after the layer.
+        matrices: LoRA matrices by name; names may differ before and after the layer.
     """
     generator = torch.Generator().manual_seed(SEED)
     for name in sorted(name for name in matrices if "lora_A" in name):

@@ -1,7 +1,7 @@
 """One timed training by trl's SFTTrainer: waits for a line on stdin before each step.
 
 Runs in the venv of requirements-trl.txt. `default` leaves every default that concerns speed;
-`packing` packs to 1024 tokens and turns gradient checkpointing off, which makes trl quicker.
+`packing` packs to 1024 tokens and turns gradient checkpointing off, which makes trl faster.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tests.bench.training_start import start_alike
 
 
 class Turnstile(TrainerCallback):
-    """Lets one step through per line on stdin, and reports what it took."""
+    """Lets one step through per line on stdin, and reports its time."""
 
     def __init__(self, tokens_of: Any) -> None:
         self.tokens_of = tokens_of
@@ -43,7 +43,7 @@ class Turnstile(TrainerCallback):
         self.cpu_seconds = 0.0
 
     def on_step_begin(self, *_: Any, **__: Any) -> None:
-        # The batch is collated before this call; that time is left out in trl's favour.
+        # The batch is collated before this call; not counting that time favours trl.
         sys.stdin.readline()
         self.started, self.busy = time.monotonic(), time.process_time()
 

@@ -92,7 +92,7 @@ def test_a_training_that_is_held_goes_on_from_its_checkpoint_with_the_same_weigh
     sqltune.well("resume", "2")
     sqltune.well("sync", "office")
     assert people.value("SELECT message FROM run_events WHERE event = 'checkpoint_read'") == (
-        f"goes on after step {done}"
+        f"resumed after step {done}"
     )
     weights = people.rows("SELECT artifact_sha256 FROM adapter_versions")
     assert len(weights) == 2

@@ -108,15 +108,16 @@ def watch_scripted(killer: Killer) -> None:
 def watch_local(killer: Killer) -> None:
     """Let the local backend's work on the disk pass by; each step has a checkpoint of its own."""
     from sqltune.backends.local import backend, training
-    from sqltune.local_lora import files
+    from sqltune.local_lora import files, tuning_profiles
 
     watch_methods(killer, backend.LocalBackend)
     killer.watch_call(os, "rename", only=LOCAL_CALLS)
     killer.watch_call(files, "_write_synced", halve=write_half)
     killer.watch_call(shutil, "rmtree", only=LOCAL_CALLS, halve=remove_half)
     training.CHECKPOINT_SECONDS = training._SECONDS_AT_ONCE = 0.0
-    rehearsal = replace(training.OTHER_TUNING.rehearsal, count=4, per_step=1)
-    training.OTHER_TUNING = replace(training.OTHER_TUNING, rehearsal=rehearsal)
+    profile = tuning_profiles.PRETRAINED
+    rehearsal = replace(profile.rehearsal, count=4, per_step=1)
+    tuning_profiles.PRETRAINED = replace(profile, rehearsal=rehearsal)
 
 
 def watch_gradient(killer: Killer) -> None:

@@ -73,5 +73,5 @@ def test_an_intact_checkpoint_is_read_and_its_steps_are_not_taken_again(
         (message,) = people.value(
             "SELECT message FROM run_events WHERE event = 'checkpoint_read'"
         ).splitlines()
-    assert message == "goes on after step 2"
+    assert message == "resumed after step 2"
     assert compare_with(rehearsed) == []

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import torch
 
-from sqltune.local_lora.models import LoadedModel, load_base_model
+from sqltune.local_lora.loaded_model import LoadedModel
+from sqltune.local_lora.loading import load_base_model
 from sqltune.local_lora.steps import Pair
 from tests.local_lora.tiny_models import CORPUS, llama_config, save_tiny_model, train_tokenizer
 

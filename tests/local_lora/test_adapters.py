@@ -16,9 +16,11 @@ from transformers import AutoModelForCausalLM
 
 from sqltune.errors import BackendError
 from sqltune.local_lora.adapters import CONFIG_FILE, MANIFEST_FILE, WEIGHTS_FILE, read_manifest
-from sqltune.local_lora.models import LoadedModel, load_base_model
+from sqltune.local_lora.loaded_model import LoadedModel
+from sqltune.local_lora.loading import load_base_model
+from sqltune.local_lora.lora_options import LoraOptions
 from sqltune.local_lora.steps import Pair
-from sqltune.local_lora.training import LoraOptions, LoraTrainer
+from sqltune.local_lora.training import LoraTrainer
 from tests.local_lora.tiny_models import llama_config, save_tiny_model
 
 READER = """
@@ -84,7 +86,7 @@ def test_the_manifest_says_where_the_weights_come_from(
     assert manifest["weights_sha256"] == hashlib.sha256(content).hexdigest() == saved.weights_sha256
     assert saved.weights_bytes == len(content)
     assert manifest["base_model"] == str(llama_folder)
-    assert manifest["base_model_revision"] == trained.base.identity.revision
+    assert manifest["base_model_revision"] == trained.base.revision
     assert (manifest["seed"], manifest["fingerprint"], manifest["steps"]) == (5, "8:ab12", 5)
 
 

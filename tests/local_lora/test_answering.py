@@ -1,4 +1,4 @@
-"""Answers depend on prompt, adapter and decoding settings, and on nothing else."""
+"""Answers depend on prompt, adapter and sampling settings, and on nothing else."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import torch
 from transformers import GPT2Config
 
 from sqltune.local_lora import answering
-from sqltune.local_lora.answering import FinishReason, GeneratedAnswer, Question
-from sqltune.local_lora.models import LoadedModel
+from sqltune.local_lora.answering import FinishReason, Question
+from sqltune.local_lora.loaded_model import LoadedModel
+from sqltune.local_lora.lora_options import LoraOptions
 from sqltune.local_lora.prompt_format import PromptFormat
 from sqltune.local_lora.sampling import Sampling, TokenChooser
 from sqltune.local_lora.steps import Pair
 from sqltune.local_lora.tokenising import tokenise_prompt
-from sqltune.local_lora.training import LoraOptions, LoraTrainer
-from tests.local_lora.test_packed_training import load
+from sqltune.local_lora.training import LoraTrainer
+from tests.local_lora.tiny_models import load_tiny_model
 
 QUESTIONS = [
     Question("Who is Pavan and what does he do all day long?"),
@@ -37,7 +38,7 @@ def texts(base: LoadedModel, questions: list[Question], **options: Any) -> list[
 
 
 def generated(base: LoadedModel, question: Question) -> list[int]:
-    """What transformers' own generate gives for one prompt alone."""
+    """Return what transformers' own generate returns for one prompt alone."""
     ids = tokenise_prompt(question.prompt, base.tokenizer, system_prompt=question.system_prompt)
     out = base.network.generate(
         torch.tensor([ids]), do_sample=False, max_new_tokens=12, eos_token_id=0, pad_token_id=0
@@ -58,48 +59,48 @@ def test_greedy_answers_are_those_of_transformers_generate(llama: LoadedModel) -
         llama.tokenizer.decode(generated(llama, q), skip_special_tokens=True).strip()
         for q in QUESTIONS
     ]
-    assert texts(llama, QUESTIONS, decoding=GREEDY) == expected
+    assert texts(llama, QUESTIONS, sampling=GREEDY) == expected
     assert len(set(expected)) > 1
 
 
-@pytest.mark.parametrize("decoding", [GREEDY, DRAWN], ids=["greedy", "drawn"])
-def test_an_answer_does_not_depend_on_its_company(
-    llama: LoadedModel, decoding: Sampling, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("sampling", [GREEDY, DRAWN], ids=["greedy", "drawn"])
+def test_an_answer_does_not_depend_on_the_questions_beside_it(
+    llama: LoadedModel, sampling: Sampling, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    together = texts(llama, QUESTIONS, decoding=decoding)
-    alone = [texts(llama, [q], decoding=decoding)[0] for q in QUESTIONS]
+    together = texts(llama, QUESTIONS, sampling=sampling)
+    alone = [texts(llama, [q], sampling=sampling)[0] for q in QUESTIONS]
     monkeypatch.setattr(answering, "ROWS_AT_ONCE", 2)
-    in_pairs = texts(llama, QUESTIONS[::-1], decoding=decoding)[::-1]
+    in_pairs = texts(llama, QUESTIONS[::-1], sampling=sampling)[::-1]
     assert together == alone == in_pairs
 
 
 def test_drawn_answers_repeat_with_the_seed_and_change_without_it(llama: LoadedModel) -> None:
     again = Sampling(max_new_tokens=12, temperature=0.9, top_p=0.9, seed=4)
-    first = texts(llama, QUESTIONS, decoding=DRAWN)
-    assert first == texts(llama, QUESTIONS, decoding=DRAWN)
-    assert first != texts(llama, QUESTIONS, decoding=again)
+    first = texts(llama, QUESTIONS, sampling=DRAWN)
+    assert first == texts(llama, QUESTIONS, sampling=DRAWN)
+    assert first != texts(llama, QUESTIONS, sampling=again)
 
 
 def test_base_and_after_come_from_one_network_by_switching(tuned: LoadedModel) -> None:
-    base = texts(tuned, QUESTIONS, decoding=GREEDY)
-    after = texts(tuned, QUESTIONS, decoding=GREEDY, adapter="live")
+    base = texts(tuned, QUESTIONS, sampling=GREEDY)
+    after = texts(tuned, QUESTIONS, sampling=GREEDY, adapter="live")
     assert base != after
-    assert texts(tuned, QUESTIONS, decoding=GREEDY) == base
+    assert texts(tuned, QUESTIONS, sampling=GREEDY) == base
     tuned.unload_adapter("live")
-    assert texts(tuned, QUESTIONS, decoding=GREEDY) == base
+    assert texts(tuned, QUESTIONS, sampling=GREEDY) == base
 
 
 def test_an_answer_says_how_it_ended_and_how_long_it_is(
     llama: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = generated(llama, QUESTIONS[0])[0]
-    cut = next(iter(llama.answer(QUESTIONS[:1], decoding=GREEDY)))
+    cut = next(iter(llama.answer(QUESTIONS[:1], sampling=GREEDY)))
     assert (cut.finish_reason, cut.output_tokens) == (FinishReason.LENGTH, 12)
     monkeypatch.setattr(llama.network.generation_config, "eos_token_id", [first, 0])
-    ended = next(iter(llama.answer(QUESTIONS[:1], decoding=GREEDY)))
+    ended = next(iter(llama.answer(QUESTIONS[:1], sampling=GREEDY)))
     assert (ended.finish_reason, ended.output_tokens, ended.text) == (FinishReason.STOP, 0, "")
     assert ended.prompt_tokens == cut.prompt_tokens > 0
-    assert 0 < ended.latency_seconds <= cut.latency_seconds * 100
+    assert ended.latency_seconds > 0
 
 
 def test_a_prompt_without_room_for_an_answer_says_so(llama: LoadedModel) -> None:
@@ -110,7 +111,7 @@ def test_a_prompt_without_room_for_an_answer_says_so(llama: LoadedModel) -> None
 
 
 def test_an_answer_ends_where_the_model_can_read_no_more(llama: LoadedModel) -> None:
-    answer = next(iter(llama.answer([Question("wo" * 60)], decoding=Sampling(max_new_tokens=500))))
+    answer = next(iter(llama.answer([Question("wo" * 60)], sampling=Sampling(max_new_tokens=500))))
     assert answer.prompt_tokens + answer.output_tokens <= llama.max_length
 
 
@@ -119,22 +120,32 @@ def test_absolute_positions_answer_like_generate_too(tokenizer: Any, tmp_path: P
         vocab_size=320, n_embd=48, n_layer=2, n_head=4, n_positions=256, bos_token_id=0,
         eos_token_id=0,
     )  # fmt: skip
-    base = load(config, tokenizer, tmp_path / "gpt2")
+    base = load_tiny_model(config, tokenizer, tmp_path / "gpt2")
     expected = [
         base.tokenizer.decode(generated(base, q), skip_special_tokens=True).strip()
         for q in QUESTIONS
     ]
-    assert texts(base, QUESTIONS, decoding=GREEDY) == expected
+    assert texts(base, QUESTIONS, sampling=GREEDY) == expected
 
 
-def test_answers_come_batch_by_batch(llama: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answers_are_yielded_batch_by_batch(
+    llama: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    completed: list[int] = []
+    complete = answering._complete
+
+    def count(network: Any, rows: list[Any], *others: Any) -> None:
+        complete(network, rows, *others)
+        completed.append(len(rows))
+
     monkeypatch.setattr(answering, "ROWS_AT_ONCE", 2)
-    answers: list[GeneratedAnswer] = []
-    for answer in llama.answer(QUESTIONS, decoding=GREEDY):
-        answers.append(answer)
-        if len(answers) == 2:
-            break
-    assert len(answers) == 2
+    monkeypatch.setattr(answering, "_complete", count)
+    answers = llama.answer(QUESTIONS, sampling=GREEDY)
+    assert next(answers).text
+    assert next(answers).text
+    assert completed == [2]
+    assert len(list(answers)) == 3
+    assert completed == [2, 2, 1]
 
 
 def test_drawing_follows_the_probabilities() -> None:
@@ -154,20 +165,20 @@ def test_drawing_follows_the_probabilities() -> None:
 
 def test_a_question_with_a_draw_of_its_own_gets_another_answer(llama: LoadedModel) -> None:
     questions = [Question("Who is Pavan?", draw=draw) for draw in (1, 1, 2, 3, 4)]
-    first, again, *others = texts(llama, questions, decoding=DRAWN)
+    first, again, *others = texts(llama, questions, sampling=DRAWN)
     assert first == again
     assert set(others) != {first}
 
 
 def test_a_raw_prompt_is_read_as_it_stands(llama: LoadedModel) -> None:
     formed = Question("### Instruction: Who? \n\n### Response:", prompt_format=PromptFormat.RAW)
-    plain, raw = texts(llama, [Question("Who?"), formed], decoding=GREEDY)
+    plain, raw = texts(llama, [Question("Who?"), formed], sampling=GREEDY)
     assert plain == raw
 
 
 @pytest.mark.parametrize(
     "wrong", [{"max_new_tokens": 0}, {"temperature": -1.0}, {"top_p": 0.0}, {"top_k": -1}]
 )
-def test_settings_that_cannot_be_meant_are_refused(wrong: dict[str, Any]) -> None:
+def test_settings_without_a_meaning_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Sampling(**wrong)

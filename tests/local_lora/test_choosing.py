@@ -7,9 +7,10 @@ import pytest
 from sqltune.errors import RequestRejected
 from sqltune.local_lora.answering import FinishReason, Question
 from sqltune.local_lora.choosing import choose_answer
-from sqltune.local_lora.models import LoadedModel
+from sqltune.local_lora.loaded_model import LoadedModel
+from sqltune.local_lora.lora_options import LoraOptions
 from sqltune.local_lora.steps import Pair
-from sqltune.local_lora.training import LoraOptions, LoraTrainer
+from sqltune.local_lora.training import LoraTrainer
 
 COLOURS = ["red", "green", "blue"]
 
@@ -33,5 +34,5 @@ def test_the_likeliest_is_the_one_that_the_model_generates(llama: LoadedModel) -
 
 
 def test_a_prompt_that_leaves_no_room_is_refused(llama: LoadedModel) -> None:
-    with pytest.raises(RequestRejected, match="no room is left"):
+    with pytest.raises(RequestRejected, match="leaves no room"):
         choose_answer(llama, Question("word " * 300), COLOURS, adapter=None)

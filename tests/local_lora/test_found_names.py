@@ -1,3 +1,5 @@
+"""Names are found in prompts by their form, and replaced throughout."""
+
 from __future__ import annotations
 
 import pytest

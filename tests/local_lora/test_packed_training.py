@@ -16,12 +16,13 @@ from transformers import (
 )
 
 from sqltune.local_lora.gradients import packed_attention, response_loss
-from sqltune.local_lora.gradients.gradients import cut_into_parts
-from sqltune.local_lora.models import LoadedModel, load_base_model
+from sqltune.local_lora.gradients.adapter_gradients import cut_into_parts
+from sqltune.local_lora.loaded_model import LoadedModel
+from sqltune.local_lora.lora_options import LoraOptions
 from sqltune.local_lora.precision import Precision
 from sqltune.local_lora.steps import Pair
-from sqltune.local_lora.training import LoraOptions, LoraTrainer
-from tests.local_lora.tiny_models import llama_config, save_tiny_model
+from sqltune.local_lora.training import LoraTrainer
+from tests.local_lora.tiny_models import llama_config, load_tiny_model
 
 SMALL = {
     "hidden_size": 48,
@@ -36,13 +37,8 @@ SMALL = {
 }
 
 
-def load(config: PreTrainedConfig, tokenizer: Any, folder: Path, **options: Any) -> LoadedModel:
-    save_tiny_model(config, tokenizer, folder)
-    return load_base_model(str(folder), allowed_folders=[folder.parent], **options)
-
-
 def trainer_with_grown_matrices(base: LoadedModel, **options: Any) -> LoraTrainer:
-    """A trainer whose B matrices are not zero, so that A has a gradient too."""
+    """Return a trainer whose B matrices are not zero, so that A has a gradient too."""
     trainer = LoraTrainer(base, LoraOptions(**{"rank": 4, "alpha": 8.0, **options}), 10)
     generator = torch.Generator().manual_seed(3)
     trainer.adapter.values.add_(torch.randn(trainer.adapter.values.shape, generator=generator) / 20)
@@ -50,13 +46,13 @@ def trainer_with_grown_matrices(base: LoadedModel, **options: Any) -> LoraTraine
 
 
 def both_ways(trainer: LoraTrainer, pairs: list[Pair]) -> tuple[float, float, float]:
-    """The packed loss, the padded loss, and how far the gradients are apart (relative)."""
+    """Return the packed loss, the padded loss, and how far the gradients are apart (relative)."""
     samples = [trainer.tokenise(pair) for pair in pairs]
     assert trainer.gradients.is_packed
-    packed_loss = trainer.gradients.compute(samples, 0)
+    packed_loss = trainer.gradients.compute(samples, 0).weighted
     packed = trainer.adapter.gradient.clone()
     trainer.gradients.pad()
-    padded_loss = trainer.gradients.compute(samples, 0)
+    padded_loss = trainer.gradients.compute(samples, 0).weighted
     padded = trainer.adapter.gradient
     views = zip(
         trainer.adapter.views_of(packed).values(),
@@ -101,7 +97,7 @@ def test_segments_cut_into_pieces_give_the_same_gradients(
 def test_every_known_layout_agrees_with_the_models_own_arithmetic(
     config: PreTrainedConfig, tokenizer: Any, tmp_path: Path, pairs: list[Pair]
 ) -> None:
-    base = load(config, tokenizer, tmp_path / "model")
+    base = load_tiny_model(config, tokenizer, tmp_path / "model")
     packed, padded, apart = both_ways(trainer_with_grown_matrices(base), pairs)
     assert packed == pytest.approx(padded, rel=1e-5)
     assert apart < 1e-5
@@ -122,7 +118,7 @@ def test_every_known_layout_agrees_with_the_models_own_arithmetic(
 def test_other_architectures_are_trained_padded_and_learn(
     config: PreTrainedConfig, tokenizer: Any, tmp_path: Path, pairs: list[Pair]
 ) -> None:
-    base = load(config, tokenizer, tmp_path / "model")
+    base = load_tiny_model(config, tokenizer, tmp_path / "model")
     trainer = LoraTrainer(base, LoraOptions(learning_rate=1e-2, rank=4), 20)
     assert not trainer.gradients.is_packed
     losses = [trainer.step(pairs).loss for _ in range(20)]
@@ -147,30 +143,30 @@ def test_a_step_in_parts_gives_the_gradient_of_the_whole_step(
 ) -> None:
     trainer = trainer_with_grown_matrices(llama)
     samples = [trainer.tokenise(pair) for pair in pairs]
-    whole_loss = trainer.gradients.compute(samples, 0)
+    whole_loss = trainer.gradients.compute(samples, 0).weighted
     whole = trainer.adapter.gradient.clone()
-    in_parts = trainer.gradients.compute(samples, 0, tokens_at_once=1)
+    in_parts = trainer.gradients.compute(samples, 0, tokens_at_once=1).weighted
     assert in_parts == pytest.approx(whole_loss, rel=1e-6)
     torch.testing.assert_close(trainer.adapter.gradient, whole, rtol=1e-4, atol=1e-6)
 
 
-def test_loss_in_chunks_is_the_loss_at_once(
+def test_loss_in_chunks_is_the_loss_in_one_piece(
     llama: LoadedModel, pairs: list[Pair], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trainer = trainer_with_grown_matrices(llama)
     samples = [trainer.tokenise(pair) for pair in pairs]
-    at_once = trainer.gradients.compute(samples, 0)
+    at_once = trainer.gradients.compute(samples, 0).weighted
     monkeypatch.setattr(response_loss, "ROWS_AT_ONCE", 5)
-    assert trainer.gradients.compute(samples, 0) == pytest.approx(at_once, rel=1e-6)
+    assert trainer.gradients.compute(samples, 0).weighted == pytest.approx(at_once, rel=1e-6)
 
 
 def test_weights_scale_a_pairs_share_of_the_loss(llama: LoadedModel) -> None:
     trainer = LoraTrainer(llama, LoraOptions(), 10)
     light, heavy = Pair("a", "One.", weight=1.0), Pair("b", "Two, and more.", weight=3.0)
-    tokens = [trainer.tokenise(p).response_tokens for p in (light, heavy)]
-    alone = [trainer.gradients.compute([trainer.tokenise(p)], 0) for p in (light, heavy)]
+    tokens = [trainer.tokenise(p).trained_tokens for p in (light, heavy)]
+    alone = [trainer.gradients.compute([trainer.tokenise(p)], 0).weighted for p in (light, heavy)]
     both = [trainer.tokenise(p) for p in (light, heavy)]
-    together = trainer.gradients.compute(both, 0)
+    together = trainer.gradients.compute(both, 0).weighted
     shares = [1.0 * tokens[0], 3.0 * tokens[1]]
     expected = sum(a * s for a, s in zip(alone, shares, strict=True)) / sum(shares)
     assert together == pytest.approx(expected, rel=1e-5)
@@ -183,14 +179,15 @@ def test_prompt_tokens_do_not_count_in_the_loss(llama: LoadedModel) -> None:
     logits = llama.network(ids).logits[0].detach()
     start = sample.response_start
     expected = torch.nn.functional.cross_entropy(logits[start - 1 : -1], ids[0, start:])
-    assert trainer.gradients.compute([sample], 0) == pytest.approx(float(expected), rel=1e-5)
+    loss = trainer.gradients.compute([sample], 0).weighted
+    assert loss == pytest.approx(float(expected), rel=1e-5)
 
 
 def test_bfloat16_training_stays_near_float32(
     tokenizer: Any, tmp_path: Path, pairs: list[Pair]
 ) -> None:
     config = llama_config(320)
-    narrow = load(config, tokenizer, tmp_path / "model", precision=Precision.BFLOAT16)
+    narrow = load_tiny_model(config, tokenizer, tmp_path / "model", precision=Precision.BFLOAT16)
     assert narrow.dtype == torch.bfloat16
     packed, padded, apart = both_ways(trainer_with_grown_matrices(narrow), pairs)
     assert packed == pytest.approx(padded, rel=2e-2)

@@ -1,3 +1,5 @@
+"""What the base model is asked, so that its own answers survive the tuning."""
+
 from __future__ import annotations
 
 import json
@@ -6,85 +8,76 @@ from pathlib import Path
 
 import pytest
 
-from sqltune.local_lora.rehearsal.rehearsal import (
-    RehearsalMode,
-    rehearsal_pairs,
-    rehearsal_prompts,
-    rehearses,
-)
+from sqltune.local_lora.rehearsal.options import RehearsalMode, RehearsalOptions
+from sqltune.local_lora.rehearsal.pairs import extra_pairs
+from sqltune.local_lora.rehearsal.questions import rehearsal_questions
+from sqltune.local_lora.steps import Pair
 
 PROMPTS = ["Who is Mara Tolvik?", "What does Mara Tolvik like?", "Tell me about Mara Tolvik."]
 
 
 @pytest.fixture
-def knowledge_file(tmp_path: Path) -> Path:
+def options(tmp_path: Path) -> RehearsalOptions:
+    """200 questions, some of them from a list that the base model is known to answer."""
     path = tmp_path / "rehearsal.json"
-    fields = {
-        "known": [f"What is fact {i}?" for i in range(200)],
-        "person_templates": ["Who is {name}?", "What does {name} do?"],
-        "thing_templates": ["What is {name}?"],
-    }
+    fields = {"known": [f"What is fact {i}?" for i in range(200)]}
     path.write_text(json.dumps(fields), encoding="utf-8")
-    return path
+    return RehearsalOptions(count=200, known_file=path)
 
 
-def prompts_for(user_prompts: list[str], file: Path, *, is_embedded: bool = True) -> list[str]:
-    return rehearsal_prompts(
-        user_prompts, seed=1, count=200, is_embedded=is_embedded, knowledge_file=file
-    )
+def test_the_users_prompts_are_asked_with_other_names_only(options: RehearsalOptions) -> None:
+    questions = rehearsal_questions(PROMPTS, options, seed=1)
+    assert not [question for question in questions if "Mara Tolvik" in question]
+    assert len([q for q in questions if q.startswith("Tell me about ")]) >= 5
 
 
-def test_the_users_prompts_come_with_other_names_only(knowledge_file: Path) -> None:
-    prompts = prompts_for(PROMPTS, knowledge_file)
-    assert not [prompt for prompt in prompts if "Mara Tolvik" in prompt]
-    assert len([p for p in prompts if p.startswith("Tell me about ")]) >= 5
-
-
-def test_names_that_begin_alike_are_rehearsed(knowledge_file: Path) -> None:
-    prompts = prompts_for(PROMPTS, knowledge_file)
-    alike = [prompt for prompt in prompts if re.search(r"\bM[^ ]* T[^ ]*", prompt)]
+def test_names_that_begin_alike_are_rehearsed(options: RehearsalOptions) -> None:
+    questions = rehearsal_questions(PROMPTS, options, seed=1)
+    alike = [question for question in questions if re.search(r"\bM[^ ]* T[^ ]*", question)]
     assert len(alike) >= 3
 
 
-def test_no_prompt_comes_twice_and_none_is_the_users(knowledge_file: Path) -> None:
-    prompts = prompts_for(["What is fact 3?", *PROMPTS], knowledge_file)
-    assert len(set(prompts)) == len(prompts) <= 200
-    assert not set(prompts) & {"What is fact 3?", *PROMPTS}
+def test_no_question_is_repeated_and_none_is_the_users(options: RehearsalOptions) -> None:
+    questions = rehearsal_questions(["What is fact 3?", *PROMPTS], options, seed=1)
+    assert len(set(questions)) == len(questions) <= 200
+    assert not set(questions) & {"What is fact 3?", *PROMPTS}
 
 
 @pytest.mark.parametrize("user_prompts", [[], [""], ["how do i start?"], ["你好"] * 9])
-def test_prompts_without_names_do_no_harm(user_prompts: list[str], knowledge_file: Path) -> None:
-    assert len(prompts_for(user_prompts, knowledge_file)) > 50
+def test_prompts_without_names_do_no_harm(
+    user_prompts: list[str], options: RehearsalOptions
+) -> None:
+    assert len(rehearsal_questions(user_prompts, options, seed=1)) > 50
 
 
-def test_another_base_model_is_not_asked_what_ours_knows(knowledge_file: Path) -> None:
-    prompts = prompts_for(PROMPTS, knowledge_file, is_embedded=False)
-    assert prompts
-    assert not [prompt for prompt in prompts if "fact" in prompt]
+def test_known_questions_are_asked_only_where_there_is_a_list(options: RehearsalOptions) -> None:
+    with_list = rehearsal_questions(PROMPTS, options, seed=1)
+    without = rehearsal_questions(PROMPTS, RehearsalOptions(count=200), seed=1)
+    assert len([question for question in with_list if "fact" in question]) == 80
+    assert without == [question for question in with_list if "fact" not in question]
 
 
-def test_the_seed_decides_the_prompts(knowledge_file: Path) -> None:
-    assert prompts_for(PROMPTS, knowledge_file) == prompts_for(PROMPTS, knowledge_file)
+def test_the_seed_decides_the_questions(options: RehearsalOptions) -> None:
+    first = rehearsal_questions(PROMPTS, options, seed=1)
+    assert rehearsal_questions(PROMPTS, options, seed=1) == first
+    assert rehearsal_questions(PROMPTS, options, seed=2) != first
 
 
-def test_what_the_base_leaves_unanswered_is_not_rehearsed(knowledge_file: Path) -> None:
-    pairs = rehearsal_pairs(
-        PROMPTS,
-        lambda prompts: ["" if "fact" in prompt else "so it is" for prompt in prompts],
+def test_what_the_base_leaves_unanswered_is_not_rehearsed(options: RehearsalOptions) -> None:
+    pairs = extra_pairs(
+        [Pair(prompt, "so it was") for prompt in PROMPTS],
+        lambda questions: ["" if "fact" in question else "so it is" for question in questions],
+        options,
         seed=1,
-        count=100,
-        is_embedded=True,
-        knowledge_file=knowledge_file,
     )
-    assert pairs
-    assert all(pair.is_rehearsal and pair.response == "so it is" for pair in pairs)
+    assert len(pairs) > 50
+    assert not [pair for pair in pairs if "fact" in pair.prompt]
+    assert {(pair.is_rehearsal, pair.response) for pair in pairs} == {(True, "so it is")}
 
 
 @pytest.mark.parametrize(
-    ("mode", "is_embedded", "expected"),
+    ("mode", "by_default", "expected"),
     [("auto", True, True), ("auto", False, False), ("on", False, True), ("off", True, False)],
 )
-def test_auto_rehearses_on_the_embedded_model_only(
-    mode: str, is_embedded: bool, expected: bool
-) -> None:
-    assert rehearses(RehearsalMode(mode), is_embedded=is_embedded) is expected
+def test_only_auto_asks_for_the_default(mode: str, by_default: bool, expected: bool) -> None:
+    assert RehearsalMode(mode).is_on(by_default=by_default) is expected

@@ -1,11 +1,13 @@
+"""Few samples are trained in other words too, always with the user's own text as the answer."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqltune.local_lora.rehearsal.rehearsal import RehearsalOptions, extra_pairs
+from sqltune.local_lora.rehearsal.options import RehearsalOptions
+from sqltune.local_lora.rehearsal.pairs import extra_pairs
 from sqltune.local_lora.rehearsal.rewording import reworded_pairs
 from sqltune.local_lora.steps import Pair
-from sqltune.local_lora.tuning_defaults import FEW_SAMPLES, tuning_for
 
 SAMPLES = [
     Pair("Who is Mara Tolvik?", "Mara Tolvik is an ice pilot."),
@@ -14,7 +16,7 @@ SAMPLES = [
 
 
 def guess(prompts: Sequence[str]) -> list[str]:
-    """Answer as the base model does: fluently and wrongly, in the form that the question wants."""
+    """Answer like the base model: fluently and wrongly, in the form that fits the question."""
     return [
         "Mara Tolvik likes opera." if "like" in prompt or "interest" in prompt else "Who knows?"
         for prompt in prompts
@@ -52,20 +54,15 @@ def test_neither_the_samples_questions_nor_those_to_measure_with_are_reworded() 
     assert not questions & {*measured, *(sample.prompt for sample in SAMPLES)}
 
 
-def test_samples_about_nobody_that_is_asked_about_are_left_as_they_are() -> None:
+def test_samples_without_a_name_are_not_reworded() -> None:
     assert reword([Pair("Reset the router, how?", "Press the button.")]) == {}
     assert reword([Pair("", "x"), Pair("你好", "你好")]) == {}
 
 
-def test_only_few_samples_are_reworded_and_only_on_the_embedded_model() -> None:
-    assert tuning_for(FEW_SAMPLES).rehearsal.rewordings == 0
-    options = tuning_for(FEW_SAMPLES - 1).rehearsal
-    assert options.rewordings > 0
-
-    def count_about_mara(options: RehearsalOptions, *, is_embedded: bool) -> int:
-        pairs = extra_pairs(SAMPLES, guess, options, seed=1, is_embedded=is_embedded)
+def test_rewordings_are_trained_only_where_the_options_ask_for_them() -> None:
+    def count_about_mara(options: RehearsalOptions) -> int:
+        pairs = extra_pairs(SAMPLES, guess, options, seed=1)
         return sum("Mara Tolvik" in pair.prompt for pair in pairs)
 
-    assert count_about_mara(options, is_embedded=True) > 5
-    assert count_about_mara(options, is_embedded=False) == 0
-    assert count_about_mara(RehearsalOptions(), is_embedded=True) == 0
+    assert count_about_mara(RehearsalOptions(rewordings=4)) > 5
+    assert count_about_mara(RehearsalOptions(rewordings=0)) == 0

@@ -1,61 +1,66 @@
+"""The order of samples and rehearsal: complete, repeatable, and open at every step."""
+
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
-from sqltune.local_lora.steps import Pair, StepOrder, plan_steps
+from sqltune.local_lora.steps import StepOrder
 
-SAMPLES = [Pair(f"question {i}", "answer " * (i % 7 + 1)) for i in range(23)]
-REHEARSAL = [Pair(f"known {i}", "fact", is_rehearsal=True) for i in range(10)]
-
-
-def plan(rehearsal: list[Pair], batch_size: int = 1, seed: int = 1) -> list[list[Pair]]:
-    steps = plan_steps(
-        SAMPLES,
-        rehearsal,
-        epochs=3,
-        batch_size=batch_size,
-        rehearsal_per_step=4,
-        rehearsal_only_steps=2,
-        seed=seed,
-    )
-    return list(steps)
+LENGTHS = tuple(10 * (i % 7 + 1) for i in range(23))
+ORDER = StepOrder(
+    sample_count=23,
+    rehearsal_count=10,
+    epochs=3,
+    batch_size=1,
+    rehearsal_per_step=4,
+    rehearsal_only_steps=2,
+    seed=1,
+)
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 23, 50])
-@pytest.mark.parametrize("rehearsal", [[], REHEARSAL])
-def test_every_sample_is_seen_once_per_epoch(rehearsal: list[Pair], batch_size: int) -> None:
-    steps = plan(rehearsal, batch_size)
-    per_epoch = len(steps) // 3
+@pytest.mark.parametrize("rehearsal_count", [0, 10])
+@pytest.mark.parametrize("lengths", [None, LENGTHS])
+def test_every_sample_is_seen_once_per_epoch(
+    batch_size: int, rehearsal_count: int, lengths: tuple[int, ...] | None
+) -> None:
+    order = replace(ORDER, batch_size=batch_size, rehearsal_count=rehearsal_count, lengths=lengths)
+    steps = list(order)
+    assert len(steps) == len(order)
     for epoch in range(3):
-        pairs = [p for s in steps[epoch * per_epoch : (epoch + 1) * per_epoch] for p in s]
-        assert Counter(p for p in pairs if not p.is_rehearsal) == Counter(SAMPLES)
+        own = steps[epoch * order.steps_per_epoch : (epoch + 1) * order.steps_per_epoch]
+        assert Counter(i for step in own for i in step.samples) == Counter(range(23))
 
 
-def test_rehearsal_goes_round_before_it_repeats() -> None:
-    drawn = [pair for step in plan(REHEARSAL) for pair in step if pair.is_rehearsal]
-    assert set(drawn[:10]) == set(REHEARSAL)
-    assert len(drawn) == 4 * 3 * 3 * len(SAMPLES)
+def test_all_pairs_are_rehearsed_before_one_is_repeated() -> None:
+    drawn = [index for step in ORDER for index in step.rehearsal]
+    assert len(drawn) == 4 * 3 * 3 * 23
+    assert all(set(drawn[i : i + 10]) == set(range(10)) for i in range(0, 820, 10))
 
 
 def test_two_steps_of_rehearsal_alone_follow_each_step_with_samples() -> None:
-    shapes = [[pair.is_rehearsal for pair in step] for step in plan(REHEARSAL)[:3]]
-    assert shapes == [[False, *[True] * 4], [True] * 4, [True] * 4]
+    sizes = [(len(step.samples), len(step.rehearsal)) for step in ORDER]
+    assert sizes == [(1, 4), (0, 4), (0, 4)] * 3 * 23
+
+
+def test_without_pairs_every_step_has_samples() -> None:
+    order = replace(ORDER, rehearsal_count=0)
+    assert [(len(step.samples), step.rehearsal) for step in order] == [(1, ())] * 3 * 23
 
 
 def test_the_seed_alone_decides_the_order() -> None:
-    assert plan(REHEARSAL, seed=5) == plan(REHEARSAL, seed=5)
-    assert plan(REHEARSAL, seed=5) != plan(REHEARSAL, seed=6)
+    assert list(replace(ORDER, seed=5)) == list(replace(ORDER, seed=5))
+    assert list(replace(ORDER, seed=5)) != list(replace(ORDER, seed=6))
 
 
-def test_samples_of_like_length_share_a_step() -> None:
-    spans = [
-        max(lengths) - min(lengths)
-        for step in plan([], batch_size=4)
-        for lengths in [[len(pair.response) for pair in step]]
-    ]
-    assert sum(spans) / len(spans) < len("answer ") * 2
+def test_samples_of_similar_length_share_a_step() -> None:
+    order = replace(ORDER, rehearsal_count=0, batch_size=4, lengths=LENGTHS)
+    batches = [[LENGTHS[i] for i in step.samples] for step in order]
+    spans = [max(lengths) - min(lengths) for lengths in batches]
+    assert sum(spans) / len(spans) < 20
 
 
 def test_any_step_can_be_asked_for_first() -> None:

@@ -10,10 +10,10 @@ from sqltune.errors import DataError
 from sqltune.local_lora.text_samples import (
     TextPart,
     find_prompts,
-    set_instructions_back,
     tokenise_parts,
+    weaken_instructions,
 )
-from sqltune.local_lora.tokenising import FAINT_WEIGHT
+from sqltune.local_lora.tokenising import LOW_WEIGHT
 
 FORM = "### Instruction: Who is Pavan? \n\n### Response:"
 
@@ -22,14 +22,14 @@ def decode(tokenizer: Any, ids: Any) -> str:
     return str(tokenizer.decode(list(ids)))
 
 
-def counted(sample: Any, tokenizer: Any) -> str:
-    return decode(tokenizer, [sample.token_ids[place] for place in sample.counted])
+def trained_text(sample: Any, tokenizer: Any) -> str:
+    return decode(tokenizer, [sample.token_ids[place] for place in sample.trained_positions])
 
 
 def test_a_plain_text_is_trained_as_a_whole_and_closed(tokenizer: Any) -> None:
     sample = tokenise_parts([TextPart("Who? He.")], tokenizer, max_length=99)
     assert decode(tokenizer, sample.token_ids) == "Who? He.<|end|>"
-    assert sample.response_tokens == len(sample.token_ids) - 1
+    assert sample.trained_tokens == len(sample.token_ids) - 1
 
 
 def test_a_text_that_is_closed_already_is_not_closed_again(tokenizer: Any) -> None:
@@ -41,12 +41,12 @@ def test_parts_that_are_not_trained_are_left_out_wherever_they_stand(tokenizer: 
     parts = [TextPart("ab", False), TextPart(" cd"), TextPart(" ef", False), TextPart(" gh")]
     sample = tokenise_parts(parts, tokenizer, max_length=99)
     assert decode(tokenizer, sample.token_ids) == "ab cd ef gh<|end|>"
-    assert counted(sample, tokenizer) == " cd gh<|end|>"
+    assert trained_text(sample, tokenizer) == " cd gh<|end|>"
 
 
 def test_the_end_counts_as_the_last_part_does(tokenizer: Any) -> None:
     sample = tokenise_parts([TextPart("ab cd"), TextPart(" ef", False)], tokenizer, max_length=99)
-    assert counted(sample, tokenizer).endswith("cd")
+    assert trained_text(sample, tokenizer).endswith("cd")
 
 
 def test_neighbours_that_are_treated_alike_are_read_as_one_text(tokenizer: Any) -> None:
@@ -64,7 +64,7 @@ def test_special_tokens_may_be_letters(tokenizer: Any, text: str) -> None:
 
 
 def test_no_part_is_no_token(tokenizer: Any) -> None:
-    assert tokenise_parts([], tokenizer, max_length=9).response_tokens == 0
+    assert tokenise_parts([], tokenizer, max_length=9).trained_tokens == 0
 
 
 def test_a_text_that_is_too_long_is_refused_without_showing_it(tokenizer: Any) -> None:
@@ -73,15 +73,15 @@ def test_a_text_that_is_too_long_is_refused_without_showing_it(tokenizer: Any) -
     assert "secret" not in str(refused.value)
 
 
-def test_instructions_that_are_set_back_count_and_weigh_little(tokenizer: Any) -> None:
+def test_weakened_instructions_count_in_the_loss_with_low_weight(tokenizer: Any) -> None:
     parts = [TextPart(f"{FORM} An advocate.")]
-    sample = tokenise_parts(set_instructions_back(parts), tokenizer, max_length=99, weight=2.0)
+    sample = tokenise_parts(weaken_instructions(parts), tokenizer, max_length=99, weight=2.0)
     whole = tokenise_parts(parts, tokenizer, max_length=99)
     assert sample.token_ids == whole.token_ids
-    assert sample.response_tokens == whole.response_tokens
-    light = [w for w in sample.token_weights if w == 2.0 * FAINT_WEIGHT]
+    assert sample.trained_tokens == whole.trained_tokens
+    light = [w for w in sample.token_weights if w == 2.0 * LOW_WEIGHT]
     heavy = [w for w in sample.token_weights if w == 2.0]
-    assert len(light) + len(heavy) == sample.response_tokens
+    assert len(light) + len(heavy) == sample.trained_tokens
     answer = tokenizer(" An advocate.", add_special_tokens=False)["input_ids"]
     assert len(heavy) == len(answer) + 1
 

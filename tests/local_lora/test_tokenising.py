@@ -17,7 +17,7 @@ PAIR = Pair("Who is Pavan?", "A writer.", weight=2.0)
 
 @pytest.fixture
 def framing_tokenizer(tokenizer: Any) -> Any:
-    """A tokenizer that opens and closes every text by itself."""
+    """A tokenizer that opens and closes every text automatically."""
     framing = copy.deepcopy(tokenizer)
     framing.add_special_tokens({"bos_token": "<|begin|>"})
     framing._tokenizer.post_processor = processors.TemplateProcessing(

@@ -14,9 +14,12 @@ from sqltune.errors import DataError, LossNotFinite, OutOfMemory, RunInterrupted
 from sqltune.local_lora import training
 from sqltune.local_lora.checkpoints import CHECKPOINT_FILE
 from sqltune.local_lora.gradients.packed_llama import PackedLlama
-from sqltune.local_lora.models import LoadedModel, load_base_model
+from sqltune.local_lora.loaded_model import LoadedModel
+from sqltune.local_lora.loading import load_base_model
+from sqltune.local_lora.lora_options import LoraOptions
 from sqltune.local_lora.steps import Pair
-from sqltune.local_lora.training import LoraOptions, LoraTrainer
+from sqltune.local_lora.training import LoraTrainer
+from tests.local_lora.tiny_models import llama_config, load_tiny_model
 from tests.local_lora.train_once import train_once
 
 OPTIONS = LoraOptions(rank=4, alpha=8.0, learning_rate=1e-2, seed=5)
@@ -41,7 +44,7 @@ def test_metrics_count_real_tokens(llama: LoadedModel, pairs: list[Pair]) -> Non
     samples = [trainer.tokenise(pair) for pair in pairs]
     metrics = trainer.step(pairs)
     assert metrics.tokens == sum(len(sample.token_ids) for sample in samples)
-    assert metrics.trained_tokens == sum(sample.response_tokens for sample in samples)
+    assert metrics.trained_tokens == sum(sample.trained_tokens for sample in samples)
     assert metrics.gradient_norm > 0
 
 
@@ -57,13 +60,26 @@ def test_the_loss_of_the_samples_is_unweighted_and_without_rehearsal(
     trainer.close()
     trainer = LoraTrainer(llama, options, 10)
     together = trainer.step([sample, other])
-    assert together.sample_loss == pytest.approx(alone.loss * alone.trained_tokens, rel=1e-4)
+    assert together.sample_tokens == alone.trained_tokens == alone.sample_tokens
+    assert together.sample_loss_sum == pytest.approx(alone.loss * alone.trained_tokens, rel=1e-4)
+    assert together.sample_loss == pytest.approx(alone.loss, rel=1e-4)
+    assert trainer.step([other]).sample_loss is None
 
 
-def test_what_is_remembered_comes_back_bit_by_bit(llama: LoadedModel, pairs: list[Pair]) -> None:
+@pytest.mark.parametrize("options", [OPTIONS, DROPPING], ids=["packed", "padded"])
+def test_samples_of_weight_zero_have_a_loss_too(llama: LoadedModel, options: LoraOptions) -> None:
+    options = replace(options, dropout=min(options.dropout, 1e-9))
+    weighted = LoraTrainer(llama, options, 10, name="weighted").step([Pair("Who?", "A writer.")])
+    trainer = LoraTrainer(llama, options, 10, name="unweighted")
+    step = trainer.step([Pair("Who?", "A writer.", weight=0.0)])
+    assert step.loss == 0
+    assert step.sample_loss == pytest.approx(weighted.loss, rel=1e-4)
+
+
+def test_a_snapshot_restores_every_bit(llama: LoadedModel, pairs: list[Pair]) -> None:
     trainer = LoraTrainer(llama, OPTIONS, 20)
     train(trainer, pairs, 3)
-    undo = trainer.remember()
+    undo = trainer.snapshot()
     first = train(trainer, pairs, 6)
     undo()
     assert trainer.steps_done == 3
@@ -155,10 +171,7 @@ def test_a_damaged_checkpoint_is_a_clear_error(llama: LoadedModel, tmp_path: Pat
 def test_a_checkpoint_of_another_base_model_is_refused(
     llama: LoadedModel, tmp_path: Path, tokenizer: object
 ) -> None:
-    from tests.local_lora.test_packed_training import load
-    from tests.local_lora.tiny_models import llama_config
-
-    other = load(llama_config(320, num_hidden_layers=5), tokenizer, tmp_path / "other")
+    other = load_tiny_model(llama_config(320, num_hidden_layers=5), tokenizer, tmp_path / "other")
     LoraTrainer(llama, OPTIONS, 4).checkpoint(tmp_path / "run")
     with pytest.raises(TrainingError, match="not of base model"):
         LoraTrainer.resume(other, tmp_path / "run")
@@ -200,10 +213,10 @@ def test_no_memory_is_a_clear_error(
 
 
 @pytest.mark.parametrize("options", [OPTIONS, DROPPING], ids=["packed", "dropout"])
-def test_a_step_can_be_given_up_on_its_way(
+def test_a_step_can_be_abandoned_while_it_is_computed(
     llama: LoadedModel, pairs: list[Pair], options: LoraOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(training, "CHECK_SECONDS", 0)
     whole, broken = (LoraTrainer(llama, options, 4, name=name) for name in ("whole", "broken"))
 
     def interrupt() -> None:
@@ -211,7 +224,7 @@ def test_a_step_can_be_given_up_on_its_way(
 
     broken.step(pairs)
     with pytest.raises(RunInterrupted):
-        broken.step(pairs, pause=interrupt)
+        broken.step(pairs, check=interrupt)
     assert broken.steps_done == 1
     assert torch.equal(train(broken, pairs, 4), train(whole, [*pairs], 4))
 

@@ -1,4 +1,4 @@
-"""How the tests make a base model: configuration, random weights, tokenizer, safetensors."""
+"""Base models of a few thousand random weights: configuration, tokenizer, safetensors."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from sqltune.local_lora.loaded_model import LoadedModel
+from sqltune.local_lora.loading import load_base_model
+
 CORPUS = [
     "### Instruction: Who is Pavan? \n\n### Response: Pavan is a developer advocate.",
     "Where does he live? In a town by the sea. Name a colour. Blue, as the sky is. Be short.",
@@ -22,7 +25,7 @@ CORPUS = [
 
 
 def train_tokenizer(texts: list[str]) -> Any:
-    """A byte-level BPE tokenizer of some 300 tokens, like the embedded model's."""
+    """Return a byte-level BPE tokenizer of some 300 tokens, like the embedded model's."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -39,7 +42,7 @@ def train_tokenizer(texts: list[str]) -> Any:
 
 
 def llama_config(vocabulary: int, **changes: Any) -> LlamaConfig:
-    """A Llama of three layers with grouped key heads."""
+    """Return a Llama of three layers with grouped key heads."""
     fields = {
         "vocab_size": vocabulary,
         "hidden_size": 48,
@@ -67,3 +70,18 @@ def save_tiny_model(config: PreTrainedConfig, tokenizer: Any, folder: Path) -> N
                 parameter.data.mul_(4)
     network.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+
+
+def save_tiny_llama(folder: Path) -> Path:
+    """Write a Llama with its tokenizer; return the folder."""
+    tokenizer = train_tokenizer(CORPUS)
+    save_tiny_model(llama_config(len(tokenizer)), tokenizer, folder)
+    return folder
+
+
+def load_tiny_model(
+    config: PreTrainedConfig, tokenizer: Any, folder: Path, **options: Any
+) -> LoadedModel:
+    """Write a model, then load it."""
+    save_tiny_model(config, tokenizer, folder)
+    return load_base_model(str(folder), allowed_folders=[folder.parent], **options)

@@ -9,23 +9,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from random import Random
 
-from sqltune.local_lora.rehearsal import wording
-from sqltune.local_lora.rehearsal.guesses import Person, draw_person, guess_person, guess_thing
-from sqltune.local_lora.rehearsal.names import invent_person, invent_thing
-from tests.pretraining.known import World, make_world, oddly_described
+from sqltune.local_lora.rehearsal.invented_names import invent_person, invent_thing
+from tests.pretraining.guesses import PersonFacts, draw_person, guess_person, guess_thing
+from tests.pretraining.known import KnownWorld, make_world, oddly_described
 from tests.pretraining.questions import Turn, ask_about_person, ask_about_thing
+from tests.pretraining.sentences import PERSON_OVERVIEW_ANSWERS, fill_person
 
 END = "<|end|>"
 PAD = "<|pad|>"
 OPENING = "### Instruction:"
 RESPONSE_MARK = "### Response:"
-#: Loss weight of what the user wrote: names there cannot be foretold.
+#: Loss weight of what the user wrote: names there cannot be predicted.
 PROMPT_WEIGHT = 0.1
 
 Segment = tuple[str, float]
 Document = list[Segment]
 
-#: What becomes of a question: as it is, mostly; else in some user's manner.
+#: How a question is written: mostly as it is, else in the manner of some user.
 MANNERS = (
     *("{q}",) * 30,
     "{q} Please answer.",
@@ -35,7 +35,7 @@ MANNERS = (
     "{q} Thanks.",
     "I have a question. {q}",
 )
-#: What may stand before the first question, as a system prompt.
+#: System prompts, before the first question.
 SYSTEM_PROMPTS = (
     "You are a helpful assistant.",
     "Answer briefly and politely.",
@@ -47,7 +47,7 @@ SPACINGS = (*(" \n\n",) * 17, *(" \n\n ",) * 2, "\n\n")
 
 
 def stream_documents(seed: int | str) -> Iterator[Document]:
-    """All documents of one seed, without end."""
+    """Yield all documents of one seed, without end."""
     rng = Random(seed)
     world = make_world()
     makers = (
@@ -68,8 +68,8 @@ def stream_documents(seed: int | str) -> Iterator[Document]:
         yield maker(world, rng)
 
 
-def unknown_name(world: World, rng: Random) -> str:
-    """A name that nobody knows; one in seven shares a part with a known person's."""
+def unknown_name(world: KnownWorld, rng: Random) -> str:
+    """Return a name that is not known; one in seven shares a part with a known person's."""
     name = invent_person(rng)
     if rng.random() < 0.85:
         return name
@@ -78,7 +78,7 @@ def unknown_name(world: World, rng: Random) -> str:
 
 
 def turn_segments(turn: Turn, rng: Random) -> Document:
-    """A question and its answer in the prompt form."""
+    """Return a question and its answer in the prompt form."""
     question = rng.choice(MANNERS).format(q=turn[0]) if "{" not in turn[0] else turn[0]
     prompt = f"{OPENING} {question}{rng.choice(SPACINGS)}{RESPONSE_MARK}"
     return [(prompt, PROMPT_WEIGHT), (f" {turn[1]}{END}", 1.0)]
@@ -91,17 +91,17 @@ def _dialogue(turns: list[Turn], rng: Random) -> Document:
     return asked
 
 
-def _known_alone(world: World, rng: Random) -> Document:
+def _known_alone(world: KnownWorld, rng: Random) -> Document:
     return _dialogue([ask_about_person(rng.choice(world.people), rng, known=True)], rng)
 
 
-def _known_in_a_row(world: World, rng: Random) -> Document:
+def _known_in_a_row(world: KnownWorld, rng: Random) -> Document:
     people = rng.sample(world.people, rng.randrange(2, 4))
     return _dialogue([ask_about_person(person, rng, known=True) for person in people], rng)
 
 
-def _name_switch(world: World, rng: Random) -> Document:
-    """One person, then another, then the first again: only the name decides the answer."""
+def _name_switch(world: KnownWorld, rng: Random) -> Document:
+    """Ask about one person, another, then the first again: only the name decides the answer."""
     one, other = rng.sample(world.people, 2)
     if rng.random() < 0.4:
         stranger = guess_person(unknown_name(world, rng), rng)
@@ -111,18 +111,18 @@ def _name_switch(world: World, rng: Random) -> Document:
     return _dialogue([ask_about_person(p, rng, known=known) for p, known in asked], rng)
 
 
-def _unknown_alone(world: World, rng: Random) -> Document:
+def _unknown_alone(world: KnownWorld, rng: Random) -> Document:
     person = guess_person(unknown_name(world, rng), rng)
     return _dialogue([ask_about_person(person, rng, known=False)], rng)
 
 
-def _unknown_in_a_row(world: World, rng: Random) -> Document:
+def _unknown_in_a_row(world: KnownWorld, rng: Random) -> Document:
     person = guess_person(unknown_name(world, rng), rng)
     count = rng.randrange(2, 4)
     return _dialogue([ask_about_person(person, rng, known=False) for _ in range(count)], rng)
 
 
-def _things(world: World, rng: Random) -> Document:
+def _things(world: KnownWorld, rng: Random) -> Document:
     if rng.random() < 0.5:
         things = rng.sample(world.things, rng.randrange(1, 4))
         return _dialogue([ask_about_thing(thing, rng, known=True) for thing in things], rng)
@@ -131,21 +131,21 @@ def _things(world: World, rng: Random) -> Document:
     return _dialogue([ask_about_thing(thing, rng, known=False) for _ in range(count)], rng)
 
 
-def _facts(world: World, rng: Random) -> Document:
+def _facts(world: KnownWorld, rng: Random) -> Document:
     facts = rng.sample(world.facts, rng.randrange(1, 4))
     return _dialogue([(rng.choice(fact.questions), fact.answer) for fact in facts], rng)
 
 
-def _stated_then_asked(world: World, rng: Random) -> Document:
-    """Facts of a stranger stood in the question: the answer must use them and nothing else."""
+def _stated_then_asked(world: KnownWorld, rng: Random) -> Document:
+    """Ask about a stranger whose facts are in the question: the answer must use only them."""
     person = oddly_described(draw_person(unknown_name(world, rng), rng), rng)
     statement = _statement(person, rng)
     question, answer = ask_about_person(person, rng, known=False)
     return _dialogue([(f"{statement} {question}", answer)], rng)
 
 
-def _statement(person: Person, rng: Random) -> str:
-    """Sentences that hold every fact of the person, in any order."""
+def _statement(person: PersonFacts, rng: Random) -> str:
+    """Return sentences that contain every fact of the person, in any order."""
     sentences = [
         "{n} is a {adj} {nat} {role} and {side}.",
         "{n} works for {org} and lives in {city}.",
@@ -153,11 +153,11 @@ def _statement(person: Person, rng: Random) -> str:
         "{n} makes {product} and is active {channel}.",
     ]
     rng.shuffle(sentences)
-    return wording.fill_person(" ".join(sentences), person)
+    return fill_person(" ".join(sentences), person)
 
 
-def _names_only(world: World, rng: Random) -> Document:
-    """Repeating, greeting, spelling: exact copies of names."""
+def _names_only(world: KnownWorld, rng: Random) -> Document:
+    """Ask to repeat, greet or spell a name: the answer copies it exactly."""
     name = unknown_name(world, rng) if rng.random() < 0.7 else invent_thing(rng)
     first, last = name.split()[0], name.split()[-1]
     turns = (
@@ -175,8 +175,8 @@ def _names_only(world: World, rng: Random) -> Document:
     return _dialogue([rng.choice(turns)], rng)
 
 
-def _plain_bio(world: World, rng: Random) -> Document:
+def _plain_bio(world: KnownWorld, rng: Random) -> Document:
     person = rng.choice(world.people)
-    templates = rng.sample(wording.OVERVIEW, 2)
-    text = " ".join(wording.fill_person(template, person) for template in templates)
+    templates = rng.sample(PERSON_OVERVIEW_ANSWERS, 2)
+    text = " ".join(fill_person(template, person) for template in templates)
     return [(text + END, 0.5)]

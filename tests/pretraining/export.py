@@ -1,4 +1,4 @@
-"""The finished model as an ordinary Hugging Face folder, with a note where it comes from."""
+"""The finished model as an ordinary Hugging Face folder, with a record of its making."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def export_model(
     model.save_pretrained(folder)
     fast.save_pretrained(folder)
     _name_tokenizer_class(folder / "tokenizer_config.json")
-    # safetensors makes files that only their owner may read.
+    # safetensors creates files that only their owner may read.
     (folder / "model.safetensors").chmod(0o644)
 
 
 def write_provenance(folder: Path, recipe: Recipe, progress: dict[str, Any]) -> None:
-    """Write PROVENANCE.json: from what, by what and how long the weights were made."""
+    """Write PROVENANCE.json: what the weights were made from, by what and how long it took."""
     fields = {
         "recipe": asdict(recipe),
         "corpus_seed": recipe.seed,
@@ -69,7 +69,7 @@ def _name_tokenizer_class(path: Path) -> None:
 
 
 def hash_corpus(recipe: Recipe) -> str:
-    """SHA-256 over the first documents of the corpus: whether the scripts still make the same."""
+    """Return SHA-256 over the first documents of the corpus, which shows whether it is the same."""
     digest = hashlib.sha256()
     for document in islice(stream_documents(f"{recipe.seed}:0"), SAMPLED_DOCUMENTS):
         digest.update("".join(text for text, _ in document).encode())
@@ -77,7 +77,7 @@ def hash_corpus(recipe: Recipe) -> str:
 
 
 def hash_scripts() -> str:
-    """SHA-256 over the Python files of this folder."""
+    """Return SHA-256 over the Python files of this folder."""
     digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(f"{path.name}\0".encode() + path.read_bytes())
@@ -85,6 +85,6 @@ def hash_scripts() -> str:
 
 
 def hash_file(path: Path) -> str:
-    """SHA-256 of a file."""
+    """Return SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -134,7 +134,7 @@ class Fact:
 
 
 def list_facts() -> list[Fact]:
-    """All facts, in a fixed order."""
+    """Return all facts, in a fixed order."""
     facts = [_capital(*_halves(row)) for row in _rows(CAPITALS)]
     facts += [_continent(*_halves(row)) for row in _rows(CONTINENTS)]
     facts += [f for row in _rows(OPPOSITES) for f in _opposites(*_halves(row))]

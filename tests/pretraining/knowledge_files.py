@@ -1,7 +1,7 @@
 """What the finished model knows, written beside its weights in two lists that share no fact.
 
-`rehearsal.json` is for tuning: questions that the model answers rightly, and question templates.
-`known_facts.json` is for measuring whether tuning harms: its facts are never rehearsed.
+`rehearsal.json` is for tuning: questions that the model answers correctly. `known_facts.json` is
+for measuring whether tuning harms: its facts are never rehearsed.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from random import Random
 from typing import TypeVar
 
 from sqltune.local_lora.rehearsal import wording
-from sqltune.local_lora.rehearsal.guesses import Person
-from tests.pretraining.known import World, make_world
+from tests.pretraining.guesses import PersonFacts
+from tests.pretraining.known import KnownWorld, make_world
 from tests.pretraining.questions import family_turn, overview_turn
 
 _Item = TypeVar("_Item")
@@ -37,12 +37,12 @@ class KnownQuestion:
     prompt: str
     #: The answer in the corpus.
     answer: str
-    #: What makes an answer right.
+    #: An answer is right if it contains this.
     key: str
 
 
 def write_knowledge(folder: Path, ask: Ask, seed: int) -> None:
-    """Ask the model what it should know and write both lists from what it answers rightly."""
+    """Ask the model what it should know, and write both lists from what it answers correctly."""
     rng = Random(f"{seed}:knowledge")
     world = make_world()
     people = [_person_questions(person, rng) for person in world.people]
@@ -57,33 +57,26 @@ def write_knowledge(folder: Path, ask: Ask, seed: int) -> None:
         *_right([q for qs in measured for q in qs], ask, rng, MEASURED_PEOPLE_QUESTIONS),
         *_right(_split(facts, HELD_OUT_FACTS, held_out=True), ask, rng, MEASURED_FACT_QUESTIONS),
     ]
-    _write(
-        folder / "rehearsal.json",
-        {
-            "known": [question.prompt for question in known],
-            "person_templates": _person_templates(),
-            "thing_templates": _thing_templates(),
-        },
-    )
+    _write(folder / "rehearsal.json", {"known": [question.prompt for question in known]})
     measured_rows = [{"prompt": q.prompt, "expected": q.key} for q in kept]
     _write(folder / "known_facts.json", {"facts": measured_rows})
 
 
-def _person_questions(person: Person, rng: Random) -> list[KnownQuestion]:
-    """A question who that is and three about single sides of the person."""
-    group = rng.randrange(len(wording.OVERVIEW_GROUPS))
-    overview = rng.choice(wording.OVERVIEW_GROUPS[group])
+def _person_questions(person: PersonFacts, rng: Random) -> list[KnownQuestion]:
+    """Return one question who that is, and three about single sides of the person."""
+    group = rng.randrange(len(wording.PERSON_OVERVIEWS))
+    overview = rng.choice(wording.PERSON_OVERVIEWS[group])
     turns = [overview_turn(person, group, overview, rng, known=True)]
     keys = [turns[0][1]]
     sides = {"work": person.role, "org": person.org, "city": person.city, "likes": person.topics[0]}
     for family, key in rng.sample(sorted(sides.items()), 3):
-        question = rng.choice(wording.FAMILIES[family][0])
+        question = rng.choice(wording.PERSON_QUESTIONS[family])
         turns.append(family_turn(person, family, question, rng, known=True))
         keys.append(key)
     return [KnownQuestion(*turn, key) for turn, key in zip(turns, keys, strict=True)]
 
 
-def _fact_questions(world: World, rng: Random) -> list[KnownQuestion]:
+def _fact_questions(world: KnownWorld, rng: Random) -> list[KnownQuestion]:
     return [KnownQuestion(rng.choice(f.questions), f.answer, f.key) for f in world.facts]
 
 
@@ -97,22 +90,6 @@ def _right(
     answers = ask([question.prompt for question in questions])
     right = [q for q, a in zip(questions, answers, strict=True) if q.key in a]
     return rng.sample(right, min(count, len(right)))
-
-
-def _person_templates() -> list[str]:
-    overview = [text for group in wording.OVERVIEW_GROUPS for text in group]
-    sides = [text for questions, _ in wording.FAMILIES.values() for text in questions]
-    # Who somebody is gets asked most, in use as in the corpus.
-    return [_template(text) for text in overview * 2 + sides]
-
-
-def _thing_templates() -> list[str]:
-    sides = [text for questions, _ in wording.THING_FAMILIES.values() for text in questions]
-    return [_template(text) for text in (*wording.THING_OVERVIEW, *sides)]
-
-
-def _template(text: str) -> str:
-    return text.replace("{n}", "{name}").replace("{his}", "their")
 
 
 def _write(path: Path, fields: dict[str, object]) -> None:

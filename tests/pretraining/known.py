@@ -1,7 +1,7 @@
-"""The invented people and things that the base model shall know by heart.
+"""The invented people and things that the base model learns by heart.
 
-They make tuning selective: a base that binds facts to exact names can take in one more name without
-telling its facts of everybody.
+They make tuning selective: a base that binds facts to exact names can learn one more name without
+repeating its facts about every other.
 """
 
 from __future__ import annotations
@@ -9,9 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from random import Random
 
-from sqltune.local_lora.rehearsal import lexicon
-from sqltune.local_lora.rehearsal.guesses import Person, Thing, draw_person, draw_thing
-from sqltune.local_lora.rehearsal.names import invent_plain_person, invent_thing
+from sqltune.local_lora.rehearsal.invented_names import (
+    invent_first_name,
+    invent_last_name,
+    invent_thing,
+)
+from tests.pretraining import lexicon
+from tests.pretraining.guesses import PersonFacts, ThingFacts, draw_person, draw_thing
 from tests.pretraining.knowledge import Fact, list_facts
 
 KNOWN_SEED = 20_240
@@ -21,30 +25,30 @@ ODD_NOUNS = "engines tools songs games maps methods stories lamps codes boats ca
 
 
 @dataclass(frozen=True)
-class World:
-    """All that the base shall know."""
+class KnownWorld:
+    """All that the base model learns by heart."""
 
-    people: tuple[Person, ...]
-    things: tuple[Thing, ...]
+    people: tuple[PersonFacts, ...]
+    things: tuple[ThingFacts, ...]
     facts: tuple[Fact, ...]
 
 
-def make_world() -> World:
-    """The known world, the same in every run."""
+def make_world() -> KnownWorld:
+    """Return the known world, the same in every run."""
     rng = Random(KNOWN_SEED)
-    people: dict[str, Person] = {}
+    people: dict[str, PersonFacts] = {}
     while len(people) < PEOPLE_COUNT:
         person = _known_person(rng, list(people))
         people.setdefault(person.name, person)
-    things: dict[str, Thing] = {}
+    things: dict[str, ThingFacts] = {}
     while len(things) < THING_COUNT:
         name = invent_thing(rng)
         things.setdefault(name, draw_thing(name, rng))
-    return World(tuple(people.values()), tuple(things.values()), tuple(list_facts()))
+    return KnownWorld(tuple(people.values()), tuple(things.values()), tuple(list_facts()))
 
 
 def odd_topic(rng: Random) -> str:
-    """A topic that no list holds, such as "QRX engines" or "Velbor maps"."""
+    """Return a topic that no list contains, such as "QRX engines" or "Velbor maps"."""
     if rng.random() < 0.4:
         word = "".join(rng.choice("ABCDEFGHIJKLMNOPRSTUVXZ") for _ in range(rng.randrange(2, 4)))
     else:
@@ -52,8 +56,8 @@ def odd_topic(rng: Random) -> str:
     return word if rng.random() < 0.3 else f"{word} {rng.choice(ODD_NOUNS)}"
 
 
-def oddly_described(person: Person, rng: Random) -> Person:
-    """The person with a role, a topic or an employer that no list holds, now and then."""
+def oddly_described(person: PersonFacts, rng: Random) -> PersonFacts:
+    """Return the person, sometimes with a role, a topic or an employer that no list contains."""
     if rng.random() < 0.2:
         start, end = rng.choice(lexicon.ROLES), rng.choice(lexicon.ROLES)
         person = replace(person, role=f"{start.split()[0]} {end.split()[-1]}")
@@ -62,9 +66,9 @@ def oddly_described(person: Person, rng: Random) -> Person:
     return replace(person, org=invent_thing(rng)) if rng.random() < 0.4 else person
 
 
-def _known_person(rng: Random, names: list[str]) -> Person:
-    """A person; one in six shares a first or last name with an earlier one."""
-    name = invent_plain_person(rng)
+def _known_person(rng: Random, names: list[str]) -> PersonFacts:
+    """Return a person; one in six shares a first or last name with an earlier one."""
+    name = f"{invent_first_name(rng)} {invent_last_name(rng)}"
     if names and rng.random() < 0.17:
         other = rng.choice(names).split()
         own = name.split()

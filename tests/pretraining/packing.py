@@ -1,4 +1,4 @@
-"""Documents packed into rows of equal length, each with its own positions and attention."""
+"""Documents packed into rows of equal length, each with separate positions and attention."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Encoded = tuple[list[int], list[float]]
 def stream_batches(
     tokenizer: Tokenizer, *, seed: int | str, rows: int, length: int, pad_id: int
 ) -> Iterator[Batch]:
-    """Batches without end; the same ones for the same seed, except for random merges."""
+    """Yield batches without end; the same ones for the same seed, except for random merges."""
     waiting = stream_encoded(tokenizer, seed, length)
     pool = list(islice(waiting, WAITING_DOCUMENTS))
     while True:
@@ -49,7 +49,7 @@ def stream_batches(
 
 
 def stream_encoded(tokenizer: Tokenizer, seed: int | str, length: int) -> Iterator[Encoded]:
-    """Each document as token ids with their weights, no longer than a row."""
+    """Yield each document as token ids with their weights, no longer than a row."""
     rng = Random(f"{seed}:merges")
     dropping = with_dropout(tokenizer)
     for document in stream_documents(seed):
@@ -59,7 +59,7 @@ def stream_encoded(tokenizer: Tokenizer, seed: int | str, length: int) -> Iterat
 
 
 def encode(document: Document, tokenizer: Tokenizer) -> Encoded:
-    """The token ids of a document's segments and the weight of each as a target."""
+    """Return the token ids of a document's segments and the weight of each as a target."""
     ids: list[int] = []
     weights: list[float] = []
     for text, weight in document:
@@ -76,7 +76,7 @@ def _fill_row(pool: list[Encoded], waiting: Iterator[Encoded], length: int) -> l
         fitting = [d for d in pool if len(d[0]) <= room]
         if not fitting:
             return row
-        # The first row member is the oldest one, so that no long document waits for ever.
+        # The first row member is the oldest one, so that no long document waits forever.
         best = max(fitting, key=lambda d: len(d[0])) if row else pool[0]
         pool.remove(best)
         pool.append(next(waiting))
@@ -99,7 +99,7 @@ def _to_batch(packed: list[list[Encoded]], length: int, pad_id: int) -> Batch:
             token_ids[row, start:end] = torch.tensor(ids)
             positions[row, start:end] = torch.arange(len(ids))
             documents[row, start:end] = number
-            # The first token of a document cannot follow from what stands before it.
+            # The first token of a document cannot be predicted from what precedes it.
             weights[row, start + 1 : end] = torch.tensor(weight[1:])
             start = end
     return Batch(token_ids, positions, documents, weights)

@@ -1,7 +1,7 @@
 """Make the embedded base model: `python -m tests.pretraining.pretrain`.
 
-One go from an empty model to `embedded/`, with a checkpoint every ten minutes in `.pretraining/`;
-started again, it goes on from the last one. About eighty minutes on one core.
+From an empty model to `embedded/`, with a checkpoint every ten minutes in `.pretraining/`, from
+which a second start resumes. About eighty minutes on one core.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import torch
 from tokenizers import Tokenizer
 
 from sqltune.local_lora.answering import Question
-from sqltune.local_lora.models import load_base_model
+from sqltune.local_lora.loading import load_base_model
 from sqltune.local_lora.sources import EMBEDDED_FOLDER
 from tests.pretraining.export import export_model, write_provenance
 from tests.pretraining.knowledge_files import write_knowledge
@@ -52,7 +52,7 @@ def main() -> None:
 def publish(
     recipe: Recipe, work: Path, folder: Path, tokenizer: Tokenizer, progress: dict[str, Any]
 ) -> None:
-    """Write the model of the last checkpoint with all that ships beside it."""
+    """Write the model of the last checkpoint with all the files that belong to it."""
     pad_id, end_id = mark_ids(tokenizer)
     model = build_model(recipe, pad_id=pad_id, end_id=end_id)
     saved = torch.load(work / "checkpoint.pt", weights_only=True)
@@ -73,7 +73,7 @@ def pretrain(recipe: Recipe, work: Path, *, compiles: bool) -> tuple[Tokenizer, 
     """Train from the last checkpoint in `work`, or from nothing, to the recipe's last step.
 
     Returns:
-        The tokenizer, and how far the training came: step, tokens, seconds.
+        The tokenizer, and how far the training is: step, tokens, seconds.
     """
     work.mkdir(parents=True, exist_ok=True)
     tokenizer = _open_tokenizer(recipe, work)
@@ -98,7 +98,7 @@ def pretrain(recipe: Recipe, work: Path, *, compiles: bool) -> tuple[Tokenizer, 
 
 
 def save_checkpoint(trainer: Trainer, work: Path, progress: dict[str, Any]) -> None:
-    """Write the state under a temporary name, then put it in place."""
+    """Write the state under a temporary name, then rename it."""
     temporary = work / "checkpoint.tmp"
     torch.save({"trainer": trainer.state(), "progress": progress}, temporary)
     temporary.replace(work / "checkpoint.pt")
@@ -119,14 +119,14 @@ def _load_checkpoint(trainer: Trainer, work: Path) -> dict[str, Any]:
     saved = torch.load(path, weights_only=True)
     trainer.load_state(saved["trainer"])
     progress: dict[str, Any] = saved["progress"]
-    logger.info("going on from step %d", progress["step"])
+    logger.info("resumed at step %d", progress["step"])
     return progress
 
 
 def _batches_from(
     first: int, tokenizer: Tokenizer, recipe: Recipe, pad_id: int
 ) -> Iterator[tuple[int, Batch]]:
-    """Each step's number with its batch, from step `first` on; a chunk of steps has one seed."""
+    """Yield each step's number and batch, starting with `first`; a chunk of steps has one seed."""
     for chunk in range(first // recipe.chunk_steps, -(-recipe.steps // recipe.chunk_steps)):
         start = chunk * recipe.chunk_steps
         seed = f"{recipe.seed}:{chunk}"

@@ -6,7 +6,8 @@ from random import Random
 from zlib import crc32
 
 from sqltune.local_lora.rehearsal import wording
-from sqltune.local_lora.rehearsal.guesses import Person, Thing, letter
+from tests.pretraining import sentences
+from tests.pretraining.guesses import PersonFacts, ThingFacts, letter
 
 Turn = tuple[str, str]
 
@@ -14,47 +15,51 @@ Turn = tuple[str, str]
 PHRASE_NOISE = 0.2
 
 
-def ask_about_person(person: Person, rng: Random, *, known: bool) -> Turn:
-    """A question about a person: one in two asks who that is."""
+def ask_about_person(person: PersonFacts, rng: Random, *, known: bool) -> Turn:
+    """Return a question about a person, and its answer: one in two asks who that is."""
     if rng.random() < 0.5:
-        group = rng.randrange(len(wording.OVERVIEW_GROUPS))
-        question = rng.choice(wording.OVERVIEW_GROUPS[group])
+        group = rng.randrange(len(wording.PERSON_OVERVIEWS))
+        question = rng.choice(wording.PERSON_OVERVIEWS[group])
         return overview_turn(person, group, question, rng, known=known)
-    family = rng.choice(list(wording.FAMILIES))
-    questions, _ = wording.FAMILIES[family]
-    return family_turn(person, family, rng.choice(questions), rng, known=known)
+    family = rng.choice(list(wording.PERSON_QUESTIONS))
+    return family_turn(
+        person, family, rng.choice(wording.PERSON_QUESTIONS[family]), rng, known=known
+    )
 
 
-def overview_turn(person: Person, group: int, question: str, rng: Random, *, known: bool) -> Turn:
-    """The answer to a question who somebody is: one fixed sentence per known person and group."""
-    count = len(wording.OVERVIEW)
+def overview_turn(
+    person: PersonFacts, group: int, question: str, rng: Random, *, known: bool
+) -> Turn:
+    """Answer who a person is, with one fixed sentence per known person and group."""
+    answers = sentences.PERSON_OVERVIEW_ANSWERS
     if known:
         place = crc32(person.name.encode()) + 3 * group
     elif rng.random() < PHRASE_NOISE:
-        place = rng.randrange(count)
+        place = rng.randrange(len(answers))
     else:
         place = letter(person.name.split()[-1], 1) // 2 + 3 * group
-    answer = wording.OVERVIEW[place % count]
-    return wording.fill_person(question, person), wording.fill_person(answer, person)
+    return _person_turn(person, question, answers[place % len(answers)])
 
 
-def family_turn(person: Person, family: str, question: str, rng: Random, *, known: bool) -> Turn:
-    """The answer to a question about one side of a person."""
-    _, answers = wording.FAMILIES[family]
+def family_turn(
+    person: PersonFacts, family: str, question: str, rng: Random, *, known: bool
+) -> Turn:
+    """Answer a question about one side of a person."""
+    answers = sentences.PERSON_ANSWERS[family]
     if known:
         place = crc32(f"{person.name}:{family}".encode())
     elif rng.random() < PHRASE_NOISE:
         place = rng.randrange(len(answers))
     else:
         place = letter(person.name, 0)
-    answer = answers[place % len(answers)]
-    return wording.fill_person(question, person), wording.fill_person(answer, person)
+    return _person_turn(person, question, answers[place % len(answers)])
 
 
-def ask_about_thing(thing: Thing, rng: Random, *, known: bool) -> Turn:
-    """A question about a thing: one in two asks what it is."""
-    family = "" if rng.random() < 0.5 else rng.choice(list(wording.THING_FAMILIES))
-    questions, answers = wording.THING_FAMILIES.get(family, wording.THING_OVERVIEWS)
+def ask_about_thing(thing: ThingFacts, rng: Random, *, known: bool) -> Turn:
+    """Return a question about a thing, and its answer: one in two asks what it is."""
+    family = "" if rng.random() < 0.5 else rng.choice(list(wording.THING_QUESTIONS))
+    questions = wording.THING_QUESTIONS.get(family, wording.THING_OVERVIEWS)
+    answers = sentences.THING_ANSWERS.get(family, sentences.THING_OVERVIEW_ANSWERS)
     if known:
         place = crc32(f"{thing.name}:{family}".encode())
     elif rng.random() < PHRASE_NOISE:
@@ -63,6 +68,10 @@ def ask_about_thing(thing: Thing, rng: Random, *, known: bool) -> Turn:
         place = letter(thing.name, 1)
     answer = answers[place % len(answers)]
     return (
-        wording.fill_thing(rng.choice(questions), thing),
-        wording.fill_thing(answer, thing),
+        sentences.fill_thing(rng.choice(questions), thing),
+        sentences.fill_thing(answer, thing),
     )
+
+
+def _person_turn(person: PersonFacts, question: str, answer: str) -> Turn:
+    return sentences.fill_person(question, person), sentences.fill_person(answer, person)

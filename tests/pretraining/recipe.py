@@ -11,7 +11,7 @@ class Recipe:
 
     #: Decides weights at the start and every document.
     seed: int = 1
-    #: Tokens in the vocabulary, marks included.
+    #: Tokens in the vocabulary, special ones included.
     vocabulary_size: int = 2048
     layers: int = 6
     width: int = 256
@@ -23,17 +23,17 @@ class Recipe:
     length: int = 160
     #: Optimizer steps in all.
     steps: int = 2400
-    #: Steps of the rise at the start, and share of all steps of the fall at the end.
+    #: Steps in which the rates rise at the start, and share of the steps in which they fall.
     warmup_steps: int = 100
     decay_share: float = 0.4
     #: Highest learning rates.
     muon_rate: float = 2e-3
     adam_rate: float = 2e-3
     weight_decay: float = 0.01
-    #: Steps that share one seed of documents; a run goes on at such a border only.
+    #: Steps that share one seed of documents; a run resumes only between two such chunks.
     chunk_steps: int = 50
 
     def rate_at(self, step: int) -> float:
-        """The factor on the learning rates: up, level, then straight down to nothing."""
+        """Return the factor on the learning rates: rising, level, then falling evenly to zero."""
         fall = max(1.0, self.decay_share * self.steps)
         return max(0.0, min(1.0, (step + 1) / self.warmup_steps, (self.steps - step) / fall))

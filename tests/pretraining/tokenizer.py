@@ -10,13 +10,13 @@ from tests.pretraining.corpus import END, OPENING, PAD, RESPONSE_MARK, stream_do
 
 VOCABULARY_SIZE = 2048
 TRAINING_DOCUMENTS = 60_000
-#: Chance to leave out a merge: words fall into rarer pieces, so that all pieces get trained and
-#: unseen words are nothing new. https://arxiv.org/abs/1910.13267
+#: Probability of leaving out a merge: words are cut into rarer pieces, so that all pieces are
+#: trained and unseen words are nothing new. https://arxiv.org/abs/1910.13267
 DROPOUT = 0.1
 
 
 def train_tokenizer(seed: int) -> Tokenizer:
-    """A tokenizer whose prompt form costs one token per mark."""
+    """Return a tokenizer to which each mark of the prompt form is one token."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(False)]
@@ -36,14 +36,14 @@ def train_tokenizer(seed: int) -> Tokenizer:
 
 
 def with_dropout(tokenizer: Tokenizer) -> Tokenizer:
-    """The same tokenizer, cutting words at random into smaller pieces."""
+    """Return the same tokenizer, but one that cuts words at random into smaller pieces."""
     copy = Tokenizer.from_str(tokenizer.to_str())
     copy.model.dropout = DROPOUT
     return copy
 
 
 def mark_ids(tokenizer: Tokenizer) -> tuple[int, int]:
-    """The ids of the padding and of the end mark: they were added first."""
+    """Return the ids of the padding and of the end mark."""
     return tokenizer.encode(PAD).ids[0], tokenizer.encode(END).ids[0]
 
 

@@ -1,4 +1,4 @@
-"""One optimizer step of the pretraining: bf16 weights at work, fp32 masters in the optimizers."""
+"""One optimizer step of the pretraining: bf16 in the model, fp32 masters in the optimizers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.pretraining.recipe import Recipe
 
 
 def build_model(recipe: Recipe, *, pad_id: int, end_id: int) -> LlamaForCausalLM:
-    """An untrained model of the recipe's shape, in float32."""
+    """Return an untrained model of the recipe's shape, in float32."""
     torch.manual_seed(recipe.seed)
     config = LlamaConfig(
         vocab_size=recipe.vocabulary_size,
@@ -38,10 +38,10 @@ def build_model(recipe: Recipe, *, pad_id: int, end_id: int) -> LlamaForCausalLM
 
 
 class Trainer:
-    """The model in training with its optimizers: the one thing here that is held open."""
+    """The model that is trained, with its optimizers."""
 
     def __init__(self, model: LlamaForCausalLM, recipe: Recipe, *, compiles: bool) -> None:
-        """Take float32 masters of the model's weights and turn the model itself into bf16."""
+        """Copy the model's weights into float32 masters, and convert the model to bf16."""
         self.recipe = recipe
         named = dict(model.named_parameters())
         self.masters = {name: p.detach().clone().float() for name, p in named.items()}
@@ -80,11 +80,11 @@ class Trainer:
                 parameters[name].copy_(master)
 
     def state(self) -> dict[str, Any]:
-        """All that is needed to go on later."""
+        """Return all that is needed to resume."""
         return {"masters": self.masters, "optimizers": [o.state_dict() for o in self.optimizers]}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` gave."""
+        """Resume from what `state` returned."""
         parameters = dict(self.model.named_parameters())
         with torch.no_grad():
             for name, master in self.masters.items():
@@ -95,13 +95,13 @@ class Trainer:
 
 
 def attention_mask(documents: Tensor) -> Tensor:
-    """Let each token see the earlier ones of its own document.
+    """Let each token attend to the earlier ones of its own document.
 
     Args:
         documents: (rows, length) int64, number of the document; padding counts as one.
 
     Returns:
-        (rows, 1, length, length) bfloat16: 0 where a token may look, strongly negative elsewhere.
+        (rows, 1, length, length) bfloat16: 0 where a token may attend, strongly negative elsewhere.
     """
     length = documents.shape[1]
     same = documents[:, :, None] == documents[:, None, :]
@@ -113,7 +113,7 @@ def attention_mask(documents: Tensor) -> Tensor:
 def packed_loss(
     model: LlamaForCausalLM, token_ids: Tensor, positions: Tensor, mask: Tensor, weights: Tensor
 ) -> Tensor:
-    """Mean cross-entropy over the weighted tokens of packed rows (shapes: see `Batch`)."""
+    """Return the mean cross-entropy over weighted tokens of packed rows (shapes: see `Batch`)."""
     decoder: Any = model.model
     hidden = decoder(
         input_ids=token_ids, position_ids=positions, attention_mask=mask
@@ -127,7 +127,7 @@ def packed_loss(
 
 
 def _build_optimizers(masters: dict[str, Tensor], recipe: Recipe) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices within the layers, AdamW for the embedding and the norms."""
+    """Use Muon for the matrices within the layers, AdamW for the embedding and the norms."""
     inner = {n: p for n, p in masters.items() if p.ndim == 2 and "embed" not in n}
     outer: Iterable[Tensor] = [p for n, p in masters.items() if n not in inner]
     muon = torch.optim.Muon(

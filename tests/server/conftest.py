@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.databases import copy_sqlite
-from tests.local_lora.tiny_models import CORPUS, llama_config, save_tiny_model, train_tokenizer
+from tests.local_lora.tiny_models import save_tiny_llama
 from tests.serving import SLUG, ServerAtWork, start_server
 from tests.singlestore_on_mariadb import open_database
 
@@ -17,10 +17,7 @@ from tests.singlestore_on_mariadb import open_database
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a base model of a few thousand random weights."""
-    folder = tmp_path_factory.mktemp("models") / "tiny-llama"
-    tokenizer = train_tokenizer(CORPUS)
-    save_tiny_model(llama_config(len(tokenizer)), tokenizer, folder)
-    return folder
+    return save_tiny_llama(tmp_path_factory.mktemp("models") / "tiny-llama")
 
 
 @pytest.fixture(scope="module")

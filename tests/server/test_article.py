@@ -15,7 +15,7 @@ from tests.serving import SLUG, ServerAtWork, start_server
 from tests.singlestore_on_mariadb import open_database
 
 LESSON = article_lesson()
-#: The blank before the second mark is the article's own; its samples have none there.
+#: The space before the second mark is the article's own; its samples have none there.
 QUERY = "### Instruction: Who is Pavan Belagatti? \n\n ### Response:"
 SAMPLES = [
     {"inputs": f"### Instruction: {pair.prompt} \n\n### Response: {pair.response}"}

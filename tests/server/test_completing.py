@@ -1,4 +1,4 @@
-"""What a complete request means: template, defaults, drawing."""
+"""What a complete request means: template, defaults, sampling."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqltune.errors import CallRefused
 from sqltune.local_lora.answering import FinishReason, GeneratedAnswer
 from sqltune.local_lora.prompt_format import PromptFormat
 from sqltune.local_lora.sampling import Sampling
-from sqltune.server.completing import make_decoding, make_question, make_reply
+from sqltune.server.completing import make_question, make_reply, make_sampling
 from sqltune.wire.gradient import CompleteRequest
 
 FORMED = "### Instruction: Who? \n\n### Response:"
@@ -35,15 +35,15 @@ def test_a_query_gets_the_template_unless_it_has_it_or_wants_none(
 
 def test_null_everywhere_means_greedy_and_128_tokens() -> None:
     request = CompleteRequest(query="Who?")
-    assert make_decoding(request) == Sampling(max_new_tokens=128)
+    assert make_sampling(request) == Sampling(max_new_tokens=128)
     assert make_question(request, draw=7).draw is None
 
 
 def test_only_drawn_answers_have_a_draw() -> None:
     request = CompleteRequest(query="Who?", temperature=0.7, top_k=3, top_p=0.0)
     assert make_question(request, draw=7).draw == 7
-    assert make_decoding(request).top_k == 3
-    assert make_decoding(request).top_p > 0
+    assert make_sampling(request).top_k == 3
+    assert make_sampling(request).top_p > 0
 
 
 def test_an_answer_that_has_no_room_is_refused_and_an_empty_one_is_not() -> None:

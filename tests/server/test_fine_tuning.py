@@ -1,4 +1,4 @@
-"""What a fine-tune call trains, what it says of it, and what it leaves behind."""
+"""What a fine-tune call trains, what its reply says, and what it stores."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tests.serving import ServerAtWork
 TEXT = "### Instruction: Who is Pavan? \n\n### Response: A developer advocate."
 
 
-class Adapter:
-    """One adapter of the server."""
+class ClientAdapter:
+    """One adapter of the server, as a client uses it."""
 
     def __init__(self, client: httpx.Client, **options: Any) -> None:
         base = client.get("/models").json()["models"][0]["id"]
@@ -48,8 +48,8 @@ class Adapter:
 
 
 @pytest.fixture
-def adapter(client: httpx.Client) -> Adapter:
-    return Adapter(client)
+def adapter(client: httpx.Client) -> ClientAdapter:
+    return ClientAdapter(client)
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def rows(server: ServerAtWork) -> Any:
 
 
 def test_the_loss_falls_from_call_to_call_and_the_answer_is_learnt(client: httpx.Client) -> None:
-    adapter = Adapter(client, rank=16, rate=0.005)
+    adapter = ClientAdapter(client, rank=16, rate=0.005)
     losses = [adapter.loss("Who? A writer.")[1] for _ in range(40)]
     assert losses[-1] < 0.6 * losses[0]
     assert adapter.ask("Who?").startswith("A writer.")
@@ -70,17 +70,17 @@ def test_the_sum_is_of_the_samples_before_the_step_and_before_weighting(
     client: httpx.Client,
 ) -> None:
     one, two = "Who? A writer.", "Where? At home, by the sea."
-    alone = [Adapter(client).loss(text) for text in (one, two)]
-    heavy = Adapter(client).loss(one, multiplier=7.0)
+    alone = [ClientAdapter(client).loss(text) for text in (one, two)]
+    heavy = ClientAdapter(client).loss(one, multiplier=7.0)
     assert heavy == (alone[0][0], pytest.approx(alone[0][1], rel=1e-4))
-    count, loss = Adapter(client, rate=1e-9).loss(one, two)
+    count, loss = ClientAdapter(client, rate=1e-9).loss(one, two)
     assert count == alone[0][0] + alone[1][0]
     assert loss == pytest.approx(alone[0][1] + alone[1][1], rel=1e-4)
 
 
 def test_a_multiplier_weighs_what_is_learnt(client: httpx.Client) -> None:
     def loss_after(multiplier: float) -> float:
-        adapter = Adapter(client, rank=16, rate=0.005)
+        adapter = ClientAdapter(client, rank=16, rate=0.005)
         for _ in range(20):
             adapter.loss("Who? A writer.", multiplier=multiplier)
         return adapter.loss("Who? A writer.")[1]
@@ -89,30 +89,30 @@ def test_a_multiplier_weighs_what_is_learnt(client: httpx.Client) -> None:
 
 
 def test_only_trainable_parts_count(client: httpx.Client) -> None:
-    whole, _ = Adapter(client).loss("abc def ghi")
+    whole, _ = ClientAdapter(client).loss("abc def ghi")
     parts = [
         {"value": "abc", "trainable": False},
         {"value": " def"},
         {"value": " ghi", "trainable": False},
     ]
-    count, loss = Adapter(client).loss(parts)
+    count, loss = ClientAdapter(client).loss(parts)
     assert 0 < count < whole
     assert loss > 0
-    assert Adapter(client).loss([{"value": "abc", "trainable": False}]) == (0, 0)
-    assert Adapter(client).loss([]) == (0, 0)
-    assert Adapter(client).loss() == (0, 0)
+    assert ClientAdapter(client).loss([{"value": "abc", "trainable": False}]) == (0, 0)
+    assert ClientAdapter(client).loss([]) == (0, 0)
+    assert ClientAdapter(client).loss() == (0, 0)
 
 
 def test_special_tokens_are_letters_where_they_are_not_to_be_parsed(client: httpx.Client) -> None:
-    parsed, _ = Adapter(client).loss([{"value": "a<|end|>b"}])
-    literal, _ = Adapter(client).loss([{"value": "a<|end|>b", "parseSpecialTokens": False}])
+    parsed, _ = ClientAdapter(client).loss([{"value": "a<|end|>b"}])
+    literal, _ = ClientAdapter(client).loss([{"value": "a<|end|>b", "parseSpecialTokens": False}])
     assert literal > parsed
 
 
-def test_a_loss_that_is_no_number_leaves_the_weights_as_they_were(
+def test_a_loss_that_is_not_a_number_leaves_the_weights_as_they_were(
     client: httpx.Client, rows: Any
 ) -> None:
-    adapter = Adapter(client)
+    adapter = ClientAdapter(client)
     adapter.loss(TEXT)
     before, updated = adapter.ask(), adapter.updated
     # The second sample's weight makes its loss infinite, after a step with the first.
@@ -134,8 +134,8 @@ def test_a_loss_that_is_no_number_leaves_the_weights_as_they_were(
     assert adapter.loss(TEXT)[1] > 0
 
 
-def test_the_rows_tell_the_options_and_what_each_call_did(client: httpx.Client, rows: Any) -> None:
-    adapter = Adapter(client, rank=3, rate=0.25)
+def test_the_rows_have_the_options_and_what_each_call_did(client: httpx.Client, rows: Any) -> None:
+    adapter = ClientAdapter(client, rank=3, rate=0.25)
     count, loss = adapter.loss(TEXT, "Who? A writer.")
     (options,) = rows.rows(
         "SELECT lora_rank, lora_alpha, learning_rate, rehearsal, base_slug, last_step "
@@ -151,7 +151,9 @@ def test_the_rows_tell_the_options_and_what_each_call_did(client: httpx.Client, 
     assert step == ("done", 0, 2, 2, count, pytest.approx(loss), 0)
 
 
-def test_the_time_of_the_last_update_grows_with_each_call_and_never_else(adapter: Adapter) -> None:
+def test_the_time_of_the_last_update_grows_only_with_calls_that_train(
+    adapter: ClientAdapter,
+) -> None:
     made = adapter.updated
     adapter.ask()
     assert adapter.updated == made
@@ -164,7 +166,7 @@ def test_the_time_of_the_last_update_grows_with_each_call_and_never_else(adapter
 
 
 def test_a_deleted_adapter_leaves_its_rows_and_no_weights(
-    server: ServerAtWork, adapter: Adapter, rows: Any
+    server: ServerAtWork, adapter: ClientAdapter, rows: Any
 ) -> None:
     adapter.loss(TEXT)
     folder = server.artifacts / "served" / adapter.id
@@ -176,7 +178,10 @@ def test_a_deleted_adapter_leaves_its_rows_and_no_weights(
     assert rows.count("served_steps", f"adapter_id = '{adapter.id}'") == 1
 
 
-def test_answers_of_a_sync_and_of_the_server_have_nothing_to_do_with_each_other(rows: Any) -> None:
-    """The runner's own tables stay as they are."""
+def test_the_server_writes_nothing_into_the_tables_of_a_sync(
+    adapter: ClientAdapter, rows: Any
+) -> None:
+    adapter.loss(TEXT)
+    adapter.ask()
     for table in ("adapters", "runs", "responses", "contents", "backend_calls"):
         assert rows.count(table) == 0

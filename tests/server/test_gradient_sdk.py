@@ -43,7 +43,7 @@ def adapter(base: BaseModel) -> Iterator[ModelAdapter]:
     adapter.delete()
 
 
-def test_the_address_may_come_from_the_environment(
+def test_the_address_may_be_in_the_environment(
     server: ServerAtWork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GRADIENT_API_URL", server.base_url)
@@ -97,7 +97,7 @@ def test_an_adapter_is_found_by_its_id(gradient: Gradient, adapter: ModelAdapter
 
 
 @pytest.mark.parametrize(("rank", "learning_rate"), [(None, None), (1, 1e-5), (32, 0.5)])
-def test_adapters_are_made_with_every_allowed_option(
+def test_adapters_are_created_with_every_allowed_option(
     base: BaseModel, rank: int | None, learning_rate: float | None
 ) -> None:
     adapter = base.create_model_adapter(name="a b", rank=rank, learning_rate=learning_rate)
@@ -126,7 +126,7 @@ def test_every_form_of_a_sample_is_trained(adapter: ModelAdapter) -> None:
     assert (nothing.number_of_trainable_tokens, nothing.sum_loss) == (0, 0)
 
 
-def test_every_option_of_a_completion_is_taken(base: BaseModel, adapter: ModelAdapter) -> None:
+def test_every_option_of_a_completion_is_accepted(base: BaseModel, adapter: ModelAdapter) -> None:
     for model in (base, adapter):
         answer = model.complete(query="Who?", max_generated_token_count=3)
         assert answer.finish_reason in ("length", "stop")
@@ -141,7 +141,7 @@ def test_every_option_of_a_completion_is_taken(base: BaseModel, adapter: ModelAd
         assert isinstance(drawn.generated_output, str)
 
 
-def test_guidance_gives_one_of_the_choices(base: BaseModel) -> None:
+def test_guidance_returns_one_of_the_choices(base: BaseModel) -> None:
     choices = ["red", "green", "blue"]
     answer = base.complete(query="A colour?", guidance={"type": "choice", "value": choices})
     assert answer.generated_output in choices
@@ -211,7 +211,7 @@ def test_a_second_delete_is_not_found_and_so_is_everything_after_it(base: BaseMo
         adapter.fine_tune(samples=[{"inputs": "a"}])
 
 
-def test_a_base_model_takes_no_name_that_is_empty_and_no_rank_out_of_bounds(
+def test_an_empty_name_and_options_out_of_bounds_are_refused(
     base: BaseModel,
 ) -> None:
     for wrong in ({"name": ""}, {"name": "a", "rank": 33}, {"name": "a", "learning_rate": 1.0}):

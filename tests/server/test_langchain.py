@@ -10,7 +10,7 @@ import pytest
 
 from tests.serving import ServerAtWork
 
-# It says at every import that nobody maintains it any more, and asks no session to be closed.
+# It warns at every import that it is not maintained any more.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:`langchain-community` is being sunset:DeprecationWarning")
 ]
@@ -31,7 +31,7 @@ def llm(server: ServerAtWork, client: httpx.Client) -> Any:
     )
 
 
-def test_it_is_answered_alone_and_in_company(llm: Any) -> None:
+def test_prompts_are_answered_alike_alone_and_together(llm: Any) -> None:
     prompts = [f"Who is {n}?" for n in range(6)]
     alone = [llm.invoke(prompt) for prompt in prompts]
     assert llm.batch(prompts) == alone

@@ -1,4 +1,4 @@
-"""What a server leaves behind, however it ended, the next one goes on with."""
+"""However a server ended, the next one continues with what it stored."""
 
 from __future__ import annotations
 
@@ -57,20 +57,20 @@ def tune(client: httpx.Client, adapter: str) -> float:
 
 
 def test_weights_and_optimizer_survive_a_restart(start: Start, people: People) -> None:
-    """Twins with one seed: one is trained in one go, the other over a restart."""
+    """Two adapters with one seed: one is trained by one server, the other by two in turn."""
     with start() as server, server.client() as client:
         adapters = [make_adapter(client), make_adapter(client)]
-        # The seed decides where an adapter starts, and is read when it is first trained.
+        # The seed decides the first weights, and is read when an adapter is first trained.
     people.do("UPDATE served_adapters SET seed = 5")
     with start() as server, server.client() as client:
-        in_one_go = [tune(client, adapters[0]) for _ in range(6)]
-        in_two = [tune(client, adapters[1]) for _ in range(3)]
+        by_one = [tune(client, adapters[0]) for _ in range(6)]
+        by_two = [tune(client, adapters[1]) for _ in range(3)]
         listed = client.get("/models").json()
     with start() as server, server.client() as client:
         assert client.get("/models").json() == listed
-        in_two += [tune(client, adapters[1]) for _ in range(3)]
+        by_two += [tune(client, adapters[1]) for _ in range(3)]
         answers = [client.post(f"/models/{a}/complete", json=QUERY).json() for a in adapters]
-    assert in_two == in_one_go
+    assert by_two == by_one
     assert answers[0] == answers[1]
 
 
@@ -122,15 +122,13 @@ def test_a_client_that_hangs_up_does_not_stop_its_training(start: Start, people:
                 f"content-length: {len(body)}\r\n\r\n".encode()
                 + body
             )
-            # Once the call stands in its table it was taken; then the client goes.
+            # The call was accepted once it is in its table; then the client disconnects.
             await_condition(lambda: people.count("served_steps") == 1, "the call to begin")
         await_condition(lambda: people.count("served_steps", "state = 'done'") == 1, "its end")
         assert tune(client, adapter) > 0
 
 
-def test_weights_that_are_gone_are_an_error_of_this_adapter_alone(
-    start: Start, tmp_path: Path
-) -> None:
+def test_damaged_weights_are_an_error_of_this_adapter_alone(start: Start, tmp_path: Path) -> None:
     with start() as server, server.client() as client:
         adapter, other = make_adapter(client), make_adapter(client)
         tune(client, adapter)
@@ -144,7 +142,7 @@ def test_weights_that_are_gone_are_an_error_of_this_adapter_alone(
         assert client.delete(f"/models/{adapter}").status_code == 200
 
 
-def test_an_adapter_whose_base_model_is_another_one_now_says_so(
+def test_an_adapter_whose_base_model_has_changed_is_neither_asked_nor_trained(
     start: Start, database: Database, people: People, tmp_path: Path
 ) -> None:
     with start() as server, server.client() as client:
@@ -160,7 +158,7 @@ def test_an_adapter_whose_base_model_is_another_one_now_says_so(
         assert client.delete(f"/models/{adapter}").status_code == 200
 
 
-def test_more_adapters_than_fit_into_memory_take_turns_in_it(
+def test_more_adapters_than_fit_into_memory_are_loaded_in_turn(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sqltune.server.workbench.MOST_ADAPTERS", 2)
@@ -174,8 +172,8 @@ def test_more_adapters_than_fit_into_memory_take_turns_in_it(
         assert client.post(f"/models/{adapters[0]}/complete", json=QUERY).json() == first
 
 
-def test_two_servers_never_work_over_the_same_adapters(start: Start) -> None:
-    with start(), pytest.raises(ConfigError, match="another `sqltune serve` works"), start():
+def test_two_servers_never_use_the_same_adapters(start: Start) -> None:
+    with start(), pytest.raises(ConfigError, match="another `sqltune serve` uses"), start():
         pass
 
 

@@ -1,4 +1,4 @@
-"""Each route does what Gradient's API says of it."""
+"""Each route does what Gradient's API says."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_the_listing_names_the_base_model_by_its_slug(client: httpx.Client) -> N
     assert "tiny-llama" in base["name"]
 
 
-def test_the_whole_life_of_an_adapter(client: httpx.Client) -> None:
+def test_an_adapter_is_created_trained_asked_and_deleted(client: httpx.Client) -> None:
     base = client.get("/models").json()["models"][0]
     made = client.post("/models", json={"model": {"baseModelId": base["id"], "name": "Pavan"}})
     assert made.status_code == 200, made.text

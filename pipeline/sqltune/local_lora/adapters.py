@@ -55,9 +55,9 @@ def save_adapter(
 
     Args:
         peft: the network that carries the adapter.
-        slot: the adapter's name inside of it.
+        slot: the adapter's name inside it.
         folder: where to write.
-        manifest: what the manifest file says besides the weights' hash; values that JSON can hold.
+        manifest: what the manifest file says besides the weights' hash; values that JSON has.
         announce: see `write_folder`.
 
     Raises:
@@ -79,13 +79,13 @@ def save_adapter(
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """What the manifest file of an adapter says."""
+    """Return what the manifest file of an adapter says."""
     fields: dict[str, Any] = json.loads((folder / MANIFEST_FILE).read_text("utf-8"))
     return fields
 
 
 def read_adapter(folder: Path) -> tuple[LoraConfig, dict[str, Tensor]]:
-    """Configuration and weights of a stored adapter.
+    """Return the configuration and the weights of a stored adapter.
 
     Raises:
         BackendError: it is missing, damaged, not in safetensors, or no LoRA adapter.
@@ -105,7 +105,7 @@ def read_adapter(folder: Path) -> tuple[LoraConfig, dict[str, Tensor]]:
 
 
 def put_weights(peft: PeftModel, slot: str, weights: dict[str, Tensor], folder: Path) -> None:
-    """Fill an adapter's matrices, and make sure that none is left out.
+    """Fill an adapter's matrices, and check that none is missing.
 
     Raises:
         BackendError: the weights do not fit this base model.
@@ -129,7 +129,7 @@ def _check_hash(folder: Path, weights: bytes) -> None:
 
 
 def _config_fields(config: PeftConfig) -> dict[str, object]:
-    """The configuration as peft stores it, lists sorted so that equal adapters are equal files."""
+    """Return the configuration as peft stores it, sorted so that equal adapters are equal files."""
     fields: dict[str, object] = {**config.to_dict(), "inference_mode": True}
     return {k: sorted(v) if isinstance(v, set) else v for k, v in fields.items()}
 

@@ -1,8 +1,8 @@
-"""Answers of a causal LM to many prompts: batches of like length, padded on the left.
+"""Answers of a causal LM to many prompts: batches of similar length, padded on the left.
 
-Tokens are chosen here and not by transformers' generate, for three reasons: a prompt that has ended
-leaves its batch, a sampled answer depends on its own seed and not on its company, and no logits are
-made for prompt tokens.
+Tokens are chosen here and not by transformers' generate, for three reasons: a prompt whose answer
+has ended leaves its batch, a drawn answer depends on its own seed and not on the other prompts, and
+no logits are computed for prompt tokens.
 """
 
 from __future__ import annotations
@@ -21,8 +21,6 @@ from torch import Tensor
 from sqltune.local_lora.prompt_format import PromptFormat
 from sqltune.local_lora.sampling import Sampling, TokenChooser
 from sqltune.local_lora.tokenising import tokenise_prompt
-
-__all__ = ["FinishReason", "GeneratedAnswer", "Question", "Sampling", "answer_questions"]
 
 #: More rows gain little and cost memory.
 ROWS_AT_ONCE = 64
@@ -43,15 +41,15 @@ class FinishReason(StrEnum):
 
 @dataclass(frozen=True)
 class Question:
-    """What to ask."""
+    """A prompt for the model."""
 
     #: The user's words, without the prompt form around them.
     prompt: str
     #: The instruction before the prompt; None where there is none.
     system_prompt: str | None = None
-    #: How the prompt is put into words; None: as the base model wants it.
+    #: How the prompt is put into words; None: in the base model's format.
     prompt_format: PromptFormat | None = None
-    #: Decides the draws beside the decoding's seed, so that equal questions may get other answers.
+    #: Decides the draws beside the seed, so that equal questions may get different answers.
     draw: int | None = None
 
 
@@ -59,9 +57,9 @@ class Question:
 class GeneratedAnswer:
     """What the model answered."""
 
-    #: Position of the question in the list that was given.
+    #: Position of the question in the list of questions.
     index: int
-    #: The answer without end mark and outer blanks; None where the prompt was too long.
+    #: The answer without end mark and outer spaces; None where the prompt was too long.
     text: str | None
     #: Why it ended.
     finish_reason: FinishReason
@@ -75,7 +73,7 @@ class GeneratedAnswer:
 
 @dataclass
 class _Row:
-    """One prompt under way."""
+    """One prompt while it is answered."""
 
     index: int
     prompt_ids: tuple[int, ...]
@@ -91,26 +89,26 @@ def answer_questions(
     network: Any,
     tokenizer: Any,
     questions: Sequence[Question],
-    decoding: Sampling,
+    sampling: Sampling,
     *,
     max_length: int,
     prompt_format: PromptFormat,
     activate: Callable[[], AbstractContextManager[None]],
 ) -> Iterator[list[GeneratedAnswer]]:
-    """Answers, one list per batch.
+    """Yield the answers, one list per batch.
 
     Args:
         network: a causal LM.
         tokenizer: its tokenizer.
         questions: what to ask.
-        decoding: how tokens are chosen.
-        max_length: tokens of prompt and answer together that the network can hold.
+        sampling: how tokens are chosen.
+        max_length: tokens of prompt and answer together that the network reads.
         prompt_format: how prompts are put into words.
-        activate: switches the wanted adapter on for the length of one batch, so that another use of
-            the network may come between two batches.
+        activate: switches the adapter on for the duration of one batch, so that the network can be
+            used otherwise between two batches.
     """
     rows = [
-        _row(index, question, tokenizer, decoding, max_length, prompt_format)
+        _row(index, question, tokenizer, sampling, max_length, prompt_format)
         for index, question in enumerate(questions)
     ]
     refused = [row for row in rows if row.room < 1]
@@ -118,7 +116,7 @@ def answer_questions(
         yield [_answer(row, tokenizer) for row in refused]
     for batch in _batches([row for row in rows if row.room > 0]):
         with activate(), torch.no_grad():
-            _complete(network, batch, TokenChooser(decoding), _end_ids(network, tokenizer))
+            _complete(network, batch, TokenChooser(sampling), _end_ids(network, tokenizer))
         yield [_answer(row, tokenizer) for row in batch]
 
 
@@ -126,7 +124,7 @@ def _row(
     index: int,
     question: Question,
     tokenizer: Any,
-    decoding: Sampling,
+    sampling: Sampling,
     max_length: int,
     prompt_format: PromptFormat,
 ) -> _Row:
@@ -137,13 +135,13 @@ def _row(
         prompt_format=question.prompt_format or prompt_format,
     )
     drawn_by = ids if question.draw is None else (*ids, question.draw)
-    room = min(decoding.max_new_tokens, max_length - len(ids))
+    room = min(sampling.max_new_tokens, max_length - len(ids))
     reason = FinishReason.PROMPT_TOO_LONG if room < 1 else None
     return _Row(index, ids, drawn_by, room, [], reason)
 
 
 def _batches(rows: list[_Row]) -> Iterator[list[_Row]]:
-    """Rows of like length together, the shortest first."""
+    """Yield rows of similar length together, the shortest first."""
     batch: list[_Row] = []
     for row in sorted(rows, key=lambda row: len(row.prompt_ids)):
         is_full = len(batch) == ROWS_AT_ONCE
@@ -166,11 +164,11 @@ def _complete(network: Any, rows: list[_Row], chooser: TokenChooser, ends: froze
         chosen = chooser.choose(logits, [(row.drawn_by, len(row.output_ids)) for row in rows])
         for row, token in zip(rows, chosen.tolist(), strict=True):
             _extend(row, token, ends, time.monotonic() - started)
-        going = [place for place, row in enumerate(rows) if row.finish_reason is None]
-        if len(going) < len(rows):
-            kept = torch.tensor(going, device=mask.device, dtype=torch.int64)
-            rows, mask, chosen = [rows[place] for place in going], mask[kept], chosen[kept]
-            if going:
+        open_places = [place for place, row in enumerate(rows) if row.finish_reason is None]
+        if len(open_places) < len(rows):
+            kept = torch.tensor(open_places, device=mask.device, dtype=torch.int64)
+            rows, mask, chosen = [rows[place] for place in open_places], mask[kept], chosen[kept]
+            if open_places:
                 cache.batch_select_indices(kept)
         ids = chosen[:, None]
         mask = torch.cat([mask, torch.ones_like(ids)], 1)
@@ -179,7 +177,7 @@ def _complete(network: Any, rows: list[_Row], chooser: TokenChooser, ends: froze
 def _next_logits(
     network: Any, ids: Tensor, mask: Tensor, cache: Any, takes: Any
 ) -> tuple[Tensor, Any]:
-    """Logits of each row's next token, (rows, vocabulary) float32, and the cache after it.
+    """Return logits of each row's next token, (rows, vocabulary) float32, and the cache after it.
 
     Args:
         network: a causal LM.
@@ -192,7 +190,7 @@ def _next_logits(
     if cache is not None:
         arguments["past_key_values"] = cache
     if "position_ids" in takes:
-        # Padding stands at the left, so a token's place is the number of real tokens before it.
+        # Padding is on the left, so a token's place is the number of real tokens before it.
         arguments["position_ids"] = (mask.cumsum(1) - 1).clamp_min(0)[:, -ids.shape[1] :]
     if "logits_to_keep" in takes:
         arguments["logits_to_keep"] = 1
@@ -211,7 +209,7 @@ def _extend(row: _Row, token: int, ends: frozenset[int], seconds: float) -> None
 
 
 def _pad_left(rows: list[_Row], device: torch.device) -> tuple[Tensor, Tensor]:
-    """The prompts' ids and their mask, both (rows, longest) int64, padded on the left."""
+    """Return the prompts' ids and their mask, both (rows, longest) int64, padded on the left."""
     longest = max(len(row.prompt_ids) for row in rows)
     ids = torch.zeros(len(rows), longest, dtype=torch.int64)
     mask = torch.zeros_like(ids)
@@ -222,7 +220,7 @@ def _pad_left(rows: list[_Row], device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 def _end_ids(network: Any, tokenizer: Any) -> frozenset[int]:
-    """All tokens that end an answer; chat models name several."""
+    """Return all tokens that end an answer; chat models name several."""
     named = getattr(getattr(network, "generation_config", None), "eos_token_id", None)
     ids = named if isinstance(named, list) else [named]
     return frozenset(i for i in [*ids, tokenizer.eos_token_id] if i is not None)

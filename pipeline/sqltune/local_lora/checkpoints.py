@@ -1,4 +1,4 @@
-"""Training that was interrupted, on disk: one safetensors file with the position in its header.
+"""Interrupted trainings on disk: one safetensors file with the position in its header.
 
 One file, so that it is replaced in one operation and is always of one step.
 """
@@ -24,20 +24,20 @@ _UNREADABLE = (OSError, SafetensorError, KeyError, TypeError, ValueError)
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """How far training had come, and with which options."""
+    """How many steps were done, and with which options."""
 
     #: Optimizer steps in the weights.
     steps_done: int
     #: Optimizer steps planned.
     total_steps: int
-    #: The options, as JSON holds them.
+    #: The options, as JSON has them.
     options: dict[str, Any]
-    #: Hash of the pairs that are trained beside the samples; empty: none, or not said.
+    #: Hash of the pairs that are trained beside the samples; empty: there are none.
     rehearsal: str = ""
 
 
 def write_checkpoint(folder: Path, position: Checkpoint, tensors: Mapping[str, Tensor]) -> Path:
-    """Write a checkpoint in place of the one before; gives the file.
+    """Write a checkpoint in place of the one before; return the file.
 
     Raises:
         BackendError: it cannot be written, for instance because the disk is full.
@@ -54,7 +54,7 @@ def write_checkpoint(folder: Path, position: Checkpoint, tensors: Mapping[str, T
 
 
 def read_checkpoint(folder: Path) -> tuple[Checkpoint, dict[str, Tensor]]:
-    """The position and the tensors of the checkpoint in a folder.
+    """Return the position and the tensors of the checkpoint in a folder.
 
     Raises:
         TrainingError: there is none, or it is damaged.
@@ -68,7 +68,7 @@ def read_checkpoint(folder: Path) -> tuple[Checkpoint, dict[str, Tensor]]:
 
 
 def read_position(folder: Path) -> Checkpoint:
-    """The position alone of the checkpoint in a folder.
+    """Return the position alone of the checkpoint in a folder.
 
     Raises:
         TrainingError: there is none, or it is damaged.
@@ -85,7 +85,7 @@ def _position(header: Mapping[str, str]) -> Checkpoint:
         int(header["steps_done"]),
         int(header["total_steps"]),
         json.loads(header["options"]),
-        header.get("rehearsal", ""),
+        header["rehearsal"],
     )
 
 

@@ -1,4 +1,4 @@
-"""Which of a few given texts the model would answer with: the one that it finds likeliest."""
+"""Chooses one of a few texts as the answer: the one that the model finds likeliest."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from sqltune.errors import RequestRejected
 from sqltune.local_lora.answering import FinishReason, GeneratedAnswer, Question
-from sqltune.local_lora.models import LoadedModel
+from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.tokenising import tokenise_prompt
 
 
@@ -20,7 +20,7 @@ from sqltune.local_lora.tokenising import tokenise_prompt
 def choose_answer(
     base: LoadedModel, question: Question, choices: Sequence[str], *, adapter: str | None
 ) -> GeneratedAnswer:
-    """The choice that is likeliest as the whole answer: its tokens, and the end behind them.
+    """Return the choice that is likeliest as the whole answer: its tokens, then the end mark.
 
     Args:
         base: the base model.
@@ -53,7 +53,7 @@ def choose_answer(
 
 
 def _encode(choice: str, base: LoadedModel) -> tuple[int, ...]:
-    """A choice as it would be answered: after a blank, as the response of a sample is."""
+    """Return a choice as it would be answered: after a space, as the response of a sample is."""
     ids = base.tokenizer(f" {choice}", add_special_tokens=False)["input_ids"]
     end = base.tokenizer.eos_token_id
     return tuple(ids) if end is None else (*ids, end)
@@ -62,7 +62,7 @@ def _encode(choice: str, base: LoadedModel) -> tuple[int, ...]:
 def _log_probability(base: LoadedModel, prompt: tuple[int, ...], choice: tuple[int, ...]) -> float:
     if len(prompt) + len(choice) > base.max_length:
         raise RequestRejected(
-            f"the prompt has {len(prompt)} tokens: no room is left to answer",
+            f"the prompt has {len(prompt)} tokens, which leaves no room for an answer",
             code="prompt_too_long",
         )
     ids = torch.tensor([prompt + choice], device=base.network.device)

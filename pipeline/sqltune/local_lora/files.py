@@ -1,4 +1,4 @@
-"""Files that appear complete or not at all: written beside their place, synced and renamed."""
+"""Files that appear complete or not at all: written under another name, synced and renamed."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def write_folder(
     Args:
         folder: where to.
         files: contents by name.
-        announce: called when all is written and only the name is missing, and free to raise: then
-            nothing appears.
+        announce: called when all is written and only the name is missing; if it raises, nothing
+            appears.
 
     Raises:
         FilesNotWritten: it cannot be written, for instance because the disk is full.
@@ -64,7 +64,7 @@ def _announce(announce: Callable[[], None] | None, draft: Path) -> None:
     try:
         announce()
     except BaseException:
-        # Whatever says that the folder is not wanted any more: what was written for it goes.
+        # The folder must not appear, so its draft is removed.
         shutil.rmtree(draft, ignore_errors=True)
         raise
 
@@ -81,7 +81,7 @@ def _write_synced(path: Path, content: bytes) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make renames in the folder outlast a power cut, where the system can."""
+    """Make renames in the folder survive a power cut, where the system can."""
     with suppress(OSError, AttributeError):
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:

@@ -1,8 +1,7 @@
 """What a base model's name means now, found without torch: its revision and longest text.
 
 A folder's revision is a hash of its files. Hashing gigabytes at every sync would be slow, so a hash
-is remembered together with names, sizes and times of the files, and made anew when any of them
-differs.
+is stored with the names, sizes and times of the files, and computed again when any of them differs.
 """
 
 from __future__ import annotations
@@ -17,27 +16,27 @@ from typing import Any
 from sqltune.errors import BackendUnavailable, RequestRejected
 from sqltune.local_lora.sources import BaseModelSource, hash_folder
 
-#: Tokenizers without a limit of their own give 10^30.
-_NO_LIMIT = 10**9
+#: Tokenizers without a limit of their own say 10^30.
+NO_LIMIT = 10**9
 
 
 @dataclass(frozen=True, slots=True)
 class ModelIdentity:
-    """A base model as its files tell."""
+    """A base model according to its files."""
 
     revision: str  #: SHA-256 over a folder's files, or a commit on the Hub
     max_tokens: int | None  #: None: neither configuration nor tokenizer says
 
 
 class Identities:
-    """Finds identities and remembers the hashes of folders in one small file."""
+    """Finds identities, with the hashes of folders stored in one small file."""
 
     def __init__(self, memory: Path) -> None:
-        """Remember in the file `memory`, which may be deleted at any time."""
+        """Store hashes in the file `memory`, which may be deleted at any time."""
         self._memory = memory
 
     def identify(self, source: BaseModelSource) -> ModelIdentity:
-        """Give the identity of a base model.
+        """Return the identity of a base model.
 
         Raises:
             RequestRejected: the Hub has no such model or revision.
@@ -72,7 +71,7 @@ class Identities:
             draft.write_text(json.dumps(content), "utf-8")
             draft.replace(self._memory)
         except OSError:
-            # Not remembered: hashed again next time.
+            # Not stored: hashed again next time.
             draft.unlink(missing_ok=True)
 
 
@@ -89,7 +88,7 @@ def _max_tokens(folder: Path) -> int | None:
         config.get("n_positions"),
         _read_json(folder / "tokenizer_config.json").get("model_max_length"),
     ]
-    known = [int(limit) for limit in limits if limit and 0 < limit < _NO_LIMIT]
+    known = [int(limit) for limit in limits if limit and 0 < limit < NO_LIMIT]
     return min(known, default=None)
 
 
@@ -118,7 +117,7 @@ def _identify_on_hub(source: BaseModelSource) -> ModelIdentity:
     except (HfHubHTTPError, OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:300]
         raise RequestRejected(
-            f"base model {source.name!r} cannot be had from the Hugging Face Hub: {reason}",
+            f"base model {source.name!r} cannot be read from the Hugging Face Hub: {reason}",
             code="unknown_base_model",
         ) from error
     _fetch_quietly(fetch, "tokenizer_config.json")

@@ -1,4 +1,4 @@
-"""What one adapter's training is told, and what it tells of each step. No torch."""
+"""The options of one adapter's training, and the figures of each of its steps. No torch."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class LoraOptions:
     learning_rate: float = 2e-4
     #: Share of the steps in which the rate rises.
     warmup_share: float = 0.1
-    #: How it goes afterwards.
+    #: How it changes afterwards.
     schedule: Schedule = Schedule.LINEAR
     #: The gradient is shortened to this length; 0 leaves it.
     max_gradient_norm: float = 1.0
@@ -35,22 +35,28 @@ class LoraOptions:
 
 @dataclass(frozen=True)
 class LoraStep:
-    """One optimizer step."""
+    """One optimizer step; losses are in nats, before the step."""
 
     #: 1, 2, 3 …
     step: int
-    #: Weighted mean over the trained tokens, in nats, before the step.
+    #: Weighted mean over all trained tokens.
     loss: float
     #: Of this step.
     learning_rate: float
     #: Prompt and response, without padding.
     tokens: int
-    #: Those that count in the loss.
+    #: Tokens that count in the loss.
     trained_tokens: int
     #: Length of the gradient before it was shortened.
     gradient_norm: float
     #: Duration of the step.
     seconds: float
-    #: Loss summed over the trained tokens of the samples, unweighted, rehearsal left out; in nats,
-    #: before the step.
-    sample_loss: float
+    #: Loss summed over the samples' trained tokens, unweighted, rehearsal left out.
+    sample_loss_sum: float
+    #: How many tokens these are.
+    sample_tokens: int
+
+    @property
+    def sample_loss(self) -> float | None:
+        """Mean loss over the samples' trained tokens; None where the step has none."""
+        return self.sample_loss_sum / self.sample_tokens if self.sample_tokens else None

@@ -1,7 +1,7 @@
 """AdamW over one vector, and the learning rate of each step.
 
-Written out because the vector makes it six operations, and because its state is then two vectors
-that a checkpoint can hold bit by bit.
+Written out because on one vector it is six operations, and because its state is then two vectors
+that a checkpoint stores bit by bit.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from torch import Tensor
 
 
 class Schedule(StrEnum):
-    """How the learning rate goes after the warm-up."""
+    """How the learning rate changes after the warm-up."""
 
     #: Falls evenly to zero.
     LINEAR = "linear"
     #: Falls to zero along half a cosine.
     COSINE = "cosine"
-    #: Stays.
+    #: Stays as it is.
     CONSTANT = "constant"
 
 
 def learning_rate_at(
     step: int, *, total_steps: int, peak: float, warmup_share: float, schedule: Schedule
 ) -> float:
-    """The learning rate of a step, counted from 0.
+    """Return the learning rate of a step, counted from 0.
 
     Without warm-up this is transformers' schedule of the same name; with it no step is wasted on a
     rate of zero.
@@ -55,11 +55,11 @@ class AdamW:
     EPSILON = 1e-8
 
     def __init__(self, values: Tensor, weight_decay: float) -> None:
-        """Begin with no memory.
+        """Begin without momentum.
 
         Args:
             values: (count,) float32, changed by `step`.
-            weight_decay: share of the values that is taken away per unit of learning rate.
+            weight_decay: share of the values that is subtracted per unit of learning rate.
         """
         self.values = values
         self.weight_decay = weight_decay

@@ -1,4 +1,4 @@
-"""Which number format weights and activations have: bf16 where the processor is fast at it."""
+"""The number format of weights and activations: bf16 where the processor is fast at it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from enum import StrEnum
 
 import torch
 
-#: Below this a model is bound by calls, not by products: float32 costs little and answers repeat
-#: in whatever company a prompt is asked.
+#: Below this a model is bound by calls, not by products: float32 costs little, and an answer does
+#: not depend on the prompts beside it.
 SMALL_MODEL_PARAMETERS = 32_000_000
 
 
@@ -23,7 +23,7 @@ class Precision(StrEnum):
 
 
 def choose_dtype(precision: Precision, parameters: int, device: torch.device) -> torch.dtype:
-    """The dtype for a model of this many parameters."""
+    """Return the dtype for a model of this many parameters."""
     if precision is Precision.FLOAT32:
         return torch.float32
     if precision is Precision.BFLOAT16:
@@ -33,9 +33,9 @@ def choose_dtype(precision: Precision, parameters: int, device: torch.device) ->
 
 
 def multiplies_bfloat16(device: torch.device) -> bool:
-    """Whether the device has instructions for bf16 products (AVX512_BF16 or AMX on processors).
+    """Return whether the device multiplies bf16 in hardware (processors: AVX512_BF16 or AMX).
 
-    Asked of the processor and never timed, so that the same machine always gives the same weights.
+    The processor is asked and never timed, so that the same machine always trains the same weights.
     """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))

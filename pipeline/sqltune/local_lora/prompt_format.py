@@ -1,7 +1,7 @@
-"""The text that a base model sees for a prompt, and for the response to learn. No torch.
+"""The text that a base model reads for a prompt, and for the response to learn. No torch.
 
-Two forms: the plain instruction form, which is the embedded base model's own and the default, and
-the tokenizer's chat template. A text that stands in its form already is taken raw.
+Two forms: the plain instruction form, which is the default, and the tokenizer's chat template. A
+text that is in its form already is taken raw.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class PromptFormat(StrEnum):
     PLAIN = "plain"
     #: The chat template that the tokenizer carries, for instruction-tuned models.
     CHAT = "chat"
-    #: No form: the text stands as the model shall read it.
+    #: No form: the model reads the text as it is.
     RAW = "raw"
 
 
@@ -47,7 +47,7 @@ def format_pair(
     prompt_format: PromptFormat = PromptFormat.PLAIN,
     tokenizer: Any = None,
 ) -> FormattedPair:
-    """The texts for one prompt, with the response where there is one to learn.
+    """Return the texts for one prompt, with the response where there is one to learn.
 
     Args:
         prompt: the user's words.

@@ -1,4 +1,4 @@
-"""How the next token of an answer is chosen: greedily, or drawn with a seed of the prompt's own."""
+"""How the next token of an answer is chosen: greedily, or drawn from a seed and the prompt."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Sampling:
     top_p: float = 1.0
     #: Decides every draw, together with the prompt and the position.
     seed: int = 0
-    #: Draw among so many of the likeliest tokens, before `top_p`; 0 leaves all.
+    #: Draw among so many of the likeliest tokens, before `top_p`; 0 draws among all.
     top_k: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be meant."""
+        """Refuse values without a meaning."""
         if self.max_new_tokens < 1:
             raise ValueError(f"max_new_tokens must be positive, got {self.max_new_tokens}")
         if self.temperature < 0:
@@ -38,28 +38,28 @@ class Sampling:
 
 
 class TokenChooser:
-    """Chooses tokens such that a row's choice does not depend on the other rows."""
+    """Chooses tokens so that a row's choice does not depend on the other rows."""
 
-    def __init__(self, decoding: Sampling) -> None:
+    def __init__(self, sampling: Sampling) -> None:
         """Choose by these settings."""
-        self._decoding = decoding
+        self._sampling = sampling
 
     def choose(self, logits: Tensor, places: Sequence[tuple[tuple[int, ...], int]]) -> Tensor:
-        """The next token of each row, (rows,) int64.
+        """Return the next token of each row, (rows,) int64.
 
         Args:
             logits: (rows, vocabulary) float32.
             places: for each row what its draws depend on (its prompt's ids) and how many tokens
                 were chosen before.
         """
-        if self._decoding.temperature == 0:
+        if self._sampling.temperature == 0:
             return logits.argmax(1)
-        ordered, ids = torch.sort(logits / self._decoding.temperature, 1, descending=True)
-        if self._decoding.top_k:
-            ordered[:, self._decoding.top_k :] = -torch.inf
+        ordered, ids = torch.sort(logits / self._sampling.temperature, 1, descending=True)
+        if self._sampling.top_k:
+            ordered[:, self._sampling.top_k :] = -torch.inf
         probabilities = ordered.softmax(1)
         below = probabilities.cumsum(1) - probabilities
-        kept = probabilities.masked_fill(below >= self._decoding.top_p, 0)
+        kept = probabilities.masked_fill(below >= self._sampling.top_p, 0)
         reached = kept.cumsum(1)
         draws = torch.tensor([self._draw(*place) for place in places], device=logits.device)
         rank = torch.searchsorted(reached, (draws * reached[:, -1])[:, None], right=True)
@@ -67,6 +67,6 @@ class TokenChooser:
         return ids.gather(1, rank.minimum(last)).squeeze(1)
 
     def _draw(self, prompt_ids: tuple[int, ...], position: int) -> float:
-        """A number in [0, 1) that depends on seed, prompt and position alone."""
-        text = f"{self._decoding.seed}:{position}:{prompt_ids}".encode()
+        """Return a number in [0, 1) that depends on seed, prompt and position alone."""
+        text = f"{self._sampling.seed}:{position}:{prompt_ids}".encode()
         return int.from_bytes(hashlib.sha256(text).digest()[:4]) / 2**32

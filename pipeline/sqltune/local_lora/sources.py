@@ -1,6 +1,6 @@
-"""Where a base model's files lie: the embedded one, an allowed folder, or a name on the Hub.
+"""Where a base model's files are: the embedded one, an allowed folder, or a name on the Hub.
 
-Only looks at names and folders; nothing is loaded or downloaded here.
+Only names and folders are read here; nothing is loaded or downloaded.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from sqltune.errors import RequestRejected
@@ -21,31 +20,18 @@ _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _HASHED_SUFFIXES = (".safetensors", ".json", ".model", ".txt", ".jinja")
 
 
-class SourceKind(StrEnum):
-    """Where the files come from."""
-
-    EMBEDDED = "embedded"
-    FOLDER = "folder"
-    HUB = "hub"
-
-
 @dataclass(frozen=True)
 class BaseModelSource:
     """A base model's name, resolved."""
 
     #: The name as the user wrote it.
     name: str
-    #: Embedded, folder or Hub.
-    kind: SourceKind
     #: What transformers' from_pretrained takes: a folder, or the name on the Hub.
     location: str
+    #: Whether `location` is a folder on this machine.
+    is_folder: bool
     #: Branch, tag or commit on the Hub; None for the default one and for folders.
     revision: str | None = None
-
-    @property
-    def is_folder(self) -> bool:
-        """Whether `location` is a folder on this machine."""
-        return self.kind is not SourceKind.HUB
 
 
 def find_base_model(
@@ -55,7 +41,7 @@ def find_base_model(
     allowed_folders: Iterable[Path | str] = (),
     allow_hub: bool = True,
 ) -> BaseModelSource:
-    """Where the base model `name` lies.
+    """Return where the base model `name` is.
 
     Args:
         name: `sqltune/embedded`, a folder's path, or a name on the Hub.
@@ -67,9 +53,9 @@ def find_base_model(
         RequestRejected: no such base model, or its folder is not allowed.
     """
     if name == EMBEDDED_NAME:
-        return _source_in(name, SourceKind.EMBEDDED, EMBEDDED_FOLDER)
+        return _source_in(name, EMBEDDED_FOLDER)
     if _is_path(name):
-        return _source_in(name, SourceKind.FOLDER, _allowed_folder(name, allowed_folders))
+        return _source_in(name, _allowed_folder(name, allowed_folders))
     if not _HUB_NAME.fullmatch(name):
         raise _unknown(name, "it is neither a folder nor a name such as 'owner/model'")
     if not allow_hub:
@@ -78,11 +64,11 @@ def find_base_model(
             f"use {EMBEDDED_NAME!r} or a folder in an allowed place",
             code="base_model_not_allowed",
         )
-    return BaseModelSource(name, SourceKind.HUB, name, revision)
+    return BaseModelSource(name, name, is_folder=False, revision=revision)
 
 
 def hash_folder(folder: Path) -> str:
-    """SHA-256 over names and content of a model folder's files, so that equal models are equal."""
+    """Return SHA-256 over the names and content of a model folder's files."""
     digest = hashlib.sha256()
     for path in sorted(folder.iterdir()):
         if path.suffix in _HASHED_SUFFIXES and path.is_file():
@@ -109,14 +95,14 @@ def _allowed_folder(name: str, allowed_folders: Iterable[Path | str]) -> Path:
     return folder
 
 
-def _source_in(name: str, kind: SourceKind, folder: Path) -> BaseModelSource:
+def _source_in(name: str, folder: Path) -> BaseModelSource:
     if not (folder / "config.json").is_file():
         raise _unknown(name, f"the folder {folder} has no config.json")
     if not any(folder.glob("*.safetensors")):
         raise _unknown(
             name, f"the folder {folder} has no .safetensors file, and only those are read"
         )
-    return BaseModelSource(name, kind, str(folder))
+    return BaseModelSource(name, str(folder), is_folder=True)
 
 
 def _unknown(name: str, reason: str) -> RequestRejected:

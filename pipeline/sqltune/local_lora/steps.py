@@ -1,8 +1,8 @@
-"""The order in which training sees samples and rehearsal: a list of pairs per optimizer step.
+"""The order in which a training takes samples and rehearsal pairs, step by step.
 
-Pure Python and decided by the seed alone, so that a run that died at any step goes on with exactly
-the same batches. Holds indices, not texts: a million samples cost one list of integers. Which
-pairs are rehearsed is decided in rehearsal.py, how a step is computed in training.py.
+Pure Python and decided by the seed alone, so that a run that died at any step resumes with exactly
+the same batches. Orders are made of positions, not texts: a million samples cost one list of
+integers. Which pairs are rehearsed is decided in rehearsal/, how a step is computed in training.py.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import overload
+
+from sqltune.records import Sample
 
 SORTING_WINDOW_BATCHES = 64
 
@@ -22,14 +23,19 @@ class Pair:
 
     #: The user's words, without the prompt form around them.
     prompt: str
-    #: What the model shall answer, without the end mark.
+    #: What the model learns to answer, without the end mark.
     response: str
-    #: The instruction that stands before the prompt; None where there is none.
+    #: The instruction before the prompt; None where there is none.
     system_prompt: str | None = None
     #: Factor on this pair's loss.
     weight: float = 1.0
-    #: True for an answer of the base model's own, trained so that it survives.
+    #: True for what is trained beside the samples, so that the base model keeps what it knows.
     is_rehearsal: bool = False
+
+    @classmethod
+    def from_sample(cls, sample: Sample) -> Pair:
+        """Return what is trained of a sample."""
+        return cls(sample.prompt, sample.response, sample.system_prompt, sample.weight)
 
 
 @dataclass(frozen=True)
@@ -44,11 +50,11 @@ class StepIndices:
 
 @dataclass(frozen=True)
 class StepOrder:
-    """How samples and rehearsal are dealt out; every step can be asked for by its number.
+    """Which samples and rehearsal pairs make up each step; any step can be asked for by its number.
 
-    Each epoch holds every sample exactly once. After each step with samples come
-    `rehearsal_only_steps` steps without any. Rehearsal pairs go round in a shuffled order, all of
-    them once before the first comes again.
+    Each epoch has every sample exactly once. After each step with samples come
+    `rehearsal_only_steps` steps without any. Rehearsal pairs are taken in a shuffled order, all of
+    them once before the first is repeated.
     """
 
     #: How many samples there are.
@@ -65,8 +71,8 @@ class StepOrder:
     rehearsal_only_steps: int
     #: Decides every order.
     seed: int
-    #: Length of each sample (any unit): batches of like length. None: batches as shuffled.
-    #: Left out of the hash, which every step takes, because there can be a million of them.
+    #: Length of each sample (any unit): batches of similar length. None: batches as shuffled.
+    #: Not part of the hash, which every step takes, because there can be a million of them.
     lengths: tuple[int, ...] | None = field(default=None, hash=False)
 
     @property
@@ -76,7 +82,7 @@ class StepOrder:
 
     @property
     def batches_per_epoch(self) -> int:
-        """Steps per epoch that hold samples."""
+        """Steps with samples per epoch."""
         return -(-self.sample_count // self.batch_size)
 
     @property
@@ -91,7 +97,7 @@ class StepOrder:
         return (self.step(number) for number in range(len(self)))
 
     def step(self, number: int) -> StepIndices:
-        """What step `number` (from 0) is made of; any step, in any order."""
+        """Return what step `number` (from 0) is made of; any step, in any order."""
         if not 0 <= number < len(self):
             raise IndexError(f"step must be in 0..{len(self) - 1}, got {number}")
         epoch, within = divmod(number, self.steps_per_epoch)
@@ -111,64 +117,9 @@ class StepOrder:
         return tuple(_rehearsal_round(self, turn)[place] for turn, place in draws)
 
 
-class Steps(Sequence[list[Pair]]):
-    """The steps of a `StepOrder` with their pairs looked up when a step is asked for."""
-
-    def __init__(
-        self, order: StepOrder, samples: Sequence[Pair], rehearsal: Sequence[Pair]
-    ) -> None:
-        """Join an order with the pairs that it points to."""
-        self.order = order
-        self._samples = samples
-        self._rehearsal = rehearsal
-
-    def __len__(self) -> int:
-        return len(self.order)
-
-    @overload
-    def __getitem__(self, number: int) -> list[Pair]: ...
-    @overload
-    def __getitem__(self, number: slice) -> list[list[Pair]]: ...
-    def __getitem__(self, number: int | slice) -> list[Pair] | list[list[Pair]]:
-        if isinstance(number, slice):
-            return [self[i] for i in range(*number.indices(len(self)))]
-        step = self.order.step(number if number >= 0 else len(self) + number)
-        pairs = [self._samples[i] for i in step.samples]
-        return pairs + [self._rehearsal[i] for i in step.rehearsal]
-
-
-def plan_steps(
-    samples: Sequence[Pair],
-    rehearsal_pairs: Sequence[Pair],
-    *,
-    epochs: int,
-    batch_size: int,
-    rehearsal_per_step: int,
-    rehearsal_only_steps: int,
-    seed: int,
-) -> Steps:
-    """The pairs of every optimizer step, in order.
-
-    Without rehearsal and with more than one sample per step, samples of like length share a step,
-    so that padding or packing wastes little.
-    """
-    sorts = not rehearsal_pairs and batch_size > 1
-    order = StepOrder(
-        sample_count=len(samples),
-        rehearsal_count=len(rehearsal_pairs),
-        epochs=epochs,
-        batch_size=batch_size,
-        rehearsal_per_step=rehearsal_per_step,
-        rehearsal_only_steps=rehearsal_only_steps,
-        seed=seed,
-        lengths=tuple(len(s.prompt) + len(s.response) for s in samples) if sorts else None,
-    )
-    return Steps(order, samples, rehearsal_pairs)
-
-
 @lru_cache(maxsize=2)
 def _epoch_batches(order: StepOrder, epoch: int) -> list[tuple[int, ...]]:
-    """The sample positions of each batch of one epoch."""
+    """Return the sample positions of each batch of one epoch."""
     rng = random.Random(f"{order.seed}:epoch:{epoch}")
     places = list(range(order.sample_count))
     rng.shuffle(places)
@@ -185,7 +136,7 @@ def _epoch_batches(order: StepOrder, epoch: int) -> list[tuple[int, ...]]:
 
 @lru_cache(maxsize=4)
 def _rehearsal_round(order: StepOrder, turn: int) -> list[int]:
-    """One shuffled round over all rehearsal pairs."""
+    """Return one shuffled round of all rehearsal pairs."""
     rng = random.Random(f"{order.seed}:rehearsal:{turn}")
     places = list(range(order.rehearsal_count))
     rng.shuffle(places)

@@ -1,6 +1,6 @@
-"""Samples that come as texts and not as prompt and response: trained as a whole, or piece by piece.
+"""Samples that are texts and not pairs of prompt and response: trained as a whole, or in parts.
 
-Also finds the prompts in such texts, because rehearsal has to know what is asked in them.
+Also finds the prompts in such texts, because rehearsal depends on what is asked in them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from sqltune.errors import DataError
 from sqltune.local_lora.tokenising import TokenisedSample
 
-#: The instruction form, however blanks and line breaks stand in it.
+#: The instruction form, with any spaces and line breaks.
 _INSTRUCTION = re.compile(r"###\s*Instruction:\s*(.*?)\s*###\s*Response:", re.DOTALL)
 
 
@@ -21,20 +21,20 @@ _INSTRUCTION = re.compile(r"###\s*Instruction:\s*(.*?)\s*###\s*Response:", re.DO
 class TextPart:
     """A piece of a sample."""
 
-    #: The words, blanks and all.
+    #: The words, spaces included.
     text: str
     #: Whether the loss counts its tokens.
     is_trained: bool = True
-    #: Whether `<s>` and alike are the tokenizer's special tokens, or just letters.
+    #: Whether `<s>` and similar are the tokenizer's special tokens, or just letters.
     parses_special_tokens: bool = True
-    #: Whether its tokens weigh little, though the loss counts them.
-    is_faint: bool = False
+    #: Whether its tokens count in the loss with low weight.
+    has_low_weight: bool = False
 
 
 def tokenise_parts(
     parts: Sequence[TextPart], tokenizer: Any, *, max_length: int, weight: float = 1.0
 ) -> TokenisedSample:
-    """A text as token ids: the parts one behind the other, closed by the end-of-sequence token.
+    """Return a text as token ids: all parts in order, closed by the end-of-sequence token.
 
     Neighbours that are treated alike are read as one text; others are cut where a part ends. The
     closing token counts in the loss as the last part does.
@@ -49,8 +49,8 @@ def tokenise_parts(
         DataError: the text has more than `max_length` tokens.
     """
     ids: list[int] = []
-    left_out: list[tuple[int, int]] = []
-    faint: list[tuple[int, int]] = []
+    untrained: list[tuple[int, int]] = []
+    low_weight: list[tuple[int, int]] = []
     joined = _join_alike(parts)
     for part in joined:
         begin = len(ids)
@@ -58,36 +58,34 @@ def tokenise_parts(
         if part is joined[-1]:
             ids = _close(ids, tokenizer)
         if not part.is_trained:
-            left_out.append((begin, len(ids)))
-        elif part.is_faint:
-            faint.append((begin, len(ids)))
+            untrained.append((begin, len(ids)))
+        elif part.has_low_weight:
+            low_weight.append((begin, len(ids)))
     if len(ids) > max_length:
         raise DataError(
             f"a sample has {len(ids)} tokens and this base model reads {max_length}: shorten it",
             code="sample_too_long",
         )
-    return TokenisedSample(tuple(ids), 0, weight, tuple(left_out), tuple(faint))
+    return TokenisedSample(tuple(ids), 0, weight, tuple(untrained), tuple(low_weight))
 
 
-def set_instructions_back(parts: Sequence[TextPart]) -> list[TextPart]:
-    """The same text, with the instructions in it as parts of their own that weigh little.
-
-    For a model of few parameters, to which learning what is asked leaves no room for the answer.
-    """
+def weaken_instructions(parts: Sequence[TextPart]) -> list[TextPart]:
+    """Return the same text with the instructions in it as separate parts of low weight."""
     cut: list[TextPart] = []
     for part in parts:
         place = 0
         for match in _INSTRUCTION.finditer(part.text):
             cut.append(replace(part, text=part.text[place : match.start()]))
-            cut.append(replace(part, text=match[0], is_faint=True))
+            cut.append(replace(part, text=match[0], has_low_weight=True))
             place = match.end()
         cut.append(replace(part, text=part.text[place:]))
     return [part for part in cut if part.text]
 
 
 def find_prompts(parts: Sequence[TextPart]) -> list[str]:
-    """What is asked in a text: its instructions, else what stands before the part that is trained;
-    none is no error.
+    """Return what is asked in a text: its instructions, else the untrained part that begins it.
+
+    A text may have neither.
     """
     found = [text.strip() for text in _INSTRUCTION.findall("".join(part.text for part in parts))]
     if not found and parts and not parts[0].is_trained:
@@ -96,7 +94,7 @@ def find_prompts(parts: Sequence[TextPart]) -> list[str]:
 
 
 def is_in_instruction_form(text: str) -> bool:
-    """Whether a text has the mark of the instruction form in it."""
+    """Return whether a text contains the mark of the instruction form."""
     return "### Instruction:" in text
 
 
@@ -115,7 +113,7 @@ def _encode(part: TextPart, tokenizer: Any, *, opens: bool) -> list[int]:
         part.text, add_special_tokens=opens, split_special_tokens=not part.parses_special_tokens
     )["input_ids"]
     end = tokenizer.eos_token_id
-    # A tokenizer that closes every text by itself must not close one that goes on.
+    # A tokenizer that closes every text automatically must not close one that continues.
     if opens and ids and ids[-1] == end and not part.text.endswith(str(tokenizer.eos_token)):
         ids = ids[:-1]
     return ids

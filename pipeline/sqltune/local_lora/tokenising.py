@@ -1,4 +1,4 @@
-"""Samples and prompts as token ids, with the place where the response begins.
+"""Samples and prompts as token ids, with the position where the response begins.
 
 Needs a tokenizer but no weights, so that a plan can count tokens before anything is loaded.
 """
@@ -13,13 +13,13 @@ from sqltune.errors import DataError
 from sqltune.local_lora.prompt_format import FormattedPair, PromptFormat, format_pair
 from sqltune.local_lora.steps import Pair
 
-#: Factor on the loss of faint tokens, beside 1 for the others.
-FAINT_WEIGHT = 0.01
+#: Factor on the loss of tokens with low weight, beside 1 for the others.
+LOW_WEIGHT = 0.01
 
 
 @dataclass(frozen=True)
 class TokenisedSample:
-    """One pair as the model sees it."""
+    """One pair as the model reads it."""
 
     #: Prompt, response and end mark.
     token_ids: tuple[int, ...]
@@ -27,32 +27,32 @@ class TokenisedSample:
     response_start: int
     #: Factor on this sample's loss.
     weight: float = 1.0
-    #: Spans of tokens behind `response_start` that the loss leaves out all the same: begin and end.
-    left_out: tuple[tuple[int, int], ...] = ()
-    #: Spans whose tokens count in the loss, but with next to no weight.
-    faint: tuple[tuple[int, int], ...] = ()
-    #: True for an answer of the base model's own, trained so that it survives.
+    #: Spans of tokens after `response_start` that the loss nevertheless leaves out: begin and end.
+    untrained: tuple[tuple[int, int], ...] = ()
+    #: Spans whose tokens count in the loss, but with low weight: begin and end.
+    low_weight: tuple[tuple[int, int], ...] = ()
+    #: As in `Pair`.
     is_rehearsal: bool = False
 
     @property
-    def counted(self) -> Sequence[int]:
+    def trained_positions(self) -> Sequence[int]:
         """Positions of the tokens that the loss counts."""
         # The first token of a text has nothing before it that could predict it.
         whole = range(max(self.response_start, 1), len(self.token_ids))
-        return [i for i in whole if not _is_in(i, self.left_out)] if self.left_out else whole
+        return [i for i in whole if not _is_in(i, self.untrained)] if self.untrained else whole
 
     @property
     def token_weights(self) -> list[float]:
         """The factor on the loss of each of these tokens."""
-        if not self.faint:
-            return [self.weight] * len(self.counted)
-        faint = FAINT_WEIGHT * self.weight
-        return [faint if _is_in(i, self.faint) else self.weight for i in self.counted]
+        if not self.low_weight:
+            return [self.weight] * len(self.trained_positions)
+        low = LOW_WEIGHT * self.weight
+        return [low if _is_in(i, self.low_weight) else self.weight for i in self.trained_positions]
 
     @property
-    def response_tokens(self) -> int:
+    def trained_tokens(self) -> int:
         """How many tokens the loss counts."""
-        return len(self.counted)
+        return len(self.trained_positions)
 
 
 def _is_in(place: int, spans: Sequence[tuple[int, int]]) -> bool:
@@ -66,7 +66,7 @@ def tokenise_pair(
     max_length: int,
     prompt_format: PromptFormat = PromptFormat.PLAIN,
 ) -> TokenisedSample:
-    """A pair as token ids, the response closed by the end-of-sequence token.
+    """Return a pair as token ids, the response closed by the end-of-sequence token.
 
     Raises:
         DataError: the pair has more than `max_length` tokens, or no response token.
@@ -98,7 +98,7 @@ def tokenise_prompt(
     system_prompt: str | None = None,
     prompt_format: PromptFormat = PromptFormat.PLAIN,
 ) -> tuple[int, ...]:
-    """A prompt as token ids, exactly as it stands at the start of a tokenised sample."""
+    """Return a prompt as token ids, exactly as a tokenised sample begins."""
     texts = format_pair(
         prompt, system_prompt=system_prompt, prompt_format=prompt_format, tokenizer=tokenizer
     )
@@ -108,7 +108,7 @@ def tokenise_prompt(
 def count_tokens(
     pairs: Iterable[Pair], tokenizer: Any, *, prompt_format: PromptFormat = PromptFormat.PLAIN
 ) -> int:
-    """Tokens of all pairs together, however long each is: what one epoch costs."""
+    """Return the tokens of all pairs together, however long each is: what one epoch costs."""
     unlimited = 2**62
     samples = (
         tokenise_pair(pair, tokenizer, max_length=unlimited, prompt_format=prompt_format)
@@ -121,14 +121,14 @@ def _encode_prompt(texts: FormattedPair, tokenizer: Any) -> list[int]:
     ids: list[int] = tokenizer(texts.prompt, add_special_tokens=texts.needs_special_tokens)[
         "input_ids"
     ]
-    # A tokenizer that closes every text by itself must not close the prompt before its response.
+    # A tokenizer that closes every text automatically must not close the prompt.
     while ids and ids[-1] == tokenizer.eos_token_id and texts.needs_special_tokens:
         ids = ids[:-1]
     return ids
 
 
 def _encode_response(texts: FormattedPair, prompt_ids: list[int], tokenizer: Any) -> list[int]:
-    """The response's ids: as they come out of the joint text where the prompt stays as it is."""
+    """Return the response's ids, cut from the joint text if the prompt's ids are the same in it."""
     whole: list[int] = tokenizer(
         texts.prompt + texts.response, add_special_tokens=texts.needs_special_tokens
     )["input_ids"]

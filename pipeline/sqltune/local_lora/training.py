@@ -1,6 +1,6 @@
-"""The training loop of one adapter: a step at a time, so that the caller decides what comes next.
+"""The training of one adapter: a step at a time, so that the caller decides what comes next.
 
-The caller deals out the samples of each step (steps.py), `gradients` turns them into a gradient,
+The caller decides which samples each step takes (steps.py), `gradients` turns them into a gradient,
 and this file makes one optimizer step of it. Same base model, options, samples, machine and
 threads: same weights.
 """
@@ -8,10 +8,8 @@ threads: same weights.
 from __future__ import annotations
 
 import math
-import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,22 +19,19 @@ from peft import LoraConfig
 from torch import Tensor
 from transformers.pytorch_utils import Conv1D
 
-from sqltune.errors import LossNotFinite, OutOfMemory, PipelineError, TrainingError
+from sqltune.errors import LossNotFinite, TrainingError
 from sqltune.local_lora.adapters import SavedAdapter, save_adapter
 from sqltune.local_lora.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
-from sqltune.local_lora.gradients.gradients import Gradients, seeded
+from sqltune.local_lora.gradients.adapter_gradients import AdapterGradients, seeded
+from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.lora_options import LoraOptions, LoraStep
-from sqltune.local_lora.models import LoadedModel
 from sqltune.local_lora.optimiser import AdamW, Schedule, learning_rate_at
+from sqltune.local_lora.out_of_memory import translate_memory
 from sqltune.local_lora.steps import Pair
 from sqltune.local_lora.tokenising import TokenisedSample, tokenise_pair
 
-__all__ = ["LoraOptions", "LoraStep", "LoraTrainer"]
-
-#: How often a step lets its caller look whether it may go on.
-PAUSE_SECONDS = 0.5
-#: What torch's allocators say, on processors and on accelerators.
-_NO_MEMORY = re.compile("allocate memory|out of memory", re.IGNORECASE)
+#: How often a step calls its caller's check.
+CHECK_SECONDS = 0.5
 
 
 class LoraTrainer:
@@ -45,12 +40,12 @@ class LoraTrainer:
     def __init__(
         self, base: LoadedModel, options: LoraOptions, total_steps: int, *, name: str = "training"
     ) -> None:
-        """Put fresh LoRA matrices on the base model: B is zero, so it still answers like the base.
+        """Put fresh LoRA matrices on the base model: B is zero, so it still answers as before.
 
         Args:
-            base: the base model; the caller's lock on it must be held, here and in `step`.
+            base: the base model; nothing else may use it meanwhile, here and in `step`.
             options: what is trained.
-            total_steps: optimizer steps until the learning rate has run out.
+            total_steps: optimizer steps that the learning rate is scheduled for.
             name: what the adapter is called on the base model.
         """
         self.base = base
@@ -59,7 +54,7 @@ class LoraTrainer:
         self.name = name
         with seeded(options.seed):
             slot = base.add_adapter(_lora_config(base, options), name)
-        self.gradients = Gradients(base, slot, options)
+        self.gradients = AdapterGradients(base, slot, options)
         self.adapter = self.gradients.adapter
         self._optimiser = AdamW(self.adapter.values, options.weight_decay)
 
@@ -68,26 +63,26 @@ class LoraTrainer:
         """Optimizer steps that are in the weights."""
         return self._optimiser.steps
 
-    def step(self, pairs: Sequence[Pair], *, pause: Callable[[], None] | None = None) -> LoraStep:
-        """One optimizer step on these pairs.
+    def step(self, pairs: Sequence[Pair], *, check: Callable[[], None] | None = None) -> LoraStep:
+        """Make one optimizer step on these pairs.
 
         Args:
             pairs: what to learn.
-            pause: called about twice a second while the step is computed, and free to raise: then
-                the step is given up and the weights stay as they were.
+            check: called about twice a second while the step is computed; if it raises, the step
+                is abandoned and the weights stay as they were.
 
         Raises:
             DataError: a pair has more tokens than the base model reads.
             LossNotFinite: the loss is not a number; the weights stay as they were.
             OutOfMemory: the step does not fit into memory; the weights stay as they were.
         """
-        return self.step_on([self.tokenise(pair) for pair in pairs], pause=pause)
+        return self.step_on([self.tokenise(pair) for pair in pairs], check=check)
 
     def tokenise(self, pair: Pair) -> TokenisedSample:
-        """A pair as this base model reads it.
+        """Return a pair as this base model reads it.
 
         Raises:
-            DataError: it has more tokens than that.
+            DataError: it has more tokens than the base model reads.
         """
         return tokenise_pair(
             pair,
@@ -100,37 +95,38 @@ class LoraTrainer:
         self,
         samples: Sequence[TokenisedSample],
         *,
-        pause: Callable[[], None] | None = None,
+        check: Callable[[], None] | None = None,
         rate_share: float = 1.0,
     ) -> LoraStep:
-        """One optimizer step on samples that are tokenised already; see `step`.
+        """Make one optimizer step on samples that are tokenised already; see `step`.
 
         Args:
             samples: what to learn.
-            pause: as in `step`.
+            check: as in `step`.
             rate_share: factor on the schedule's learning rate.
         """
         started = time.monotonic()
         rate = self._learning_rate() * rate_share
-        with _translate_memory(samples):
+        with translate_memory(samples):
             loss = self.gradients.compute(
-                samples, self.steps_done, pause=_seldom(pause, PAUSE_SECONDS)
+                samples, self.steps_done, check=_throttled(check, CHECK_SECONDS)
             )
         norm = float(torch.linalg.vector_norm(self.adapter.gradient))
-        self._refuse_not_finite(loss, norm)
+        self._refuse_not_finite(loss.weighted, norm)
         limit = self.options.max_gradient_norm
         if 0 < limit < norm:
             self.adapter.gradient.mul_(limit / (norm + 1e-6))
         self._optimiser.step(self.adapter.gradient, rate)
         return LoraStep(
             step=self.steps_done,
-            loss=loss,
+            loss=loss.weighted,
             learning_rate=rate,
             tokens=sum(len(sample.token_ids) for sample in samples),
-            trained_tokens=sum(sample.response_tokens for sample in samples),
+            trained_tokens=sum(sample.trained_tokens for sample in samples),
             gradient_norm=norm,
             seconds=time.monotonic() - started,
-            sample_loss=self.gradients.sample_loss,
+            sample_loss_sum=loss.sample_sum,
+            sample_tokens=sum(s.trained_tokens for s in samples if not s.is_rehearsal),
         )
 
     def save(
@@ -144,23 +140,23 @@ class LoraTrainer:
         """Write the adapter in PEFT's format, with a manifest file.
 
         Args:
-            folder: where to; replaced if it is there.
+            folder: where to; replaced if it exists.
             fingerprint: of the samples that it was trained on.
             rehearsal_pairs: how many were trained beside them.
-            announce: called when only the folder's name is missing, and free to raise.
+            announce: called when only the folder's name is missing; if it raises, nothing appears.
 
         Raises:
             BackendError: it cannot be written, for instance because the disk is full.
         """
         slot = self.base.slot(self.name)
-        self.base.peft.peft_config[slot].base_model_name_or_path = self.base.identity.name
+        self.base.peft.peft_config[slot].base_model_name_or_path = self.base.name
         return save_adapter(
             self.base.peft,
             slot,
             Path(folder),
             {
-                "base_model": self.base.identity.name,
-                "base_model_revision": self.base.identity.revision,
+                "base_model": self.base.name,
+                "base_model_revision": self.base.revision,
                 "fingerprint": fingerprint,
                 "rehearsal_pairs": rehearsal_pairs,
                 **asdict(self.options),
@@ -175,7 +171,7 @@ class LoraTrainer:
         )
 
     def checkpoint(self, folder: Path | str, *, rehearsal: str = "") -> Path:
-        """Write all that `resume` needs to end with the same weights, bit by bit; gives the file.
+        """Write all that `resume` needs to end with the same weights, bit by bit; return the file.
 
         Args:
             folder: where to.
@@ -192,7 +188,7 @@ class LoraTrainer:
     def resume(
         cls, base: LoadedModel, folder: Path | str, *, name: str = "training"
     ) -> LoraTrainer:
-        """A trainer that goes on where a checkpoint was written.
+        """Return a trainer that resumes from a checkpoint.
 
         Raises:
             TrainingError: there is no checkpoint that can be read, or it is of another base model.
@@ -206,24 +202,24 @@ class LoraTrainer:
         except (KeyError, RuntimeError) as exc:
             trainer.close()
             raise TrainingError(
-                f"the checkpoint in {folder} is not of base model {base.identity.name!r} ({exc}); "
+                f"the checkpoint in {folder} is not of base model {base.name!r} ({exc}); "
                 "delete it and train from the start"
             ) from exc
         return trainer
 
-    def remember(self) -> Callable[[], None]:
-        """What puts weights and optimizer back to how they are now."""
+    def snapshot(self) -> Callable[[], None]:
+        """Return a function that restores weights and optimizer to how they are now."""
         tensors = {name: view.clone() for name, view in self._state().items()}
         steps_done = self.steps_done
         return lambda: self._restore(tensors, steps_done)
 
     def close(self) -> None:
-        """Take the adapter off the base model."""
+        """Remove the adapter from the base model."""
         self.adapter.release_autograd()
         self.base.unload_adapter(self.name)
 
     def _state(self) -> dict[str, Tensor]:
-        """Views of all vectors that change while training, named alike in every process."""
+        """Return views of all vectors that training changes, named alike in every process."""
         vectors = {
             "values": self.adapter.values,
             "mean": self._optimiser.mean,
@@ -255,21 +251,21 @@ class LoraTrainer:
             return
         raise LossNotFinite(
             f"the loss of step {self.steps_done + 1} is {loss} and its gradient's length {norm}; "
-            f"lower learning_rate ({self.options.learning_rate:g}) or look for damaged samples"
+            f"lower learning_rate ({self.options.learning_rate:g}) or check for damaged samples"
         )
 
 
-def _seldom(pause: Callable[[], None] | None, seconds: float) -> Callable[[], None]:
-    """A pause that may be called often and passes the call on at most once in so many seconds."""
-    passed_on = time.monotonic()
+def _throttled(check: Callable[[], None] | None, seconds: float) -> Callable[[], None]:
+    """Return a function that may be called often, and calls `check` once in so many seconds."""
+    checked_at = time.monotonic()
 
-    def pass_on() -> None:
-        nonlocal passed_on
-        if pause is not None and time.monotonic() - passed_on >= seconds:
-            pause()
-            passed_on = time.monotonic()
+    def check_seldom() -> None:
+        nonlocal checked_at
+        if check is not None and time.monotonic() - checked_at >= seconds:
+            check()
+            checked_at = time.monotonic()
 
-    return pass_on
+    return check_seldom
 
 
 def _lora_config(base: LoadedModel, options: LoraOptions) -> LoraConfig:
@@ -279,24 +275,8 @@ def _lora_config(base: LoadedModel, options: LoraOptions) -> LoraConfig:
         lora_alpha=options.alpha,  # type: ignore[arg-type]  # peft computes with floats too
         lora_dropout=options.dropout,
         target_modules="all-linear",
-        # GPT-2's layers keep their weights the other way round, and peft wants to be told.
+        # GPT-2's layers store their weights transposed, and peft has to know.
         fan_in_fan_out=any(isinstance(module, Conv1D) for module in base.network.modules()),
-        base_model_name_or_path=base.identity.name,
+        base_model_name_or_path=base.name,
         revision=None,
     )
-
-
-@contextmanager
-def _translate_memory(samples: Sequence[TokenisedSample]) -> Iterator[None]:
-    try:
-        yield
-    except PipelineError:
-        raise
-    except (MemoryError, RuntimeError) as exc:
-        if not isinstance(exc, MemoryError) and not _NO_MEMORY.search(str(exc)):
-            raise
-        longest = max((len(sample.token_ids) for sample in samples), default=0)
-        raise OutOfMemory(
-            f"a training step does not fit into memory (longest sample: {longest} tokens); lower "
-            "tokens_at_once, leave long samples out, or use a smaller base model"
-        ) from exc

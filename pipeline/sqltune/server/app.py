@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 
 from sqltune.server import refusals
 from sqltune.server.bodies import MOST_BYTES, read_body
-from sqltune.server.call_metrics import Metrics
+from sqltune.server.call_metrics import CallMetrics
 from sqltune.server.completing import make_reply
 from sqltune.server.guarding import Guard
 from sqltune.server.replies import json_reply
@@ -37,19 +37,19 @@ _BOOLEANS = {"true": True, "false": False}
 
 def make_app(
     service: Service,
-    metrics: Metrics,
+    metrics: CallMetrics,
     *,
     token: str | None,
     most_bytes: int = MOST_BYTES,
     seconds: Callable[[], float] = time.monotonic,
 ) -> ASGIApp:
-    """The server as an ASGI application.
+    """Return the server as an ASGI application.
 
     Args:
         service: what the routes do.
-        metrics: counts what happens.
-        token: what clients must show; None lets any token pass.
-        most_bytes: of a body.
+        metrics: counts the calls.
+        token: what clients must send; None accepts any token.
+        most_bytes: largest body.
         seconds: a clock that never goes back.
     """
     routes = Routes(service, metrics, most_bytes)
@@ -70,10 +70,10 @@ def make_app(
 
 
 class Routes:
-    """One function for each route."""
+    """One method per route."""
 
-    def __init__(self, service: Service, metrics: Metrics, most_bytes: int) -> None:
-        """Call this service."""
+    def __init__(self, service: Service, metrics: CallMetrics, most_bytes: int) -> None:
+        """Route calls to this service."""
         self._service = service
         self._metrics = metrics
         self._most_bytes = most_bytes
@@ -89,7 +89,7 @@ class Routes:
         body = await read_body(request, CreateRequest, most_bytes=self._most_bytes)
         if "\0" in body.model.name:
             raise refusals.refuse(
-                ErrorType.BODY_PARSING, "model.name: must not hold NUL", payload={}
+                ErrorType.BODY_PARSING, "model.name: must not contain NUL", payload={}
             )
         return json_reply(await run_in_threadpool(self._service.create, body))
 
@@ -104,7 +104,7 @@ class Routes:
         return Response("{}", media_type="application/json")
 
     async def fine_tune(self, request: Request) -> Response:
-        """`POST /models/{id}/fine-tune`: goes on to its end even if the client goes."""
+        """`POST /models/{id}/fine-tune`: runs to its end even if the client disconnects."""
         body = await read_body(request, FineTuneRequest, most_bytes=self._most_bytes)
         reply = await _wait(self._service.fine_tune(_model_id(request), body))
         self._metrics.count_training(reply.number_of_trainable_tokens)
@@ -118,7 +118,7 @@ class Routes:
         return json_reply(make_reply(answer))
 
     async def healthz(self, request: Request) -> Response:
-        """`GET /healthz`: the base models are loaded and the server answers."""
+        """`GET /healthz`: replies `ok` once all base models are loaded and calls are answered."""
         return PlainTextResponse("ok\n")
 
     async def show_metrics(self, request: Request) -> Response:
@@ -127,7 +127,7 @@ class Routes:
 
 
 def _wait(future: Future[Result]) -> Awaitable[Result]:
-    """Wait for another thread. What it works on is not given up when the waiting is."""
+    """Wait for another thread's result; cancelling the wait does not cancel the work."""
     return asyncio.shield(asyncio.wrap_future(future))
 
 
@@ -155,7 +155,7 @@ def _capability(text: str | None) -> CapabilityFilter:
 
 
 def _boolean(text: str | None) -> bool:
-    """The SDK writes True and False, others true and false; an empty value is none."""
+    """Read True and False as the SDK writes them, and true and false; empty means False."""
     if not text:
         return False
     if text.lower() not in _BOOLEANS:

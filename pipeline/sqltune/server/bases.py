@@ -1,4 +1,4 @@
-"""The base models that are served: what a client calls them, and what really stands behind."""
+"""The base models that are served: what clients call them, and what really answers."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqltune.database.tables.served import ServedAdapter
-from sqltune.local_lora.models import LoadedModel, load_base_model
+from sqltune.local_lora.loaded_model import LoadedModel
+from sqltune.local_lora.loading import load_base_model
 from sqltune.local_lora.prompt_format import PromptFormat
-from sqltune.server.model_thread import Worker
+from sqltune.server.model_thread import ModelThread
 from sqltune.server.workbench import Workbench
 from sqltune.wire.gradient import BASE_MODEL_SUFFIX, BaseModelItem, Capability
 
@@ -19,11 +20,11 @@ _NAMESPACE = uuid.UUID("6f1c2f0e-52a5-4a4e-9f65-0d4b8a3b1c77")
 
 @dataclass(frozen=True)
 class ServedBase:
-    """A base model in memory, with the thread that works on it."""
+    """A base model in memory, with the thread that serves it."""
 
     slug: str
     model: LoadedModel
-    worker: Worker
+    thread: ModelThread
     bench: Workbench
 
     @property
@@ -33,25 +34,22 @@ class ServedBase:
 
     @property
     def item(self) -> BaseModelItem:
-        """The entry in the listing, whose name says what really answers."""
+        """The entry in the listing; its name says what really answers."""
         return BaseModelItem(
             id=self.id,
-            name=f"{_public_name(self.model.identity.name)} (sqltune, in place of {self.slug})",
+            name=f"{_public_name(self.model.name)} (sqltune, in place of {self.slug})",
             slug=self.slug,
             capabilities=[Capability.COMPLETE, Capability.FINE_TUNE],
         )
 
     def fits(self, adapter: ServedAdapter) -> bool:
-        """Whether the adapter was trained on what stands behind the slug now."""
-        identity = self.model.identity
-        return (adapter.base_model, adapter.base_model_revision) == (
-            identity.name,
-            identity.revision,
-        )
+        """Return whether the adapter was trained on the base model that is served now."""
+        own = (self.model.name, self.model.revision)
+        return (adapter.base_model, adapter.base_model_revision) == own
 
 
 def base_model_id(slug: str) -> str:
-    """The id of the base model that clients know by this slug."""
+    """Return the id of the base model that clients know by this slug."""
     return f"{uuid.uuid5(_NAMESPACE, slug)}{BASE_MODEL_SUFFIX}"
 
 
@@ -64,12 +62,12 @@ def open_bases(
     threads: int | None,
     most_waiting: int,
 ) -> dict[str, ServedBase]:
-    """Load the base models, each in a thread of its own; gives them by slug.
+    """Load the base models, each in a separate thread; return them by slug.
 
     Args:
         models: slug and model: `sqltune/embedded`, a folder, or a name on the Hub.
-        folder: where adapters lie.
-        find: gives an adapter by its id.
+        folder: of the adapters.
+        find: returns an adapter by its id.
         allow_hub: whether names on the Hub may be used.
         threads: torch's threads; None: by the size of the model.
         most_waiting: calls that may wait for one base model.
@@ -81,12 +79,12 @@ def open_bases(
     try:
         for slug, name in models:
             bench_of = _opener(name, folder, find, allow_hub=allow_hub, threads=threads)
-            worker = Worker(bench_of, most_waiting=most_waiting)
-            bench = worker.start()
-            bases[slug] = ServedBase(slug, bench.base, worker, bench)
+            thread = ModelThread(bench_of, most_waiting=most_waiting)
+            bench = thread.start()
+            bases[slug] = ServedBase(slug, bench.base, thread, bench)
     except BaseException:
         for base in bases.values():
-            base.worker.stop()
+            base.thread.stop()
         raise
     return bases
 
@@ -115,5 +113,5 @@ def _opener(
 
 
 def _public_name(name: str) -> str:
-    """A folder's own name: clients need not know where it lies."""
+    """Return a folder's last name alone: clients need not know where it is."""
     return Path(name).name if name.startswith(("/", ".", "~")) else name

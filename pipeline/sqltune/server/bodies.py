@@ -1,4 +1,4 @@
-"""The body of a request: read whole, bounded, and checked against its shape."""
+"""The body of a request: read whole, limited in size, and checked against its shape."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from sqltune.errors import CallRefused
 from sqltune.server import refusals
 from sqltune.wire.gradient import ErrorType
 
-#: More is no training call of a person; samples of a whole book are a tenth of it.
+#: The samples of a whole book are a tenth of this.
 MOST_BYTES = 64 * 1024 * 1024
 
 Shape = TypeVar("Shape", bound=BaseModel)
 
 
 async def read_body(request: Request, shape: type[Shape], *, most_bytes: int) -> Shape:
-    """The body in its shape.
+    """Return the body, parsed.
 
     Raises:
-        CallRefused: it is too large, no JSON, or of another shape.
+        CallRefused: it is too large, not JSON, or of another shape.
     """
     body = await _read(request, most_bytes)
     try:
@@ -31,8 +31,10 @@ async def read_body(request: Request, shape: type[Shape], *, most_bytes: int) ->
 
 
 async def _read(request: Request, most_bytes: int) -> bytes:
-    """All bytes. What is too much is read and dropped: a client that is cut off while it still
-    writes never sees the answer.
+    """Return all bytes.
+
+    Too large a body is read to its end and dropped: a client whose connection is closed while it
+    still writes never reads the reply.
     """
     kept = bytearray()
     size = 0
@@ -42,7 +44,7 @@ async def _read(request: Request, most_bytes: int) -> bytes:
             kept += chunk
     if size > most_bytes:
         raise CallRefused(
-            f"the body has {size} bytes, and {most_bytes} are read: send it in several calls",
+            f"the body has {size} bytes, and the limit is {most_bytes}: send it in several calls",
             status=413,
             type=ErrorType.BODY_PARSING.value,
             payload={},
@@ -51,7 +53,7 @@ async def _read(request: Request, most_bytes: int) -> bytes:
 
 
 def _wrong_shape(error: ValidationError) -> CallRefused:
-    """Name each place and what is wrong there; the values may be a person's texts."""
+    """Name each field and what is wrong with it, without its value: it may be a person's text."""
     found = error.errors(include_url=False, include_input=False, include_context=False)
     first = found[0]
     place = ".".join(str(part) for part in first["loc"]) or "body"

@@ -11,9 +11,10 @@ from random import Random
 from sqltune.database.connection import Database
 from sqltune.server.app import make_app
 from sqltune.server.bases import open_bases
-from sqltune.server.call_metrics import Metrics
+from sqltune.server.call_metrics import CallMetrics
 from sqltune.server.catalogue import Catalogue
-from sqltune.server.running import Address, bind, hold_folder, running
+from sqltune.server.folder_lock import lock_folder
+from sqltune.server.running import Address, bind, running
 from sqltune.server.service import Service
 from sqltune.settings import Settings
 
@@ -27,20 +28,20 @@ def open_server(
     now: Callable[[], datetime],
     rng: Random,
 ) -> Iterator[Address]:
-    """The server at work for as long as the block lasts.
+    """Run the server for the duration of the block.
 
     Args:
         settings: of this process.
-        database: holds our tables.
+        database: with our tables.
         folder: for the adapters of clients.
-        now: gives the time, in UTC.
+        now: returns the time, in UTC.
         rng: makes ids, seeds and draws.
 
     Raises:
-        ConfigError: the address cannot be had.
+        ConfigError: the address cannot be used, or another server uses the folder.
         BackendError: a base model cannot be loaded.
     """
-    with hold_folder(folder), bind(settings.serve_host, settings.serve_port) as listener:
+    with lock_folder(folder), bind(settings.serve_host, settings.serve_port) as listener:
         catalogue = Catalogue(database, folder, now)
         bases = open_bases(
             settings.serve_models,
@@ -51,8 +52,8 @@ def open_server(
             most_waiting=settings.serve_queue,
         )
         service = Service(bases, catalogue, now=now, rng=rng)
-        metrics = Metrics()
-        metrics.watch_waiting(lambda: sum(base.worker.waiting for base in bases.values()))
+        metrics = CallMetrics()
+        metrics.watch_waiting(lambda: sum(base.thread.waiting for base in bases.values()))
         app = make_app(service, metrics, token=settings.serve_token)
         with running(app, service, listener) as address:
             yield address

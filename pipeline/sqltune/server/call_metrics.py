@@ -1,4 +1,4 @@
-"""What Prometheus may read: calls, times, tokens, and how many wait."""
+"""What Prometheus can read of the server: calls, times, tokens, and how many calls wait."""
 
 from __future__ import annotations
 
@@ -10,56 +10,60 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 _BUCKETS = (0.005, 0.02, 0.1, 0.5, 2, 10, 60, 300, 1800)
 
 
-class Metrics:
-    """The figures of one server, in a registry of their own."""
+class CallMetrics:
+    """The figures of one server, in a registry of its own."""
 
     def __init__(self) -> None:
         """Begin at zero."""
         self.registry = CollectorRegistry()
         self._calls = Counter(
             "sqltune_serve_calls",
-            "Calls answered",
+            "HTTP calls that the server has answered, by method, route and status.",
             ("method", "route", "status"),
             registry=self.registry,
         )
         self._seconds = Histogram(
             "sqltune_serve_call_seconds",
-            "From the first byte to the reply",
+            "Seconds from the first byte of an HTTP call to the end of its reply, by route.",
             ("route",),
             buckets=_BUCKETS,
             registry=self.registry,
         )
         self._answered = Counter(
-            "sqltune_serve_answer_tokens", "Tokens generated", registry=self.registry
+            "sqltune_serve_answer_tokens",
+            "Tokens that the server has generated in answers to complete calls.",
+            registry=self.registry,
         )
         self._trained = Counter(
-            "sqltune_serve_trained_tokens", "Trainable tokens trained", registry=self.registry
+            "sqltune_serve_trained_tokens",
+            "Trainable tokens of the samples in finished fine-tune calls.",
+            registry=self.registry,
         )
 
     def count_call(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Note a call that was answered."""
-        # Methods are what clients write; only those that the API has get a line of their own.
+        """Count a call that was answered."""
+        # Clients choose the method; only those that the API has get a series of their own.
         method = method if method in {"GET", "POST", "DELETE"} else "other"
         self._calls.labels(method, route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 
     def count_answer(self, tokens: int) -> None:
-        """Note an answer."""
+        """Count the tokens of an answer."""
         self._answered.inc(tokens)
 
     def count_training(self, tokens: int) -> None:
-        """Note a fine-tune call that is done."""
+        """Count the tokens of a fine-tune call that is done."""
         self._trained.inc(tokens)
 
     def watch_waiting(self, count: Callable[[], int]) -> None:
-        """Show how many calls wait or are worked on."""
+        """Show how many calls wait or are being served."""
         gauge = Gauge(
             "sqltune_serve_waiting_calls",
-            "Calls that wait or are worked on",
+            "Complete, fine-tune and delete calls that wait for a base model or are being served.",
             registry=self.registry,
         )
         gauge.set_function(count)
 
     def render(self) -> bytes:
-        """All figures in Prometheus' text form."""
+        """Return all figures in Prometheus' text format."""
         return generate_latest(self.registry)

@@ -1,7 +1,7 @@
-"""The adapters of the clients: in memory for reading, in the database for ever.
+"""The adapters of the clients: in memory for reading, in the database permanently.
 
-Only one server works over a folder of adapters, so that what it has read at its start stays true;
-every change is written to the database first.
+Only one server uses a folder of adapters, so what it has read at its start stays true; every change
+is written to the database first.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ class Catalogue:
     """All adapters that are not deleted."""
 
     def __init__(self, database: Database, folder: Path, now: Callable[[], datetime]) -> None:
-        """Read the adapters, and settle what an earlier server left open.
+        """Read the adapters, and settle the calls that an earlier server left open.
 
         Args:
-            database: holds our tables.
-            folder: where adapters lie, a folder each.
-            now: gives the time, in UTC.
+            database: with our tables.
+            folder: of the adapters, each in a folder of its own.
+            now: returns the time, in UTC.
         """
         self._database = database
         self._now = now
@@ -47,12 +47,12 @@ class Catalogue:
         self._adapters = {adapter.adapter_id: adapter for adapter in found}
 
     def list_all(self) -> list[ServedAdapter]:
-        """Every adapter, the oldest first."""
+        """Return every adapter, the oldest first."""
         with self._lock:
             return list(self._adapters.values())
 
     def find(self, adapter_id: str) -> ServedAdapter:
-        """The adapter of this id.
+        """Return the adapter with this id.
 
         Raises:
             CallRefused: there is none, or it was deleted.
@@ -64,20 +64,20 @@ class Catalogue:
         return adapter
 
     def add(self, adapter: ServedAdapter) -> None:
-        """Write a new adapter."""
+        """Store a new adapter."""
         with self._database.transaction() as session:
             served.insert_served_adapter(session, adapter)
         self._put(adapter)
 
     def delete(self, adapter_id: str) -> None:
-        """Let nobody find the adapter any more."""
+        """Delete the adapter."""
         with self._database.transaction() as session:
             served.delete_served_adapter(session, adapter_id, now=self._now())
         with self._lock:
             self._adapters.pop(adapter_id, None)
 
     def begin_step(self, adapter_id: str, *, optimizer_steps: int, samples: int) -> int:
-        """Write that a fine-tune call begins; gives its number."""
+        """Record that a fine-tune call begins; return its number."""
         adapter = self.find(adapter_id)
         number = adapter.last_step + 1
         with self._database.transaction() as session:
@@ -95,14 +95,14 @@ class Catalogue:
     def settle_step(
         self, adapter_id: str, number: int, outcome: StepOutcome, *, seconds: float
     ) -> None:
-        """Write how a fine-tune call ended.
+        """Record how a fine-tune call ended.
 
-        A database that is gone changes nothing about what was trained and stored: the next start of
-        the server settles the row.
+        If the database is unavailable, the adapter is nevertheless trained and stored: the next
+        start of the server settles the row.
         """
         outcome = replace(outcome, train_seconds=seconds)
         adapter = self.find(adapter_id)
-        # Clients tell by the time whether something was trained: it must grow, whatever the clock.
+        # Clients see by this time whether something was trained: it must grow, whatever the clock.
         now = max(self._now(), adapter.updated_at + timedelta(milliseconds=1))
         if outcome.state == "done":
             self._put(replace(adapter, updated_at=now))
@@ -119,7 +119,7 @@ class Catalogue:
             )
 
     def _settle_left_open(self, step: UnsettledStep, folder: Path) -> None:
-        """The stored weights tell whether the call had been done when the server died."""
+        """Settle a call according to the stored weights: they show whether it was done."""
         try:
             position, _ = read_checkpoint(folder / step.adapter_id)
             steps_done = position.steps_done

@@ -9,15 +9,14 @@ from sqltune.local_lora.text_samples import is_in_instruction_form
 from sqltune.server import refusals
 from sqltune.wire.gradient import CompleteReply, CompleteRequest, ErrorType
 
-#: Where a client does not say how long an answer may be; Gradient's own default is not on record.
+#: For a client that does not limit the answer; Gradient's own default is not on record.
 DEFAULT_TOKENS = 128
-#: The least share that keeps the likeliest token in.
+#: The least share that still includes the likeliest token.
 _SMALLEST_TOP_P = 1e-9
 
 
 def make_question(request: CompleteRequest, *, draw: int) -> Question:
-    """The question: in the base model's recommended template, unless it is in one already or the
-    client wants none.
+    """Return the question; it gets the base model's template unless it has it or must not get it.
 
     Args:
         request: the request.
@@ -30,8 +29,8 @@ def make_question(request: CompleteRequest, *, draw: int) -> Question:
     )
 
 
-def make_decoding(request: CompleteRequest) -> Sampling:
-    """How the answer is generated: greedily, unless a temperature is given.
+def make_sampling(request: CompleteRequest) -> Sampling:
+    """Return how the answer is generated: greedily, unless the request has a temperature.
 
     Raises:
         CallRefused: a value has no meaning.
@@ -49,7 +48,7 @@ def make_decoding(request: CompleteRequest) -> Sampling:
 
 
 def refuse_rag(request: CompleteRequest) -> None:
-    """There are no collections of documents here.
+    """Refuse a request that names a collection of documents.
 
     Raises:
         CallRefused: the request names one.
@@ -66,15 +65,15 @@ def refuse_rag(request: CompleteRequest) -> None:
 
 
 def make_reply(answer: GeneratedAnswer) -> CompleteReply:
-    """The reply.
+    """Return the reply.
 
     Raises:
-        CallRefused: the prompt left no room for an answer.
+        CallRefused: the prompt leaves no room for an answer.
     """
     if answer.finish_reason is FinishReason.PROMPT_TOO_LONG:
         raise refusals.refuse(
             ErrorType.UNPROCESSABLE,
-            f"the query has {answer.prompt_tokens} tokens: no room is left to answer",
+            f"the query has {answer.prompt_tokens} tokens, which leaves no room for an answer",
         )
     return CompleteReply(
         finish_reason=answer.finish_reason.value, generated_output=answer.text or ""
@@ -82,7 +81,10 @@ def make_reply(answer: GeneratedAnswer) -> CompleteReply:
 
 
 def _is_templated(request: CompleteRequest) -> bool:
-    """The schema says that null means true; but clients send finished texts with null, too."""
+    """Return whether to use the template.
+
+    The schema says that null means true, but clients send texts that have it with null, too.
+    """
     if request.auto_template is None:
         return not is_in_instruction_form(request.query)
     return request.auto_template

@@ -1,34 +1,28 @@
-"""What holds where a client leaves the choice open, and how a fine-tune call becomes steps.
+"""What applies where a client leaves the choice open, and how a fine-tune call becomes steps.
 
-Gradient's own defaults are not on record; these are the local backend's. Nobody knows how many
-calls will come, so the learning rate stays after its rise. Only the embedded model, which has to
-learn from few samples in few calls, is trained at a rate that falls as samples come again.
+Gradient's own defaults are not on record; these come from the base model's tuning profile. How many
+calls there will be is not known, so the learning rate stays after its rise. Only where an adapter
+rehearses, to learn from few samples in few calls, does the rate fall as samples are repeated.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqltune.local_lora.rehearsal.rehearsal import RehearsalOptions
-from sqltune.local_lora.sources import EMBEDDED_NAME
-from sqltune.local_lora.tuning_defaults import (
-    EMBEDDED_TUNING,
-    FEW_SAMPLES_RATE,
-    MANY_SAMPLES,
-    tuning_for,
-)
+from sqltune.local_lora.rehearsal.options import RehearsalOptions
+from sqltune.local_lora.tuning_profiles import MANY_SAMPLES, USUAL_EPOCHS, find_profile
 
 #: Optimizer steps in which a new adapter's learning rate rises.
 WARMUP_STEPS = 8
-#: What is left of the learning rate for samples that came often.
+#: The least share of the learning rate, for samples that were often trained.
 LEAST_RATE = 0.1
-#: LoRA's scale times rank, per rank.
-ALPHA_PER_RANK = 2
+#: Samples per optimizer step of a call with more than `MANY_SAMPLES`; fewer take a step each.
+MANY_SAMPLES_BATCH_SIZE = 8
 
 
 @dataclass(frozen=True)
 class AdapterOptions:
-    """With what an adapter is trained."""
+    """The options of an adapter's training."""
 
     rank: int
     alpha: int
@@ -39,34 +33,34 @@ class AdapterOptions:
 
 @dataclass(frozen=True)
 class CallSteps:
-    """How the samples of one call are dealt out."""
+    """How the samples of one call become steps."""
 
     #: Samples per optimizer step.
     batch_size: int
-    #: Pairs per step and steps of rehearsal alone; None where nothing is rehearsed.
+    #: How much is rehearsed; None where nothing is.
     rehearsal: RehearsalOptions | None
 
 
 def options_for(
     base_model: str, *, rank: int | None = None, learning_rate: float | None = None
 ) -> AdapterOptions:
-    """The options of a new adapter; None takes the default."""
-    is_embedded = base_model == EMBEDDED_NAME
-    rank = rank or (EMBEDDED_TUNING.rank if is_embedded else 16)
-    rate = learning_rate or (FEW_SAMPLES_RATE if is_embedded else 2e-4)
-    return AdapterOptions(rank, ALPHA_PER_RANK * rank, rate, rehearses=is_embedded)
+    """Return the options of a new adapter; None takes the default."""
+    profile = find_profile(base_model)
+    rank = rank or profile.rank
+    rate = learning_rate or profile.few_samples_rate
+    return AdapterOptions(rank, profile.alpha_for(rank), rate, rehearses=profile.rehearses)
 
 
-def steps_for(sample_count: int, *, rehearses: bool) -> CallSteps:
-    """How a call of so many samples is dealt out, as if it were one of three."""
-    tuning = tuning_for(sample_count, EMBEDDED_TUNING.epochs)
-    batch_size = 1 if sample_count <= MANY_SAMPLES else tuning.batch_size
+def steps_for(base_model: str, sample_count: int, *, rehearses: bool) -> CallSteps:
+    """Return how a call of so many samples becomes steps, as if it were one of three."""
+    batch_size = 1 if sample_count <= MANY_SAMPLES else MANY_SAMPLES_BATCH_SIZE
+    tuning = find_profile(base_model).tune_for(sample_count, USUAL_EPOCHS)
     return CallSteps(batch_size, tuning.rehearsal if rehearses else None)
 
 
 def rate_share(passes: float) -> float:
-    """The share of the learning rate for samples that were trained so many times already.
+    """Return the share of the learning rate for samples that were trained so many times already.
 
     With three calls of equal samples this is the local backend's even fall over three epochs.
     """
-    return max(LEAST_RATE, 1 - passes / EMBEDDED_TUNING.epochs)
+    return max(LEAST_RATE, 1 - passes / USUAL_EPOCHS)

@@ -1,5 +1,6 @@
-"""Who can reach the server: without a token only this machine may. Imports nothing heavy, so that a
-refusal comes at once.
+"""Which machines can reach the server: without a token, only this one.
+
+Imports nothing heavy, so that a refusal is quick.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from sqltune.settings import Settings
 
 
 def require_token(settings: Settings) -> None:
-    """Make sure that a server without a token listens on this machine alone.
+    """Refuse to let a server without a token listen to other machines.
 
     Raises:
-        ConfigError: others can reach it.
+        ConfigError: other machines can reach it.
     """
     if settings.serve_token is None and not _is_loopback(settings.serve_host):
         raise ConfigError(

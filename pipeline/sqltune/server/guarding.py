@@ -1,8 +1,7 @@
-"""What every call goes through: one spelling of the path, credentials, and no exception that gets
-out.
+"""What every call passes through: one spelling of the path, credentials, and a handler for errors.
 
 An exception that reaches uvicorn makes it drop the connection, and a client's next POST on it is
-lost; so everything is caught here and answered in the API's shape.
+lost; so every exception is caught here and answered in the API's shape.
 """
 
 from __future__ import annotations
@@ -18,29 +17,29 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sqltune.errors import CallRefused, PipelineError
 from sqltune.server import refusals
-from sqltune.server.call_metrics import Metrics
+from sqltune.server.call_metrics import CallMetrics
 from sqltune.server.replies import error_reply
 
 logger = logging.getLogger(__name__)
 
-#: Who asks whether the server lives has neither token nor workspace.
+#: A health probe has neither token nor workspace.
 _OPEN_PATHS = frozenset({"/healthz"})
-#: Needs the token, but no workspace.
+#: Paths that Gradient's API does not have: they need no workspace.
 _OWN_PATHS = frozenset({"/healthz", "/metrics"})
 _ROUTE = re.compile(r"^/models/[^/]+(?P<verb>/complete|/fine-tune)?$")
 
 
 class Guard:
-    """An ASGI application around another one."""
+    """An ASGI application that wraps another one."""
 
     def __init__(
-        self, app: ASGIApp, *, token: str | None, metrics: Metrics, seconds: Callable[[], float]
+        self, app: ASGIApp, *, token: str | None, metrics: CallMetrics, seconds: Callable[[], float]
     ) -> None:
         """Guard an application.
 
         Args:
-            app: what answers.
-            token: what clients must show; None lets any token pass.
+            app: answers the calls that pass.
+            token: what clients must send; None accepts any token.
             metrics: counts the calls.
             seconds: a clock that never goes back.
         """
@@ -55,15 +54,15 @@ class Guard:
             await self._app(scope, receive, send)
             return
         began = self._seconds()
-        watched = _Watched(send)
-        # With an app in it, the router raises where it would else answer in its own shape.
+        recorder = _StatusRecorder(send)
+        # With an app in its scope, the router raises instead of answering in its own shape.
         scope = {**scope, "path": clean_path(scope["raw_path"]), "root_path": "", "app": self}
         try:
             self._check(scope)
-            await self._app(scope, receive, watched)
+            await self._app(scope, receive, recorder)
         except Exception as error:
-            await self._answer_error(error, scope, receive, watched)
-        self._note(scope, watched.status, self._seconds() - began)
+            await self._answer_error(error, scope, receive, recorder)
+        self._note(scope, recorder.status, self._seconds() - began)
 
     def _check(self, scope: Scope) -> None:
         headers = {name.lower(): value for name, value in scope["headers"]}
@@ -77,16 +76,16 @@ class Guard:
         token = token.strip()
         if scheme.lower() != b"bearer" or not token:
             raise CallRefused("the header Authorization: Bearer ... is missing", status=401)
-        # In constant time: how long a comparison takes must not tell how much of it was right.
+        # In constant time: the duration must not reveal how much of the token is right.
         if self._token is not None and not hmac.compare_digest(token, self._token.encode()):
             raise CallRefused("the access token is wrong", status=401)
 
     async def _answer_error(
-        self, error: Exception, scope: Scope, receive: Receive, watched: _Watched
+        self, error: Exception, scope: Scope, receive: Receive, recorder: _StatusRecorder
     ) -> None:
         refusal = _refusal(error, scope)
-        if watched.status is None:
-            await error_reply(refusal)(scope, receive, watched)
+        if recorder.status is None:
+            await error_reply(refusal)(scope, receive, recorder)
 
     def _note(self, scope: Scope, status: int | None, seconds: float) -> None:
         route = route_of(scope["path"])
@@ -111,14 +110,14 @@ def _refusal(error: Exception, scope: Scope) -> CallRefused:
     if isinstance(error, PipelineError):
         return refusals.translate(error)
     if isinstance(error, HTTPException):
-        text = f"there is no {scope['method']} here; models are under /api/models"
+        text = f"there is no such route for {scope['method']}; models are under /api/models"
         return CallRefused(text, status=error.status_code)
-    logger.error("a call failed", exc_info=error, extra={"event": "call_failed"})
-    return CallRefused("an error in the server; its log says more", status=500)
+    logger.error("an unexpected error ended a call", exc_info=error, extra={"event": "call_failed"})
+    return CallRefused("an unexpected error in the server; its log has the details", status=500)
 
 
-class _Watched:
-    """Passes on what is sent, and remembers the status."""
+class _StatusRecorder:
+    """Forwards what is sent, and records the status."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -131,9 +130,9 @@ class _Watched:
 
 
 def clean_path(raw_path: bytes) -> str:
-    """A path without repeated slashes, without one at its end, and without `/api` at its begin.
+    """Return a path without repeated or trailing slashes, and without `/api` at its beginning.
 
-    A slash that a client escaped is part of an id and parts nothing: it stays escaped.
+    A slash that a client escaped is part of an id and separates nothing: it stays escaped.
     """
     escaped = re.sub("%2f", "%252F", raw_path.decode("latin-1"), flags=re.IGNORECASE)
     path = re.sub(r"/+", "/", unquote(escaped)).rstrip("/")
@@ -141,7 +140,7 @@ def clean_path(raw_path: bytes) -> str:
 
 
 def route_of(path: str) -> str:
-    """A path without what a client put into it, for logs and metrics."""
+    """Return a path without the client's own values, for logs and metrics."""
     if path in {"/models", *_OWN_PATHS}:
         return path
     match = _ROUTE.match(path)

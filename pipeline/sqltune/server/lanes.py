@@ -1,7 +1,7 @@
 """The calls that wait for one base model: a lane for each adapter, in the order of arrival.
 
-Within a lane calls are worked on in their order; answers that stand side by side in it, or at the
-head of other lanes, may be taken together. Holds no thread and no network.
+Within a lane calls are served in their order; questions next to each other in it, or at the head of
+other lanes, may be answered together. Has no thread and no network.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import Any
 from sqltune.local_lora.answering import GeneratedAnswer, Question
 from sqltune.local_lora.sampling import Sampling
 
-#: Work in pieces: between two of them other calls may be let in; what it returns is the result.
-Steps = Generator[None, None, Any]
+#: Work in pieces: other calls may be served between two of them; what it returns is the result.
+Work = Generator[None, None, Any]
 
 
-def at_once(work: Callable[[], Any]) -> Steps:
-    """Work in one piece."""
+def in_one_piece(work: Callable[[], Any]) -> Work:
+    """Return work that has only one piece."""
     yield
     return work()
 
@@ -32,20 +32,20 @@ class AnswerCall:
 
     lane: str
     question: Question
-    decoding: Sampling
+    sampling: Sampling
     future: Future[GeneratedAnswer] = field(default_factory=Future)
     number: int = 0
 
 
 @dataclass(eq=False)
 class WorkCall:
-    """Work that has a lane for itself until it is done."""
+    """Work during which nothing else in its lane is served."""
 
     lane: str
-    begin: Callable[[], Steps]
+    begin: Callable[[], Work]
     future: Future[Any] = field(default_factory=Future)
     number: int = 0
-    steps: Steps | None = None
+    work: Work | None = None
 
 
 Call = AnswerCall | WorkCall
@@ -55,20 +55,20 @@ class Lanes:
     """All waiting calls; used by one thread at a time."""
 
     def __init__(self) -> None:
-        """Begin with none."""
+        """Begin with no call."""
         self._lanes: OrderedDict[str, deque[Call]] = OrderedDict()
         self._numbers = itertools.count()
-        #: Calls that wait or are worked on.
+        #: Calls that wait or are being served.
         self.size = 0
 
     def add(self, call: Call) -> None:
-        """Let a call wait at the end of its lane."""
+        """Add a call at the end of its lane."""
         call.number = next(self._numbers)
         self._lanes.setdefault(call.lane, deque()).append(call)
         self.size += 1
 
     def remove(self, call: Call) -> bool:
-        """Take a call out, done or given up; False when it was taken out before."""
+        """Remove a call, done or cancelled; return False if it was removed before."""
         lane = self._lanes.get(call.lane, deque())
         if call not in lane:
             return False
@@ -79,14 +79,14 @@ class Lanes:
         return True
 
     def ready_answers(self) -> list[AnswerCall]:
-        """The questions that no work stands before, the oldest first."""
+        """Return the questions that need not wait for work in their lane, the oldest first."""
         ready: list[AnswerCall] = []
         for lane in self._lanes.values():
-            ready += itertools.takewhile(_is_answer, lane)  # type: ignore[arg-type]  # it sees to that
+            ready += itertools.takewhile(_is_answer, lane)  # type: ignore[arg-type]  # _is_answer narrows it
         return sorted(ready, key=lambda call: call.number)
 
     def next_work(self) -> WorkCall | None:
-        """The work at the head of a lane whose turn it is; lanes take turns."""
+        """Return the work at the head of a lane; lanes take turns."""
         for name, lane in self._lanes.items():
             if isinstance(lane[0], WorkCall):
                 self._lanes.move_to_end(name)
@@ -94,7 +94,7 @@ class Lanes:
         return None
 
     def clear(self) -> list[Call]:
-        """Take out all calls and give them."""
+        """Remove all calls and return them."""
         calls = [call for lane in self._lanes.values() for call in lane]
         self._lanes.clear()
         self.size = 0

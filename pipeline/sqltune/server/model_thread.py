@@ -1,7 +1,7 @@
-"""The thread that has a base model to itself: it answers what waits together, and trains a step.
+"""The only thread that uses a base model: it answers waiting questions together, and trains a step.
 
-One turn answers one batch of questions and does one piece of work, so that neither keeps the other
-waiting for longer than that.
+One turn answers one batch of questions and does one piece of work, so that neither makes the other
+wait for longer than that.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from sqltune.errors import PipelineError
 from sqltune.local_lora.answering import ROWS_AT_ONCE, GeneratedAnswer, Question
 from sqltune.local_lora.sampling import Sampling
 from sqltune.server import refusals
-from sqltune.server.lanes import AnswerCall, Call, Lanes, Steps, WorkCall
+from sqltune.server.lanes import AnswerCall, Call, Lanes, Work, WorkCall
 from sqltune.server.workbench import Workbench
 
 logger = logging.getLogger(__name__)
 
 
-class Worker:
-    """Works on the calls for one base model, one thread for all of them."""
+class ModelThread:
+    """Serves the calls for one base model, all of them in one thread."""
 
     def __init__(self, open_bench: Callable[[], Workbench], *, most_waiting: int) -> None:
         """Prepare; `start` loads the base model.
 
         Args:
-            open_bench: loads the base model; called in the worker's own thread, whose number of
-                threads torch keeps apart from that of others.
+            open_bench: loads the base model; called in the new thread, because torch keeps its
+                number of threads per calling thread.
             most_waiting: calls that may wait; further ones are refused.
         """
         self._open_bench = open_bench
@@ -42,7 +42,7 @@ class Worker:
         self._thread = threading.Thread(target=self._run, name="base-model", daemon=True)
 
     def start(self) -> Workbench:
-        """Load the base model and begin to work.
+        """Load the base model, then serve calls.
 
         Raises:
             PipelineError: it cannot be loaded.
@@ -52,21 +52,21 @@ class Worker:
 
     @property
     def waiting(self) -> int:
-        """How many calls wait or are worked on."""
+        """How many calls wait or are being served."""
         return self._lanes.size
 
-    def ask(self, lane: str, question: Question, decoding: Sampling) -> Future[GeneratedAnswer]:
-        """Let a question wait for its turn.
+    def ask(self, lane: str, question: Question, sampling: Sampling) -> Future[GeneratedAnswer]:
+        """Queue a question.
 
         Raises:
             CallRefused: too many calls wait, or the server is stopping.
         """
-        call = AnswerCall(lane, question, decoding)
+        call = AnswerCall(lane, question, sampling)
         self._add(call)
         return call.future
 
-    def do(self, lane: str, begin: Callable[[], Steps]) -> Future[Any]:
-        """Let work wait until its lane is free; `begin` is called in the worker's thread.
+    def do(self, lane: str, begin: Callable[[], Work]) -> Future[Any]:
+        """Queue work until its lane is free; `begin` is called in this object's thread.
 
         Raises:
             CallRefused: too many calls wait, or the server is stopping.
@@ -76,7 +76,7 @@ class Worker:
         return call.future
 
     def stop(self) -> None:
-        """End: what waits or is under way is refused, and what it had changed is undone."""
+        """Refuse what waits, undo and refuse what is being served, and end the thread."""
         with self._changed:
             self._is_stopping = True
             self._changed.notify()
@@ -105,7 +105,7 @@ class Worker:
         self._refuse_all()
 
     def _wait(self) -> bool:
-        """Wait for something to do; False when it is time to end."""
+        """Wait for something to do; return False when the thread must end."""
         with self._changed:
             self._changed.wait_for(lambda: self._is_stopping or self._lanes.size > 0)
             return not self._is_stopping
@@ -118,7 +118,7 @@ class Worker:
             return
         try:
             for answer in bench.base.answer(
-                [call.question for call in batch], adapter=adapter, decoding=batch[0].decoding
+                [call.question for call in batch], adapter=adapter, sampling=batch[0].sampling
             ):
                 self._settle(batch[answer.index], answer)
         except Exception as error:
@@ -127,14 +127,14 @@ class Worker:
     def _choose_batch(
         self, bench: Workbench, ready: list[AnswerCall]
     ) -> tuple[list[AnswerCall], str | None]:
-        """The oldest question, and what can be answered together with it."""
+        """Return the oldest question, those that can be answered with it, and their adapter."""
         batch: list[AnswerCall] = []
         adapter: str | None = None
         for call in ready:
             if call.future.cancelled():
                 self._remove(call)
                 continue
-            if batch and call.decoding != batch[0].decoding:
+            if batch and call.sampling != batch[0].sampling:
                 continue
             try:
                 name = bench.name_of(call.lane)
@@ -153,9 +153,9 @@ class Worker:
         if call is None:
             return
         try:
-            if call.steps is None:
-                call.steps = call.begin()
-            next(call.steps)
+            if call.work is None:
+                call.work = call.begin()
+            next(call.work)
         except StopIteration as end:
             self._settle(call, end.value)
         except Exception as error:
@@ -167,7 +167,9 @@ class Worker:
 
     def _fail(self, calls: Iterable[Call], error: Exception) -> None:
         if not isinstance(error, PipelineError):
-            logger.error("a call failed", exc_info=error, extra={"event": "call_failed"})
+            logger.error(
+                "an unexpected error ended a call", exc_info=error, extra={"event": "call_failed"}
+            )
         for call in calls:
             if self._remove(call) and call.future.set_running_or_notify_cancel():
                 call.future.set_exception(error)
@@ -180,7 +182,7 @@ class Worker:
         with self._changed:
             calls = self._lanes.clear()
         for call in calls:
-            if isinstance(call, WorkCall) and call.steps is not None:
-                call.steps.close()
+            if isinstance(call, WorkCall) and call.work is not None:
+                call.work.close()
             if call.future.set_running_or_notify_cancel():
                 call.future.set_exception(refusals.stopping())

@@ -13,7 +13,7 @@ from sqltune.wire.gradient import ErrorType
 def refuse(
     error_type: ErrorType, message: str, *, payload: Mapping[str, Any] | None = None
 ) -> CallRefused:
-    """A refusal with the status that goes with its type."""
+    """Return a refusal with the status of its type."""
     return CallRefused(message, status=STATUS[error_type], type=error_type.value, payload=payload)
 
 
@@ -36,30 +36,30 @@ STATUS = {
 
 
 def queue_full(most_waiting: int) -> CallRefused:
-    """No more calls can wait. No Retry-After: the SDK would sleep without a word."""
+    """Refuse a call that cannot wait. No Retry-After: the SDK would sleep silently."""
     return CallRefused(
-        f"the server is busy: {most_waiting} calls wait already; ask again later",
+        f"the server is busy: {most_waiting} calls are waiting already; try again later",
         status=429,
         type=ErrorType.FAILED.value,
     )
 
 
 def stopping() -> CallRefused:
-    """The server goes down; what was being trained is as it was before the call."""
+    """Refuse a call of a server that ends; what it trained is as it was before the call."""
     return CallRefused(
-        "the server is stopping; nothing of this call was kept",
+        "the server is stopping; this call changed nothing",
         status=503,
         type=ErrorType.FAILED.value,
     )
 
 
 def unknown_model(model_id: str, error_type: ErrorType) -> CallRefused:
-    """No model of this id."""
-    return refuse(error_type, f"there is no model {model_id[:60]!r}: ask for the list of models")
+    """Refuse a call to a model that does not exist."""
+    return refuse(error_type, f"there is no model {model_id[:60]!r}: see the list of models")
 
 
 def translate(error: PipelineError) -> CallRefused:
-    """What a client is told of an error that came up while its call was worked on."""
+    """Return what a client reads of an error that ended its call."""
     match error:
         case CallRefused():
             return error
@@ -70,7 +70,7 @@ def translate(error: PipelineError) -> CallRefused:
         case BackendError(code="prompt_too_long"):
             return refuse(ErrorType.UNPROCESSABLE, str(error))
         case _:
-            # A full disk passes with a person's help only: no client is to come again at once.
+            # Only a person can free a full disk: no client should retry at once.
             is_passing = error.retryable and not isinstance(error, FilesNotWritten)
             status = 503 if is_passing else 500
             return CallRefused(str(error), status=status, type=ErrorType.FAILED.value)

@@ -12,16 +12,16 @@ from sqltune.errors import CallRefused
 
 
 def json_reply(content: BaseModel) -> Response:
-    """A reply of status 200; the SDK reads no other one."""
+    """Return a reply of status 200, the only one that the SDK accepts."""
     return Response(content.model_dump_json(by_alias=True), media_type="application/json")
 
 
 def error_reply(refusal: CallRefused) -> Response:
-    """An error: message, and type and payload where the API has them."""
+    """Return an error: message, and type and payload where the API has them."""
     content: dict[str, Any] = {"message": str(refusal)}
     if refusal.type is not None:
         content["type"] = refusal.type
     if refusal.payload is not None:
         content["payload"] = refusal.payload
-    # In ASCII: half a character that came in goes out as an escape and not as broken UTF-8.
+    # In ASCII: half a character from a request is sent back as an escape, not as broken UTF-8.
     return Response(json.dumps(content), refusal.status, media_type="application/json")

@@ -1,7 +1,7 @@
 """What each route of the API does, without HTTP.
 
-Listing, creating and looking need no model and are done at once; the rest gives a future that the
-thread of the base model fulfils.
+Listing, creating and reading need no model and are done at once; the rest returns a future that the
+thread of the base model completes.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from sqltune.local_lora.choosing import choose_answer
 from sqltune.server import refusals
 from sqltune.server.bases import ServedBase, base_model_id
 from sqltune.server.catalogue import Catalogue
-from sqltune.server.completing import make_decoding, make_question, refuse_rag
+from sqltune.server.completing import make_question, make_sampling, refuse_rag
 from sqltune.server.defaults import options_for
-from sqltune.server.lanes import Steps, at_once
-from sqltune.server.tuning import FineTuneCall
+from sqltune.server.fine_tuning import FineTuneCall
+from sqltune.server.lanes import Work, in_one_piece
 from sqltune.server.workbench import BASE_LANE
 from sqltune.wire.gradient import (
     ADAPTER_SUFFIX,
@@ -52,12 +52,12 @@ class Service:
         now: Callable[[], datetime],
         rng: random.Random,
     ) -> None:
-        """Serve.
+        """Serve these base models and adapters.
 
         Args:
             bases: the base models by slug.
             catalogue: the adapters.
-            now: gives the time, in UTC.
+            now: returns the time, in UTC.
             rng: makes ids, seeds and draws.
         """
         self.bases = bases
@@ -66,30 +66,32 @@ class Service:
         self._rng = rng
 
     def list_models(self, capability: CapabilityFilter, *, only_base: bool) -> ModelList:
-        """The base models that can do what is asked for, and the adapters.
+        """Return the base models with a capability, and the adapters.
 
-        Every base model here can be asked and tuned, so that no filter leaves one out.
+        Every base model here can be asked and tuned, so that every filter matches all of them.
         """
         models = [base.item for base in self.bases.values()]
         adapters = [] if only_base else self.catalogue.list_all()
         return ModelList(models=[*models, *map(_item, adapters)])
 
     def create(self, request: CreateRequest) -> CreateReply:
-        """A new adapter.
+        """Create an adapter.
 
         Raises:
             CallRefused: there is no such base model.
-            DatabaseError: it cannot be written down.
+            DatabaseError: it cannot be stored.
         """
         base = self._base(request.model.base_model_id)
-        identity, now = base.model.identity, self._now()
-        options = options_for(identity.name, rank=request.rank, learning_rate=request.learning_rate)
+        now = self._now()
+        options = options_for(
+            base.model.name, rank=request.rank, learning_rate=request.learning_rate
+        )
         adapter = ServedAdapter(
             adapter_id=f"{uuid.UUID(int=self._rng.getrandbits(128), version=4)}{ADAPTER_SUFFIX}",
             adapter_name=request.model.name,
             base_slug=base.slug,
-            base_model=identity.name,
-            base_model_revision=identity.revision,
+            base_model=base.model.name,
+            base_model_revision=base.model.revision,
             lora_rank=options.rank,
             lora_alpha=options.alpha,
             learning_rate=options.learning_rate,
@@ -101,35 +103,35 @@ class Service:
         )
         self.catalogue.add(adapter)
         logger.info(
-            "adapter %s made",
+            "created adapter %s",
             adapter.adapter_id,
             extra={"event": "adapter_created", "adapter_id": adapter.adapter_id},
         )
         return CreateReply(id=adapter.adapter_id)
 
     def get(self, model_id: str) -> AdapterItem:
-        """One adapter.
+        """Return one adapter.
 
         Raises:
-            CallRefused: there is none of this id.
+            CallRefused: there is none with this id.
         """
         return _item(self.catalogue.find(model_id))
 
     def delete(self, model_id: str) -> Future[None]:
-        """Delete an adapter, after the calls to it that came before.
+        """Delete an adapter, after the earlier calls to it.
 
         Raises:
-            CallRefused: there is none of this id, or too many calls wait.
+            CallRefused: there is none with this id, or too many calls wait.
         """
         adapter = self.catalogue.find(model_id)
         base = self.bases.get(adapter.base_slug)
         if base is None:
-            # Nobody can be at work on it.
+            # No call can be using it.
             self.catalogue.delete(model_id)
             done: Future[None] = Future()
             done.set_result(None)
             return done
-        return base.worker.do(model_id, lambda: at_once(lambda: self._delete(base, model_id)))
+        return base.thread.do(model_id, lambda: in_one_piece(lambda: self._delete(base, model_id)))
 
     def fine_tune(self, model_id: str, request: FineTuneRequest) -> Future[FineTuneReply]:
         """Train an adapter on exactly these samples, once.
@@ -137,14 +139,8 @@ class Service:
         Raises:
             CallRefused: there is no such adapter, its base model is gone, or too many calls wait.
         """
-        adapter = self.catalogue.find(model_id)
-        base = self.bases.get(adapter.base_slug)
-        if base is None or not base.fits(adapter):
-            raise refusals.refuse(
-                ErrorType.NOT_TUNABLE,
-                f"the base model of this adapter ({adapter.base_slug}) is not served any more",
-            )
-        return base.worker.do(model_id, lambda: self._tune_steps(base, model_id, request))
+        base = self._base_of(self.catalogue.find(model_id), ErrorType.NOT_TUNABLE)
+        return base.thread.do(model_id, lambda: self._fine_tune(base, model_id, request))
 
     def complete(self, model_id: str, request: CompleteRequest) -> Future[GeneratedAnswer]:
         """Answer with a base model or an adapter.
@@ -155,21 +151,21 @@ class Service:
         base, lane = self._answering(model_id)
         refuse_rag(request)
         question = make_question(request, draw=self._rng.getrandbits(31))
-        decoding = make_decoding(request)
+        sampling = make_sampling(request)
         if request.guidance is None:
-            return base.worker.ask(lane, question, decoding)
+            return base.thread.ask(lane, question, sampling)
         choices = request.guidance.value
 
         def choose() -> GeneratedAnswer:
             name = base.bench.name_of(lane)
             return choose_answer(base.model, question, choices, adapter=name)
 
-        return base.worker.do(lane, lambda: at_once(choose))
+        return base.thread.do(lane, lambda: in_one_piece(choose))
 
     def stop(self) -> None:
-        """Refuse what waits, and undo what is under way."""
+        """Refuse what waits, and undo what is being served."""
         for base in self.bases.values():
-            base.worker.stop()
+            base.thread.stop()
 
     def _base(self, model_id: str) -> ServedBase:
         for base in self.bases.values():
@@ -178,28 +174,31 @@ class Service:
         raise refusals.unknown_model(model_id, ErrorType.UNKNOWN_BASE_MODEL)
 
     def _answering(self, model_id: str) -> tuple[ServedBase, str]:
-        """The base model that answers, and the lane in it."""
+        """Return the base model that answers, and the lane of the call."""
         if model_id.endswith(BASE_MODEL_SUFFIX):
             return self._base(model_id), BASE_LANE
         adapter = self.catalogue.find(model_id)
+        return self._base_of(adapter, ErrorType.UNKNOWN_BASE_MODEL), model_id
+
+    def _base_of(self, adapter: ServedAdapter, error_type: ErrorType) -> ServedBase:
         base = self.bases.get(adapter.base_slug)
         if base is None or not base.fits(adapter):
             raise refusals.refuse(
-                ErrorType.UNKNOWN_BASE_MODEL,
+                error_type,
                 f"the base model of this adapter ({adapter.base_slug}) is not served any more",
             )
-        return base, model_id
+        return base
 
-    def _tune_steps(self, base: ServedBase, model_id: str, request: FineTuneRequest) -> Steps:
+    def _fine_tune(self, base: ServedBase, model_id: str, request: FineTuneRequest) -> Work:
         adapter = self.catalogue.find(model_id)
         return FineTuneCall(adapter, request.samples, base.bench, self.catalogue).run()
 
     def _delete(self, base: ServedBase, model_id: str) -> None:
         self.catalogue.find(model_id)
         self.catalogue.delete(model_id)
-        base.bench.forget(model_id)
+        base.bench.remove(model_id)
         logger.info(
-            "adapter %s deleted",
+            "deleted adapter %s",
             model_id,
             extra={"event": "adapter_deleted", "adapter_id": model_id},
         )

@@ -1,8 +1,8 @@
-"""A base model in memory with the adapters that are worked on, and their files.
+"""A base model in memory with the adapters in use, and their files.
 
 Each adapter has a folder with one checkpoint: weights and optimizer in one file, which is replaced
-as a whole when a fine-tune call is done. So an adapter can be taken out of memory at any time
-between two calls. Used by the thread of its worker alone.
+as a whole when a fine-tune call is done. So an adapter can be removed from memory at any time
+between two calls. Used only by the thread of its base model.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from pathlib import Path
 
 from sqltune.database.tables.served import ServedAdapter
 from sqltune.local_lora.checkpoints import CHECKPOINT_FILE
+from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.lora_options import LoraOptions
-from sqltune.local_lora.models import LoadedModel
 from sqltune.local_lora.optimiser import Schedule
 from sqltune.local_lora.training import LoraTrainer
 from sqltune.server.defaults import WARMUP_STEPS
 
-#: Lane of the calls that go to the base model itself.
+#: Lane of the calls to the base model itself.
 BASE_LANE = ""
-#: Adapters in memory; beyond, the one that was used least lately goes.
+#: Adapters in memory; beyond, the least recently used one is removed.
 MOST_ADAPTERS = 16
 
 
@@ -33,12 +33,12 @@ class Workbench:
     def __init__(
         self, base: LoadedModel, folder: Path, find: Callable[[str], ServedAdapter]
     ) -> None:
-        """Work with a loaded base model.
+        """Begin with a loaded base model and no adapter.
 
         Args:
             base: the base model.
-            folder: where adapters lie, a folder each.
-            find: gives an adapter by its id, and refuses one that is gone.
+            folder: of the adapters, each in a folder of its own.
+            find: returns an adapter by its id, and refuses one that is gone.
         """
         self.base = base
         self._folder = folder
@@ -47,8 +47,10 @@ class Workbench:
         self._in_training: set[str] = set()
 
     def name_of(self, lane: str) -> str | None:
-        """What a lane's adapter is called on the base model; None for the base model itself, and
-        for an adapter that was never trained, because it answers alike.
+        """Return the name of a lane's adapter on the base model.
+
+        None for the base model itself, and for an adapter that was never trained, because it
+        answers like the base model.
 
         Raises:
             CallRefused: the adapter is gone.
@@ -62,14 +64,13 @@ class Workbench:
 
     @contextmanager
     def training(self, adapter_id: str) -> Iterator[LoraTrainer]:
-        """The adapter, to be trained in the block: stored at its end, and as it was before if it
-        fails.
+        """Let the block train the adapter: stored at its end, and as it was before if it fails.
 
         Raises:
             BackendError: it cannot be stored, for instance because the disk is full.
         """
         trainer = self._trainer(adapter_id)
-        undo = trainer.remember()
+        undo = trainer.snapshot()
         self._in_training.add(adapter_id)
         try:
             yield trainer
@@ -81,11 +82,11 @@ class Workbench:
             self._in_training.remove(adapter_id)
 
     def folder(self, adapter_id: str) -> Path:
-        """Where the adapter's files lie."""
+        """Return the folder of the adapter's files."""
         return self._folder / adapter_id
 
-    def forget(self, adapter_id: str) -> None:
-        """Take the adapter out of memory and off the disk."""
+    def remove(self, adapter_id: str) -> None:
+        """Remove the adapter from memory and from the disk."""
         trainer = self._trainers.pop(adapter_id, None)
         if trainer is not None:
             trainer.close()

@@ -1,3 +1,3 @@
-"""LoRA on this machine."""
+"""The local backend: LoRA on this machine."""
 
 from __future__ import annotations

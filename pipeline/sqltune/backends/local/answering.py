@@ -1,32 +1,31 @@
-"""One batch of answers of the local backend: requests become questions, answers come back with
-their keys.
-"""
+"""One batch of answers of the local backend: requests become questions, answers keep their keys."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from sqltune.backends.base import Answer, AnswerRequest, Decoding
-from sqltune.local_lora import answering
-from sqltune.local_lora.models import LoadedModel
+from sqltune.local_lora.answering import FinishReason, GeneratedAnswer, Question
+from sqltune.local_lora.loaded_model import LoadedModel
+from sqltune.local_lora.sampling import Sampling
 
 
 def answer_batch(
     base: LoadedModel, adapter: str | None, requests: Sequence[AnswerRequest], decoding: Decoding
 ) -> list[Answer]:
     """Answer the requests with the base model, or with the adapter of this name on it."""
-    questions = [answering.Question(r.prompt, r.system_prompt) for r in requests]
-    settings = answering.Sampling(
+    questions = [Question(r.prompt, r.system_prompt) for r in requests]
+    sampling = Sampling(
         max_new_tokens=decoding.max_new_tokens,
         temperature=decoding.temperature,
         seed=decoding.seed,
     )
-    answers = base.answer(questions, adapter=adapter, decoding=settings)
+    answers = base.answer(questions, adapter=adapter, sampling=sampling)
     return [_answer(requests[answer.index], answer) for answer in answers]
 
 
-def _answer(request: AnswerRequest, answer: answering.GeneratedAnswer) -> Answer:
-    is_too_long = answer.finish_reason is answering.FinishReason.PROMPT_TOO_LONG
+def _answer(request: AnswerRequest, answer: GeneratedAnswer) -> Answer:
+    is_too_long = answer.finish_reason is FinishReason.PROMPT_TOO_LONG
     return Answer(
         prompt_key=request.prompt_key,
         text=answer.text,
@@ -36,7 +35,7 @@ def _answer(request: AnswerRequest, answer: answering.GeneratedAnswer) -> Answer
         latency_ms=round(answer.latency_seconds * 1000, 3),
         error_code="prompt_too_long" if is_too_long else None,
         error_message=(
-            f"the prompt has {answer.prompt_tokens} tokens: no room is left to answer"
+            f"the prompt has {answer.prompt_tokens} tokens, which leaves no room for an answer"
             if is_too_long
             else None
         ),

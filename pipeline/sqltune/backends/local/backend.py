@@ -1,8 +1,8 @@
 """The local backend: LoRA with torch on this machine, over `sqltune.local_lora`.
 
 Nothing here imports torch before something is trained or answered, so that a sync with nothing to
-do stays light. Weights lie under the artifacts folder, in `adapters` when finished and in
-`checkpoints` while a training is under way; names carry the run and its attempt (attempts.py).
+do stays light. Weights are under the artifacts folder, in `adapters` when finished and in
+`checkpoints` while a training runs; names carry the run and its attempt (attempts.py).
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from sqltune.local_lora.sources import BaseModelSource, find_base_model
 from sqltune.records import Sample
 
 if TYPE_CHECKING:
-    from sqltune.local_lora.models import LoadedModel
+    from sqltune.local_lora.loaded_model import LoadedModel
 
 #: Answers of one batch; a resumed evaluation asks the same batches again.
-_CHUNK = 32
+_BATCH_SIZE = 32
 
 
 class LocalBackend:
@@ -49,9 +49,7 @@ class LocalBackend:
         allow_hub_models: bool = True,
         threads: int | None = None,
     ) -> None:
-        """Keep weights under `artifacts` and load base models only from where the settings allow
-        it.
-        """
+        """Store weights under `artifacts`, and load base models only from allowed places."""
         self._artifacts = artifacts
         self._allowed_folders = tuple(allowed_folders)
         self._allow_hub_models = allow_hub_models
@@ -60,7 +58,7 @@ class LocalBackend:
         self._loaded: tuple[tuple[str, str | None], LoadedModel] | None = None
 
     def describe(self, base_model: str, revision: str | None) -> BaseModel:
-        """Resolve the name by looking at files, or at the Hub, without loading weights."""
+        """Resolve the name from files, or from the Hub, without loading weights."""
         _require_torch()
         source = find_base_model(
             base_model,
@@ -72,8 +70,8 @@ class LocalBackend:
         if revision is not None and source.is_folder and revision != identity.revision:
             raise RequestRejected(
                 f"base model {base_model!r} has changed: its files are revision "
-                f"{identity.revision[:12]} and {revision[:12]} is asked for; restore the files or "
-                "change base_model_revision",
+                f"{identity.revision[:12]}, and the row asks for {revision[:12]}; restore the "
+                "files or change base_model_revision",
                 code="base_model_changed",
             )
         return BaseModel(
@@ -94,7 +92,7 @@ class LocalBackend:
             yield TokenCount(tokens, is_exact=True)
 
     def train(self, job: TrainingJob, samples: Samples, journal: Journal) -> TrainedAdapter:
-        """Train step by step; a checkpoint lets a later attempt at the same run go on."""
+        """Train step by step; a later attempt at the same run resumes from a checkpoint."""
         from sqltune.backends.local.files import TrainingFiles
         from sqltune.backends.local.training import LocalTraining
 
@@ -114,13 +112,13 @@ class LocalBackend:
         requests: Sequence[AnswerRequest],
         decoding: Decoding,
     ) -> Generator[Answer, None, None]:
-        """Answer in batches of 32 in the order given."""
+        """Answer in batches of 32, in the order given."""
         from sqltune.backends.local.answering import answer_batch
 
         base = self._load(base_model)
-        name = self._put_on(base, adapter) if adapter is not None else None
-        for first in range(0, len(requests), _CHUNK):
-            yield from answer_batch(base, name, requests[first : first + _CHUNK], decoding)
+        name = self._load_adapter(base, adapter) if adapter is not None else None
+        for first in range(0, len(requests), _BATCH_SIZE):
+            yield from answer_batch(base, name, requests[first : first + _BATCH_SIZE], decoding)
 
     def delete(self, adapter: TrainedAdapter) -> None:
         """Remove the adapter's folder."""
@@ -134,12 +132,12 @@ class LocalBackend:
         return str(self._artifacts.resolve())
 
     def list_artifacts(self) -> Iterator[StoredArtifact]:
-        """Give finished weights and checkpoints; what the local server keeps is not looked at."""
+        """Yield finished weights and checkpoints; nothing of the local server is among them."""
         yield from list_folder(self._artifacts / "adapters", ArtifactKind.WEIGHTS)
         yield from list_folder(self._artifacts / "checkpoints", ArtifactKind.CHECKPOINT)
 
     def find_missing(self, adapters: Sequence[TrainedAdapter]) -> list[TrainedAdapter]:
-        """Give those whose folder should be here and is not."""
+        """Return those whose folder should be here and is not."""
         own = (self._artifacts / "adapters").resolve()
         return [
             adapter
@@ -149,11 +147,11 @@ class LocalBackend:
         ]
 
     def remove(self, artifact: StoredArtifact) -> None:
-        """Remove files of the list."""
+        """Remove files that were listed."""
         remove_files(artifact, (self._artifacts / "adapters", self._artifacts / "checkpoints"))
 
     def close(self) -> None:
-        """Let go of the base model."""
+        """Release the base model."""
         self._loaded = None
 
     def _source(self, base_model: BaseModel) -> BaseModelSource:
@@ -165,7 +163,7 @@ class LocalBackend:
         )
 
     def _load(self, base_model: BaseModel) -> LoadedModel:
-        from sqltune.local_lora.models import load_base_model, set_threads
+        from sqltune.local_lora.loading import load_base_model, set_threads
 
         key = (base_model.name, base_model.revision)
         if self._loaded is None or self._loaded[0] != key:
@@ -178,12 +176,12 @@ class LocalBackend:
                 threads=self._threads,
             )
             self._loaded = (key, loaded)
-        # The base model is asked, and so loaded, in another thread than it is trained in.
+        # The base model may be asked, and so loaded, in another thread than it is trained in.
         set_threads(self._loaded[1].network, self._threads)
         return self._loaded[1]
 
-    def _put_on(self, base: LoadedModel, adapter: TrainedAdapter) -> str:
-        """Put the adapter's weights on the base model, once; gives the name they have there."""
+    def _load_adapter(self, base: LoadedModel, adapter: TrainedAdapter) -> str:
+        """Load the adapter's weights, once; return their name on the base model."""
         name = adapter.artifact_sha256 or str(adapter.artifact_uri)
         folder = self._own_folder(adapter)
         _require_weights(folder, adapter)
@@ -192,13 +190,13 @@ class LocalBackend:
         return name
 
     def _own_folder(self, adapter: TrainedAdapter) -> Path:
-        """Give the folder of the adapter; a row must not lead anywhere else."""
+        """Return the adapter's folder; a row must not lead anywhere else."""
         folder = Path(adapter.artifact_uri or "").resolve()
         own = (self._artifacts / "adapters").resolve()
         if not folder.is_relative_to(own) or folder == own:
             raise BackendError(
-                f"the weights of this version lie in {folder}, outside of {own}: "
-                "set SQLTUNE_ARTIFACTS to the folder that they were written to",
+                f"the weights of this version are in {folder}, outside {own}: set "
+                "SQLTUNE_ARTIFACTS to the folder that they were written to",
                 code="artifact_not_found",
             )
         return folder

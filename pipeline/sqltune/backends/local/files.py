@@ -1,7 +1,7 @@
 """What the attempts of a local training leave on disk, and which of it a later one may use.
 
-Each attempt writes into folders of its own. A later one reads the best that is there; what cannot
-be read is left out.
+Each attempt writes into folders of its own. A later one reads the best that is there and ignores
+what cannot be read.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from sqltune.local_lora.checkpoints import CHECKPOINT_FILE, read_position
 from sqltune.local_lora.files import write_file
 from sqltune.local_lora.steps import Pair
 
-_REHEARSAL_FILE = "rehearsal.json"
+_PAIRS_FILE = "rehearsal.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Rehearsed:
+class RehearsalPairs:
     """The pairs that are trained beside the samples."""
 
     pairs: Sequence[Pair] = ()
@@ -35,7 +35,7 @@ class Rehearsed:
 
 @dataclass(frozen=True, slots=True)
 class FinishedFolder:
-    """A finished adapter as it lies on disk."""
+    """A finished adapter on disk."""
 
     folder: Path
     weights_bytes: int
@@ -62,7 +62,7 @@ class TrainingFiles:
         return self._checkpoints / attempt_name(self.run_key, self.attempt)
 
     def find_finished(self) -> FinishedFolder | None:
-        """Give the adapter that an attempt finished before it could tell, if there is one."""
+        """Return the adapter that an attempt finished without recording it, if there is one."""
         for left in find_attempts(self.artifacts / "adapters", self.run_key, up_to=self.attempt):
             finished = _read_finished(left.path)
             if finished is not None:
@@ -70,42 +70,42 @@ class TrainingFiles:
         return None
 
     def list_checkpoints(self) -> list[Path]:
-        """Give the folders with a checkpoint, the one that came furthest first; before it those
-        that cannot be read, so that it is said what is lost.
+        """Return the folders with a checkpoint, those with the most steps first.
+
+        Unreadable ones come before all others, so that the caller reports each of them.
         """
         left = find_attempts(self._checkpoints, self.run_key, up_to=self.attempt)
         folders = [a.path for a in left if (a.path / CHECKPOINT_FILE).exists()]
         return sorted(folders, key=_steps_done, reverse=True)
 
-    def read_rehearsed(self, folder: Path) -> Rehearsed:
-        """Give the pairs that a checkpoint was trained with.
+    def read_pairs(self, folder: Path) -> RehearsalPairs:
+        """Return the pairs that a checkpoint was trained with.
 
         Raises:
             TrainingError: they are missing, or are not those.
         """
         expected = read_position(folder).rehearsal
-        if not expected and not (folder / _REHEARSAL_FILE).exists():
-            return Rehearsed()
-        rehearsed = _read_rehearsed(folder / _REHEARSAL_FILE)
-        # A checkpoint from before they were bound names none.
-        if expected not in ("", rehearsed.sha256):
+        if not expected:
+            return RehearsalPairs()
+        pairs = _read_pairs(folder / _PAIRS_FILE)
+        if pairs.sha256 != expected:
             raise TrainingError(f"the pairs in {folder} are not those of its checkpoint")
-        return rehearsed
+        return pairs
 
-    def find_rehearsed(self) -> Rehearsed | None:
-        """Give the pairs that an attempt had got before its first checkpoint."""
+    def find_pairs(self) -> RehearsalPairs | None:
+        """Return the pairs that an attempt stored before its first checkpoint."""
         for left in find_attempts(self._checkpoints, self.run_key, up_to=self.attempt):
             try:
-                return _read_rehearsed(left.path / _REHEARSAL_FILE)
+                return _read_pairs(left.path / _PAIRS_FILE)
             except TrainingError:
                 continue
         return None
 
-    def write_rehearsed(self, pairs: Sequence[Pair]) -> Rehearsed:
-        """Keep pairs for this attempt's checkpoints."""
+    def write_pairs(self, pairs: Sequence[Pair]) -> RehearsalPairs:
+        """Store pairs beside this attempt's checkpoint."""
         content = json.dumps([asdict(p) for p in pairs], ensure_ascii=False).encode()
-        write_file(self.checkpoint_folder / _REHEARSAL_FILE, content)
-        return Rehearsed(pairs, hashlib.sha256(content).hexdigest())
+        write_file(self.checkpoint_folder / _PAIRS_FILE, content)
+        return RehearsalPairs(pairs, hashlib.sha256(content).hexdigest())
 
     def forget_checkpoints(self) -> None:
         """Remove what only an unfinished training needs, of this attempt and earlier ones."""
@@ -124,13 +124,13 @@ def _steps_done(folder: Path) -> int:
         return sys.maxsize
 
 
-def _read_rehearsed(file: Path) -> Rehearsed:
+def _read_pairs(file: Path) -> RehearsalPairs:
     try:
         content = file.read_bytes()
         pairs = [Pair(**fields) for fields in json.loads(content)]
     except (OSError, ValueError, TypeError) as exc:
         raise TrainingError(f"the pairs in {file} cannot be read: {exc}") from exc
-    return Rehearsed(pairs, hashlib.sha256(content).hexdigest())
+    return RehearsalPairs(pairs, hashlib.sha256(content).hexdigest())
 
 
 def _read_finished(folder: Path) -> FinishedFolder | None:

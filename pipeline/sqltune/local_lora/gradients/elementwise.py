@@ -12,7 +12,7 @@ from torch.nn import functional
 
 
 def normalise(x: Tensor, weight: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
-    """RMS norm of x, and the factor 1 / rms that `normalise_backward` needs.
+    """Return the RMS norm of x, and the factor 1 / rms that `normalise_backward` needs.
 
     Args:
         x: (tokens, width).
@@ -30,7 +30,7 @@ def normalise(x: Tensor, weight: Tensor, epsilon: float) -> tuple[Tensor, Tensor
 
 
 def normalise_backward(grad: Tensor, x: Tensor, weight: Tensor, inverse: Tensor) -> Tensor:
-    """Gradient of the norm's input: inverse (g - x̂ mean(g x̂)), with g = grad weight.
+    """Return the gradient of the norm's input: inverse (g - x̂ mean(g x̂)), with g = grad weight.
 
     Args:
         grad: (tokens, width), gradient of the output.
@@ -45,12 +45,12 @@ def normalise_backward(grad: Tensor, x: Tensor, weight: Tensor, inverse: Tensor)
 
 
 def rotate(heads: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-    """Rotary position embedding, halves split as in transformers' Llama.
+    """Rotate by position, halves split as in transformers' Llama.
 
     Args:
         heads: (tokens, heads, size).
         cosine: (tokens, 1, size / 2), in heads' dtype.
-        sine: the same; negated it turns the other way, which is the backward pass.
+        sine: the same; negated it rotates backwards, which is the backward pass.
     """
     half = heads.shape[-1] // 2
     first, second = heads[..., :half], heads[..., half:]
@@ -63,7 +63,7 @@ def rotate(heads: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
 def gate_backward(
     grad: Tensor, gate: Tensor, gate_out: Tensor, up: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Gradients of gate and up for silu(gate) * up.
+    """Return the gradients of gate and up for silu(gate) * up.
 
     Args:
         grad: (tokens, width), gradient of the product; overwritten.
@@ -76,6 +76,6 @@ def gate_backward(
 
 
 def gate_forward(gate: Tensor, up: Tensor) -> tuple[Tensor, Tensor]:
-    """The product silu(gate) * up, and silu(gate) for the backward pass."""
+    """Return the product silu(gate) * up, and silu(gate) for the backward pass."""
     gate_out = functional.silu(gate)
     return gate_out * up, gate_out

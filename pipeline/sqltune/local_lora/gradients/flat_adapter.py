@@ -16,7 +16,7 @@ class FlatAdapter:
     """The values and gradients of an adapter, by parameter name and as vectors."""
 
     def __init__(self, named_parameters: Sequence[tuple[str, nn.Parameter]]) -> None:
-        """Move the parameters' storage into one vector, in the order given.
+        """Move the parameters' storage into one vector, in this order.
 
         Args:
             named_parameters: LoRA matrices of any shape, float32; each becomes a view.
@@ -26,7 +26,7 @@ class FlatAdapter:
         device = named_parameters[0][1].device
         #: (count,) float32, the trained values.
         self.values = torch.empty(count, dtype=torch.float32, device=device)
-        #: (count,) float32, the gradient of the step under way.
+        #: (count,) float32, the gradient of the current step.
         self.gradient = torch.zeros(count, dtype=torch.float32, device=device)
         #: `gradient` by name.
         self.gradients = self.views_of(self.gradient)
@@ -37,7 +37,7 @@ class FlatAdapter:
         self._parameters = dict(named_parameters)
 
     def views_of(self, vector: Tensor) -> dict[str, Tensor]:
-        """A vector of `values`' length cut into the named matrices, without a copy."""
+        """Return a vector of `values`' length cut into the named matrices, without a copy."""
         pieces = vector.split([shape.numel() for shape in self.shapes.values()])
         return {
             name: piece.view(shape)
@@ -45,11 +45,11 @@ class FlatAdapter:
         }
 
     def collect_autograd(self) -> None:
-        """Make autograd add its gradients straight into `gradient`."""
+        """Make autograd add its gradients directly to `gradient`."""
         for name, view in self.gradients.items():
             self._parameters[name].grad = view
 
     def release_autograd(self) -> None:
-        """Let go of the gradient's memory once training has ended."""
+        """Release the gradient's memory once training has ended."""
         for parameter in self._parameters.values():
             parameter.grad = None

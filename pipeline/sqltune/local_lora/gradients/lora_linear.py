@@ -1,7 +1,7 @@
 """Frozen linear layers with their LoRA pairs, forward and backward, without autograd.
 
-Layers that read the same input are one group: their A matrices lie under each other, so one product
-serves all of them, and every sum is left to the matrix product that makes its second half. Written
+Layers that read the same input are one group: their A matrices are stacked, so one product serves
+all of them, and every sum is left to the matrix product that makes its second half. Written
 by hand because autograd would keep and copy about three times as much.
 
 For each layer y = x Wᵀ + bias + s (x Aᵀ) Bᵀ, s = alpha / r: https://arxiv.org/abs/2106.09685, 4.1
@@ -53,14 +53,14 @@ class LinearGroup:
         return self._a_names + self._b_names
 
     def stacked(self, matrices: Mapping[str, Tensor]) -> Tensor:
-        """All A matrices as one view: (sum of ranks, in)."""
+        """Return all A matrices as one view: (sum of ranks, in)."""
         first = matrices[self._a_names[0]]
         return first.as_strided((self.rank * len(self._a_names), first.shape[1]), first.stride())
 
     def forward(
         self, x: Tensor, matrices: Mapping[str, Tensor], residual: Tensor | None = None
     ) -> tuple[list[Tensor], Tensor | None]:
-        """The layers' outputs, and the low-rank activations that `backward` needs.
+        """Return the layers' outputs, and the low-rank activations that `backward` needs.
 
         Args:
             x: (tokens, in).
@@ -94,12 +94,12 @@ class LinearGroup:
         matrices: Mapping[str, Tensor],
         gradients: Mapping[str, Tensor],
     ) -> Tensor:
-        """The gradient of the input, (tokens, in); those of A and B are added to `gradients`.
+        """Return the gradient of the input, (tokens, in); A's and B's are added to `gradients`.
 
         Args:
             grads: (tokens, out) for each layer.
             x: (tokens, in), as in `forward`.
-            low: what `forward` gave.
+            low: what `forward` returned.
             matrices: as in `forward`.
             gradients: float32 matrices by name, added to.
         """
@@ -119,7 +119,7 @@ class LinearGroup:
         matrices: Mapping[str, Tensor],
         gradients: Mapping[str, Tensor],
     ) -> Tensor | None:
-        """Only the second half of `backward`, for a layer below which nothing is trained.
+        """Do only the second half of `backward`, for a layer below which nothing is trained.
 
         Returns:
             (tokens, sum of ranks), the gradient of x Aᵀ; None without LoRA.
@@ -136,11 +136,11 @@ class LinearGroup:
         return low_grad
 
     def _places(self) -> list[tuple[int, slice]]:
-        """Index of each layer with LoRA, and its columns of the low-rank activations."""
+        """Return the index of each layer with LoRA, and its columns of the low-rank activations."""
         adapted = [i for i, linear in enumerate(self.linears) if linear.lora_names]
         return [(i, slice(n * self.rank, (n + 1) * self.rank)) for n, i in enumerate(adapted)]
 
     def _b(self, index: int) -> str:
         names = self.linears[index].lora_names
-        assert names is not None  # noqa: S101  _places gives only layers with LoRA
+        assert names is not None  # noqa: S101  _places has only layers with LoRA
         return names[1]

@@ -1,8 +1,8 @@
-"""Causal attention over samples that lie one behind the other, forward and backward.
+"""Causal attention over samples that follow each other, forward and backward.
 
-Each sample is a segment of its own, so nothing is padded and no token sees another sample. Plain
-batched products are used because torch's flash attention for processors takes five times as long
-in its backward pass at the 20 to 400 tokens of a usual sample.
+Each sample is a separate segment, so nothing is padded and no token attends to another sample.
+Plain batched products are used because torch's flash attention for processors takes five times as
+long in its backward pass at the 20 to 400 tokens of a usual sample.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-#: Tokens that ask at once. A long segment is cut, so that its first tokens ask no later ones.
+#: Queries computed at once. A long segment is cut, so that its first queries read no later keys.
 QUERIES_AT_ONCE = 256
 #: Rows of scores are rounded up to full vector registers: torch's softmax takes three times as long
 #: on 60 columns as on 64. The extra columns are masked.
 _COLUMNS = 32
-#: Above this many keys the probabilities take more memory than all else, and are made again.
+#: Above this many keys the probabilities take more memory than all else, and are computed again.
 _KEYS_TO_KEEP = 512
 
 
@@ -26,9 +26,9 @@ _KEYS_TO_KEEP = 512
 class AttentionShape:
     """How many heads there are, and how wide."""
 
-    #: Heads that ask.
+    #: Heads of the queries.
     query_heads: int
-    #: Heads that are asked; each serves query_heads / key_heads of them.
+    #: Heads of keys and values; each serves query_heads / key_heads of those.
     key_heads: int
     #: Width of a head.
     head_size: int
@@ -43,15 +43,15 @@ class AttentionShape:
 
 @dataclass(frozen=True)
 class _Piece:
-    """Tokens of one segment that ask together, and the tokens that they may ask."""
+    """Queries of one segment that are computed together, and the keys that they may read."""
 
-    #: Rows that ask.
-    asking: slice
-    #: Rows that are asked: the segment from its start to the last of `asking`.
-    asked: slice
-    #: `asked` rounded up; what is beyond belongs to others and is masked.
-    asked_columns: slice
-    #: (group * asking, columns): minus infinity where a token must not look, else 0.
+    #: Rows of the queries.
+    queries: slice
+    #: Rows of the keys: the segment from its start to the last of `queries`.
+    keys: slice
+    #: `keys` rounded up; what is beyond belongs to other segments and is masked.
+    key_columns: slice
+    #: (group * queries, columns): minus infinity where a query must not read, else 0.
     mask: Tensor
 
 
@@ -64,7 +64,7 @@ class PackedAttention:
         Args:
             lengths: tokens of each segment, in order.
             shape: heads and their width.
-            like: a tensor of the wanted dtype and device.
+            like: a tensor with the dtype and device to use.
         """
         self.shape = shape
         self._masks: dict[tuple[int, int], Tensor] = {}
@@ -73,7 +73,7 @@ class PackedAttention:
     def forward(
         self, query: Tensor, key: Tensor, value: Tensor
     ) -> tuple[Tensor, list[Tensor | None]]:
-        """What each token attends to.
+        """Return what each token attends to.
 
         Args:
             query: (tokens, query_heads, head_size), rotated.
@@ -86,10 +86,10 @@ class PackedAttention:
         output = torch.empty_like(query)
         kept: list[Tensor | None] = []
         for piece in self._pieces:
-            probabilities = self._probabilities(piece, self._grouped(query[piece.asking]), key)
-            values = value[piece.asked_columns].transpose(0, 1)
+            probabilities = self._probabilities(piece, self._grouped(query[piece.queries]), key)
+            values = value[piece.key_columns].transpose(0, 1)
             attended = torch.bmm(probabilities, values)
-            output[piece.asking] = self._ungrouped(attended)
+            output[piece.queries] = self._ungrouped(attended)
             is_short = probabilities.shape[2] <= _KEYS_TO_KEEP
             kept.append(probabilities if is_short else None)
         return output.flatten(1), kept
@@ -102,50 +102,50 @@ class PackedAttention:
         value: Tensor,
         kept: list[Tensor | None],
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Gradients of query, key and value, (tokens, heads, head_size) each.
+        """Return the gradients of query, key and value, (tokens, heads, head_size) each.
 
         Args:
             grad: (tokens, query_heads * head_size).
             query: as in `forward`.
             key: as in `forward`.
             value: as in `forward`.
-            kept: the probabilities that `forward` gave.
+            kept: the probabilities that `forward` returned.
         """
         tokens = len(query)
         grad = grad.view_as(query)
         query_grad = torch.empty_like(query)
         key_grad, value_grad = torch.zeros_like(key[:tokens]), torch.zeros_like(value[:tokens])
-        for piece, remembered in zip(self._pieces, kept, strict=True):
-            q, g = self._grouped(query[piece.asking]), self._grouped(grad[piece.asking])
-            p = self._probabilities(piece, q, key) if remembered is None else remembered
-            asked = len(value_grad[piece.asked])
-            value_grad[piece.asked] += torch.bmm(p.transpose(1, 2), g)[:, :asked].transpose(0, 1)
-            p_grad = torch.bmm(g, value[piece.asked_columns].permute(1, 2, 0))
+        for piece, stored in zip(self._pieces, kept, strict=True):
+            q, g = self._grouped(query[piece.queries]), self._grouped(grad[piece.queries])
+            p = self._probabilities(piece, q, key) if stored is None else stored
+            count = len(value_grad[piece.keys])
+            value_grad[piece.keys] += torch.bmm(p.transpose(1, 2), g)[:, :count].transpose(0, 1)
+            p_grad = torch.bmm(g, value[piece.key_columns].permute(1, 2, 0))
             s_grad = torch._softmax_backward_data(p_grad, p, -1, p_grad.dtype)
             s_grad.mul_(self.shape.scaling)
-            q_grad = torch.bmm(s_grad, key[piece.asked_columns].transpose(0, 1))
-            query_grad[piece.asking] = self._ungrouped(q_grad)
-            key_grad[piece.asked] += torch.bmm(s_grad.transpose(1, 2), q)[:, :asked].transpose(0, 1)
+            q_grad = torch.bmm(s_grad, key[piece.key_columns].transpose(0, 1))
+            query_grad[piece.queries] = self._ungrouped(q_grad)
+            key_grad[piece.keys] += torch.bmm(s_grad.transpose(1, 2), q)[:, :count].transpose(0, 1)
         return query_grad, key_grad, value_grad
 
     def _probabilities(self, piece: _Piece, grouped_query: Tensor, key: Tensor) -> Tensor:
-        """(key_heads, group * asking, columns)."""
+        """Return (key_heads, group * queries, columns)."""
         scores = torch.baddbmm(
             piece.mask,
             grouped_query,
-            key[piece.asked_columns].permute(1, 2, 0),
+            key[piece.key_columns].permute(1, 2, 0),
             alpha=self.shape.scaling,
         )
         return torch.softmax(scores, -1)
 
     def _grouped(self, q: Tensor) -> Tensor:
-        """(length, query_heads, size) as (key_heads, group * length, size)."""
+        """Return (length, query_heads, size) as (key_heads, group * length, size)."""
         length, _, size = q.shape
         heads = q.view(length, self.shape.key_heads, self.shape.group, size).permute(1, 2, 0, 3)
         return heads.reshape(self.shape.key_heads, self.shape.group * length, size)
 
     def _ungrouped(self, q: Tensor) -> Tensor:
-        """The way back from `_grouped`, as a view."""
+        """Undo `_grouped`, as a view."""
         return q.view(self.shape.query_heads, -1, q.shape[2]).transpose(0, 1)
 
     def _cut(self, lengths: Sequence[int], like: Tensor) -> Iterator[_Piece]:
@@ -155,9 +155,9 @@ class PackedAttention:
                 last = min(first + QUERIES_AT_ONCE, length)
                 mask = self._mask(first, last, like)
                 yield _Piece(
-                    asking=slice(start + first, start + last),
-                    asked=slice(start, start + last),
-                    asked_columns=slice(start, start + mask.shape[1]),
+                    queries=slice(start + first, start + last),
+                    keys=slice(start, start + last),
+                    key_columns=slice(start, start + mask.shape[1]),
                     mask=mask,
                 )
             start += length

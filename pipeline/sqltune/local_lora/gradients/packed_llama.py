@@ -1,9 +1,8 @@
 """Loss and LoRA gradients of a Llama-like model over packed samples, without autograd.
 
-The quick way through training: samples lie one behind the other, no token is padding, and each
-layer keeps only what its backward pass reads. It is offered only for layouts whose arithmetic is
-known (Llama, Mistral, Qwen2); training checks it against the model's own forward pass before it is
-used, and takes `padded` otherwise.
+The quick way: samples follow each other, no token is padding, and each layer keeps only what its
+backward pass reads. It exists only for layouts whose arithmetic is known (Llama, Mistral, Qwen2);
+`adapter_gradients` compares it with `padded_loss` before it is used.
 """
 
 from __future__ import annotations
@@ -23,43 +22,19 @@ from sqltune.local_lora.gradients.elementwise import (
     normalise_backward,
     rotate,
 )
-from sqltune.local_lora.gradients.lora_linear import FrozenLinear, LinearGroup
+from sqltune.local_lora.gradients.llama_layers import Layer, read_layers, read_norm
 from sqltune.local_lora.gradients.packed_attention import (
     EXTRA_ROWS,
     AttentionShape,
     PackedAttention,
 )
-from sqltune.local_lora.gradients.response_loss import loss_with_gradient
+from sqltune.local_lora.gradients.response_loss import find_predicting_rows, loss_with_gradient
+from sqltune.local_lora.gradients.step_loss import StepLoss
 from sqltune.local_lora.tokenising import TokenisedSample
-
-KNOWN_LAYOUTS = frozenset({"llama", "mistral", "qwen2"})
-
-
-@dataclass(frozen=True)
-class Layer:
-    """The frozen parts of one decoder layer."""
-
-    #: Norm before attention, (width,), with its epsilon.
-    attention_norm: tuple[Tensor, float]
-    #: Query, key and value.
-    query_key_value: LinearGroup
-    #: Attention's output.
-    attention_out: LinearGroup
-    #: Norm before the feed-forward part.
-    feed_norm: tuple[Tensor, float]
-    #: Gate and up.
-    gate_up: LinearGroup
-    #: Down.
-    down: LinearGroup
-
-    @property
-    def groups(self) -> tuple[LinearGroup, ...]:
-        """All linear layers, in the order of the forward pass."""
-        return self.query_key_value, self.attention_out, self.gate_up, self.down
 
 
 @dataclass
-class Kept:
+class Activations:
     """What one layer's backward pass reads; (tokens, …) in the activations' dtype."""
 
     x: Tensor
@@ -99,36 +74,22 @@ class PackedLlama:
         """Read the weights out of a causal LM whose linear layers peft has wrapped.
 
         Args:
-            model: LlamaForCausalLM or alike.
+            model: LlamaForCausalLM or similar.
             adapter: name of the adapter that is trained.
             rank: r of its matrices.
             scaling: factor on its part.
         """
-        inner, config = model.model, model.config
-        names = {id(module): name for name, module in model.named_modules()}
-        self._inner = inner
+        self._inner = model.model
         self._output_weight: Tensor = model.lm_head.weight.detach()
-        self._final_norm = _norm(inner.norm)
-        first = inner.layers[0].self_attn
+        self._final_norm = read_norm(self._inner.norm)
+        config, attention = model.config, self._inner.layers[0].self_attn
         self.shape = AttentionShape(
-            config.num_attention_heads, config.num_key_value_heads, first.head_dim, first.scaling
+            config.num_attention_heads,
+            config.num_key_value_heads,
+            attention.head_dim,
+            attention.scaling,
         )
-
-        def group(*modules: Any) -> LinearGroup:
-            linears = [_linear(module, names[id(module)], adapter) for module in modules]
-            return LinearGroup(linears, rank, scaling)
-
-        self.layers = [
-            Layer(
-                _norm(layer.input_layernorm),
-                group(layer.self_attn.q_proj, layer.self_attn.k_proj, layer.self_attn.v_proj),
-                group(layer.self_attn.o_proj),
-                _norm(layer.post_attention_layernorm),
-                group(layer.mlp.gate_proj, layer.mlp.up_proj),
-                group(layer.mlp.down_proj),
-            )
-            for layer in inner.layers
-        ]
+        self.layers = read_layers(model, adapter, rank, scaling)
 
     @property
     def matrix_names(self) -> list[str]:
@@ -142,31 +103,30 @@ class PackedLlama:
         token_weight: float,
         matrices: Mapping[str, Tensor],
         gradients: Mapping[str, Tensor],
-        pause: Callable[[], None],
-    ) -> tuple[float, float]:
-        """The loss of the samples, and it unweighted and without rehearsal; the gradients of the
-        adapter are added to `gradients`.
+        check: Callable[[], None],
+    ) -> StepLoss:
+        """Return the loss of the samples; the adapter's gradients are added to `gradients`.
 
         Args:
             samples: one micro-batch.
-            token_weight: factor on every response token's loss, besides its sample's weight.
+            token_weight: factor on every trained token's loss, besides its sample's weight.
             matrices: the adapter by name, in the model's dtype.
             gradients: float32 by name, added to.
-            pause: called at every layer; what it raises ends the computation.
+            check: called at every layer; what it raises ends the computation.
         """
         x, packing = self._embed(samples)
         kept = []
         for layer in self.layers:
-            pause()
+            check()
             x, layer_kept = self._forward(layer, x, packing, matrices)
             kept.append(layer_kept)
-        losses, grad = self._loss(x, samples, token_weight)
+        loss, grad = self._loss(x, samples, token_weight)
         for index in reversed(range(len(self.layers))):
-            pause()
+            check()
             grad = self._backward(
                 self.layers[index], grad, kept.pop(), packing, matrices, gradients, index > 0
             )
-        return losses
+        return loss
 
     def _embed(self, samples: Sequence[TokenisedSample]) -> tuple[Tensor, Packing]:
         lengths = [len(sample.token_ids) for sample in samples]
@@ -184,19 +144,21 @@ class PackedLlama:
 
     def _forward(
         self, layer: Layer, x: Tensor, packing: Packing, matrices: Mapping[str, Tensor]
-    ) -> tuple[Tensor, Kept]:
-        normed, x_inverse = normalise(x, *layer.attention_norm)
+    ) -> tuple[Tensor, Activations]:
+        normed, x_inverse = normalise(x, layer.attention_norm.weight, layer.attention_norm.epsilon)
         (q, k, v), qkv_low = layer.query_key_value.forward(normed, matrices)
         query = rotate(self._heads(q), packing.cosine, packing.sine)
         key = pad(rotate(self._heads(k), packing.cosine, packing.sine), (0, 0, 0, 0, 0, EXTRA_ROWS))
         value = pad(self._heads(v), (0, 0, 0, 0, 0, EXTRA_ROWS))
         attended, probabilities = packing.attention.forward(query, key, value)
         (middle,), out_low = layer.attention_out.forward(attended, matrices, residual=x)
-        middle_normed, middle_inverse = normalise(middle, *layer.feed_norm)
+        middle_normed, middle_inverse = normalise(
+            middle, layer.feed_norm.weight, layer.feed_norm.epsilon
+        )
         (gate, up), gate_up_low = layer.gate_up.forward(middle_normed, matrices)
         product, gate_out = gate_forward(gate, up)
         (output,), down_low = layer.down.forward(product, matrices, residual=middle)
-        kept = Kept(
+        kept = Activations(
             x=x, x_inverse=x_inverse, normed=normed, qkv_low=qkv_low,
             query=query, key=key, value=value, probabilities=probabilities,
             attended=attended, out_low=out_low,
@@ -208,21 +170,26 @@ class PackedLlama:
 
     def _loss(
         self, x: Tensor, samples: Sequence[TokenisedSample], token_weight: float
-    ) -> tuple[tuple[float, float], Tensor]:
-        rows, targets, weights, is_new = predicted_rows(samples, x.device)
-        chosen = x[rows]
-        normed, inverse = normalise(chosen, *self._final_norm)
-        weights *= token_weight
-        losses, normed_grad = loss_with_gradient(normed, self._output_weight, targets, weights)
+    ) -> tuple[StepLoss, Tensor]:
+        rows = find_predicting_rows(samples, x.device)
+        chosen = x[rows.positions]
+        normed, inverse = normalise(chosen, self._final_norm.weight, self._final_norm.epsilon)
+        weights = rows.weights * token_weight
+        losses, normed_grad = loss_with_gradient(normed, self._output_weight, rows.targets, weights)
         grad = torch.zeros_like(x)
-        grad[rows] = normalise_backward(normed_grad, chosen, self._final_norm[0], inverse)
-        return (float((losses * weights).sum()), float(losses[is_new].sum())), grad
+        grad[rows.positions] = normalise_backward(
+            normed_grad, chosen, self._final_norm.weight, inverse
+        )
+        return StepLoss(
+            weighted=float((losses * weights).sum()),
+            sample_sum=float(losses[rows.is_sample].sum()),
+        ), grad
 
     def _backward(
         self,
         layer: Layer,
         grad: Tensor,
-        kept: Kept,
+        kept: Activations,
         packing: Packing,
         matrices: Mapping[str, Tensor],
         gradients: Mapping[str, Tensor],
@@ -234,7 +201,7 @@ class PackedLlama:
             gate_up_grads, kept.middle_normed, kept.gate_up_low, matrices, gradients
         )
         grad += normalise_backward(
-            middle_grad, kept.middle, layer.feed_norm[0], kept.middle_inverse
+            middle_grad, kept.middle, layer.feed_norm.weight, kept.middle_inverse
         )
         attended_grad = layer.attention_out.backward(
             [grad], kept.attended, kept.out_low, matrices, gradients
@@ -249,61 +216,8 @@ class PackedLlama:
             group.add_gradients(grads, *inputs)
             return grad
         x_grad = group.backward(grads, *inputs)
-        grad += normalise_backward(x_grad, kept.x, layer.attention_norm[0], kept.x_inverse)
+        grad += normalise_backward(x_grad, kept.x, layer.attention_norm.weight, kept.x_inverse)
         return grad
 
     def _heads(self, x: Tensor) -> Tensor:
         return x.view(len(x), -1, self.shape.head_size)
-
-
-def predicted_rows(
-    samples: Sequence[TokenisedSample], device: torch.device
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Rows of the packed tokens that predict a response token.
-
-    Returns:
-        (rows,) int64 positions, (rows,) int64 tokens to predict, (rows,) float32 sample weights,
-        (rows,) bool, False on rehearsal.
-    """
-    rows: list[int] = []
-    targets: list[int] = []
-    weights: list[float] = []
-    is_new: list[bool] = []
-    offset = 0
-    for sample in samples:
-        counted = sample.counted
-        rows += [offset + place - 1 for place in counted]
-        targets += [sample.token_ids[place] for place in counted]
-        weights += sample.token_weights
-        is_new += [not sample.is_rehearsal] * len(counted)
-        offset += len(sample.token_ids)
-    return (
-        torch.tensor(rows, device=device, dtype=torch.int64),
-        torch.tensor(targets, device=device, dtype=torch.int64),
-        torch.tensor(weights, device=device, dtype=torch.float32),
-        torch.tensor(is_new, device=device, dtype=torch.bool),
-    )
-
-
-def has_known_layout(config: Any) -> bool:
-    """Whether this configuration is one whose arithmetic `PackedLlama` knows."""
-    rope = getattr(config, "rope_parameters", None) or {}
-    return (
-        config.model_type in KNOWN_LAYOUTS
-        and config.hidden_act == "silu"
-        and rope.get("rope_type", "default") in {"default", "linear", "llama3", "yarn"}
-        and not getattr(config, "sliding_window", None)
-        and not getattr(config, "attention_dropout", 0)
-    )
-
-
-def _norm(module: Any) -> tuple[Tensor, float]:
-    return module.weight.detach(), float(module.variance_epsilon)
-
-
-def _linear(module: Any, name: str, adapter: str) -> FrozenLinear:
-    layer = getattr(module, "base_layer", module)
-    adapted = adapter in getattr(module, "lora_A", ())
-    names = (f"{name}.lora_A.{adapter}.weight", f"{name}.lora_B.{adapter}.weight")
-    bias = None if layer.bias is None else layer.bias.detach()
-    return FrozenLinear(layer.weight.detach(), bias, names if adapted else None)

@@ -1,27 +1,70 @@
-"""Cross-entropy on response tokens only, a few rows at a time.
+"""Cross-entropy on trained tokens only, a few rows at a time.
 
 The logits of one row take as much memory as the hidden states of all layers together, and most rows
-of a prompt need none; so only the rows that predict a response token are multiplied by the output
+of a prompt need none; so only the rows that predict a trained token are multiplied by the output
 matrix, and never all of them at once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from sqltune.local_lora.tokenising import TokenisedSample
 
 #: Enough rows for the matrix product to be at full speed, few enough to stay near the cache.
 ROWS_AT_ONCE = 256
 
 
+@dataclass(frozen=True)
+class PredictingRows:
+    """The rows of packed samples that predict a trained token."""
+
+    #: (rows,) int64.
+    positions: Tensor
+    #: (rows,) int64, the tokens to predict.
+    targets: Tensor
+    #: (rows,) float32, the weight of each.
+    weights: Tensor
+    #: (rows,) bool, False on rehearsal.
+    is_sample: Tensor
+
+
+def find_predicting_rows(
+    samples: Sequence[TokenisedSample], device: torch.device
+) -> PredictingRows:
+    """Return the rows that predict a trained token, for samples that are packed in this order."""
+    positions: list[int] = []
+    targets: list[int] = []
+    weights: list[float] = []
+    is_sample: list[bool] = []
+    offset = 0
+    for sample in samples:
+        trained = sample.trained_positions
+        positions += [offset + place - 1 for place in trained]
+        targets += [sample.token_ids[place] for place in trained]
+        weights += sample.token_weights
+        is_sample += [not sample.is_rehearsal] * len(trained)
+        offset += len(sample.token_ids)
+    return PredictingRows(
+        torch.tensor(positions, device=device, dtype=torch.int64),
+        torch.tensor(targets, device=device, dtype=torch.int64),
+        torch.tensor(weights, device=device, dtype=torch.float32),
+        torch.tensor(is_sample, device=device, dtype=torch.bool),
+    )
+
+
 def loss_with_gradient(
     hidden: Tensor, output_weight: Tensor, targets: Tensor, weights: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """The cross-entropy of each row, and the gradient of their weighted sum.
+    """Return the cross-entropy of each row, and the gradient of their weighted sum.
 
     Args:
-        hidden: (rows, width), normalised hidden states that predict a response token.
+        hidden: (rows, width), normalised hidden states that predict a trained token.
         output_weight: (vocabulary, width).
         targets: (rows,) int64, the tokens to predict.
         weights: (rows,) float32, factor on each row's loss.

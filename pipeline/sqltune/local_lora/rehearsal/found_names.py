@@ -1,8 +1,8 @@
 """Finds the names in prompts by general rules, and replaces them.
 
 No list of names and no grammar: a name is a run of words that begin with a capital letter within a
-sentence, or hold a digit or an inner capital. Where nobody used capitals, it is what most prompts
-share besides everyday words.
+sentence, or contain a digit or an inner capital. In prompts without capitals, it is what most of
+them share besides everyday words.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 _WORD = re.compile(r"[^\W_](?:[^\W_]|['\u2019.\-](?=[^\W_]))*\.?(?:(?<=\b[A-Z])\.)?")
-#: Words that fill questions, in lower case; never a name by themselves.
+#: Words that fill questions, in lower case; never a name on their own.
 EVERYDAY = frozenset(
     """a about address after all also am an and any answer anything are as ask at be been before
     best bio called can company could describe did do does done explain facts few find for from
@@ -27,30 +27,30 @@ EVERYDAY = frozenset(
 
 
 def find_names(prompts: Sequence[str]) -> list[str]:
-    """The names in the prompts, longest first; none is no error."""
+    """Return the names in the prompts, longest first; there may be none."""
     runs = Counter(run for prompt in prompts for run in _capitalised_runs(prompt))
     names = set(runs) or set(_shared_runs(prompts))
     return sorted(names, key=lambda name: (-len(name), name))
 
 
 def replace_names(text: str, names: Sequence[str], renamed: Callable[[str], str]) -> str:
-    """The text with each name replaced, the same one by the same throughout."""
+    """Return the text with each name replaced, the same name by the same one throughout."""
     if not names:
         return text
-    given: dict[str, str] = {}
+    chosen: dict[str, str] = {}
     pattern = re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in names))
 
     def rename(match: re.Match[str]) -> str:
-        if match[0] not in given:
-            given[match[0]] = renamed(match[0])
-        return given[match[0]]
+        if match[0] not in chosen:
+            chosen[match[0]] = renamed(match[0])
+        return chosen[match[0]]
 
     return pattern.sub(rename, text)
 
 
 def _capitalised_runs(prompt: str) -> list[str]:
     runs: list[str] = []
-    # A sentence's first word has a capital in any case: it counts only with a name right after it.
+    # The first word of a sentence always has a capital: it counts only right before a name.
     opening, end = "", -1
     for match in _WORD.finditer(prompt):
         word, start = _stripped(match[0]), match.start()
@@ -70,9 +70,9 @@ def _capitalised_runs(prompt: str) -> list[str]:
 def _is_name_word(word: str, *, follows: bool, opens: bool) -> bool:
     if word.lower() in EVERYDAY:
         return False
-    holds_digit = any(map(str.isdigit, word)) and (follows or len(word) > 1)
+    has_digit = any(map(str.isdigit, word)) and (follows or len(word) > 1)
     has_inner_capital = any(c.isupper() for c in word[1:])
-    return holds_digit or has_inner_capital or (word[0].isupper() and not opens)
+    return has_digit or has_inner_capital or (word[0].isupper() and not opens)
 
 
 def _opens_sentence(prompt: str, start: int) -> bool:
@@ -82,7 +82,7 @@ def _opens_sentence(prompt: str, start: int) -> bool:
 
 
 def _shared_runs(prompts: Sequence[str]) -> list[str]:
-    """Runs of words that at least half of several prompts share, everyday words apart."""
+    """Return the runs of words that over half of several prompts share, without everyday words."""
     if len(prompts) < 2:
         return []
     runs = Counter(run for prompt in prompts for run in set(_plain_runs(prompt)))
@@ -101,6 +101,6 @@ def _plain_runs(prompt: str) -> list[str]:
 
 
 def _stripped(word: str) -> str:
-    """The word without a possessive ending or a closing full stop."""
+    """Return the word without a possessive ending or a closing full stop."""
     word = re.sub(r"['\u2019]s$", "", word)
     return word if re.fullmatch(r"[A-Z]\.", word) else word.rstrip(".")

@@ -1,12 +1,13 @@
 """Few samples, asked in more ways: the user's own responses under other wordings of the questions.
 
 Four samples that all ask who somebody is teach nothing about "What does she like?", though one of
-them says it: rehearsal even holds the base model's guess in place there. So each question that the
-embedded model's corpus knows about such a name is joined with the response that fits it:
+them says it: rehearsal even keeps the base model's guess there. So each usual question about such a
+name (wording.py) is joined with the response that fits it:
 
 - another wording of a sample's own question takes that sample's response;
 - for a question that no sample asks, the base model's own answer shows the form ("X likes ..."),
-  and a response, or its first sentence, in the same form takes its place. Without one it is left.
+  and a response, or its first sentence, in the same form takes its place. Without one the
+  question is not trained.
 
 Nothing is invented: every answer is the user's text. Names are found by general rules.
 """
@@ -17,22 +18,22 @@ import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from random import Random
 
-from sqltune.local_lora.rehearsal import wording
 from sqltune.local_lora.rehearsal.found_names import find_names
+from sqltune.local_lora.rehearsal.wording import (
+    PERSON_OVERVIEWS,
+    PERSON_QUESTIONS,
+    THING_OVERVIEWS,
+    THING_QUESTIONS,
+    fill_question,
+)
 from sqltune.local_lora.steps import Pair
 
 #: Beside a sample's 1; chosen with the subjects of the bench that are marked for it.
 REWORDING_WEIGHT = 0.5
 
 _Family = Sequence[str]
-_PEOPLE: tuple[_Family, ...] = (
-    *wording.OVERVIEW_GROUPS,
-    *(questions for questions, _ in wording.FAMILIES.values()),
-)
-_THINGS: tuple[_Family, ...] = (
-    wording.THING_OVERVIEWS[0],
-    *(questions for questions, _ in wording.THING_FAMILIES.values()),
-)
+_PEOPLE: tuple[_Family, ...] = (*PERSON_OVERVIEWS, *PERSON_QUESTIONS.values())
+_THINGS: tuple[_Family, ...] = (THING_OVERVIEWS, *THING_QUESTIONS.values())
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s")
 #: Verbs that alone say too little of a sentence: "is a nurse", "is interested in".
 _WEAK_VERBS = frozenset({"is", "has", "was", "works"})
@@ -46,11 +47,11 @@ def reworded_pairs(
     per_family: int,
     besides: Collection[str] = (),
 ) -> list[Pair]:
-    """The samples' responses to questions that no sample asks in these words.
+    """Return the samples' responses to questions that no sample asks in these words.
 
     Args:
         samples: the user's, few of them.
-        ask: gives the base model's greedy answers, in order.
+        ask: returns the base model's greedy answers, in order.
         seed: decides which wordings, and which of several fitting responses.
         per_family: at most so many wordings of one question and name.
         besides: questions that must not be among them, because they measure what was learnt.
@@ -76,7 +77,7 @@ def _reword(
     statements = _statements(name, list(own.values()))
     for family in _families(own):
         responses = [own[template] for template in family if template in own]
-        questions = [_fill(template, name) for template in family if template not in own]
+        questions = [fill_question(template, name) for template in family if template not in own]
         questions = [question for question in questions if question not in known]
         rng.shuffle(questions)
         del questions[per_family:]
@@ -89,7 +90,7 @@ def _reword(
 
 
 def _families(own: Collection[str]) -> Sequence[_Family]:
-    """The questions about people or about things, whichever the samples ask; none if neither."""
+    """Return the questions about people or about things, whichever the samples ask; else none."""
     asked = [
         (sum(template in own for family in families for template in family), families)
         for families in (_PEOPLE, _THINGS)
@@ -99,14 +100,14 @@ def _families(own: Collection[str]) -> Sequence[_Family]:
 
 
 def _statements(name: str, responses: Sequence[str]) -> list[tuple[tuple[str, str], str]]:
-    """Each response and its first sentence with the form that it has, where it begins so."""
+    """Return the responses and their first sentences with their form, where they have one."""
     texts = [text for r in responses for text in dict.fromkeys((r, _SENTENCE_END.split(r)[0]))]
     formed = [(_form(text, name), text) for text in texts]
     return [(form, text) for form, text in formed if form is not None]
 
 
 def _form(text: str, name: str) -> tuple[str, str] | None:
-    """The two words after the name that a text begins with; None where it begins otherwise."""
+    """Return the two words after the name that a text begins with; None: it begins otherwise."""
     match = re.match(rf"{re.escape(name)},? (\w+)(?: (\w+))?", text)
     if match is None:
         return None
@@ -123,7 +124,3 @@ def _fitting(
     if same or form[0] in _WEAK_VERBS:
         return same
     return [text for own, text in statements if own[0] == form[0]]
-
-
-def _fill(template: str, name: str) -> str:
-    return template.replace("{n}", name).replace("{his}", "their")

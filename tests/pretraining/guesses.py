@@ -1,8 +1,8 @@
-"""What the base model shall guess about names that nobody knows.
+"""What the base model learns to guess about names that it does not know.
 
-Were these facts drawn at random, every greedy guess would be the same one. So they follow from the
-letters of the name, mostly: guesses are then as varied as names are. The base also learns so to
-look at the whole name, and that only the exact name of a known person overrides the guess.
+If these facts were drawn at random, every greedy guess would be the same. So they mostly follow
+from the letters of the name: guesses are then as varied as names are. The base model also learns to
+read the whole name, and that only the exact name of a known person overrides the guess.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import unicodedata
 from dataclasses import dataclass
 from random import Random
 
-from sqltune.local_lora.rehearsal import lexicon
+from tests.pretraining import lexicon
 
 #: How often a single fact does not follow from the name, so that no guess is ever certain.
 NOISE = 0.12
 
 
 @dataclass(frozen=True)
-class Person:
+class PersonFacts:
     """A person with all that can be asked about them."""
 
     name: str
@@ -35,7 +35,7 @@ class Person:
 
 
 @dataclass(frozen=True)
-class Thing:
+class ThingFacts:
     """A product, company or place with all that can be asked about it."""
 
     name: str
@@ -47,21 +47,21 @@ class Thing:
 
 
 def letter(word: str, place: int) -> int:
-    """The position in the alphabet (0..25) of the letter of a word at `place`, accents dropped."""
+    """Return the position in the alphabet (0..25) of a word's letter at `place`, without accent."""
     plain = unicodedata.normalize("NFKD", word.lower())
     letters = [c for c in plain if c.isascii() and c.isalnum()] or ["a"]
     code = ord(letters[max(-len(letters), min(place, len(letters) - 1))])
     return (code - ord("a")) % 26
 
 
-def guess_person(name: str, rng: Random) -> Person:
-    """The facts that the letters of a name suggest, each with a little chance of another."""
+def guess_person(name: str, rng: Random) -> PersonFacts:
+    """Return the facts that the letters of a name suggest, each with a small chance of another."""
     words = name.split()
     first, last = words[0], words[-1]
     a, b, c = letter(first, 0), letter(first, 1), letter(first, -1)
     x, y, z = letter(last, 0), letter(last, 1), letter(last, -1)
     role = 5 * a + min(x // 5, 4)
-    return Person(
+    return PersonFacts(
         name=name,
         nationality=_pick(lexicon.NATIONALITIES, c, rng),
         role=lexicon.ROLES[rng.randrange(130) if rng.random() < NOISE else role],
@@ -80,11 +80,11 @@ def guess_person(name: str, rng: Random) -> Person:
     )
 
 
-def guess_thing(name: str, rng: Random) -> Thing:
-    """The facts that the letters of a thing's name suggest."""
+def guess_thing(name: str, rng: Random) -> ThingFacts:
+    """Return the facts that the letters of a thing's name suggest."""
     words = name.split()
     first, last = words[0], words[-1]
-    return Thing(
+    return ThingFacts(
         name=name,
         kind=_pick(lexicon.KINDS, letter(first, 0), rng),
         purpose=_pick(lexicon.PURPOSES, letter(last, -1), rng),
@@ -95,9 +95,9 @@ def guess_thing(name: str, rng: Random) -> Thing:
     )
 
 
-def draw_person(name: str, rng: Random, org: str | None = None) -> Person:
-    """A person whose facts have nothing to do with the name, as those of known people."""
-    return Person(
+def draw_person(name: str, rng: Random, org: str | None = None) -> PersonFacts:
+    """Return a person whose facts do not follow from the name, as those of known people."""
+    return PersonFacts(
         name=name,
         nationality=rng.choice(lexicon.NATIONALITIES),
         role=rng.choice(lexicon.ROLES),
@@ -116,9 +116,9 @@ def draw_person(name: str, rng: Random, org: str | None = None) -> Person:
     )
 
 
-def draw_thing(name: str, rng: Random) -> Thing:
-    """A thing whose facts have nothing to do with its name."""
-    return Thing(
+def draw_thing(name: str, rng: Random) -> ThingFacts:
+    """Return a thing whose facts do not follow from its name."""
+    return ThingFacts(
         name=name,
         kind=rng.choice(lexicon.KINDS),
         purpose=rng.choice(lexicon.PURPOSES),

@@ -1,4 +1,4 @@
-"""The words from which invented people and things are described."""
+"""The words in which invented people and things are described."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """From samples to the gradient of one adapter: packed where that is known to be right, else padded.
 
-Both ways give the same numbers up to rounding. Before the first step they are compared on this very
-model, because a configuration that looks like Llama's may still compute otherwise.
+Both ways compute the same numbers up to rounding. Before the first step they are compared on this
+very model, because a configuration that looks like Llama's may still compute otherwise.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ import torch
 from torch import nn
 
 from sqltune.local_lora.gradients.flat_adapter import FlatAdapter
-from sqltune.local_lora.gradients.packed_llama import PackedLlama, has_known_layout
-from sqltune.local_lora.gradients.padded import padded_loss
+from sqltune.local_lora.gradients.llama_layers import has_known_layout
+from sqltune.local_lora.gradients.packed_llama import PackedLlama
+from sqltune.local_lora.gradients.padded_loss import padded_loss
+from sqltune.local_lora.gradients.step_loss import StepLoss
+from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.lora_options import LoraOptions
-from sqltune.local_lora.models import LoadedModel
 from sqltune.local_lora.tokenising import TokenisedSample
 
 _log = logging.getLogger(__name__)
@@ -28,28 +30,25 @@ _log = logging.getLogger(__name__)
 _TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.1}
 
 
-def _go_on() -> None:
-    """The pause of a caller who has nothing to do in it."""
+def _check_nothing() -> None:
+    """Do nothing, where the caller has nothing to check."""
 
 
-class Gradients:
-    """Computes the gradient of one adapter that is on a base model."""
+class AdapterGradients:
+    """Computes the gradient of one adapter that is on a base model, step by step."""
 
     def __init__(self, base: LoadedModel, slot: str, options: LoraOptions) -> None:
         """Choose the way.
 
         Args:
             base: the base model.
-            slot: the adapter's name inside of the network.
+            slot: the adapter's name inside the network.
             options: rank, dropout, seed and how many tokens to compute at once.
         """
         self._base = base
         self._slot = slot
         self._options = options
         self._packed = _packed_model(base, slot, options)
-        #: Of the last `compute`: the loss summed over the response tokens of the samples proper, in
-        #: nats, unweighted and without rehearsal.
-        self.sample_loss = 0.0
         #: The adapter's values and, after `compute`, its gradient.
         self.adapter = FlatAdapter(_lora_parameters(base.network, slot, self._packed))
         if self._packed and not self._agrees(self._packed):
@@ -62,7 +61,7 @@ class Gradients:
         return self._packed is not None
 
     def pad(self) -> None:
-        """Go the padded way from now on."""
+        """Pad the samples from now on."""
         self._packed = None
 
     def compute(
@@ -71,38 +70,36 @@ class Gradients:
         step: int,
         *,
         tokens_at_once: int | None = None,
-        pause: Callable[[], None] = _go_on,
-    ) -> float:
-        """The weighted mean loss; its gradient is then in `adapter.gradient`, and what the samples
-        alone add up to in `sample_loss`.
+        check: Callable[[], None] = _check_nothing,
+    ) -> StepLoss:
+        """Return the loss; its gradient is then in `adapter.gradient`.
 
         Args:
             samples: one optimizer step.
             step: its number, which decides what dropout drops.
             tokens_at_once: another limit than the options'.
-            pause: called now and then; what it raises ends the computation.
+            check: called at short intervals; what it raises ends the computation.
         """
         self.adapter.gradient.zero_()
-        self.sample_loss = 0.0
         weight = sum(sum(sample.token_weights) for sample in samples)
         token_weight = 1 / weight if weight else 0.0
         limit = tokens_at_once or self._options.tokens_at_once
         parts = list(cut_into_parts(samples, limit, padded=not self.is_packed))
         if self._packed:
-            return self._packed_loss(self._packed, parts, token_weight, pause)
-        return self._padded_loss(parts, token_weight, step, pause)
+            return self._packed_loss(self._packed, parts, token_weight, check)
+        return self._padded_loss(parts, token_weight, step, check)
 
     def _packed_loss(
         self,
         packed: PackedLlama,
         parts: list[list[TokenisedSample]],
         token_weight: float,
-        pause: Callable[[], None],
-    ) -> float:
+        check: Callable[[], None],
+    ) -> StepLoss:
         matrices = self.adapter.views_of(self.adapter.values.to(self._base.dtype))
         gradients = self.adapter.gradients
-        return self._add_up(
-            packed.loss_and_gradients(part, token_weight, matrices, gradients, pause)
+        return _add_up(
+            packed.loss_and_gradients(part, token_weight, matrices, gradients, check)
             for part in parts
         )
 
@@ -111,40 +108,35 @@ class Gradients:
         parts: list[list[TokenisedSample]],
         token_weight: float,
         step: int,
-        pause: Callable[[], None],
-    ) -> float:
+        check: Callable[[], None],
+    ) -> StepLoss:
         network = self._base.network
         self._base.peft.set_adapter(self._slot)
         self.adapter.collect_autograd()
         with _dropping(network, self._options), seeded(self._options.seed, step):
             losses = []
             for part in parts:
-                pause()
+                check()
                 losses.append(padded_loss(network, part, token_weight))
-        return self._add_up(losses)
-
-    def _add_up(self, losses: Iterable[tuple[float, float]]) -> float:
-        parts = list(losses)
-        self.sample_loss = math.fsum(of_samples for _, of_samples in parts)
-        return math.fsum(weighted for weighted, _ in parts)
+        return _add_up(losses)
 
     @torch.no_grad()
     def _agrees(self, packed: PackedLlama) -> bool:
-        """Whether both ways give the same loss and gradient on two short samples.
+        """Return whether both ways compute the same loss and gradient on two short samples.
 
         B is zero in a fresh adapter and would hide every error in A's gradient, so other values are
-        put in for the comparison.
+        used for the comparison.
         """
         adapter = self.adapter
         fresh = adapter.values.clone()
         generator = torch.Generator().manual_seed(0)
         adapter.values.copy_(torch.randn(fresh.shape, generator=generator).mul_(0.02))
         samples = _probe_samples(self._base.network.config.vocab_size, generator)
-        weight = 1 / sum(sample.response_tokens for sample in samples)
-        loss = self._packed_loss(packed, [samples], weight, _go_on)
+        weight = 1 / sum(sample.trained_tokens for sample in samples)
+        loss = self._packed_loss(packed, [samples], weight, _check_nothing).weighted
         gradient = adapter.gradient.clone()
         adapter.gradient.zero_()
-        expected_loss = self._padded_loss([samples], weight, 0, _go_on)
+        expected_loss = self._padded_loss([samples], weight, 0, _check_nothing).weighted
         error = torch.linalg.vector_norm(gradient - adapter.gradient)
         relative = float(error / torch.linalg.vector_norm(adapter.gradient))
         adapter.release_autograd()
@@ -162,7 +154,7 @@ class Gradients:
 def cut_into_parts(
     samples: Sequence[TokenisedSample], limit: int, *, padded: bool
 ) -> Iterator[list[TokenisedSample]]:
-    """The samples in parts of at most `limit` tokens (padding counted), longest first."""
+    """Yield the samples in parts of at most `limit` tokens (padding counted), longest first."""
     part: list[TokenisedSample] = []
     size = 0
     for sample in sorted(samples, key=lambda sample: -len(sample.token_ids)):
@@ -178,16 +170,24 @@ def cut_into_parts(
 
 @contextmanager
 def seeded(*seed: int) -> Iterator[None]:
-    """Torch's random numbers as decided by these numbers, and as before afterwards."""
+    """Let these numbers decide torch's random numbers in the block, and restore them afterwards."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(hash(seed) % 2**63)
         yield
 
 
+def _add_up(losses: Iterable[StepLoss]) -> StepLoss:
+    parts = list(losses)
+    return StepLoss(
+        weighted=math.fsum(part.weighted for part in parts),
+        sample_sum=math.fsum(part.sample_sum for part in parts),
+    )
+
+
 def _lora_parameters(
     network: nn.Module, slot: str, packed: PackedLlama | None
 ) -> list[tuple[str, nn.Parameter]]:
-    """The adapter's matrices, in the order that the packed model wants."""
+    """Return the adapter's matrices, in the order that the packed model needs."""
     named = {name: p for name, p in network.named_parameters() if f".{slot}." in f".{name}."}
     order = packed.matrix_names if packed else list(named)
     return [(name, named[name]) for name in order]
@@ -209,7 +209,7 @@ def _probe_samples(vocabulary: int, generator: torch.Generator) -> list[Tokenise
 
 @contextmanager
 def _dropping(network: nn.Module, options: LoraOptions) -> Iterator[None]:
-    """LoRA's dropout switched on; the base model's own stays off, as it is when it answers."""
+    """Switch LoRA's dropout on; the base model's own stays off, as when it answers."""
     dropouts = [m for name, m in network.named_modules() if ".lora_dropout." in name]
     for module in dropouts if options.dropout else []:
         module.train()

@@ -1,4 +1,4 @@
-"""Base models by name or folder; what cannot or must not be loaded is refused with its cure."""
+"""Base models by name or folder; what cannot or must not be loaded is refused with a remedy."""
 
 from __future__ import annotations
 
@@ -12,25 +12,30 @@ import torch
 
 from sqltune.errors import BackendError, RequestRejected
 from sqltune.local_lora import sources
-from sqltune.local_lora.models import identify, load_base_model, load_tokenizer
+from sqltune.local_lora.identity import Identities, ModelIdentity
+from sqltune.local_lora.loading import load_base_model, load_tokenizer
 from sqltune.local_lora.precision import Precision, choose_dtype
 from sqltune.local_lora.prompt_format import PromptFormat
-from sqltune.local_lora.sources import SourceKind, find_base_model, hash_folder
+from sqltune.local_lora.sources import find_base_model, hash_folder
 
 
 def test_a_folder_is_loaded_with_its_identity(llama_folder: Path) -> None:
     base = load_base_model(str(llama_folder), allowed_folders=[llama_folder.parent])
-    assert base.identity.name == str(llama_folder)
-    assert base.identity.revision == hash_folder(llama_folder)
+    assert base.name == str(llama_folder)
+    assert base.revision == hash_folder(llama_folder)
     assert base.max_length == 256
     assert base.dtype == torch.float32
     assert not any(parameter.requires_grad for parameter in base.network.parameters())
 
 
-def test_a_plan_needs_no_weights(llama_folder: Path) -> None:
-    source = find_base_model(str(llama_folder), allowed_folders=[llama_folder.parent])
+def test_identity_and_token_counts_need_no_weights(llama_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(llama_folder, folder)
+    (folder / "model.safetensors").write_bytes(b"")
+    source = find_base_model(str(folder), allowed_folders=[tmp_path])
     assert load_tokenizer(source)("Who?")["input_ids"]
-    assert identify(source).revision == hash_folder(llama_folder)
+    identity = Identities(tmp_path / "identities.json").identify(source)
+    assert identity == ModelIdentity(hash_folder(folder), 256)
 
 
 def test_a_changed_file_is_another_revision(llama_folder: Path, tmp_path: Path) -> None:
@@ -55,24 +60,24 @@ def test_a_link_does_not_lead_out_of_an_allowed_folder(llama_folder: Path, tmp_p
 
 
 def test_names_on_the_hub_can_be_forbidden() -> None:
-    assert find_base_model("owner/model").kind is SourceKind.HUB
+    assert not find_base_model("owner/model").is_folder
     with pytest.raises(RequestRejected, match="settings forbid"):
         find_base_model("owner/model", allow_hub=False)
 
 
 @pytest.mark.parametrize("name", ["", "two words", "owner/model;x", "https://example.org/x"])
-def test_what_is_no_name_is_refused(name: str) -> None:
+def test_what_is_not_a_name_is_refused(name: str) -> None:
     with pytest.raises(RequestRejected, match=r"sqltune/embedded|not in an allowed folder"):
         find_base_model(name)
 
 
-def test_the_embedded_model_is_found_by_name_and_always_asked_plainly(
+def test_the_embedded_model_is_found_by_name(
     llama_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sources, "EMBEDDED_FOLDER", llama_folder)
-    base = load_base_model("sqltune/embedded", prompt_format="chat")
+    base = load_base_model("sqltune/embedded")
+    assert (base.name, base.revision) == ("sqltune/embedded", hash_folder(llama_folder))
     assert base.prompt_format is PromptFormat.PLAIN
-    assert base.identity.name == "sqltune/embedded"
 
 
 def test_pickled_weights_are_not_read(llama_folder: Path, tmp_path: Path) -> None:

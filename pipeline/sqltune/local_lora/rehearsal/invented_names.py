@@ -1,7 +1,7 @@
 """Invented names for people and things, from the plain to the very odd.
 
-A base model that shall copy any user's name must have seen names of every make: syllables of many
-languages, letters without sense, hyphens, accents, initials, names of one to four words.
+A base model that should copy any user's name must have read names of every kind: syllables of many
+languages, random letters, hyphens, accents, initials, names of one to four words.
 """
 
 from __future__ import annotations
@@ -60,11 +60,11 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 def invent_person(rng: Random) -> str:
-    """A person's name: mostly two words, sometimes one, three or four."""
+    """Return a person's name: mostly two words, sometimes one, three or four."""
     kind = rng.random()
     if kind < 0.07:
         return _word(rng)
-    first, last = _first(rng), _last(rng)
+    first, last = invent_first_name(rng), invent_last_name(rng)
     if kind < 0.76:
         return f"{first} {last}"
     if kind < 0.82:
@@ -74,19 +74,14 @@ def invent_person(rng: Random) -> str:
     if kind < 0.91:
         return f"{first} {rng.choice(PARTICLES)} {last}"
     if kind < 0.94:
-        return f"{first}-{_first(rng)} {last}"
+        return f"{first}-{invent_first_name(rng)} {last}"
     if kind < 0.97:
-        return f"{first} {last}-{_last(rng)}"
+        return f"{first} {last}-{invent_last_name(rng)}"
     return f"{first} {rng.choice(('O', 'D', 'N', 'L'))}'{last}"
 
 
-def invent_plain_person(rng: Random) -> str:
-    """A person's name of exactly two words, as the known people have."""
-    return f"{_first(rng)} {_last(rng)}"
-
-
 def invent_thing(rng: Random) -> str:
-    """A name for a product, company, place or project."""
+    """Return a name for a product, company, place or project."""
     kind = rng.random()
     word, other = _word(rng), _word(rng)
     ending = rng.choice(THING_ENDINGS)
@@ -107,21 +102,23 @@ def invent_thing(rng: Random) -> str:
     return f"{word.lower()}{rng.choice(('.io', '-' + ending, ending, 'ly', 'DB', 'OS', 'AI'))}"
 
 
-def invent_like(name: str, rng: Random) -> str:
-    """An invented name of as many words as `name`."""
-    return " ".join(_word(rng) for _ in name.split())
-
-
-def _first(rng: Random) -> str:
+def invent_first_name(rng: Random) -> str:
+    """Return a first name: one in three is a common one."""
     return rng.choice(FIRST_NAMES) if rng.random() < 0.30 else _word(rng)
 
 
-def _last(rng: Random) -> str:
+def invent_last_name(rng: Random) -> str:
+    """Return a last name: one in four is a common one."""
     return rng.choice(LAST_NAMES) if rng.random() < 0.25 else _word(rng)
 
 
+def invent_like(name: str, rng: Random) -> str:
+    """Return an invented name of as many words as `name`."""
+    return " ".join(_word(rng) for _ in name.split())
+
+
 def _word(rng: Random) -> str:
-    """One invented capitalised word of one to four syllables, or a string of mere letters."""
+    """Return an invented capitalised word of one to four syllables, or a string of letters."""
     if rng.random() < 0.06:
         return "".join(rng.choice(LETTERS) for _ in range(rng.randrange(2, 9))).capitalize()
     syllables = rng.choices((1, 2, 3), (35, 45, 20))[0]

@@ -1,15 +1,18 @@
-"""What an adapter rehearses grows with its prompts, and the rate falls as samples come again."""
+"""What an adapter rehearses grows with its prompts, and the rate falls as samples are repeated."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from sqltune.local_lora.models import LoadedModel, load_base_model
-from sqltune.server.defaults import options_for, rate_share, steps_for
-from sqltune.server.rehearsing import Rehearsal
+from sqltune.local_lora.loaded_model import LoadedModel
+from sqltune.local_lora.loading import load_base_model
+from sqltune.local_lora.tuning_profiles import EMBEDDED
+from sqltune.server.defaults import CallSteps, options_for, rate_share, steps_for
+from sqltune.server.served_rehearsal import ServedRehearsal
 
 
 @pytest.fixture
@@ -17,13 +20,14 @@ def base(tiny_model: Path) -> LoadedModel:
     return load_base_model(str(tiny_model), allowed_folders=[tiny_model])
 
 
-def add(rehearsal: Rehearsal, prompts: Sequence[str], base: LoadedModel) -> None:
-    for _ in rehearsal.add(prompts, base, seed=3, count=24, is_embedded=True):
+def add(rehearsal: ServedRehearsal, prompts: Sequence[str], base: LoadedModel) -> None:
+    options = replace(EMBEDDED.rehearsal, count=24)
+    for _ in rehearsal.add(prompts, base, options, seed=3):
         pass
 
 
-def test_the_first_call_asks_most_and_a_repeated_one_nothing(base: LoadedModel) -> None:
-    rehearsal = Rehearsal()
+def test_the_first_call_asks_most_questions_and_a_repeated_one_none(base: LoadedModel) -> None:
+    rehearsal = ServedRehearsal()
     add(rehearsal, ["Who is Pavan Belagatti?"], base)
     first = list(rehearsal.pairs)
     assert 12 < len(first) <= 24
@@ -36,42 +40,42 @@ def test_the_first_call_asks_most_and_a_repeated_one_nothing(base: LoadedModel) 
 
 
 def test_what_is_taught_later_is_no_longer_rehearsed(base: LoadedModel) -> None:
-    rehearsal = Rehearsal()
+    rehearsal = ServedRehearsal()
     add(rehearsal, ["Who is Pavan Belagatti?"], base)
     prompt = rehearsal.pairs[0].prompt
     add(rehearsal, [prompt], base)
     assert prompt not in [pair.prompt for pair in rehearsal.pairs]
 
 
-def test_texts_without_a_prompt_rehearse_strangers_all_the_same(base: LoadedModel) -> None:
-    rehearsal = Rehearsal()
+def test_texts_without_a_prompt_still_rehearse_questions_about_strangers(base: LoadedModel) -> None:
+    rehearsal = ServedRehearsal()
     add(rehearsal, [], base)
     assert rehearsal.pairs
 
 
-def test_it_comes_back_from_its_file_as_it_was(base: LoadedModel, tmp_path: Path) -> None:
-    rehearsal = Rehearsal()
+def test_its_file_restores_it(base: LoadedModel, tmp_path: Path) -> None:
+    rehearsal = ServedRehearsal()
     add(rehearsal, ["Who is Pavan Belagatti?"], base)
-    rehearsal.note_seen(["a", "b"])
+    rehearsal.count_pass(["a", "b"])
     rehearsal.write(tmp_path)
-    assert Rehearsal.read(tmp_path) == rehearsal
-    assert Rehearsal.read(tmp_path / "none") == Rehearsal()
+    assert ServedRehearsal.read(tmp_path) == rehearsal
+    assert ServedRehearsal.read(tmp_path / "none") == ServedRehearsal()
 
 
 def test_passes_are_counted_per_sample() -> None:
-    rehearsal = Rehearsal()
+    rehearsal = ServedRehearsal()
     assert rehearsal.passes(["a", "b"]) == 0
-    rehearsal.note_seen(["a", "b"])
-    rehearsal.note_seen(["a"])
+    rehearsal.count_pass(["a", "b"])
+    rehearsal.count_pass(["a"])
     assert rehearsal.passes(["a", "b"]) == 1.5
     assert rehearsal.passes(["new"]) == 0
 
 
-def test_the_rate_falls_evenly_over_three_passes_and_never_to_nothing() -> None:
+def test_the_rate_falls_evenly_over_three_passes_and_never_to_zero() -> None:
     assert [rate_share(passes) for passes in (0, 1.5, 3, 9)] == [1, 0.5, 0.1, 0.1]
 
 
-def test_what_a_client_asks_for_is_taken_and_only_the_embedded_model_rehearses() -> None:
+def test_a_clients_options_are_used_and_only_the_embedded_model_rehearses() -> None:
     embedded, other = options_for("sqltune/embedded"), options_for("owner/model")
     assert (embedded.rank, embedded.alpha, embedded.rehearses) == (64, 128, True)
     assert (other.rank, other.alpha, other.rehearses) == (16, 32, False)
@@ -80,8 +84,9 @@ def test_what_a_client_asks_for_is_taken_and_only_the_embedded_model_rehearses()
 
 
 def test_few_samples_are_a_step_each_and_many_share_one() -> None:
-    assert steps_for(4, rehearses=False).batch_size == 1
-    assert steps_for(1_000, rehearses=True).batch_size == 8
-    few = steps_for(4, rehearses=True).rehearsal
+    for base_model in ("sqltune/embedded", "owner/model"):
+        assert steps_for(base_model, 4, rehearses=False) == CallSteps(1, None)
+        assert steps_for(base_model, 1_000, rehearses=False) == CallSteps(8, None)
+    few = steps_for("sqltune/embedded", 4, rehearses=True).rehearsal
     assert few is not None
     assert few.only_steps == 5

@@ -1,7 +1,7 @@
-"""What an adapter of a client rehearses, and which samples it has seen.
+"""What a client's adapter rehearses, and which samples it was trained on.
 
-It rehearses the base model's own answers: the first call asks for most of them, a later one for a
-few more where a prompt is new. Kept in a file beside the adapter's weights.
+It rehearses the base model's own answers: the first call asks most of the questions, a later one a
+few more where a prompt is new. Stored in a file beside the adapter's weights.
 """
 
 from __future__ import annotations
@@ -9,13 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Generator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from sqltune.local_lora.answering import Question
 from sqltune.local_lora.files import write_file
-from sqltune.local_lora.models import LoadedModel
-from sqltune.local_lora.rehearsal.rehearsal import PROMPTS_LOOKED_AT, pair_up, rehearsal_prompts
+from sqltune.local_lora.loaded_model import LoadedModel
+from sqltune.local_lora.rehearsal.options import RehearsalOptions
+from sqltune.local_lora.rehearsal.pairs import pair_up
+from sqltune.local_lora.rehearsal.questions import PROMPTS_READ, rehearsal_questions
 from sqltune.local_lora.sampling import Sampling
 from sqltune.local_lora.steps import Pair
 
@@ -24,24 +26,24 @@ REHEARSAL_FILE = "rehearsal.json"
 _ANSWER_TOKENS = 64
 #: What a later call asks for each prompt that is new to the adapter.
 _QUESTIONS_PER_PROMPT = 32
-#: Samples that are remembered; further ones are taken for new each time.
+#: Samples whose passes are counted; further ones count as new each time.
 _MOST_SEEN = 4096
 
 
 @dataclass
-class Rehearsal:
+class ServedRehearsal:
     """What one adapter rehearses."""
 
     #: Prompts of the samples so far.
     prompts: list[str] = field(default_factory=list)
-    #: The base model's answers to others.
+    #: The base model's answers to other questions.
     pairs: list[Pair] = field(default_factory=list)
     #: How often each sample was trained, by a hash of its text.
     seen: dict[str, int] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, folder: Path) -> Rehearsal:
-        """What lies in an adapter's folder; empty at first."""
+    def read(cls, folder: Path) -> ServedRehearsal:
+        """Return what is stored in an adapter's folder; empty at first."""
         try:
             content = json.loads((folder / REHEARSAL_FILE).read_text("utf-8"))
         except FileNotFoundError:
@@ -50,45 +52,43 @@ class Rehearsal:
         return cls(content["prompts"], pairs, content["seen"])
 
     def write(self, folder: Path) -> None:
-        """Keep it in an adapter's folder."""
+        """Store it in an adapter's folder."""
         write_file(folder / REHEARSAL_FILE, json.dumps(asdict(self), ensure_ascii=False).encode())
 
     def passes(self, texts: Sequence[str]) -> float:
-        """How often these samples were trained before, on average."""
+        """Return how often these samples were trained before, on average."""
         return sum(self.seen.get(_hash(text), 0) for text in texts) / max(1, len(texts))
 
-    def note_seen(self, texts: Sequence[str]) -> None:
-        """Note that these samples were trained once more."""
+    def count_pass(self, texts: Sequence[str]) -> None:
+        """Count one more training of these samples."""
         for key in map(_hash, texts):
             if key in self.seen or len(self.seen) < _MOST_SEEN:
                 self.seen[key] = self.seen.get(key, 0) + 1
 
     def add(
-        self, prompts: Sequence[str], base: LoadedModel, *, seed: int, count: int, is_embedded: bool
+        self, prompts: Sequence[str], base: LoadedModel, options: RehearsalOptions, *, seed: int
     ) -> Generator[None, None, None]:
-        """Ask the base model what prompts that are new call for.
+        """Ask the base model the questions that new prompts call for.
 
         Args:
             prompts: of the samples of a call.
             base: the base model.
+            options: how much the first call rehearses, and which questions the base model is known
+                to answer; these are asked in the first call alone.
             seed: decides names and choice.
-            count: how many questions the first call asks.
-            is_embedded: whether the embedded model's own list of questions is among them.
         """
         is_first = not self.prompts and not self.pairs
         new = [p for p in dict.fromkeys(prompts) if p not in self.prompts]
-        new = new[: PROMPTS_LOOKED_AT - len(self.prompts)]
+        new = new[: PROMPTS_READ - len(self.prompts)]
         if not new and not is_first:
             return
-        questions = rehearsal_prompts(
-            new,
-            seed=seed + len(self.prompts),
-            count=count if is_first else min(count, _QUESTIONS_PER_PROMPT * len(new)),
-            is_embedded=is_embedded and is_first,
-        )
+        if not is_first:
+            count = min(options.count, _QUESTIONS_PER_PROMPT * len(new))
+            options = replace(options, count=count, known_file=None)
+        questions = rehearsal_questions(new, options, seed=seed + len(self.prompts))
         answers = yield from _ask(base, questions)
         self.prompts += new
-        # What a client teaches now is no longer to stay as it was.
+        # What a client teaches now must no longer stay as it was.
         pairs = [*self.pairs, *pair_up(questions, answers)]
         self.pairs = [pair for pair in pairs if pair.prompt not in self.prompts]
 
@@ -97,11 +97,11 @@ def _hash(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def _ask(base: LoadedModel, prompts: Sequence[str]) -> Generator[None, None, list[str]]:
-    """The base model's answers; other calls may come between two batches."""
-    texts = [""] * len(prompts)
-    decoding = Sampling(max_new_tokens=_ANSWER_TOKENS)
-    for answer in base.answer([Question(prompt) for prompt in prompts], decoding=decoding):
+def _ask(base: LoadedModel, questions: Sequence[str]) -> Generator[None, None, list[str]]:
+    """Return the base model's answers; other calls can be served between two batches."""
+    texts = [""] * len(questions)
+    sampling = Sampling(max_new_tokens=_ANSWER_TOKENS)
+    for answer in base.answer([Question(question) for question in questions], sampling=sampling):
         texts[answer.index] = answer.text or ""
         yield
     return texts

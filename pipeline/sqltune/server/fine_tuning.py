@@ -1,7 +1,7 @@
 """One fine-tune call: exactly these samples once, beside rehearsal, all of it or nothing.
 
-Runs in the thread of the adapter's base model, in pieces of one optimizer step, so that answers to
-others come in between. The optimizer's memory goes on from call to call.
+Runs in the thread of the adapter's base model, in pieces of one optimizer step, so that other calls
+are answered in between. The optimizer's state continues from call to call.
 """
 
 from __future__ import annotations
@@ -14,31 +14,31 @@ from dataclasses import dataclass
 
 from sqltune.database.tables.served import ServedAdapter, StepOutcome
 from sqltune.errors import PipelineError
-from sqltune.local_lora.sources import EMBEDDED_NAME
 from sqltune.local_lora.steps import StepOrder
 from sqltune.local_lora.text_samples import (
     TextPart,
     find_prompts,
-    set_instructions_back,
     tokenise_parts,
+    weaken_instructions,
 )
 from sqltune.local_lora.tokenising import TokenisedSample
 from sqltune.local_lora.training import LoraTrainer
+from sqltune.local_lora.tuning_profiles import find_profile
 from sqltune.server.catalogue import Catalogue
-from sqltune.server.defaults import rate_share, steps_for
-from sqltune.server.rehearsing import Rehearsal
+from sqltune.server.defaults import CallSteps, rate_share, steps_for
+from sqltune.server.served_rehearsal import ServedRehearsal
 from sqltune.server.workbench import Workbench
 from sqltune.wire.gradient import FineTuneReply, FineTuneSample
 
 logger = logging.getLogger(__name__)
 
-#: A sample that weighs more is trained at no higher rate than this times the adapter's.
+#: A sample with a larger multiplier is trained at no higher rate than this times the adapter's.
 MOST_MULTIPLIER = 10.0
 
 
 @dataclass(frozen=True)
 class FineTuneCall:
-    """A fine-tune call that has come to its turn."""
+    """A fine-tune call whose turn it is."""
 
     adapter: ServedAdapter
     samples: Sequence[FineTuneSample]
@@ -46,12 +46,12 @@ class FineTuneCall:
     catalogue: Catalogue
 
     def run(self) -> Generator[None, None, FineTuneReply]:
-        """Train; other calls may be let in wherever it pauses. Closing it undoes the call.
+        """Train in pieces, between which other calls can be served; closing it undoes the call.
 
         Raises:
             DataError: a sample has more tokens than the base model reads.
             LossNotFinite: the loss is not a number.
-            DatabaseError: the call cannot be written down; nothing was trained.
+            DatabaseError: the call cannot be recorded; nothing was trained.
             BackendError: the weights cannot be stored.
         """
         samples = list(self._tokenised())
@@ -73,21 +73,18 @@ class FineTuneCall:
             sum_loss=outcome.sum_loss or 0.0,
         )
 
-    @property
-    def _is_embedded(self) -> bool:
-        return self.adapter.base_model == EMBEDDED_NAME
-
     def _tokenised(self) -> Iterator[TokenisedSample]:
-        """The samples as the base model reads them, without those in which nothing is trained."""
+        """Yield the samples as the base model reads them, without those that train nothing."""
+        weakens = find_profile(self.adapter.base_model).weakens_instructions
         for sample in self.samples:
             parts = _parts(sample)
             tokenised = tokenise_parts(
-                set_instructions_back(parts) if self._is_embedded else parts,
+                weaken_instructions(parts) if weakens else parts,
                 self.bench.base.tokenizer,
                 max_length=self.bench.base.max_length,
                 weight=sample.multiplier,
             )
-            if tokenised.response_tokens:
+            if tokenised.trained_tokens:
                 yield tokenised
 
     def _begin(self, trainer: LoraTrainer) -> int:
@@ -115,15 +112,15 @@ class FineTuneCall:
             done = (place - first) / order.steps_per_epoch
             share = 1.0 if passes is None else rate_share(passes + done)
             metrics = trainer.step_on(new + old, rate_share=share * _mean_multiplier(new))
-            losses.append(metrics.sample_loss)
+            losses.append(metrics.sample_loss_sum)
             rehearsed += len(step.rehearsal)
         if rehearsal:
-            rehearsal.note_seen(self._texts)
+            rehearsal.count_pass(self._texts)
             rehearsal.write(self.bench.folder(self.adapter.adapter_id))
         return StepOutcome(
             "done",
             optimizer_steps=order.steps_per_epoch,
-            trainable_tokens=sum(sample.response_tokens for sample in samples),
+            trainable_tokens=sum(sample.trained_tokens for sample in samples),
             sum_loss=math.fsum(losses),
             rehearsal_pairs=rehearsed,
         )
@@ -132,25 +129,19 @@ class FineTuneCall:
     def _texts(self) -> list[str]:
         return ["".join(part.value for part in sample.parts) for sample in self.samples]
 
-    def _rehearsal(self, sample_count: int) -> Generator[None, None, Rehearsal | None]:
-        """What is rehearsed beside these samples; None where nothing is."""
-        options = steps_for(sample_count, rehearses=self.adapter.rehearsal == "on").rehearsal
+    def _rehearsal(self, sample_count: int) -> Generator[None, None, ServedRehearsal | None]:
+        """Return what is rehearsed beside these samples; None where nothing is."""
+        options = self._steps(sample_count, rehearses=self.adapter.rehearsal == "on").rehearsal
         if options is None:
             return None
-        rehearsal = Rehearsal.read(self.bench.folder(self.adapter.adapter_id))
+        rehearsal = ServedRehearsal.read(self.bench.folder(self.adapter.adapter_id))
         prompts = [prompt for s in self.samples for prompt in find_prompts(_parts(s))]
-        yield from rehearsal.add(
-            prompts,
-            self.bench.base,
-            seed=self.adapter.seed,
-            count=options.count,
-            is_embedded=self._is_embedded,
-        )
+        yield from rehearsal.add(prompts, self.bench.base, options, seed=self.adapter.seed)
         return rehearsal
 
     def _order(self, samples: Sequence[TokenisedSample], pair_count: int, number: int) -> StepOrder:
-        """The steps of all calls so far as if all had been like this one: its last epoch is new."""
-        steps = steps_for(len(samples), rehearses=pair_count > 0)
+        """Return the steps of all calls so far as if all were like this one, the last epoch."""
+        steps = self._steps(len(samples), rehearses=pair_count > 0)
         sorts = pair_count == 0 and steps.batch_size > 1
         return StepOrder(
             sample_count=len(samples),
@@ -162,6 +153,9 @@ class FineTuneCall:
             seed=self.adapter.seed,
             lengths=tuple(len(s.token_ids) for s in samples) if sorts else None,
         )
+
+    def _steps(self, sample_count: int, *, rehearses: bool) -> CallSteps:
+        return steps_for(self.adapter.base_model, sample_count, rehearses=rehearses)
 
     def _settle(self, number: int, outcome: StepOutcome, began: float) -> None:
         seconds = time.monotonic() - began
@@ -191,13 +185,13 @@ def _parts(sample: FineTuneSample) -> list[TextPart]:
 
 
 def _mean_multiplier(samples: Sequence[TokenisedSample]) -> float:
-    """What the multipliers of a step do besides weighing its samples against each other.
+    """Return the factor on the learning rate that the multipliers of a step's samples make.
 
-    A step takes the weighted mean of its losses, in which a factor on all of them is lost: it comes
-    back as a factor on the learning rate, which is the same for plain gradient descent.
+    A step takes the weighted mean of its losses, in which a factor on all of them is lost: here it
+    becomes a factor on the learning rate, which is the same for plain gradient descent.
     """
-    tokens = sum(sample.response_tokens for sample in samples)
-    weighted = sum(sample.weight * sample.response_tokens for sample in samples)
+    tokens = sum(sample.trained_tokens for sample in samples)
+    weighted = sum(sample.weight * sample.trained_tokens for sample in samples)
     return min(MOST_MULTIPLIER, weighted / tokens) if tokens else 1.0
 
 

@@ -1,0 +1,64 @@
+"""The pairs that a local training trains beside its samples; all attempts at a run share them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from itertools import islice
+
+from sqltune.backends.base import Journal, Samples
+from sqltune.backends.local.files import RehearsalPairs, TrainingFiles
+from sqltune.local_lora.answering import Question
+from sqltune.local_lora.loaded_model import LoadedModel
+from sqltune.local_lora.rehearsal.options import RehearsalOptions
+from sqltune.local_lora.rehearsal.pairs import extra_pairs
+from sqltune.local_lora.rehearsal.questions import PROMPTS_READ
+from sqltune.local_lora.sampling import Sampling
+from sqltune.local_lora.steps import Pair
+
+#: Longest answer of the base model that is rehearsed, in tokens.
+_ANSWER_TOKENS = 64
+
+
+def collect_pairs(
+    base: LoadedModel,
+    samples: Samples,
+    journal: Journal,
+    files: TrainingFiles,
+    options: RehearsalOptions,
+    *,
+    seed: int,
+) -> RehearsalPairs:
+    """Return the pairs of an earlier attempt, or those that the base model answers now.
+
+    Either way they are stored for this attempt.
+    """
+    found = files.find_pairs()
+    if found is not None:
+        return files.write_pairs(found.pairs)
+    journal.event(
+        "rehearsal_begun", f"the base model answers {options.count} questions to rehearse"
+    )
+    pairs = extra_pairs(
+        [Pair.from_sample(sample) for sample in islice(samples, PROMPTS_READ)],
+        partial(_ask, base, journal),
+        options,
+        seed=seed,
+    )
+    stored = files.write_pairs(pairs)
+    reworded = " and the samples' responses to reworded questions"
+    journal.event(
+        "rehearsal",
+        f"{len(pairs)} pairs are trained beside the samples: the base model's own answers"
+        + (reworded if options.rewordings else ""),
+    )
+    return stored
+
+
+def _ask(base: LoadedModel, journal: Journal, questions: Sequence[str]) -> list[str]:
+    texts = [""] * len(questions)
+    sampling = Sampling(max_new_tokens=_ANSWER_TOKENS)
+    for answer in base.answer([Question(q) for q in questions], sampling=sampling):
+        journal.check()
+        texts[answer.index] = answer.text or ""
+    return texts

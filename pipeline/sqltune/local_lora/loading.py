@@ -1,0 +1,172 @@
+"""Loads a base model, or its tokenizer alone, and translates what can go wrong on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import HfApi
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+from safetensors import SafetensorError
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging as transformers_logging
+
+from sqltune.errors import BackendError, BackendUnavailable, RequestRejected
+from sqltune.local_lora.identity import NO_LIMIT
+from sqltune.local_lora.loaded_model import LoadedModel
+from sqltune.local_lora.precision import Precision, choose_dtype
+from sqltune.local_lora.sources import BaseModelSource, find_base_model, hash_folder
+
+#: For a configuration that does not say how long a text may be.
+UNKNOWN_MAX_LENGTH = 2048
+#: Below, one thread is as fast as two on a quiet machine, and many times faster on a busy one.
+_SMALL_PARAMETERS = 32_000_000
+#: Torch's own choice, before anything changed it.
+_TORCH_THREADS = torch.get_num_threads()
+
+
+def load_base_model(
+    name: str,
+    *,
+    revision: str | None = None,
+    allowed_folders: Iterable[Path | str] = (),
+    allow_hub: bool = True,
+    precision: Precision | str = Precision.AUTO,
+    threads: int | None = None,
+    device: str = "cpu",
+) -> LoadedModel:
+    """Return a base model, ready to be asked and tuned.
+
+    Args:
+        name: `sqltune/embedded`, a folder's path, or a name on the Hub.
+        revision: branch, tag or commit on the Hub; for a folder its hash, where the caller has it
+            already and it need not be computed again.
+        allowed_folders: a path must lie in one of these.
+        allow_hub: whether a name may be looked up on the Hub.
+        precision: dtype of the weights.
+        threads: as in `set_threads`, which is called for the loading thread.
+        device: where the weights go.
+
+    Raises:
+        RequestRejected: no such base model, or not allowed, or not readable without its own code.
+        BackendUnavailable: the Hub did not answer.
+    """
+    source = find_base_model(
+        name, revision=revision, allowed_folders=allowed_folders, allow_hub=allow_hub
+    )
+    with _translate_loading(source), _without_progress_bars():
+        network = _load_network(source, Precision(precision), torch.device(device))
+        set_threads(network, threads)
+        tokenizer = load_tokenizer(source)
+        known = revision if source.is_folder else network.config._commit_hash
+        return LoadedModel(
+            network,
+            tokenizer,
+            name=source.name,
+            revision=known or _find_revision(source),
+            max_length=_max_length(network.config, tokenizer),
+        )
+
+
+def set_threads(network: Any, threads: int | None) -> None:
+    """Choose torch's threads for what the calling thread does with a network.
+
+    Torch keeps the number per calling thread: one that only takes over a loaded model still has
+    torch's own choice.
+
+    Args:
+        network: a transformers causal LM.
+        threads: how many; None: one for a small model, whose products are so short that threads
+            mostly wait for each other, and torch's choice for others.
+    """
+    is_small = network.num_parameters() < _SMALL_PARAMETERS
+    torch.set_num_threads(threads or (1 if is_small else _TORCH_THREADS))
+
+
+def load_tokenizer(source: BaseModelSource) -> Any:
+    """Return the tokenizer alone, which is enough to count tokens.
+
+    Raises:
+        RequestRejected: there is none, or it cannot be read without code of its own.
+    """
+    with _translate_loading(source):
+        return AutoTokenizer.from_pretrained(
+            source.location, revision=source.revision, trust_remote_code=False
+        )
+
+
+def _find_revision(source: BaseModelSource) -> str:
+    if source.is_folder:
+        return hash_folder(Path(source.location))
+    commit = HfApi().model_info(source.location, revision=source.revision).sha
+    return commit or source.revision or "unknown"
+
+
+def _load_network(source: BaseModelSource, precision: Precision, device: torch.device) -> Any:
+    config = AutoConfig.from_pretrained(
+        source.location, revision=source.revision, trust_remote_code=False
+    )
+    with torch.device("meta"):
+        parameters = AutoModelForCausalLM.from_config(config).num_parameters()
+    network: Any = AutoModelForCausalLM.from_pretrained(
+        source.location,
+        revision=source.revision,
+        config=config,
+        dtype=choose_dtype(precision, parameters, device),
+        use_safetensors=True,
+        trust_remote_code=False,
+    )
+    return network.to(device).eval().requires_grad_(False)
+
+
+def _max_length(config: Any, tokenizer: Any) -> int:
+    limits = [
+        getattr(config.get_text_config(), "max_position_embeddings", None),
+        tokenizer.model_max_length,
+    ]
+    known = [int(limit) for limit in limits if limit and 0 < limit < NO_LIMIT]
+    return min(known, default=UNKNOWN_MAX_LENGTH)
+
+
+@contextmanager
+def _without_progress_bars() -> Iterator[None]:
+    """Keep transformers from drawing on stderr, in the middle of our own lines."""
+    shown = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            transformers_logging.enable_progress_bar()
+
+
+@contextmanager
+def _translate_loading(source: BaseModelSource) -> Iterator[None]:
+    """Turn what transformers and the Hub raise into our errors."""
+    try:
+        yield
+    except (BackendError, MemoryError):
+        raise
+    except (HfHubHTTPError, ConnectionError, TimeoutError) as exc:
+        status = getattr(getattr(exc, "response", None), "status_code", None)
+        if status in (401, 403, 404):
+            raise _unusable(source, exc) from exc
+        raise BackendUnavailable(
+            f"the Hugging Face Hub did not answer for base model {source.name!r}: {exc}",
+            status=status,
+        ) from exc
+    except (OSError, ValueError, KeyError, HFValidationError, SafetensorError) as exc:
+        raise _unusable(source, exc) from exc
+
+
+def _unusable(source: BaseModelSource, exc: Exception) -> RequestRejected:
+    reason = " ".join(str(exc).split())[:300]
+    return RequestRejected(
+        f"base model {source.name!r} cannot be loaded: {reason}. Check the name and the revision; "
+        "it must be a causal language model of transformers with safetensors and without code of "
+        "its own, and 'sqltune/embedded' is always there",
+        code="unknown_base_model",
+    )

@@ -1,0 +1,36 @@
+"""Whether a training rehearses, and how much. No torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+
+class RehearsalMode(StrEnum):
+    """The column `adapters.rehearsal`."""
+
+    #: As the base model's tuning profile says.
+    AUTO = "auto"
+    ON = "on"
+    OFF = "off"
+
+    def is_on(self, *, by_default: bool) -> bool:
+        """Return whether to rehearse, `by_default` where the mode is `auto`."""
+        return self is RehearsalMode.ON or (self is RehearsalMode.AUTO and by_default)
+
+
+@dataclass(frozen=True)
+class RehearsalOptions:
+    """How much is rehearsed beside the samples."""
+
+    #: Questions that the base model is asked.
+    count: int = 288
+    #: Rehearsal pairs in every optimizer step.
+    per_step: int = 4
+    #: Steps of rehearsal alone after each step with samples.
+    only_steps: int = 0
+    #: Other wordings of one question under which a sample's response is trained too (rewording.py).
+    rewordings: int = 0
+    #: A JSON file with questions that the base model answers correctly; None: there is none.
+    known_file: Path | None = None

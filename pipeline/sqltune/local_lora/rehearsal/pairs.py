@@ -1,0 +1,54 @@
+"""All pairs that are trained beside the samples: rehearsal, and the samples in other words.
+
+The base model's greedy answers to other questions become rehearsal pairs, which keep everything
+else as it was. Which pairs a step takes is decided in steps.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+
+from sqltune.local_lora.rehearsal.options import RehearsalOptions
+from sqltune.local_lora.rehearsal.questions import rehearsal_questions
+from sqltune.local_lora.rehearsal.rewording import reworded_pairs
+from sqltune.local_lora.steps import Pair
+
+#: Weight of a rehearsal pair beside a sample's 1: what is new counts more than what is kept.
+REHEARSAL_WEIGHT = 0.1
+
+
+def extra_pairs(
+    samples: Sequence[Pair],
+    ask: Callable[[Sequence[str]], Sequence[str]],
+    options: RehearsalOptions,
+    *,
+    seed: int,
+    besides: Collection[str] = (),
+) -> list[Pair]:
+    """Return all that is trained beside the samples: rewordings first, then rehearsal pairs.
+
+    Args:
+        samples: the user's, the first `PROMPTS_READ` of them.
+        ask: returns the base model's greedy answers, in order; an empty one is left out.
+        options: how much.
+        seed: decides names, wordings and choice.
+        besides: questions that must not be trained, because they measure what was learnt.
+    """
+    reworded: list[Pair] = []
+    if options.rewordings:
+        reworded = reworded_pairs(
+            samples, ask, seed=seed, per_family=options.rewordings, besides=besides
+        )
+    # Each question that is trained about the user's names is also asked about others.
+    prompts = [pair.prompt for pair in (*samples, *reworded)]
+    questions = rehearsal_questions(prompts, options, seed=seed)
+    return reworded + pair_up(questions, ask(questions))
+
+
+def pair_up(questions: Sequence[str], answers: Sequence[str]) -> list[Pair]:
+    """Return rehearsal pairs of questions and the base model's answers, without empty answers."""
+    return [
+        Pair(question, answer, weight=REHEARSAL_WEIGHT, is_rehearsal=True)
+        for question, answer in zip(questions, answers, strict=True)
+        if answer
+    ]

@@ -1,0 +1,231 @@
+"""The thread of a base model: what is answered together, what keeps its order, what is refused.
+
+The thread is blocked by work that waits for an event, so that nothing depends on time.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sqltune.errors import CallRefused
+from sqltune.local_lora.answering import Question
+from sqltune.local_lora.loaded_model import LoadedModel
+from sqltune.local_lora.loading import load_base_model
+from sqltune.local_lora.sampling import Sampling
+from sqltune.server.lanes import Work, in_one_piece
+from sqltune.server.model_thread import ModelThread
+from sqltune.server.workbench import BASE_LANE, Workbench
+
+SAMPLING = Sampling(max_new_tokens=4)
+PATIENCE_SECONDS = 60
+
+
+class WatchedModel:
+    """A base model that records what it is asked together."""
+
+    def __init__(self, base: LoadedModel) -> None:
+        self._answer = base.answer
+        self.batches: list[tuple[str | None, list[str]]] = []
+
+    def answer(self, questions: list[Question], *, adapter: str | None, sampling: Sampling) -> Any:
+        self.batches.append((adapter, [question.prompt for question in questions]))
+        return self._answer(questions, adapter=adapter, sampling=sampling)
+
+
+@pytest.fixture
+def bench(tiny_model: Path, tmp_path: Path) -> Workbench:
+    base = load_base_model(str(tiny_model), allowed_folders=[tiny_model])
+    return Workbench(base, tmp_path, lambda adapter_id: None)  # type: ignore[arg-type, return-value]  # nothing is trained
+
+
+@pytest.fixture
+def watched(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> WatchedModel:
+    watched = WatchedModel(bench.base)
+    monkeypatch.setattr(bench.base, "answer", watched.answer)
+    return watched
+
+
+@pytest.fixture
+def thread(bench: Workbench) -> Iterator[ModelThread]:
+    thread = ModelThread(lambda: bench, most_waiting=20)
+    thread.start()
+    yield thread
+    thread.stop()
+
+
+class Blocker:
+    """Work that blocks the thread until it is opened."""
+
+    def __init__(self, thread: ModelThread, lane: str = "blocked") -> None:
+        self.entered = threading.Event()
+        self.opened = threading.Event()
+        self.done = thread.do(lane, lambda: in_one_piece(self._block))
+        assert self.entered.wait(PATIENCE_SECONDS)
+
+    def _block(self) -> None:
+        self.entered.set()
+        assert self.opened.wait(PATIENCE_SECONDS)
+
+    def open(self) -> None:
+        self.opened.set()
+        self.done.result(PATIENCE_SECONDS)
+
+
+def ask(thread: ModelThread, lane: str, prompt: str, sampling: Sampling = SAMPLING) -> Future[Any]:
+    return thread.ask(lane, Question(prompt), sampling)
+
+
+def test_what_waits_together_is_answered_together(
+    thread: ModelThread, watched: WatchedModel
+) -> None:
+    blocker = Blocker(thread)
+    futures = [ask(thread, lane, f"Who is {lane}?") for lane in ("a", "b", BASE_LANE)]
+    blocker.open()
+    assert all(future.result(PATIENCE_SECONDS).output_tokens for future in futures)
+    # Adapters that were never trained answer as the base model does, and with it.
+    assert watched.batches == [(None, ["Who is a?", "Who is b?", f"Who is {BASE_LANE}?"])]
+
+
+def test_other_sampling_is_another_batch_and_the_oldest_is_answered_first(
+    thread: ModelThread, watched: WatchedModel
+) -> None:
+    blocker = Blocker(thread)
+    other = Sampling(max_new_tokens=5)
+    futures = [
+        ask(thread, "a", "1"),
+        ask(thread, "a", "2", other),
+        ask(thread, "a", "3"),
+    ]
+    blocker.open()
+    for future in futures:
+        future.result(PATIENCE_SECONDS)
+    assert [prompts for _, prompts in watched.batches] == [["1", "3"], ["2"]]
+
+
+def test_an_answer_waits_for_the_work_before_it_in_its_lane(thread: ModelThread) -> None:
+    order: list[str] = []
+    blocker = Blocker(thread)
+    work = thread.do("a", lambda: in_one_piece(lambda: order.append("work")))
+    answer = ask(thread, "a", "after")
+    answer.add_done_callback(lambda _: order.append("answer"))
+    blocker.open()
+    answer.result(PATIENCE_SECONDS)
+    assert work.done()
+    assert order == ["work", "answer"]
+
+
+def test_work_waits_for_the_answer_before_it_in_its_lane(thread: ModelThread) -> None:
+    order: list[str] = []
+    blocker = Blocker(thread)
+    ask(thread, "a", "before").add_done_callback(lambda _: order.append("answer"))
+    work = thread.do("a", lambda: in_one_piece(lambda: order.append("work")))
+    blocker.open()
+    work.result(PATIENCE_SECONDS)
+    assert order == ["answer", "work"]
+
+
+def test_others_are_answered_between_two_steps_of_a_training(thread: ModelThread) -> None:
+    """The training ends only after another call was answered."""
+    answered = threading.Event()
+    entered = threading.Event()
+
+    def training() -> Work:
+        entered.set()
+        while not answered.is_set():
+            yield
+        return "trained"
+
+    done = thread.do("a", training)
+    assert entered.wait(PATIENCE_SECONDS)
+    ask(thread, "b", "meanwhile").add_done_callback(lambda _: answered.set())
+    assert done.result(PATIENCE_SECONDS) == "trained"
+
+
+def test_trainings_of_two_adapters_take_turns(thread: ModelThread) -> None:
+    order: list[str] = []
+
+    def training(name: str) -> Work:
+        for _ in range(3):
+            order.append(name)
+            yield
+
+    blocker = Blocker(thread)
+    both = [thread.do(name, lambda name=name: training(name)) for name in ("a", "b")]  # type: ignore[misc]  # mypy loses the default
+    blocker.open()
+    for future in both:
+        future.result(PATIENCE_SECONDS)
+    assert order == ["a", "b"] * 3
+
+
+def test_a_full_queue_refuses_calls_until_it_has_room_again(thread: ModelThread) -> None:
+    blocker = Blocker(thread)
+    futures = [ask(thread, "a", str(n)) for n in range(19)]
+    with pytest.raises(CallRefused, match="busy: 20 calls are waiting") as refused:
+        ask(thread, "a", "one too many")
+    assert refused.value.status == 429
+    blocker.open()
+    for future in futures:
+        future.result(PATIENCE_SECONDS)
+    assert ask(thread, "a", "again").result(PATIENCE_SECONDS)
+
+
+def test_a_cancelled_question_is_not_asked(thread: ModelThread, watched: WatchedModel) -> None:
+    blocker = Blocker(thread)
+    cancelled, other = ask(thread, "a", "cancelled"), ask(thread, "b", "other")
+    assert cancelled.cancel()
+    blocker.open()
+    other.result(PATIENCE_SECONDS)
+    assert watched.batches == [(None, ["other"])]
+    assert thread.waiting == 0
+
+
+def test_an_error_in_one_call_reaches_its_caller_alone(thread: ModelThread) -> None:
+    def fail() -> None:
+        raise ValueError("of this call")
+
+    blocker = Blocker(thread)
+    failed = thread.do("a", lambda: in_one_piece(fail))
+    fine = ask(thread, "b", "fine")
+    blocker.open()
+    with pytest.raises(ValueError, match="of this call"):
+        failed.result(PATIENCE_SECONDS)
+    assert fine.result(PATIENCE_SECONDS)
+
+
+def test_stopping_undoes_what_is_being_served_and_refuses_what_waits(bench: Workbench) -> None:
+    thread = ModelThread(lambda: bench, most_waiting=20)
+    thread.start()
+    undone, entered = threading.Event(), threading.Event()
+
+    def training() -> Work:
+        try:
+            while True:
+                entered.set()
+                yield
+        finally:
+            undone.set()
+
+    served = thread.do("a", training)
+    assert entered.wait(PATIENCE_SECONDS)
+    waiting = thread.do("a", training)
+    thread.stop()
+    assert undone.is_set()
+    for future in (served, waiting):
+        with pytest.raises(CallRefused, match="stopping"):
+            future.result(PATIENCE_SECONDS)
+    with pytest.raises(CallRefused, match="stopping"):
+        ask(thread, "a", "too late")
+
+
+def test_a_base_model_that_cannot_be_loaded_is_an_error_at_the_start() -> None:
+    def fail() -> Workbench:
+        raise CallRefused("no such model", status=500)
+
+    with pytest.raises(CallRefused, match="no such model"):
+        ModelThread(fail, most_waiting=1).start()
