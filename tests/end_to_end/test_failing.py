@@ -41,12 +41,12 @@ def test_a_failure_that_may_pass_is_tried_again_only_after_its_pause(
     assert sqltune("sync", SQLTUNE_RETRY_WAIT_SECONDS="3600").code == 1
     waiting = sqltune("sync")
     assert waiting.code == 1
-    assert "office: wait, run 1 failed (the service is away); tried again from" in waiting.err
+    assert "office: wait, run 1 failed (the service is away); it is tried again from" in waiting.err
     assert people.count("runs") == 1
     people.do("UPDATE runs SET next_attempt_at = '2026-01-01 00:00:00.000000'")
     sqltune.play()
     done = sqltune.well("sync")
-    assert "run 1 failed and may succeed now (backend_unavailable)" in done.err
+    assert "run 1 failed; it may succeed now (backend_unavailable)" in done.err
 
 
 def test_a_failure_that_may_pass_is_tried_max_attempts_times(
@@ -176,7 +176,7 @@ def test_a_retry_where_nothing_failed_changes_nothing(
 ) -> None:
     before = people.rows("SELECT attempt_count, finished_at FROM runs")
     done = sqltune.well("retry", "1", "--failed")
-    assert "run 1 has no answer and no score that is an error" in done.err
+    assert "run 1 has no response and no score that is an error" in done.err
     assert people.rows("SELECT attempt_count, finished_at FROM runs") == before
 
 

@@ -1,4 +1,4 @@
-"""A row holds a run and lets it go on; what it did is kept, and nothing is done twice."""
+"""A row pauses and resumes a run; what the run did is kept, and nothing is done twice."""
 
 from __future__ import annotations
 
@@ -31,45 +31,45 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path)
     return sync_undisturbed(tmp_path_factory.mktemp("undisturbed"), sqlite_template)
 
 
-def hold(people: People) -> None:
-    """Write what a person writes."""
+def pause(people: People) -> None:
+    """Write the row as a person does."""
     people.do("UPDATE runs SET desired_state = 'paused' WHERE run_id = 1")
 
 
-def let_go(people: People) -> None:
-    """Write what a person writes."""
+def resume(people: People) -> None:
+    """Write the row as a person does."""
     people.do("UPDATE runs SET desired_state = 'running' WHERE run_id = 1")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("at", ["training", "answering"])
-def test_a_row_holds_a_run_and_it_goes_on_where_it_stood(
+def test_a_row_pauses_a_run_and_it_resumes_where_it_stopped(
     sqltune: Sqltune, people: People, office: str, undisturbed: Rows, at: str
 ) -> None:
     running = begin(sqltune, people, at)
-    hold(people)
-    held = running.finish()
-    assert (held.code, "office: run 1 paused" in held.err) == (0, True)
+    pause(people)
+    paused = running.finish()
+    assert (paused.code, "office: run 1 paused" in paused.err) == (0, True)
     state = "training" if at == "training" else "answering_before"
     assert people.rows("SELECT state, resume_state, next_step FROM runs") == [
         ("paused", state, "resumes when desired_state is 'running'")
     ]
     assert people.rows("SELECT lease_owner FROM adapter_states") == [(None,)]
     sqltune.play(slots=1, steps_per_epoch=4)
-    assert "office: paused, run 1 is held" in sqltune.well("sync").err
+    assert "office: paused, run 1 is paused" in sqltune.well("sync").err
     assert people.value("SELECT is_stuck FROM runs") == 0
     asked = people.rows("SELECT prompt_key, phase, answered_at FROM responses")
-    let_go(people)
+    resume(people)
     done = sqltune.well("sync")
-    assert f"office: resume, run 1 was held while {state}" in done.err
+    assert f"office: resume, run 1 was paused while {state}" in done.err
     assert asked
     assert set(asked) <= set(people.rows("SELECT prompt_key, phase, answered_at FROM responses"))
     assert outcome(people) == undisturbed
 
 
-def test_a_run_that_is_held_can_be_cancelled(sqltune: Sqltune, people: People, office: str) -> None:
+def test_a_paused_run_can_be_cancelled(sqltune: Sqltune, people: People, office: str) -> None:
     running = begin(sqltune, people, "training")
-    hold(people)
+    pause(people)
     running.finish()
     sqltune.play()
     people.do("UPDATE runs SET desired_state = 'cancelled' WHERE run_id = 1")
@@ -77,42 +77,42 @@ def test_a_run_that_is_held_can_be_cancelled(sqltune: Sqltune, people: People, o
     assert people.rows("SELECT state, resume_state FROM runs") == [("cancelled", None)]
 
 
-def test_a_run_that_nobody_works_on_is_held_by_the_next_sync(
+def test_a_run_without_a_runner_is_paused_by_the_next_sync(
     sqltune: Sqltune, people: People, office: str
 ) -> None:
     stop_in_training(sqltune, people)
-    assert "is held within seconds" in sqltune.well("pause", "1").err
+    assert "pauses within seconds" in sqltune.well("pause", "1").err
     sqltune.well("sync")
     assert people.value("SELECT state FROM runs") == "paused"
-    assert "goes on with the next sync" in sqltune.well("resume", "1").err
+    assert "the next sync or worker resumes run 1" in sqltune.well("resume", "1").err
     sqltune.well("sync")
     assert people.value("SELECT state FROM runs") == "succeeded"
 
 
-def test_a_held_run_keeps_requests_of_its_adapter_waiting(
+def test_a_paused_run_keeps_requests_of_its_adapter_waiting(
     sqltune: Sqltune, people: People, office: str
 ) -> None:
     running = begin(sqltune, people, "training")
-    hold(people)
+    pause(people)
     running.finish()
     sqltune.play()
     people.insert("runs", adapter_name="office")
     sqltune.well("sync")
     assert people.rows("SELECT state FROM runs ORDER BY run_id") == [("paused",), ("queued",)]
-    let_go(people)
+    resume(people)
     sqltune.well("sync")
     assert people.rows("SELECT state FROM runs ORDER BY run_id") == [("succeeded",), ("succeeded",)]
 
 
 def test_an_ended_run_stays_ended(sqltune: Sqltune, people: People, office: str) -> None:
     sqltune.well("sync")
-    hold(people)
+    pause(people)
     assert "run 1 has ended already (succeeded)" in sqltune.well("pause", "1").err
     assert "up to date" in sqltune.well("sync").err
     assert people.value("SELECT state FROM runs") == "succeeded"
 
 
-def test_a_word_that_is_no_wish_is_refused_in_the_row(
+def test_an_unknown_desired_state_is_refused_in_the_row(
     sqltune: Sqltune, people: People, office: str
 ) -> None:
     stop_in_training(sqltune, people)
@@ -120,11 +120,11 @@ def test_a_word_that_is_no_wish_is_refused_in_the_row(
     sqltune.well("sync")
     assert people.rows("SELECT state, desired_state FROM runs") == [("succeeded", "running")]
     assert "'stop' is refused: it must be one of running, paused, cancelled" in people.value(
-        "SELECT message FROM run_events WHERE event = 'wish_refused'"
+        "SELECT message FROM run_events WHERE event = 'desired_state_refused'"
     )
 
 
-def test_a_run_at_work_tells_since_when_it_lives_and_what_comes_next(
+def test_a_running_run_shows_its_last_sign_of_life_and_what_comes_next(
     sqltune: Sqltune, people: People, office: str
 ) -> None:
     running = begin(sqltune, people, "training")
@@ -145,8 +145,10 @@ def test_a_run_at_work_tells_since_when_it_lives_and_what_comes_next(
     people.do("UPDATE adapter_states SET lease_until_ms = 0")
     status = sqltune.well("status", "--json").data[0]
     assert status["is_stuck"] == 1
-    assert "was last heard of at" in status["stuck_reason"]
-    assert "run `sqltune sync`, or start `sqltune worker` to go on" in status["stuck_reason"]
+    assert "was last alive at" in status["stuck_reason"]
+    assert (
+        "run `sqltune sync`, or start `sqltune worker` to resume the run" in status["stuck_reason"]
+    )
     sqltune.play(slots=1, steps_per_epoch=4)
     sqltune.well("sync")
     assert people.rows("SELECT state, is_stuck, stuck_reason FROM runs") == [("succeeded", 0, None)]
@@ -159,7 +161,7 @@ def test_a_run_whose_backend_hangs_is_marked_as_stuck_by_its_own_runner(
         sqltune, people, "training", SQLTUNE_STALL_SECONDS="0.2", SQLTUNE_LEASE_SECONDS="1"
     )
     reason = people.await_row("SELECT stuck_reason FROM runs WHERE is_stuck = 1")[0]
-    assert "its runner lives, but no step and no answer came" in reason
+    assert "its runner is alive, but there was no step and no response" in reason
     (sqltune.folder / "go-on").touch()
     assert running.finish().code == 0
     assert people.rows("SELECT state, is_stuck FROM runs") == [("succeeded", 0)]
@@ -171,21 +173,19 @@ def test_the_run_of_an_adapter_that_was_deleted_can_be_ended_by_its_row(
     stop_in_training(sqltune, people)
     people.do("DELETE FROM adapters")
     sqltune.well("status")
-    assert "table adapters has no 'office' any more" in people.value(
-        "SELECT stuck_reason FROM runs"
-    )
+    assert "table adapters no longer has 'office'" in people.value("SELECT stuck_reason FROM runs")
     people.do("UPDATE runs SET desired_state = 'cancelled'")
     sqltune.well("sync")
     assert people.value("SELECT state FROM runs") == "cancelled"
 
 
-@pytest.mark.parametrize(("wish", "state"), [("cancelled", "cancelled"), ("paused", "paused")])
-def test_a_wish_counts_also_where_the_backend_has_no_base_model_any_more(
-    sqltune: Sqltune, people: People, office: str, wish: str, state: str
+@pytest.mark.parametrize(("desired", "state"), [("cancelled", "cancelled"), ("paused", "paused")])
+def test_a_desired_state_counts_even_if_the_backend_no_longer_has_the_base_model(
+    sqltune: Sqltune, people: People, office: str, desired: str, state: str
 ) -> None:
     begin(sqltune, people, "training").signal(signal.SIGKILL)
     people.do("UPDATE adapter_states SET lease_until_ms = 0")
-    people.do("UPDATE runs SET desired_state = :wish", wish=wish)
+    people.do("UPDATE runs SET desired_state = :desired", desired=desired)
     sqltune.play(base_models=[])
     sqltune("sync", "office")
     assert people.rows("SELECT state FROM runs") == [(state,)]
@@ -206,29 +206,29 @@ def test_a_run_that_fails_while_it_is_being_cancelled_is_not_tried_again(
     assert people.value("SELECT retry_at FROM adapter_states") is None
 
 
-def test_a_run_that_goes_wrong_while_it_is_to_be_held_is_held(
+def test_a_run_that_fails_while_it_is_to_be_paused_is_paused(
     sqltune: Sqltune, people: People, office: str
 ) -> None:
-    # A person writes just before the backend fails, and the runner may not have looked since.
+    # A person writes just before the backend fails; the runner may not have read the row since.
     people.do(
-        "CREATE TRIGGER hold AFTER INSERT ON backend_calls BEGIN"
+        "CREATE TRIGGER pause AFTER INSERT ON backend_calls BEGIN"
         " UPDATE runs SET desired_state = 'paused'; END"
     )
     sqltune.play(faults=[{"at": "train", "number": 1}])
     sqltune.well("sync")
-    people.do("DROP TRIGGER hold")
+    people.do("DROP TRIGGER pause")
     sqltune.play()
-    assert "office: paused, run 1 is held" in sqltune.well("sync").err
+    assert "office: paused, run 1 is paused" in sqltune.well("sync").err
     assert people.rows("SELECT state, resume_state FROM runs") == [("paused", "training")]
-    let_go(people)
+    resume(people)
     sqltune.well("sync")
     assert people.rows("SELECT state FROM runs") == [("succeeded",)]
 
 
-def test_a_decision_does_not_stand_where_somebody_ended_the_run_meanwhile(
+def test_a_verdict_is_undone_if_a_person_ended_the_run_in_the_meantime(
     sqltune: Sqltune, people: People, office: str
 ) -> None:
-    # In the decision's own transaction, and so it is undone with it.
+    # The trigger runs in the verdict's own transaction, and so is undone with it.
     people.do(
         "CREATE TRIGGER finish AFTER INSERT ON gate_decisions BEGIN"
         " UPDATE runs SET state = 'cancelled'; END"

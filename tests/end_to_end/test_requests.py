@@ -132,13 +132,13 @@ def test_a_disabled_adapter_takes_no_new_run_from_anybody(
     assert people.count("runs") == 2
 
 
-def test_a_request_that_is_held_waits_until_it_is_wanted(
+def test_a_paused_request_waits_until_it_is_resumed(
     sqltune: Sqltune, people: People, trained_office: str
 ) -> None:
     run = ask(people, desired_state="paused", is_forced=1)
     sqltune.well("sync")
     assert people.rows("SELECT state, next_step FROM runs WHERE run_id = :run", run=run) == [
-        ("queued", "held: a runner takes it up when desired_state is 'running'")
+        ("queued", "paused: a runner takes it up when desired_state is 'running'")
     ]
     people.do("UPDATE runs SET desired_state = 'running' WHERE run_id = :run", run=run)
     sqltune.well("sync")
@@ -198,7 +198,7 @@ def test_a_manifest_of_another_adapter_is_refused(sqltune: Sqltune, people: Peop
     other = people.value("SELECT manifest_id FROM manifests WHERE adapter_name = 'attic'")
     run = ask(people, manifest_id=other)
     assert sqltune("sync").code == 1
-    assert "is of adapter 'attic'" in people.value(
+    assert "belongs to adapter 'attic'" in people.value(
         "SELECT error_message FROM runs WHERE run_id = :run", run=run
     )
 
@@ -236,7 +236,7 @@ def test_a_request_does_not_wait_for_more_samples(
 ) -> None:
     people.do("UPDATE adapters SET min_new_samples = 20")
     people.teach("office", "What is room 1?", "A room.")
-    assert "office: wait, 1 of the 20 new samples" in sqltune.well("sync").err
+    assert "office: wait, 1 of the 20 samples that min_new_samples asks for are new" in sqltune.well("sync").err
     assert people.count("adapter_versions") == 1
     ask(people)
     sqltune.well("sync")

@@ -49,7 +49,7 @@ def test_a_signal_leaves_the_run_resumable_and_the_next_sync_ends_it(
     running.signal(number)
     stopped = running.finish()
     assert stopped.code == 128 + number
-    assert "the next sync goes on from here" in stopped.err
+    assert "the next sync resumes the run" in stopped.err
     assert "Traceback" not in stopped.err
     assert people.rows("SELECT lease_owner FROM adapter_states") == [(None,)]
     state = people.value("SELECT state FROM runs")
@@ -113,17 +113,17 @@ def test_a_frozen_sync_that_wakes_up_late_writes_nothing_more(
 
 
 def weights_of(sqltune: Sqltune) -> dict[str, tuple[int, int]]:
-    """Give the finished adapters on disk, and what changes when one is written again."""
+    """Return the finished adapters on disk, and what changes when one is written again."""
     files = (sqltune.folder / "artifacts" / "scripted").glob("*.jsonl")
     return {file.name: (file.stat().st_ino, file.stat().st_mtime_ns) for file in files}
 
 
-def test_cancel_ends_a_run_at_work_within_seconds(
+def test_cancel_ends_a_running_run_within_seconds(
     sqltune: Sqltune, people: People, office: str
 ) -> None:
     running = begin(sqltune, people, "training")
     said = sqltune.well("cancel", "1")
-    assert "run 1 is at work; its runner ends it within seconds" in said.err
+    assert "run 1 is running; its runner ends it within seconds" in said.err
     done = running.finish()
     assert "office: run 1 cancelled" in done.err
     assert done.code == 0

@@ -162,7 +162,7 @@ def test_what_training_depends_on_trains(
 def test_force_trains_although_nothing_changed(
     sqltune: Sqltune, people: People, trained_office: str
 ) -> None:
-    assert "asked for by --force" in sqltune.well("sync", "--force").err
+    assert "requested by --force" in sqltune.well("sync", "--force").err
     assert people.count("adapter_versions") == 2
     assert people.count("manifests") == 1, "an equal manifest is shared"
     assert "nothing changed" in sqltune.well("sync").err

@@ -17,7 +17,7 @@ from tests.end_to_end.runs import ask, declare_rooms
 
 @pytest.fixture
 def worker_on(sqltune_on: Sqltune) -> Iterator[Running]:
-    """A worker that looks often, on each engine."""
+    """A worker with short pauses, on each engine."""
     running = sqltune_on.start("worker", "--poll-seconds", "0.1", SQLTUNE_LEASE_SECONDS="2")
     yield running
     running.process.kill()
@@ -142,7 +142,7 @@ def test_a_worker_holds_a_run_and_goes_on_when_the_row_says_so(
     end(worker)
 
 
-def test_a_worker_looks_only_at_the_adapters_that_it_was_given(
+def test_a_worker_syncs_only_the_adapters_that_it_was_given(
     sqltune: Sqltune, people: People
 ) -> None:
     declare_office(people)
@@ -197,7 +197,7 @@ def test_a_request_that_holds_bytes_keeps_no_other_waiting(
     assert worker.finish().code == 0
 
 
-def test_a_worker_tells_its_metrics_and_its_health(sqltune: Sqltune, people: People) -> None:
+def test_a_worker_serves_its_metrics_and_its_health(sqltune: Sqltune, people: People) -> None:
     declare_office(people)
     people.insert("runs", adapter_name="office")
     worker = sqltune.start("worker", "--poll-seconds", "0.1", "--port", "0")
@@ -209,10 +209,12 @@ def test_a_worker_tells_its_metrics_and_its_health(sqltune: Sqltune, people: Peo
 
     def counted() -> bool:
         pages.append(httpx.get(f"{found[1]}/metrics").text)
-        ended = 'sqltune_worker_runs_total{state="succeeded"} 1.0' in pages[-1]
+        ended = 'sqltune_worker_runs_total{adapter="office",state="succeeded"} 1.0' in pages[-1]
         return ended and 'sqltune_open_runs{state="training"} 0.0' in pages[-1]
 
     await_condition(counted, "the run in the metrics")
+    assert 'sqltune_adapter_score{adapter="office"} 1.0' in pages[-1]
+    assert 'sqltune_adapter_last_success_age_seconds{adapter="office"}' in pages[-1]
     health = httpx.get(f"{found[1]}/healthz")
     assert (health.status_code, health.json()["status"]) == (200, "ok")
     assert httpx.get(f"{found[1]}/secrets").status_code == 404
