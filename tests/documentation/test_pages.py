@@ -6,6 +6,7 @@ import re
 import tomllib
 
 import pytest
+import yaml
 
 from sqltune.evaluation.scorers import SCORERS
 from sqltune.wiring import _BUILDERS as BACKENDS
@@ -101,6 +102,32 @@ def test_the_version_of_torch_that_the_documents_install_is_the_locked_one() -> 
     for page in PAGES:
         for version in re.findall(r"pip install (torch==\S+)", read_page(page)):
             assert re.search(rf"^{re.escape(version)}$", lock, re.MULTILINE), page
+
+
+def schedules(language: str) -> list[str]:
+    """Return the blocks of this language on the page on scheduling."""
+    blocks = read_blocks("docs/scheduling.md")
+    return [block.text for block in blocks if block.language == language]
+
+
+def test_the_cron_job_forbids_overlap_and_gives_time_to_stop() -> None:
+    (text,) = schedules("yaml")
+    job = yaml.safe_load(text)
+    assert job["spec"]["concurrencyPolicy"] == "Forbid"
+    pod = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    assert pod["terminationGracePeriodSeconds"] >= 20
+    mounted = {mount["name"] for mount in pod["containers"][0]["volumeMounts"]}
+    assert mounted == {volume["name"] for volume in pod["volumes"]}
+    assert pod["containers"][0]["args"] == ["sync"]
+
+
+def test_the_services_of_systemd_give_time_to_stop() -> None:
+    services = [text for text in schedules("ini") if text.startswith("[Service]")]
+    assert len(services) == 2
+    for service in services:
+        (seconds,) = re.findall(r"^TimeoutStopSec=(\d+)$", service, re.MULTILINE)
+        assert int(seconds) >= 20
+        assert re.search(r"^ExecStart=\S+/sqltune (?:sync|worker)$", service, re.MULTILINE)
 
 
 def test_the_page_on_scorers_lists_each_with_its_threshold() -> None:
