@@ -13,26 +13,34 @@ PIP_OPTIONS ?=
 PYTEST      ?=
 JOBS        ?= 2
 
-BIN   := .venv/bin
-READY := .venv/.installed
-PEER  := .bench/venv/.installed
-TORCH := $(shell sed -n 's/^\(torch==[0-9.]*\).*/\1/p' requirements.lock)
-PIP   := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(PIP_OPTIONS)
+BIN       := .venv/bin
+READY     := .venv/.installed
+READY_DEV := .venv/.installed-dev
+PEER      := .bench/venv/.installed
+TORCH     := $(shell sed -n 's/^\(torch==[0-9.]*\).*/\1/p' requirements.lock)
+PIP       := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(PIP_OPTIONS)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo check ci format lint types layers test-unit test-database test-backends \
-        test-local test-server test-notebooks test-e2e test-faults test-cluster bench rates lock clean clean-demo
+.PHONY: help venv demo docs docs-reference check ci format lint types layers test-unit test-database \
+        test-backends test-local test-server test-notebooks test-e2e test-docs test-faults test-cluster \
+        bench rates lock clean clean-demo
 
 help:            ## this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) \
 	  | awk -F'|' '{ printf "make %-14s %s\n", $$1, $$2 }'
 
-venv: $(READY)   ## .venv with the pinned dependencies and sqltune itself, in place
+venv: $(READY)   ## .venv with sqltune and the pinned dependencies that running takes
 
-demo: $(READY)   ## the article from nothing: rows in, one sync, the answers before and after
+demo: $(READY)   ## the whole way from nothing: rows in, one sync, the answers before and after
 	@$(BIN)/sqltune demo
 
-check: $(READY)  ## everything that must pass before a commit, the test database included
+docs: $(READY_DEV)           ## the documents as a site in build/docs/site; a broken link is an error
+	@$(BIN)/python -m tests.documentation.site build/docs
+
+docs-reference: $(READY_DEV) ## rewrite the pages of docs/reference from the source
+	@$(BIN)/python -m tests.documentation.reference
+
+check: $(READY_DEV)  ## everything that must pass before a commit, the test database included
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -41,58 +49,58 @@ check: $(READY)  ## everything that must pass before a commit, the test database
 
 ci: check test-faults test-cluster ## what the continuous integration runs: check, and the long suites
 
-format: $(READY) ## rewrite the files in the one format, with sorted imports
+format: $(READY_DEV) ## rewrite the files in the one format, with sorted imports
 	$(BIN)/ruff check --select I --fix .
 	$(BIN)/ruff format .
 
-lint: $(READY)   ## format and rules, changing nothing
+lint: $(READY_DEV)   ## format and rules, changing nothing
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-types: $(READY)  ## mypy, strict
+types: $(READY_DEV)  ## mypy, strict
 	$(BIN)/mypy
 
-layers: $(READY) ## a module imports only from the layers below its own
+layers: $(READY_DEV) ## a module imports only from the layers below its own
 	$(BIN)/lint-imports
 
-test-unit: $(READY)     ## tests without a database or a model
+test-unit: $(READY_DEV)     ## tests without a database or a model
 	$(BIN)/python -m pytest tests/unit $(PYTEST)
 
-test-database: $(READY) ## tests on SQLite and on a private MariaDB
+test-database: $(READY_DEV) ## tests on SQLite and on a private MariaDB
 	$(BIN)/python -m pytest tests/database -m "not singlestore" $(PYTEST)
 
-test-backends: $(READY) ## the contract of all backends
+test-backends: $(READY_DEV) ## the contract of all backends
 	$(BIN)/python -m pytest tests/backends -m "not gpu" $(PYTEST)
 
-test-local: $(READY)    ## LoRA training and the embedded base model
+test-local: $(READY_DEV)    ## LoRA training and the embedded base model
 	$(BIN)/python -m pytest tests/local_lora -m "not gpu" $(PYTEST)
 
-test-server: $(READY)   ## Gradient's API, asked by its own SDK and by LangChain
+test-server: $(READY_DEV)   ## Gradient's API, asked by its own SDK and by LangChain
 	$(BIN)/python -m pytest tests/server $(PYTEST)
 
-test-notebooks: $(READY) ## the notebooks, executed in Jupyter's kernel
+test-notebooks: $(READY_DEV) ## the notebooks, executed in Jupyter's kernel
 	$(BIN)/python -m pytest tests/notebooks $(PYTEST)
 
-test-e2e: $(READY)      ## the installed command, from outside
+test-e2e: $(READY_DEV)      ## the installed command, from outside
 	$(BIN)/python -m pytest tests/end_to_end -m "not docker and not singlestore" $(PYTEST)
 
-test-faults: $(READY)   ## kill runs at every commit and outside call, let networks and databases fail, and compare
+test-docs: $(READY_DEV)     ## every command, statement and link of the documents
+	$(BIN)/python -m pytest tests/documentation $(PYTEST)
+
+test-faults: $(READY_DEV)   ## kill runs at every commit and outside call, let networks and databases fail, and compare
 	$(BIN)/python -m pytest tests/faults tests/faults_database -n $(JOBS) --dist worksteal $(PYTEST)
 
-test-cluster: $(READY)  ## races of ten processes that are killed and frozen, on SQLite, MariaDB and a cluster
+test-cluster: $(READY_DEV)  ## races of ten processes that are killed and frozen, on SQLite, MariaDB and a cluster
 	$(BIN)/python -m pytest tests/races -m "races or cluster" $(PYTEST)
 
-bench: $(READY) $(PEER)  ## speed and memory, each figure beside the one it is held against
+bench: $(READY_DEV) $(PEER)  ## speed and memory, each figure beside the one it is held against
 	$(BIN)/python -m tests.bench
 
-rates: $(READY)  ## how often the embedded base model learns, keeps and leaks, over seeds and subjects
+rates: $(READY_DEV)  ## how often the embedded base model learns, keeps and leaks, over seeds and subjects
 	$(BIN)/python -m tests.bench.embedded_rates
 
-lock: $(READY)   ## requirements.lock from .venv, after an upgrade made there by hand
-	@{ sed -n '/^#/p' requirements.lock; \
-	   $(BIN)/python -m pip freeze --all --exclude-editable --exclude pip --exclude wheel \
-	     | sed 's/^\(torch==[0-9.]*\).*/\1/' | LC_ALL=C sort -f; } > requirements.lock.new
-	@mv requirements.lock.new requirements.lock
+lock: $(READY_DEV)   ## both lock files from .venv, after an upgrade made there by hand
+	@$(BIN)/python -m tests.locks
 
 clean:           ## remove .venv and all caches; your database and adapters stay
 	rm -rf .venv build dist *.egg-info
@@ -126,8 +134,13 @@ $(BIN)/python:
 # PyTorch comes first, alone and from an index of its own, so that Linux does not fetch the CUDA build's
 # gigabytes; what it depends on is in the lock.
 $(READY): requirements.lock pyproject.toml | $(BIN)/python
-	@echo "installing the pinned dependencies into .venv; the first time takes minutes"
+	@echo "installing what running takes into .venv; the first time takes minutes"
 	@$(PIP) --no-deps --retries 1 $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) $(TORCH)
 	@$(PIP) --requirement requirements.lock
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $(READY)
+
+$(READY_DEV): requirements-dev.lock $(READY)
+	@echo "installing what development takes besides"
+	@$(PIP) --requirement requirements-dev.lock
+	@touch $(READY_DEV)

@@ -8,8 +8,8 @@ import subprocess
 from collections.abc import Callable
 
 from sqltune.database.scripts import split_script
-from tests.mariadb_server import MariadbServer
 from tests.singlestore_on_mariadb import translate_ddl
+from tests.sql_server import SqlServer
 
 #: Runs a script against the database at a URL, and returns what the client printed.
 Client = Callable[[str, str], str]
@@ -28,8 +28,8 @@ def run_sqlite(url: str, script: str) -> str:
     return ""
 
 
-def run_mariadb(server: MariadbServer, url: str, script: str, *, time_zone: str = "SYSTEM") -> str:
-    """Run a script with `mariadb`; a script for SingleStore is translated to MariaDB first."""
+def run_sql_client(server: SqlServer, url: str, script: str, *, time_zone: str = "SYSTEM") -> str:
+    """Run a script with `mariadb` or `mysql`; SingleStore's DDL is translated for MariaDB."""
     if url.startswith("singlestoredb"):
         script = ";\n".join([*(translate_ddl(part) for part in split_script(script)), ""])
     options = ["--default-character-set=utf8mb4", "--batch", "--skip-column-names"]

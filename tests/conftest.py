@@ -1,8 +1,8 @@
 """Fixtures for all tests: a clean environment, and a fresh database on every engine.
 
 A test that takes `database`, `database_url` or `empty_database_url` runs once per engine. Tests
-that need what few machines have (a GPU, docker, a SingleStore server) run only when -m asks for
-them.
+that need what few machines have (a GPU, docker, MySQL, a SingleStore server) run only when -m names
+their marker.
 """
 
 from __future__ import annotations
@@ -15,29 +15,28 @@ from pathlib import Path
 import pytest
 
 from sqltune.database.connection import Database
-from tests.clients import Client, run_mariadb, run_sqlite
+from tests import mariadb_server as mariadb
+from tests import mysql_server as mysql
+from tests.clients import Client, run_sql_client, run_sqlite
 from tests.databases import (
-    SERVERS,
     ServerDatabases,
     copy_sqlite,
     make_sqlite_template,
     real_singlestore,
 )
-from tests.mariadb_server import MariadbServer, remove_template, start_server
+from tests.engines import ENGINES, SERVER_FIXTURES, driver_of
 from tests.singlestore_on_mariadb import open_database
+from tests.sql_server import SqlServer
 
 #: Read before each test gets its clean environment.
 SINGLESTORE_URL = os.environ.get("SQLTUNE_TEST_SINGLESTORE_URL")
-ON_DEMAND = ("gpu", "docker", "singlestore", "races", "cluster")
-ENGINES = ["sqlite", *SERVERS]
-_DRIVERS = {"mariadb-pymysql": "mysql+pymysql", "mariadb-singlestoredb": "singlestoredb"}
+ON_DEMAND = ("gpu", "docker", "mysql", "singlestore", "races", "cluster")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what needs special machines, unless markers were asked for."""
-    if config.option.markexpr:
-        return
-    left_out = [item for item in items if any(item.get_closest_marker(m) for m in ON_DEMAND)]
+    """Leave out what needs special machines, unless -m names its marker."""
+    unnamed = [marker for marker in ON_DEMAND if marker not in config.option.markexpr]
+    left_out = [item for item in items if any(map(item.get_closest_marker, unnamed))]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
 
@@ -51,11 +50,32 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def mariadb_server() -> Iterator[MariadbServer]:
-    """Give the private MariaDB of this test session, started when the first test asks for it."""
-    with start_server() as server:
+def _mariadb_template() -> Iterator[None]:
+    """Remove what the MariaDB servers of this session were copied from."""
+    yield
+    mariadb.remove_template()
+
+
+@pytest.fixture(scope="session")
+def mariadb_server(_mariadb_template: None) -> Iterator[SqlServer]:
+    """Return the private MariaDB of this test session, started when the first test asks for it."""
+    with mariadb.start_server() as server:
         yield server
-    remove_template()
+
+
+@pytest.fixture(scope="session")
+def singlestore_player(_mariadb_template: None) -> Iterator[SqlServer]:
+    """Return a private MariaDB that says it is SingleStore, for the singlestoredb driver."""
+    with mariadb.start_server(mariadb.AS_SINGLESTORE) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mysql_server() -> Iterator[SqlServer]:
+    """Return the private MySQL of this test session."""
+    with mysql.start_mysql() as server:
+        yield server
+    mysql.remove_template()
 
 
 @pytest.fixture(params=ENGINES)
@@ -64,11 +84,18 @@ def database_engine(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture
+def sql_server(database_engine: str, request: pytest.FixtureRequest) -> SqlServer:
+    """Return the private server of the test's engine."""
+    server: SqlServer = request.getfixturevalue(SERVER_FIXTURES[database_engine])
+    return server
+
+
 @pytest.fixture(scope="session")
 def server_databases(
     request: pytest.FixtureRequest,
 ) -> Callable[[str], ServerDatabases]:
-    """Give the databases of a server by engine and driver, made once per session."""
+    """Return the databases of a server by engine and driver, made once per session."""
     known: dict[str, ServerDatabases] = {}
 
     def find(engine: str) -> ServerDatabases:
@@ -84,17 +111,16 @@ def _server_databases(engine: str, request: pytest.FixtureRequest) -> ServerData
         if SINGLESTORE_URL is None:
             pytest.fail("SQLTUNE_TEST_SINGLESTORE_URL has to name a SingleStore server")
         return real_singlestore(SINGLESTORE_URL)
-    server: MariadbServer = request.getfixturevalue("mariadb_server")
-    driver = _DRIVERS[engine]
-    prefix = f"test_{driver.partition('+')[2] or driver}"
+    server: SqlServer = request.getfixturevalue(SERVER_FIXTURES[engine])
+    driver = driver_of(engine)
     return ServerDatabases(
-        lambda name: server.url(driver, name), server.execute, open_database, prefix
+        lambda name: server.url(driver, name), server.execute, open_database, "test"
     )
 
 
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a migrated SQLite database to copy from."""
+    """Return a migrated SQLite database to copy from."""
     return make_sqlite_template(tmp_path_factory.mktemp("sqlite"))
 
 
@@ -105,7 +131,7 @@ def database_url(
     request: pytest.FixtureRequest,
     tmp_path: Path,
 ) -> Iterator[str]:
-    """Give the address of a migrated database without rows."""
+    """Return the address of a migrated database without rows."""
     if database_engine == "sqlite":
         yield copy_sqlite(request.getfixturevalue("sqlite_template"), tmp_path)
         return
@@ -121,7 +147,7 @@ def empty_database_url(
     server_databases: Callable[[str], ServerDatabases],
     tmp_path: Path,
 ) -> Iterator[str]:
-    """Give the address of a database in which `init` has not run."""
+    """Return the address of a database in which `init` has not run."""
     if database_engine == "sqlite":
         yield f"sqlite:///{tmp_path}/empty.db"
         return
@@ -133,7 +159,7 @@ def empty_database_url(
 
 @pytest.fixture
 def open_url(database_engine: str) -> Iterator[Callable[..., Database]]:
-    """Give what opens an address of the test's engine; all are closed at the end."""
+    """Return what opens an address of the test's engine; all are closed at the end."""
     opened: list[Database] = []
 
     def open_it(url: str, **options: int) -> Database:
@@ -148,15 +174,15 @@ def open_url(database_engine: str) -> Iterator[Callable[..., Database]]:
 
 @pytest.fixture
 def database(database_url: str, open_url: Callable[..., Database]) -> Database:
-    """Give an open, migrated database without rows."""
+    """Return an open, migrated database without rows."""
     return open_url(database_url)
 
 
 @pytest.fixture
 def own_client(database_engine: str, request: pytest.FixtureRequest) -> Client:
-    """Give what runs a script with the engine's own client: `sqlite3` or `mariadb`."""
+    """Return what runs a script with the engine's own client: `sqlite3`, `mariadb` or `mysql`."""
     if database_engine == "sqlite":
         return run_sqlite
     if database_engine == "singlestore":
         pytest.skip("its own client is not on this machine")
-    return partial(run_mariadb, request.getfixturevalue("mariadb_server"))
+    return partial(run_sql_client, request.getfixturevalue(SERVER_FIXTURES[database_engine]))

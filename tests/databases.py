@@ -13,7 +13,6 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-import pytest
 from sqlalchemy import inspect
 
 from sqltune.database import migrations
@@ -22,12 +21,6 @@ from sqltune.errors import DatabaseError
 from tests.singlestore_on_mariadb import open_database
 
 MIGRATED_AT = datetime(2026, 11, 23, 6, 0)
-#: The engines that are servers, as values of the fixture `database_engine`.
-SERVERS = [
-    "mariadb-pymysql",
-    "mariadb-singlestoredb",
-    pytest.param("singlestore", marks=pytest.mark.singlestore),
-]
 #: How long clearing up waits for a transaction that a test left open.
 _PATIENCE_SECONDS = 3
 

@@ -1,7 +1,7 @@
 """A private cluster of three MariaDB nodes on loopback: Galera, gone after the tests.
 
-A node is a process that can be killed and started again; the data of one that comes back is thrown
-away and sent anew by a living node. The programs are the machine's own; root on Debian or Ubuntu
+A node is a process that can be killed and started again; the data of one that starts again is
+thrown away and sent by a living node. The programs are the machine's own; root on Debian or Ubuntu
 gets what is missing (no service is set up or started).
 """
 
@@ -21,17 +21,16 @@ from pathlib import Path
 
 import pymysql
 
-from tests.mariadb_server import (
-    OPTIONS,
-    MariadbServer,
-    create_user,
-    empty_data_folder,
+from tests.mariadb_server import OPTIONS, empty_data_folder
+from tests.programs import (
     find_program,
-    make_folder,
-    run_installer,
+    install_packages,
+    may_install,
+    run_apt,
     user_name,
     with_parent,
 )
+from tests.sql_server import SqlServer, create_user, make_folder
 
 NODES = 3
 #: How a joining node gets its data from a living one; a script that comes with the server.
@@ -70,17 +69,18 @@ class Node:
         return self.process is not None and self.process.poll() is None
 
     @property
-    def server(self) -> MariadbServer:
+    def server(self) -> SqlServer:
         """The node as a server of its own."""
         assert self.process is not None, f"node {self.number} was never started"
-        return MariadbServer(self._port, self.folder, self.process, None)
+        client = (find_program("mariadb") or "mariadb", "--no-defaults")
+        return SqlServer(self._port, self.folder, self.process, client)
 
     def url(self, database: str) -> str:
-        """Give the address of a database on this node, also while it is dead."""
+        """Return the address of a database on this node, also while it is dead."""
         return self.server.url("mysql+pymysql", database)
 
     def start(self, members: list[Node]) -> None:
-        """Begin a cluster, or join its living members; returns when the node takes statements."""
+        """Start a cluster, or join its living members; return when the node takes statements."""
         self.folder.mkdir(exist_ok=True)
         data = self.folder / "data"
         shutil.rmtree(data, ignore_errors=True)
@@ -148,7 +148,7 @@ class Node:
 
 
 class Cluster:
-    """Three nodes that hold the same rows."""
+    """Three nodes with the same rows."""
 
     def __init__(self, folder: Path) -> None:
         self.nodes = [Node(number, folder / f"n{number}", folder.name) for number in range(NODES)]
@@ -174,7 +174,7 @@ class Cluster:
 def start_cluster() -> Iterator[Cluster]:
     """Run a cluster, and remove it with its data at the end."""
     prepare_cluster()
-    folder = make_folder()
+    folder = make_folder("galera")
     folder.chmod(0o755)
     cluster = Cluster(folder)
     try:
@@ -189,21 +189,14 @@ def start_cluster() -> Iterator[Cluster]:
 
 @cache
 def prepare_cluster() -> None:
-    """Make sure that a cluster can be started here, or say what a person has to do.
+    """Ensure that a cluster can be started here.
 
     Raises:
         RuntimeError: something is missing, and this user may not install it.
     """
     missing = [package for package, program in PACKAGES.items() if not _has(package, program)]
-    if not missing:
-        return
-    install = f"apt-get install -y --no-install-recommends {' '.join(missing)}"
-    if os.geteuid() != 0 or find_program("apt-get") is None:
-        raise RuntimeError(
-            f"the cluster of the tests needs {', '.join(missing)}. On Debian and Ubuntu: sudo "
-            f"{install}. The tests start private nodes themselves; none has to be running."
-        )
-    run_installer(", ".join(missing), "apt-get update", install)
+    if missing:
+        install_packages(missing, purpose="the cluster of the tests")
 
 
 def find_provider() -> str | None:
@@ -217,7 +210,7 @@ def _has(package: str, program: str | None) -> bool:
 
 @cache
 def transfer_folder() -> Path:
-    """Give the folder of the transfer scripts, unpacked without installing the server's service."""
+    """Return the folder of the transfer scripts, unpacked without installing a service."""
     installed = find_program(TRANSFER)
     if installed:
         return Path(installed).parent
@@ -227,8 +220,8 @@ def transfer_folder() -> Path:
         raise RuntimeError(
             f"the cluster of the tests needs {TRANSFER}, of MariaDB's server package"
         )
-    update = ("apt-get update",) if os.geteuid() == 0 else ()
-    run_installer(TRANSFER, *update, "apt-get download mariadb-server", folder=folder)
+    update = ("apt-get update",) if may_install() else ()
+    run_apt(*update, "apt-get download mariadb-server", folder=folder)
     (package,) = folder.glob("*.deb")
     subprocess.run(["dpkg-deb", "--extract", package, folder / "unpacked"], check=True)
     return folder / "unpacked" / "usr" / "bin"
@@ -242,7 +235,7 @@ def remove_transfer_scripts() -> None:
 
 
 def free_ports(count: int) -> list[int]:
-    """Give ports below those that outgoing connections take: a node comes back to its own."""
+    """Return ports below those that outgoing connections take: a node comes back to its own."""
     found: list[int] = []
     while len(found) < count:
         port = random.SystemRandom().choice(_PORTS)
@@ -257,7 +250,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def server_user() -> str:
-    """Give whom the nodes run as: never root, because its rsync would write as somebody else."""
+    """Return the user of the nodes: never root, whose rsync would write files as another user."""
     return "nobody" if os.geteuid() == 0 else user_name()
 
 

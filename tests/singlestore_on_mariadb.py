@@ -1,8 +1,9 @@
 """Lets the singlestoredb driver and dialect, and SingleStore's own SQL files, run on MariaDB.
 
-The dialect is told the version that SingleStore reports, so that it takes the paths it takes
-there. DDL is translated where MariaDB has other words: a shard key becomes a partition key, to
-which every unique key is held by the same rule (error 1503).
+The server must say in VERSION() that it is SingleStore (`mariadb_server.AS_SINGLESTORE`): sqltune
+refuses the driver on any other server, and the dialect takes the paths that it takes there. DDL is
+translated where MariaDB has other words: a shard key becomes a partition key, to which every unique
+key is held by the same rule (error 1503).
 """
 
 from __future__ import annotations
@@ -14,8 +15,6 @@ from sqlalchemy import Engine, event
 
 from sqltune.database.connection import Database
 
-#: What SELECT VERSION() gives on SingleStore.
-_VERSION = (5, 7, 32)
 _SHARD_KEY = re.compile(r",\s*SHARD KEY \((?P<columns>[^)]*)\)")
 _SORT_KEY = re.compile(r",\s*SORT KEY \([^)]*\)")
 
@@ -28,15 +27,6 @@ def open_database(url: str, **options: Any) -> Database:
 
 def imitate_singlestore(engine: Engine) -> None:
     """Make an engine of the singlestoredb dialect behave on MariaDB as on SingleStore."""
-    dialect: Any = engine.dialect
-
-    def report_version(_connection: object) -> tuple[int, ...]:
-        dialect.server_version_info = _VERSION
-        return _VERSION
-
-    dialect._get_server_version_info = report_version
-    # It would ask for a variable that MariaDB 10.11 does not have.
-    dialect.get_isolation_level = lambda _connection: "READ COMMITTED"
 
     @event.listens_for(engine, "connect")
     def connected(connection: Any, _record: object) -> None:
@@ -53,7 +43,7 @@ def imitate_singlestore(engine: Engine) -> None:
 
 
 def translate_ddl(statement: str) -> str:
-    """Give MariaDB's words for a CREATE TABLE of SingleStore's; any other statement stays."""
+    """Translate SingleStore's CREATE TABLE for MariaDB; any other statement stays."""
     if not statement.lstrip().startswith(("CREATE TABLE", "CREATE ROWSTORE TABLE")):
         return statement
     shard_key = _SHARD_KEY.search(statement)

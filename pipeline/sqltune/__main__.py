@@ -1,4 +1,4 @@
-"""`python -m pipeline`: the command of one interpreter, where its script may not be on the path."""
+"""`python -m sqltune`: the command, run by this interpreter."""
 
 from __future__ import annotations
 

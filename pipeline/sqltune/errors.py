@@ -6,25 +6,25 @@ PipelineError                   code, retryable
 │   └── QueryRefused            a selection is not one harmless SELECT
 ├── DatabaseError
 │   ├── DatabaseUnavailable*    connection refused or lost, lock timeout
-│   ├── DatabaseReadOnly        it takes no writes
+│   ├── DatabaseReadOnly        it accepts no writes
 │   ├── SchemaOutOfDate         `sqltune init` has to run, or this sqltune is too old
 │   └── MigrationChanged        an applied migration file was edited
 ├── LeaseLost                   another runner owns the adapter now
-├── RunCancelled                a person asked for the end of this run
+├── RunCancelled                a person cancelled this run
 ├── RunInterrupted              this process was asked to stop; the run can be resumed
-│   └── RunPaused               a person wants the run to be held
+│   └── RunPaused               a person paused this run
 ├── CallRefused                 the local server refuses a call: status, type, payload
 ├── BackendError                status, request_id, body
 │   ├── BackendUnavailable*     ├── RateLimited* (retry_after_seconds)
 │   ├── AuthenticationFailed    ├── RequestRejected
 │   ├── UnexpectedReply         ├── BackendTimeout*
-│   ├── ReplyLost*              the connection broke before the reply was there
-│   └── FilesNotWritten*        weights or a checkpoint: the disk is full, or the folder not ours
+│   ├── ReplyLost*              the connection broke before the reply arrived
+│   └── FilesNotWritten*        weights or a checkpoint: full disk, or no permission
 └── TrainingError
     ├── LossNotFinite           └── OutOfMemory
                                                         * retryable
 
-To add one: put it in the tree, say when it is raised, give it a stable `code`, and keep it
+To add one: put it in the tree, document when it is raised, give it a stable `code`, and keep it
 picklable.
 """
 
@@ -88,16 +88,14 @@ class DatabaseError(PipelineError):
 
 
 class DatabaseUnavailable(DatabaseError):
-    """Raised when the database cannot be reached, the connection broke, or a lock did not come
-    free.
-    """
+    """Raised when the database cannot be reached, a connection broke, or a lock wait timed out."""
 
     code = "database_unavailable"
     retryable = True
 
 
 class DatabaseReadOnly(DatabaseError):
-    """Raised when the database takes no writes, from this user or from anybody."""
+    """Raised when the database accepts no writes, from this user or from any."""
 
     code = "database_read_only"
 
@@ -121,7 +119,7 @@ class LeaseLost(PipelineError):
 
 
 class RunCancelled(PipelineError):
-    """Raised inside a run when a person asked for its end."""
+    """Raised inside a run when a person cancelled it."""
 
     code = "run_cancelled"
 
@@ -134,7 +132,7 @@ class RunInterrupted(PipelineError):
 
 
 class RunPaused(RunInterrupted):
-    """Raised inside a run when a person wants it to be held; it goes on when they want it to."""
+    """Raised inside a run when a person paused it; it resumes when they ask for it."""
 
     code = "run_paused"
 
@@ -145,8 +143,8 @@ class CallRefused(PipelineError):
     Args:
         message: what is wrong and what to do, as the client reads it.
         status: HTTP status of the reply.
-        type: Gradient's word for the kind of error; None where the API has none.
-        payload: further fields of that kind.
+        type: Gradient's word for the kind of error; None if the API has none.
+        payload: further fields of that type.
     """
 
     code = "call_refused"
@@ -170,8 +168,8 @@ class BackendError(PipelineError):
 
     Args:
         message: what happened and what to do.
-        status: HTTP status, None where there was no reply.
-        request_id: the service's own id of the request, where it gave one.
+        status: HTTP status, None if there was no reply.
+        request_id: the service's id of the request, if it gave one.
         body: the reply's body, shortened, without secrets.
     """
 
@@ -195,14 +193,14 @@ class BackendError(PipelineError):
 
 
 class BackendUnavailable(BackendError):
-    """Raised when the backend cannot be reached or says that it is out of order."""
+    """Raised when the backend cannot be reached or reports that it is out of order."""
 
     code = "backend_unavailable"
     retryable = True
 
 
 class RateLimited(BackendError):
-    """Raised when the backend asks to wait; `retry_after_seconds` is None where it does not say how
+    """Raised when the backend asks to wait; `retry_after_seconds` is None if it does not say how
     long.
     """
 
@@ -215,15 +213,13 @@ class RateLimited(BackendError):
 
 
 class AuthenticationFailed(BackendError):
-    """Raised when the backend does not accept the credentials of the environment."""
+    """Raised when the backend rejects the credentials from the environment."""
 
     code = "authentication_failed"
 
 
 class RequestRejected(BackendError):
-    """Raised when the backend understood the request and refuses it, for instance an unknown base
-    model.
-    """
+    """Raised when the backend refuses a request, for instance for an unknown base model."""
 
     code = "request_rejected"
 
@@ -235,15 +231,15 @@ class UnexpectedReply(BackendError):
 
 
 class BackendTimeout(BackendError):
-    """Raised when a reply did not come in time; whether the work was done is not known."""
+    """Raised when a reply did not arrive in time; whether the work was done is unknown."""
 
     code = "backend_timeout"
     retryable = True
 
 
 class ReplyLost(BackendError):
-    """Raised when the connection broke before the reply was there; whether the work was done is
-    not known.
+    """Raised when the connection broke before the reply arrived; whether the work was done is
+    unknown.
     """
 
     code = "reply_lost"
@@ -251,16 +247,14 @@ class ReplyLost(BackendError):
 
 
 class FilesNotWritten(BackendError):
-    """Raised when weights or a checkpoint cannot be written: the disk is full, or the folder is not
-    ours.
-    """
+    """Raised when weights or a checkpoint cannot be written: full disk, or no permission."""
 
     code = "cannot_write"
     retryable = True
 
 
 class TrainingError(PipelineError):
-    """Raised when training cannot go on."""
+    """Raised when training cannot continue."""
 
     code = "training_error"
 

@@ -1,7 +1,7 @@
 """The names of the events that sqltune logs, and how the command line shows them.
 
-Library code only calls `logging.getLogger(__name__)` with `extra={"event": ...}`; only the CLI
-calls `configure`.
+Library code only calls `logging.getLogger(__name__)` with `extra={"event": ...}`; only the command
+line calls `configure`.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asc
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time (UTC), level, logger, sentence, and the fields of `extra`."""
+    """Formats one JSON object per line: time (UTC), level, logger, message, and `extra`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Give the line for one record."""
+        """Return the line for one record."""
         fields = {k: v for k, v in vars(record).items() if k not in _STANDARD_FIELDS}
         line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 
 class RunState(StrEnum):
-    """Where a run stands; `runs.state`."""
+    """The state of a run; `runs.state`."""
 
     QUEUED = "queued"
     PREPARING = "preparing"
@@ -28,16 +28,16 @@ class RunState(StrEnum):
 
     @property
     def is_ended(self) -> bool:
-        """Whether nothing more will happen in this run."""
+        """Whether nothing more happens in this run."""
         return self in (self.SUCCEEDED, self.REJECTED, self.FAILED, self.CANCELLED)
 
 
-#: What runners write into the state of a run that is not ended.
+#: The states that runners write while a run has not ended.
 OPEN_STATES = frozenset(state.value for state in RunState if not state.is_ended)
 
 
 class DesiredState(StrEnum):
-    """What a person wants of a run; `runs.desired_state`."""
+    """The state that a person wants a run to be in; `runs.desired_state`."""
 
     RUNNING = "running"
     PAUSED = "paused"
@@ -49,6 +49,21 @@ class RunKind(StrEnum):
 
     TRAIN = "train"
     EVALUATE = "evaluate"
+
+
+class SyncDecision(StrEnum):
+    """What a sync decided for an adapter; `adapter_states.decision`."""
+
+    UP_TO_DATE = "up_to_date"
+    TRAIN = "train"
+    EVALUATE = "evaluate"
+    RESUME = "resume"
+    WAIT = "wait"
+    BLOCKED = "blocked"
+    REFUSED = "refused"
+    PAUSED = "paused"
+    DISABLED = "disabled"
+    BUSY = "busy"  #: another runner has the adapter; never stored
 
 
 class Phase(StrEnum):
@@ -68,13 +83,13 @@ class SelectionName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """One row of `adapters`: what a person wants."""
+    """One row of `adapters`: the desired state."""
 
     adapter_name: str
     base_model: str
     is_enabled: bool
     backend: str
-    base_model_revision: str | None  #: None: whatever the name means today, resolved and stored
+    base_model_revision: str | None  #: None: what the name resolves to today, stored with the run
     training_query: str | None  #: None: training_samples of the dataset adapter_name
     eval_query: str | None  #: None: eval_prompts of the dataset adapter_name
     epochs: int
@@ -94,7 +109,7 @@ class Adapter:
     min_gain: float | None  #: None: every version passes
     prompt_template: str | None = None  #: None: the default form; only `gradient` has one
     sample_form: str = "parts"  #: parts: only the response is trained; text: the whole text
-    sync_every: str | None = None  #: a worker's schedule, such as 15m; None: when a row asks
+    sync_every: str | None = None  #: a worker's schedule, such as 15m; None: only when a row asks
     min_new_samples: int | None = None  #: None: any change of the samples is enough
 
 
@@ -120,9 +135,9 @@ class Run:
     before_version: int | None  #: the version that was live when the run began
     samples_used: int | None  #: None: the samples are not selected yet
     prompts_selected: int | None
-    is_forced: bool  #: whoever asked for it wants it trained even if nothing changed
-    is_trial: bool  #: asked for with something else than the adapter's row says
-    resume_state: RunState | None  #: with PAUSED: the state that it goes on with
+    is_forced: bool  #: train even if nothing changed
+    is_trial: bool  #: the request asked for something other than the adapter's row
+    resume_state: RunState | None  #: of a paused run: the state that it resumes with
     failure_count: int
     is_retryable: bool | None
     next_attempt_at: datetime | None
@@ -147,7 +162,7 @@ class RunRequest:
 
 @dataclass(frozen=True, slots=True)
 class OpenRun:
-    """A row of `runs` that is not ended, as whoever tends the table sees it."""
+    """A row of `runs` that has not ended, with the words as they are stored."""
 
     run_id: int
     adapter_name: str
@@ -162,7 +177,7 @@ class OpenRun:
     is_stuck: bool
     stuck_reason: str | None
     next_step: str | None
-    attempt_count: int  #: grows when a runner takes it up
+    attempt_count: int  #: grows when a runner begins or resumes it
     steps_done: int
     responses_stored: int
 

@@ -1,47 +1,49 @@
-"""What one process works with: database, backends, settings, clock, and who hears of progress.
+"""What one process works with: database, backends, settings, clock, and the reporter of progress.
 
 Built once by wiring and passed in; nothing here is global.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from sqltune.backends.base import Backend
 from sqltune.database.connection import Database
+from sqltune.database.patience import PAUSES_SECONDS
+from sqltune.selection import SelectionReader
 from sqltune.settings import Settings
 
 
 class Reporter(Protocol):
-    """Who tells a person how the work goes on."""
+    """Shows a person how the work progresses."""
 
     def say(self, message: str) -> None:
-        """Tell one thing that happened."""
+        """Report one event."""
         ...
 
     def progress(self, activity: str, done: int, total: int | None, detail: str = "") -> None:
-        """Tell how far an activity came; `total` is None where the end is not known."""
+        """Report how far an activity has progressed; `total` is None if the end is unknown."""
         ...
 
     def finish(self) -> None:
-        """Tell that the activity shown last is over."""
+        """Report that the activity shown last is over."""
         ...
 
 
 class SilentReporter:
-    """A reporter for callers who do not want to hear anything."""
+    """A reporter that reports nothing."""
 
     def say(self, message: str) -> None:
-        """Keep quiet."""
+        """Ignore it."""
 
     def progress(self, activity: str, done: int, total: int | None, detail: str = "") -> None:
-        """Keep quiet."""
+        """Ignore it."""
 
     def finish(self) -> None:
-        """Keep quiet."""
+        """Ignore it."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,16 @@ class Runtime:
 
     database: Database
     selection_database: Database  #: may only read; the same server as `database`, or another
-    backend: Callable[
-        [str], Backend
-    ]  #: gives the backend of a name, built once; ConfigError if unknown or not allowed
+    #: Returns the backend of a name, built once; ConfigError if it is unknown or not allowed.
+    backend: Callable[[str], Backend]
     settings: Settings
     now: Callable[[], datetime]  #: UTC
     new_id: Callable[[], str]  #: a fresh unique name
     reporter: Reporter
+    #: Pauses between attempts while the database is unavailable.
+    pauses_seconds: Sequence[float] = PAUSES_SECONDS
+
+    def selection_reader(self, check: Callable[[], None]) -> SelectionReader:
+        """Return what reads adapters' selections; `check` is called while rows are read."""
+        limit = self.settings.selection_timeout_seconds
+        return SelectionReader(self.selection_database, check, limit)

@@ -1,21 +1,25 @@
 """What the operator decides: where the database, the weights and the allowed base models are.
 
-Order: command line flags, then SQLTUNE_* of the environment, then `sqltune.toml` of the working
-folder, then the defaults here. Rows of the database never override a setting. Secrets (the URLs may
-hold passwords) come from the environment only.
+Precedence: flags, then SQLTUNE_* environment variables, then `sqltune.toml` in the working folder,
+then the defaults. Rows of the database never override a setting. Secrets (the URLs may hold
+passwords) come from the environment only.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from sqltune.errors import ConfigError
 
+#: Variables that Kubernetes sets for a service called sqltune, and those of our tests.
+_FOREIGN = re.compile(r"SQLTUNE_(TEST_.*|SERVICE_(HOST|PORT)(_.*)?|PORT(_.*)?)")
 _SECRETS = ("database_url", "selection_url", "serve_token")
 
 
@@ -86,9 +90,9 @@ def _slugs(value: object) -> tuple[tuple[str, str], ...]:
 
 
 def _token(value: object) -> str:
-    # LangChain's client refuses shorter ones.
+    # LangChain's client rejects shorter tokens.
     if not isinstance(value, str) or len(value) < 10 or not value.isascii() or " " in value:
-        raise ValueError("must have at least 10 characters, all of them ASCII, without blanks")
+        raise ValueError("must have at least 10 characters, all of them ASCII, without spaces")
     return value
 
 
@@ -114,47 +118,47 @@ class Settings:
     allow_hub_models: bool = _setting(True, _flag)
     #: File of answers for the scripted backend.
     script: Path | None = _setting(None, _folder)  # noqa: RUF009  it is a field
-    #: Prompts that a service of Gradient's API is asked at the same time.
+    #: Prompts sent to a service of Gradient's API at the same time.
     gradient_slots: int = _setting(8, _number(int, least=1))
-    #: Longest wait for one reply of such a service; a fine-tune replies when it has trained.
+    #: Longest wait for one reply of such a service; a fine-tune call replies when it has trained.
     gradient_timeout_seconds: float = _setting(3600.0, _number(float, above=0))
-    #: Threads of torch; None: its own choice.
+    #: Threads of torch; None: torch chooses.
     threads: int | None = _setting(None, _number(int, least=1))
-    #: Limit of one selection query.
+    #: Time limit of one selection query.
     selection_timeout_seconds: float = _setting(600.0, _number(float, above=0))
-    #: How long a runner may be silent.
+    #: How long a runner may be silent before another takes over.
     lease_seconds: float = _setting(60.0, _number(float, least=1))
-    #: How long a run may be without a step or an answer before it is marked as stuck.
+    #: How long a run may be without a step or a response before it is marked as stuck.
     stall_seconds: float = _setting(900.0, _number(float, above=0))
-    #: How often a worker looks for something to do.
+    #: Pause of a worker between two scans.
     poll_seconds: float = _setting(1.0, _number(float, above=0))
-    #: Where a worker tells its metrics and its health; None: nowhere.
+    #: Port of a worker's metrics and health; None: neither is served, 0: a free port.
     worker_port: int | None = _setting(None, _number(int, least=0))
-    #: The address of that.
+    #: Address of a worker's metrics and health.
     worker_host: str = _setting("127.0.0.1", _text)
-    #: How often a run that may succeed later is tried.
+    #: Attempts of a run that may succeed later.
     max_attempts: int = _setting(3, _number(int, least=1))
-    #: Pause before the first retry; it doubles.
+    #: Pause before the first retry; it doubles each time.
     retry_wait_seconds: float = _setting(300.0, _number(float, least=0))
-    #: Where the local server listens.
+    #: Address of the local server.
     serve_host: str = _setting("127.0.0.1", _text)
-    #: Its port; 0 takes a free one.
+    #: Port of the local server; 0: a free port.
     serve_port: int = _setting(8400, _number(int, least=0))
-    #: Which model stands behind each slug that its clients ask for.
+    #: The base model behind each slug of the local server.
     serve_models: tuple[tuple[str, str], ...] = _setting(
         (("nous-hermes2", "sqltune/embedded"),), _slugs
     )
-    #: What its clients must show; None: any token, and only this machine may connect.
+    #: Token that clients of the local server must send; None: any, from this machine only.
     serve_token: str | None = _setting(None, _token, is_secret=True)
-    #: Calls that may wait for one base model of it.
+    #: Calls that may wait for one base model of the local server.
     serve_queue: int = _setting(256, _number(int, least=1))
-    #: What the log on stderr shows.
+    #: Lowest level that the log on stderr shows.
     log_level: str = _setting("warning", _one_of("debug", "info", "warning", "error"))
-    #: Sentences or JSON lines.
+    #: Log as sentences (text) or as JSON lines (json).
     log_format: str = _setting("text", _one_of("text", "json"))
 
     def without_secrets(self) -> dict[str, object]:
-        """Give the effective settings as plain values, fit for a row of the database."""
+        """Return the effective settings as plain values, fit for a row of the database."""
         names = [f.name for f in fields(self) if f.name not in _SECRETS]
         return {name: _plain(getattr(self, name)) for name in names}
 
@@ -166,15 +170,44 @@ def load_settings(**flags: object) -> Settings:
         ConfigError: a setting is unknown or has a wrong value; the message names it, and its value
             unless it is a secret.
     """
+    unknown = sorted(set(flags) - set(_parsers()))
+    if unknown:
+        raise ConfigError(f"there is no setting {unknown[0]!r}{_suggest(unknown[0])}")
     from_file = _read_file(Path("sqltune.toml"))
     given = {name: value for name, value in flags.items() if value is not None}
     values: dict[str, object] = {}
     for name, parse in _parsers().items():
         found = given.get(name, os.environ.get(_variable(name), from_file.get(name)))
-        # Schedulers pass on variables that nobody filled in.
+        # Schedulers pass variables through that were left empty.
         if found is not None and (found != "" or getattr(Settings, name) is not None):
             values[name] = _parse(name, parse, found)
     return Settings(**values)  # type: ignore[arg-type]  # each value went through its parser
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownVariable:
+    """An environment variable that begins like a setting and is none."""
+
+    name: str
+    suggestion: str  #: empty if no setting has a similar name
+
+    def __str__(self) -> str:
+        return f"{self.name} is not a setting and has no effect{self.suggestion}"
+
+
+def find_unknown_variables(environment: Mapping[str, str]) -> list[UnknownVariable]:
+    """Return the variables that begin with SQLTUNE_ and are no setting, such as misspelt ones."""
+    known = {_variable(name) for name in _parsers()}
+    return [
+        UnknownVariable(name, _suggest(name.removeprefix("SQLTUNE_").lower(), _variable))
+        for name in sorted(environment)
+        if name.startswith("SQLTUNE_") and name not in known and not _FOREIGN.fullmatch(name)
+    ]
+
+
+def _suggest(name: str, show: Callable[[str], str] = str) -> str:
+    similar = get_close_matches(name, _parsers(), n=1, cutoff=0.7)
+    return f": did you mean {show(similar[0])}?" if similar else ""
 
 
 def _parsers() -> dict[str, Callable[[object], object]]:
@@ -202,13 +235,13 @@ def _read_file(path: Path) -> dict[str, object]:
         raise ConfigError(f"{path} is not TOML: {error}") from None
     unknown = sorted(set(content) - set(_parsers()))
     if unknown:
-        raise ConfigError(f"{path}: there is no setting {unknown[0]} ({_variable(unknown[0])})")
+        raise ConfigError(f"{path}: there is no setting {unknown[0]!r}{_suggest(unknown[0])}")
     _refuse_secrets(path, content)
     return content
 
 
 def _refuse_secrets(path: Path, content: dict[str, object]) -> None:
-    """A password in a file that lies beside the code gets committed one day."""
+    """Refuse secrets in the file: it lies beside code and would be committed one day."""
     if "serve_token" in content:
         raise ConfigError(
             f"{path} holds serve_token; give it as SQLTUNE_SERVE_TOKEN of the environment"

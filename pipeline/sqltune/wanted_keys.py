@@ -1,7 +1,7 @@
-"""The wanted keys: hashes of all that training, and of all that evaluation, depends on.
+"""The wanted keys: hashes of everything that training, and that evaluation, depends on.
 
-Equal keys mean that nothing has to be done. Content counts, not the text of a query: the
-fingerprints stand for the rows.
+Equal keys mean that there is nothing to do. Fingerprints stand for the selected rows, so a query's
+text does not count.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sqltune.records import Adapter
 
 
 def training_options(adapter: Adapter) -> TrainingOptions:
-    """Give what the adapter's row asks of training."""
+    """Return the training options of an adapter's row."""
     return TrainingOptions(
         epochs=adapter.epochs,
         learning_rate=adapter.learning_rate,
@@ -29,7 +29,7 @@ def training_options(adapter: Adapter) -> TrainingOptions:
 
 
 def decoding_of(adapter: Adapter) -> Decoding:
-    """Give how the adapter's prompts are answered."""
+    """Return the decoding settings of an adapter's row."""
     return Decoding(
         max_new_tokens=adapter.max_new_tokens,
         temperature=adapter.temperature,
@@ -39,7 +39,7 @@ def decoding_of(adapter: Adapter) -> Decoding:
 
 
 def training_key(adapter: Adapter, base_model: BaseModel, fingerprint: str) -> str:
-    """Hash all that the weights depend on: samples, options, base model and backend."""
+    """Hash everything that the weights depend on: samples, options, base model and backend."""
     options = training_options(adapter)
     return _hash(
         "training",
@@ -59,9 +59,7 @@ def training_key(adapter: Adapter, base_model: BaseModel, fingerprint: str) -> s
 
 
 def evaluation_key(adapter: Adapter, eval_fingerprint: str) -> str:
-    """Hash all that only the evaluation depends on: prompts, expected answers, scorers, decoding
-    and gate.
-    """
+    """Hash everything that only evaluation depends on: prompts, scorers, decoding and gate."""
     return _hash(
         "evaluation",
         eval_fingerprint,
@@ -76,9 +74,7 @@ def evaluation_key(adapter: Adapter, eval_fingerprint: str) -> str:
 
 
 def refusal_key(adapter: Adapter, code: str, message: str) -> str:
-    """Hash what was refused and why, so that the same refusal is written once and not at every
-    sync.
-    """
+    """Hash what was refused and why, so that the same refusal is recorded once only."""
     return _hash("refused", repr(adapter), code, message)
 
 
@@ -97,9 +93,7 @@ def decoding_key(decoding: Decoding) -> str:
 
 
 def _form(prompt_template: str | None, sample_form: str = "parts") -> list[str]:
-    """Give what a row says of the prompt form: nothing where it says nothing, so that the keys of
-    runs from before there were such columns stay what they are.
-    """
+    """Return the prompt form of a row; the default form adds nothing to a key."""
     template = [] if prompt_template is None else [f"template {prompt_template}"]
     return template if sample_form == "parts" else [*template, f"form {sample_form}"]
 

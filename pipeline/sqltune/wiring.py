@@ -1,4 +1,4 @@
-"""Settings become parts: the only place that names concrete classes."""
+"""Build the parts of a process from its settings: the only place that names concrete classes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def new_id() -> str:
-    """Give a unique name that says which machine made it."""
+    """Return a unique name that begins with this machine's."""
     # runs.run_key holds 64 characters, 32 of them are the unique part.
     return f"{socket.gethostname()[:31].lower()}-{uuid.uuid4().hex}"
 
@@ -36,13 +36,15 @@ def open_database(settings: Settings) -> Database:
 
 @contextmanager
 def open_runtime(settings: Settings, reporter: Reporter) -> Iterator[Runtime]:
-    """Give the parts that planning and running need, and close them afterwards."""
+    """Yield the parts that planning and running need, and close them afterwards."""
     with ExitStack() as stack:
         database = open_database(settings)
         stack.callback(database.close)
         selection_database = database
         if settings.selection_url is not None:
-            selection_database = Database.open(settings.selection_url)
+            selection_database = Database.open(
+                settings.selection_url, setting="SQLTUNE_SELECTION_URL"
+            )
             stack.callback(selection_database.close)
         shelf = BackendShelf(settings)
         stack.callback(shelf.close)
@@ -59,7 +61,7 @@ def open_runtime(settings: Settings, reporter: Reporter) -> Iterator[Runtime]:
 
 @contextmanager
 def open_migrated_database(settings: Settings) -> Iterator[Database]:
-    """Give the database, made sure to hold our tables as this sqltune knows them."""
+    """Yield the database once its tables are known to be up to date."""
     database = open_database(settings)
     try:
         migrations.require_current(database)
@@ -70,7 +72,7 @@ def open_migrated_database(settings: Settings) -> Iterator[Database]:
 
 @contextmanager
 def open_migrated_runtime(settings: Settings, reporter: Reporter) -> Iterator[Runtime]:
-    """Give the parts that planning and running need, over a database that holds our tables."""
+    """Yield the parts that planning and running need, over a database that is up to date."""
     with open_runtime(settings, reporter) as runtime:
         migrations.require_current(runtime.database)
         yield runtime
@@ -81,8 +83,8 @@ def open_server(settings: Settings) -> Iterator[Address]:
     """Serve Gradient's API for as long as the block lasts.
 
     Raises:
-        ConfigError: a package is missing, the address cannot be had, or it is open to others
-            without a token.
+        ConfigError: a package is missing, the address cannot be used, or it is open to other
+            machines without a token.
         SchemaOutOfDate: the database lacks our tables.
         BackendError: a base model cannot be loaded.
     """
@@ -101,18 +103,18 @@ def open_server(settings: Settings) -> Iterator[Address]:
 
 
 class BackendShelf:
-    """Builds each backend when it is first asked for, and closes all at the end."""
+    """Builds each backend on first use, and closes all at the end."""
 
     def __init__(self, settings: Settings) -> None:
-        """Take what the backends need from the settings."""
+        """Build backends from these settings."""
         self._settings = settings
         self._built: dict[str, Backend] = {}
 
     def get(self, name: str) -> Backend:
-        """Give the backend of this name.
+        """Return the backend of this name.
 
         Raises:
-            ConfigError: there is none, or the settings do not allow it.
+            ConfigError: there is no such backend, or the settings do not allow it.
         """
         if name not in _BUILDERS:
             raise ConfigError(
@@ -162,7 +164,7 @@ def _build_scripted(settings: Settings) -> Backend:
 def _build_gradient(settings: Settings) -> Backend:
     from sqltune.backends.gradient.account import read_account
 
-    # Before httpx is loaded: an address that is missing is said at once.
+    # Before httpx is imported, so that a missing address is reported at once.
     account = read_account(os.environ)
     from sqltune.backends.gradient.backend import GradientBackend
 

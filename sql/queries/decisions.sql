@@ -8,12 +8,6 @@ SELECT decision,
   FROM gate_decisions
  WHERE run_id = :run_id;
 
--- name: fetch_before_version
--- Which version the run's own is compared with, and whether the run is a trial.
-SELECT before_version, is_trial
-  FROM runs
- WHERE run_id = :run_id;
-
 -- name: find_later_evaluation
 -- The run whose word stands on a version, where it began after this run.
 SELECT later.run_id

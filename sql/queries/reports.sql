@@ -10,6 +10,22 @@ SELECT a.adapter_name, a.is_enabled, a.backend, a.base_model,
   LEFT JOIN aliases l ON l.adapter_name = a.adapter_name AND l.alias = 'live'
  ORDER BY a.adapter_name;
 
+-- name: list_adapter_health
+-- What monitoring watches of each enabled adapter: the score of its live version, and its last success.
+SELECT a.adapter_name,
+       g.mean_after AS live_score,
+       (SELECT MAX(r.finished_at)
+          FROM runs r
+         WHERE r.adapter_name = a.adapter_name
+           AND r.state = 'succeeded'
+           AND r.is_trial = 0) AS last_success_at
+  FROM adapters a
+  LEFT JOIN aliases l ON l.adapter_name = a.adapter_name AND l.alias = 'live'
+  LEFT JOIN adapter_versions v ON v.adapter_name = l.adapter_name AND v.version_number = l.version_number
+  LEFT JOIN gate_decisions g ON g.run_id = v.evaluation_run_id
+ WHERE a.is_enabled = 1
+ ORDER BY a.adapter_name;
+
 -- name: find_last_run
 -- The adapter's run that was asked for last, and how it stands.
 SELECT run_id, state, COALESCE(state_since, finished_at, started_at, queued_at) AS state_since, last_alive_at, is_stuck, stuck_reason, next_step, error_message

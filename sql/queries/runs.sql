@@ -24,7 +24,7 @@ SELECT run_id, adapter_name, state, desired_state, run_key, run_kind, backend, b
  WHERE run_id = :run_id;
 
 -- name: list_unfinished_runs
--- Runs of an adapter that a runner began and nobody ended, oldest first.
+-- Runs of an adapter that a runner began and that have not ended, oldest first.
 SELECT run_id
   FROM runs
  WHERE adapter_name = :adapter_name
@@ -33,8 +33,8 @@ SELECT run_id
  ORDER BY queued_at, run_id;
 
 -- name: find_last_ended_run
--- The last of an adapter's ended runs, by its beginning: a retry ends an old run anew and makes it no newer.
--- Trials ask for something else than the adapter's row, and so say nothing about it.
+-- The last of an adapter's ended runs, by its beginning: a retry ends an old run again and makes it no newer.
+-- Trials ask for something other than the adapter's row, so they do not count.
 SELECT run_id
   FROM runs
  WHERE adapter_name = :adapter_name
@@ -57,7 +57,7 @@ SELECT run_id
  LIMIT 1;
 
 -- name: begin_run
--- A runner takes the run up, for the first time or again.
+-- A runner begins or resumes the run.
 UPDATE runs
    SET attempt_count = attempt_count + 1,
        started_at = COALESCE(started_at, :started_at),
@@ -68,7 +68,7 @@ UPDATE runs
  WHERE run_id = :run_id;
 
 -- name: set_run_state
--- The run goes on to its next state, once.
+-- The run enters its next state, once.
 UPDATE runs
    SET state = :state,
        resume_state = :resume_state,
@@ -79,20 +79,20 @@ UPDATE runs
    AND state = :old_state;
 
 -- name: set_next_step
--- What comes next, where the state stays.
+-- What comes next, while the state stays the same.
 UPDATE runs
    SET next_step = :next_step
  WHERE run_id = :run_id;
 
 -- name: set_last_alive
--- The run's runner was heard of.
+-- The run's runner is alive.
 UPDATE runs
    SET last_alive_at = :now
  WHERE run_id = :run_id
    AND finished_at IS NULL;
 
 -- name: set_stuck
--- Whether the run goes on, why not, and what a person can do. What is said already is not written again.
+-- Whether the run is stuck, why, and what a person can do.
 UPDATE runs
    SET is_stuck = :is_stuck,
        stuck_reason = :stuck_reason
@@ -112,7 +112,7 @@ UPDATE runs
  WHERE run_id = :run_id;
 
 -- name: set_manifest_tokens
--- How many tokens one epoch of a manifest has; runs that share it have told already.
+-- How many tokens one epoch of a manifest has; a run that shares the manifest may have counted them before.
 UPDATE manifests
    SET token_count = :token_count
  WHERE manifest_id = :manifest_id
@@ -133,7 +133,7 @@ UPDATE runs
  WHERE run_id = :run_id;
 
 -- name: set_run_progress
--- How far the training came.
+-- How far the training has progressed.
 UPDATE runs
    SET steps_done = :steps_done,
        tokens_processed = :tokens_processed
@@ -147,13 +147,17 @@ UPDATE runs
  WHERE run_id = :run_id;
 
 -- name: end_run
--- The run has ended, one way or another.
+-- The run has ended: carried out, answered without a run of its own (a request), or unreadable. No row matched: it has
+-- ended already, a runner took the request up, or its state is no longer :old_state.
 UPDATE runs
    SET state = :state,
+       run_kind = CASE WHEN :is_request = 1 THEN NULL ELSE run_kind END,
+       version_number = CASE WHEN :is_request = 1 THEN :version_number ELSE version_number END,
+       trigger_reason = COALESCE(:trigger_reason, trigger_reason),
        finished_at = :now,
        run_seconds = :run_seconds,
        is_retryable = :is_retryable,
-       failure_count = :failure_count,
+       failure_count = COALESCE(:failure_count, failure_count),
        next_attempt_at = :next_attempt_at,
        error_code = :error_code,
        error_message = :error_message,
@@ -164,10 +168,12 @@ UPDATE runs
        is_stuck = 0,
        stuck_reason = NULL
  WHERE run_id = :run_id
+   AND CASE WHEN run_key IS NULL THEN 1 ELSE 0 END = :is_request
+   AND state = COALESCE(:old_state, state)
    AND state NOT IN ('succeeded', 'rejected', 'failed', 'cancelled');
 
 -- name: reopen_run
--- An ended run goes back to answering, because a person asked to repeat what failed.
+-- An ended run returns to answering, because a person asked to repeat what failed.
 UPDATE runs
    SET state = :state,
        desired_state = 'running',
@@ -180,13 +186,13 @@ UPDATE runs
  WHERE run_id = :run_id;
 
 -- name: get_desired_state
--- What a person wants of the run.
+-- The desired state of the run.
 SELECT desired_state
   FROM runs
  WHERE run_id = :run_id;
 
 -- name: request_cancel
--- Ask for the end of a run; nothing happens to one that has ended.
+-- Ask for the end of a run; one that has ended stays as it is.
 UPDATE runs
    SET desired_state = 'cancelled'
  WHERE run_id = :run_id

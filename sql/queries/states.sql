@@ -1,19 +1,19 @@
--- Statements about who works on an adapter.
+-- Statements about an adapter's lease and its last decision.
 
 -- name: add_adapter_state
--- A first row for an adapter that never had one; another runner may have been faster, which is no harm.
+-- The first row of an adapter. Another runner may have inserted it at the same moment; that is fine.
 INSERT INTO adapter_states (adapter_name, attempt)
 VALUES (:adapter_name, 0);
 
 -- name: get_adapter_state
--- Who works on the adapter and what the last sync decided.
+-- The adapter's lease and what the last sync decided.
 SELECT adapter_name, attempt, lease_owner, lease_until_ms, claimed_at, heartbeat_at, run_id,
        decision, decision_reason, decided_at
   FROM adapter_states
  WHERE adapter_name = :adapter_name;
 
 -- name: release_adapter
--- Give the lease back. No row matched: it was lost before.
+-- Release the lease. No row matched: it was lost before.
 UPDATE adapter_states
    SET lease_owner = NULL,
        lease_until_ms = NULL,
@@ -22,12 +22,13 @@ UPDATE adapter_states
    AND lease_owner = :owner
    AND attempt = :attempt;
 
--- name: record_decision_of_sync
--- What this sync decided for the adapter, and why.
+-- name: record_sync_decision
+-- What this sync decided for the adapter, why, and when a worker tries again.
 UPDATE adapter_states
    SET decision = :decision,
        decision_reason = :decision_reason,
-       decided_at = :now
+       decided_at = :now,
+       retry_at = CASE WHEN :keeps_retry = 1 THEN retry_at ELSE :retry_at END
  WHERE adapter_name = :adapter_name;
 
 -- name: set_retry_at
@@ -37,15 +38,22 @@ UPDATE adapter_states
  WHERE adapter_name = :adapter_name;
 
 -- name: set_current_run
--- The run that works on the adapter; NULL when it has ended.
+-- The adapter's current run.
 UPDATE adapter_states
    SET run_id = :run_id
  WHERE adapter_name = :adapter_name;
 
--- name: hold_lease
--- The first statement of a fenced transaction: it locks the lease row, and matches nothing when the lease was lost.
--- It has to change the row, be it by a millisecond: between the nodes of a Galera cluster only a change is a conflict,
--- and a claim on another node, of which this one has not heard, would go unnoticed.
+-- name: clear_current_run
+-- The adapter's run has ended; when a worker tries again.
+UPDATE adapter_states
+   SET run_id = NULL,
+       retry_at = CASE WHEN :keeps_retry = 1 THEN retry_at ELSE :retry_at END
+ WHERE adapter_name = :adapter_name;
+
+-- name: fence_lease
+-- The first statement of a fenced transaction: it locks the lease row, and matches nothing if the lease was lost.
+-- It must change the row, if only by a millisecond: between the nodes of a Galera cluster only changes conflict, so a
+-- claim on another node that has not reached this one yet would go unnoticed.
 UPDATE adapter_states
    SET lease_until_ms = lease_until_ms + 1
  WHERE adapter_name = :adapter_name

@@ -29,14 +29,15 @@ from sqltune.backends.gradient.backend import GradientBackend
 from sqltune.backends.scripted.backend import ScriptedBackend
 from sqltune.database import migrations
 from sqltune.database.connection import Database, EngineKind, Session
-from sqltune.evaluation import Scoring, score_responses
+from sqltune.evaluation import score_responses
+from sqltune.evaluation.scoring import Scoring
 from sqltune.records import Claim, Phase
-from tests.database.evaluated_run import CLAIM, EvaluatedRun
+from tests.database.evaluated_run import EvaluatedRun
 from tests.mariadb_server import start_server
 
 PROMPTS = 2_000
 SLOTS = 32
-#: SQLTUNE_GRADIENT_SLOTS of whoever asks the server.
+#: SQLTUNE_GRADIENT_SLOTS of the backend that asks the server.
 ASKED_AT_ONCE = 48
 DELAY_SECONDS = 0.05
 LEAST_SHARE = 0.90
@@ -62,9 +63,7 @@ class TimedDatabase(Database):
 
 
 def main() -> int:
-    """Measure both engines and both backends and print the figures; 1 if one is below what it is
-    held against.
-    """
+    """Measure both engines and both backends, print the figures; return 1 if a limit is missed."""
     with tempfile.TemporaryDirectory() as name, start_server() as server:
         folder = Path(name)
         backends = {"scripted": open_scripted, "gradient": open_gradient}
@@ -83,7 +82,7 @@ def main() -> int:
 
 @contextmanager
 def open_scripted(folder: Path) -> Iterator[Backend]:
-    """Give a backend that answers in threads of its own."""
+    """Yield a backend that answers in threads of its own."""
     script = folder / "bench-script.json"
     content = {
         "default_answer": DEFAULT_ANSWER,
@@ -97,7 +96,7 @@ def open_scripted(folder: Path) -> Iterator[Backend]:
 
 @contextmanager
 def open_gradient(folder: Path) -> Iterator[Backend]:
-    """Give a backend that asks a server of its own over HTTP."""
+    """Yield a backend that asks a server of its own over HTTP."""
     command = [sys.executable, "-m", "tests.bench.completing_server", str(SLOTS)]
     with subprocess.Popen([*command, str(DELAY_SECONDS)], stdout=subprocess.PIPE) as server:
         assert server.stdout is not None
@@ -117,7 +116,7 @@ def measure(name: str, url: str, folder: Path, backend: Backend) -> bool:
     database.seconds.clear()
     began = time.perf_counter()
     result = run.ask(Phase.BASE, backend, scoring=SCORING, decoding=DECODING)
-    score_responses(database, CLAIM, 1, SCORING, check=lambda: None, now=lambda: datetime.now(UTC))
+    score_responses(run.scope(), SCORING)
     seconds = time.perf_counter() - began
     longest = 1000 * max(database.seconds)
     scored = run.value("SELECT COUNT(*) FROM scores")
@@ -136,7 +135,7 @@ def measure(name: str, url: str, folder: Path, backend: Backend) -> bool:
 
 
 def ask_backend_alone(backend: Backend) -> float:
-    """Give the seconds that the asking takes by itself, which grow where the machine is busy."""
+    """Return the seconds that the asking alone takes, which grow on a busy machine."""
     requests = [AnswerRequest(f"{i}", f"Who is person {i}?", None) for i in range(PROMPTS)]
     base_model = backend.describe("toy", None)
     began = time.perf_counter()

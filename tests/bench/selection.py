@@ -1,9 +1,9 @@
 """Selection beside the bare tools: `python -m tests.bench.selection [--rows N] [--engine E]`.
 
 MariaDB through singlestoredb: what `mariadb --quick` needs to dump the same query, and LOAD DATA to
-load the same rows from ready files into tables of the same keys. SQLite: a bare Python fetch of the
-query, and executemany of the same rows into tables of the same keys. Both sides use the same server
-or file and take turns. Each figure is printed with what it is held against.
+load the same rows from prepared files into tables of the same keys. SQLite: a bare Python fetch of
+the query, and executemany of the same rows into tables of the same keys. Both sides use the same
+server or file and take turns. Each figure is printed with its limit.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ from threading import Event, Thread
 from typing import Any
 
 from sqltune.database import migrations
-from sqltune.database.connection import Database
 from tests.databases import MIGRATED_AT
-from tests.mariadb_server import MariadbServer, start_server
+from tests.mariadb_server import AS_SINGLESTORE, start_server
+from tests.singlestore_on_mariadb import open_database
+from tests.sql_server import SqlServer
 
 ROOT = Path(__file__).parents[2]
 SAMPLE_BYTES = 400
@@ -35,14 +36,15 @@ _QUERY = (
     "SELECT sample_id AS sample_key, prompt, response, system_prompt, weight, group_key, split "
     "FROM training_samples WHERE dataset = 'bench'"
 )
-#: A server as people run it, not the lean one of the tests.
+#: A server with the settings of production, not the lean one of the tests.
 _SERVER = (
+    AS_SINGLESTORE,
     "--local-infile=1",
     "--innodb-buffer-pool-size=1G",
     "--innodb-log-file-size=512M",
     "--innodb-flush-log-at-trx-commit=1",
 )
-#: What did not reach its limit in this run.
+#: Figures that exceeded their limit in this run.
 MISSED: list[str] = []
 _CONTENTS = "content_hash, prompt, response, system_prompt, weight, group_key, split"
 _SAMPLES = "manifest_id, position, sample_key, content_hash"
@@ -60,7 +62,7 @@ class Ours:
 
 
 def sample_texts(rows: int) -> Iterator[tuple[str, str]]:
-    """Give prompts and responses, together of SAMPLE_BYTES each, the same ones every time."""
+    """Yield prompts and responses, together of SAMPLE_BYTES each, the same ones every time."""
     chance = random.Random(1)
     for number in range(rows):
         text = " ".join(chance.choices(_WORDS, k=80))
@@ -103,13 +105,13 @@ def _bench_sqlite(path: Path, rows: int) -> None:
     load = _load_sqlite(path)
     fetch = min(fetch, _fetch_sqlite(path))
     _report("SQLite", rows, ours, read=fetch, load=load, read_name="bare fetch", limit=4.0)
-    # Whoever waits for SQLite's lock looks less and less often; sqlite3 gives up after 5 seconds.
+    # A writer that waits for SQLite's lock retries ever less often; sqlite3 gives up after 5 s.
     waited = person.longest_seconds
-    _line("somebody's longest wait", f"{waited:.3f} s", waited, 5.0)
+    _line("a person's longest wait", f"{waited:.3f} s", waited, 5.0)
 
 
 class Person:
-    """Somebody who writes every few milliseconds, and how long the lock kept them waiting."""
+    """A person who writes every few milliseconds, and how long the lock kept them waiting."""
 
     def __init__(self, path: Path) -> None:
         """Begin when entered."""
@@ -174,7 +176,7 @@ def _bench_mariadb(rows: int) -> None:
     with start_server(*_SERVER) as server, tempfile.TemporaryDirectory() as folder:
         server.execute("CREATE DATABASE bench")
         url = server.url("singlestoredb", "bench") + "?local_infile=true"
-        _migrate(server.url("mysql+pymysql", "bench"))
+        _migrate(server.url("singlestoredb", "bench"))
         source = Path(folder) / "source.tsv"
         with source.open("w") as file:
             file.writelines(f"bench\t{p}\t{r}\n" for p, r in sample_texts(rows))
@@ -186,11 +188,11 @@ def _bench_mariadb(rows: int) -> None:
         _report("MariaDB", rows, ours, read=dump, load=load, read_name="dump", limit=1.5)
 
 
-def _dump(server: MariadbServer, path: Path) -> float:
+def _dump(server: SqlServer, path: Path) -> float:
     return _client(server, "--quick", "--skip-column-names", "--execute", _QUERY, output=path)
 
 
-def _load_mariadb(server: MariadbServer, folder: Path) -> float:
+def _load_mariadb(server: SqlServer, folder: Path) -> float:
     """Load the rows that our side wrote once more, from files, into tables of the same keys."""
     samples, contents = folder / "samples.tsv", folder / "contents.tsv"
     order = f"SELECT {_SAMPLES} FROM manifest_samples ORDER BY position"
@@ -218,14 +220,14 @@ def _write_nulls(path: Path) -> None:
     path.write_bytes(text)
 
 
-def _load_file(server: MariadbServer, path: Path, table: str, columns: str) -> float:
+def _load_file(server: SqlServer, path: Path, table: str, columns: str) -> float:
     statement = (
         f"LOAD DATA LOCAL INFILE '{path}' INTO TABLE {table} CHARACTER SET utf8mb4 ({columns})"
     )
     return _client(server, "--local-infile=1", "--execute", statement)
 
 
-def _client(server: MariadbServer, *arguments: str, output: Path | None = None) -> float:
+def _client(server: SqlServer, *arguments: str, output: Path | None = None) -> float:
     command = server.client("--default-character-set=utf8mb4", "--batch", *arguments, "bench")
     with (output or Path(os.devnull)).open("wb") as file:
         began = time.perf_counter()
@@ -234,7 +236,7 @@ def _client(server: MariadbServer, *arguments: str, output: Path | None = None) 
 
 
 def _migrate(url: str) -> None:
-    database = Database.open(url)
+    database = open_database(url)
     migrations.apply(database, now=lambda: MIGRATED_AT)
     database.close()
 
@@ -265,7 +267,7 @@ def _line(what: str, value: str, figure: float, limit: float) -> None:
     verdict = "ok" if figure <= limit else "MISSED"
     if figure > limit:
         MISSED.append(what)
-    print(f"  {what:<23} {value:>10}   {figure:8.2f} held against {limit:g}  {verdict}")
+    print(f"  {what:<23} {value:>10}   {figure:8.2f} limit {limit:g}  {verdict}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Our side of the selection bench, alone in a process so that its memory can be seen."""
+"""Our side of the selection bench, alone in a process so that its memory can be measured."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from dataclasses import replace
 import psutil
 
 from sqltune.database.pace import Pace
+from sqltune.database.run_scope import RunScope
 from sqltune.database.tables import states
-from sqltune.selection import fingerprint_training, write_manifest
+from sqltune.selection import SelectionReader, fingerprint_samples, write_manifest
 from tests.database.selecting import ADAPTER, NOW
 from tests.singlestore_on_mariadb import open_database
 
-_TOKENS = 2048
+_TOKENS, _TIMEOUT_SECONDS = 2048, 600.0
 
 
 def measure(url: str) -> tuple[float, float, float, float, float]:
-    """Give seconds and MB of fingerprint and of manifest, and the longest transaction."""
+    """Return seconds and MB of fingerprint and of manifest, and the longest transaction."""
     database = open_database(url)
     with database.read():
         pass
@@ -25,41 +26,38 @@ def measure(url: str) -> tuple[float, float, float, float, float]:
     claim = states.claim_adapter(database, "bench", owner="bench", lease_seconds=9999, now=NOW)
     assert claim is not None
     memory = Memory()
+    reader = SelectionReader(database, memory.sample, _TIMEOUT_SECONDS)
     began = time.perf_counter()
-    fingerprint_training(database, adapter, memory.look)
+    fingerprint_samples(reader, adapter)
     fingerprint_seconds = time.perf_counter() - began
     fingerprint_growth = memory.growth_mb
     longest = _watch_transactions()
     began = time.perf_counter()
     write_manifest(
-        database,
-        database,
-        claim,
-        1,
+        RunScope(database, claim, 1, memory.sample, lambda: NOW),
+        reader,
         adapter,
         too_long=lambda text: None if len(text.encode()) <= _TOKENS else len(text),
-        check=memory.look,
-        now=lambda: NOW,
     )
     seconds = time.perf_counter() - began
     return fingerprint_seconds, fingerprint_growth, seconds, memory.growth_mb, max(longest)
 
 
 class Memory:
-    """Looks at this process's resident memory at every page."""
+    """Samples this process's resident memory at every page."""
 
     def __init__(self) -> None:
-        """Begin with what the idle process has."""
+        """Begin with the memory of the idle process."""
         self._process = psutil.Process()
         self._idle = self._most = self._process.memory_info().rss
 
-    def look(self) -> None:
-        """Remember the most."""
+    def sample(self) -> None:
+        """Keep the highest value."""
         self._most = max(self._most, self._process.memory_info().rss)
 
     @property
     def growth_mb(self) -> float:
-        """Give the most above the idle process."""
+        """Return the highest value above that of the idle process."""
         return (self._most - self._idle) / 1e6
 
 

@@ -15,7 +15,10 @@ from sqlalchemy import text
 from sqltune.backends.base import Backend, Decoding
 from sqltune.backends.scripted.backend import ScriptedBackend
 from sqltune.database.connection import Database
-from sqltune.evaluation import PhaseResult, Scoring, answer_phase, score_responses
+from sqltune.database.run_scope import RunScope
+from sqltune.evaluation import AnsweringModel, answer_phase, score_responses
+from sqltune.evaluation.answer_store import PhaseResult
+from sqltune.evaluation.scoring import Scoring
 from sqltune.records import Claim, Phase
 
 ADAPTER = "demo"
@@ -27,7 +30,7 @@ NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 @dataclass
 class Clock:
-    """A time that moves on by a millisecond at each look."""
+    """A time that advances by a millisecond at each call."""
 
     moment: datetime = NOW
 
@@ -38,7 +41,7 @@ class Clock:
 
 @dataclass
 class EvaluatedRun:
-    """One run of the adapter `demo`, claimed by us."""
+    """One run of the adapter `demo`, whose lease is ours."""
 
     database: Database
     folder: Path
@@ -47,7 +50,7 @@ class EvaluatedRun:
     backends: list[Backend] = field(default_factory=list)
 
     def claim(self) -> None:
-        """Give the adapter's lease to CLAIM."""
+        """Store CLAIM as the owner of the adapter's lease."""
         self.execute(
             "INSERT INTO adapter_states (adapter_name, attempt, lease_owner, lease_until_ms)"
             " VALUES (:adapter_name, 1, :owner, 99999999999999)",
@@ -67,7 +70,7 @@ class EvaluatedRun:
         run_id: int | None = None,
         scorer: str = "exact",
     ) -> None:
-        """Freeze prompts and what they expect; a number makes so many, `yes` being right."""
+        """Freeze prompts and what they expect; a number makes as many, to which `yes` is right."""
         if isinstance(expected, int):
             expected = {f"Prompt {i:05}?": "yes" for i in range(expected)}
         contents = [{"h": content_hash(p, r), "p": p, "r": r} for p, r in expected.items()]
@@ -102,12 +105,36 @@ class EvaluatedRun:
         )
 
     def backend(self, **script: Any) -> ScriptedBackend:
-        """Open a scripted backend, closed with the run."""
+        """Return a scripted backend that is closed with the run."""
         file = self.folder / f"script-{len(self.backends)}.json"
         file.write_text(json.dumps({"default_answer": "no", **script}), encoding="utf-8")
         backend = ScriptedBackend(file, self.folder)
         self.backends.append(backend)
         return backend
+
+    def scope(
+        self,
+        run_id: int | None = None,
+        *,
+        check: Callable[[], None] = lambda: None,
+        claim: Claim = CLAIM,
+    ) -> RunScope:
+        """Return what this run, or another one, works in."""
+        return RunScope(self.database, claim, run_id or self.run_id, check, self.clock)
+
+    def model(
+        self,
+        backend: Backend | None = None,
+        *,
+        model_key: str = "base",
+        decoding_key: str = "greedy",
+        decoding: Decoding = GREEDY,
+    ) -> AnsweringModel:
+        """Return a model without an adapter, at a new scripted backend where none is given."""
+        backend = backend or self.backend()
+        return AnsweringModel(
+            backend, backend.describe("toy", None), None, decoding, model_key, decoding_key
+        )
 
     def ask(
         self,
@@ -123,28 +150,19 @@ class EvaluatedRun:
         on_progress: Callable[[int], None] = lambda done: None,
         decoding: Decoding = GREEDY,
     ) -> PhaseResult:
-        backend = backend or self.backend()
+        model = self.model(
+            backend, model_key=model_key, decoding_key=decoding_key, decoding=decoding
+        )
         return answer_phase(
-            self.database,
-            claim,
-            run_id or self.run_id,
+            self.scope(run_id, check=check, claim=claim),
             phase,
-            backend,
-            backend.describe("toy", None),
-            None,
-            decoding,
-            model_key,
-            decoding_key,
-            check=check,
-            now=self.clock,
+            model,
             on_progress=on_progress,
             scoring=scoring,
         )
 
     def score(self, scoring: Scoring = SCORING) -> int:
-        return score_responses(
-            self.database, CLAIM, self.run_id, scoring, check=lambda: None, now=self.clock
-        )
+        return score_responses(self.scope(), scoring)
 
     def rows(self, query: str, **values: object) -> list[tuple[Any, ...]]:
         """Read rows as a person would."""
@@ -159,7 +177,7 @@ class EvaluatedRun:
             session.connection.execute(text(statement), list(values) or None)
 
     def responses(self, phase: Phase = Phase.BASE) -> dict[str, str | None]:
-        """The answers of a phase by prompt key; None for an error."""
+        """Return the answers of a phase by prompt key; None for an error."""
         return dict(
             self.rows(
                 "SELECT prompt_key, response FROM responses WHERE run_id = :r AND phase = :p",
@@ -174,10 +192,10 @@ class EvaluatedRun:
 
 
 def content_hash(prompt: str, expected: str | None) -> str:
-    """What stands for the texts; any hash will do."""
+    """Return a hash of the texts; any will do."""
     return hashlib.sha256(repr((prompt, expected)).encode()).hexdigest()
 
 
 def right_answers(prompts: Sequence[int]) -> dict[str, str]:
-    """A script's answers that are right for these of the numbered prompts."""
+    """Return a script's answers that are right for these numbered prompts."""
     return {f"Prompt {i:05}?": "yes" for i in prompts}

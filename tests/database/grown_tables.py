@@ -17,6 +17,7 @@ def grow(database: Database, *, runs: int = 40, prompts: int = 20) -> None:
     for run_id in range(1, runs + 1):
         add_evaluation(database, run_id, prompts)
     _add_served(database, runs, prompts)
+    _add_others(database)
     analyze(database)
 
 
@@ -106,6 +107,26 @@ def _add_runs(database: Database, runs: int) -> None:
             for run_id in range(1, runs + 1)
             for n in range(1, 21)
         ],
+    )
+
+
+def _add_others(database: Database, adapters: int = 400) -> None:
+    """Add a run and a content of many other adapters: MySQL scans where an index finds a third."""
+    numbers = range(1001, 1001 + adapters)
+    insert(
+        database,
+        "runs",
+        [
+            {"run_id": n, "adapter_name": f"other-{n}", "state": "succeeded"}
+            | {"run_key": f"key-{n}", "fingerprint": "f", "manifest_id": n, "queued_at": TIME}
+            | {"finished_at": f"2026-11-23 06:00:00.{n:06}"}
+            for n in numbers
+        ],
+    )
+    insert(
+        database,
+        "contents",
+        [{"content_hash": f"other-{n}", "prompt": "p", "response": "r"} for n in numbers],
     )
 
 

@@ -1,7 +1,8 @@
-"""What the selection tests share: an adapter, a claim, a run, and what a selection left behind."""
+"""Helpers of the selection tests: an adapter, its lease, a run, and what a selection stored."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -9,9 +10,20 @@ from typing import Any
 from sqlalchemy import text
 
 from sqltune.database.connection import Database
+from sqltune.database.run_scope import RunScope
 from sqltune.database.tables import states
 from sqltune.records import Adapter, Claim
-from sqltune.selection import FrozenPrompts, Manifest, freeze_eval_prompts, write_manifest
+from sqltune.selection import (
+    SelectionReader,
+    fingerprint_prompts,
+    fingerprint_samples,
+    freeze_eval_prompts,
+    write_manifest,
+)
+from sqltune.selection.content_hash import Fingerprint
+from sqltune.selection.eval_prompts import FrozenPrompts
+from sqltune.selection.manifest import Manifest
+from sqltune.selection.training_rows import TooLong
 
 NOW = datetime(2026, 11, 23, 6, 0)
 ADAPTER = Adapter(
@@ -40,8 +52,8 @@ ADAPTER = Adapter(
 )
 
 
-def go_on() -> None:
-    """Never ask for an end."""
+def never_stop() -> None:
+    """Let the work continue."""
 
 
 @dataclass
@@ -53,34 +65,50 @@ class Desk:
     adapter: Adapter = ADAPTER
     selection_database: Database | None = None
 
-    def write(self, run_id: int = 1, **changes: Any) -> Manifest:
-        """Write a manifest of the adapter, changed as asked."""
-        options: dict[str, Any] = {"too_long": None, "check": go_on, "now": lambda: NOW}
-        for name in (*options, "on_progress", "timeout_seconds"):
-            if name in changes:
-                options[name] = changes.pop(name)
+    def scope(self, run_id: int = 1, check: Callable[[], None] = never_stop) -> RunScope:
+        """Return what a run of the adapter works in."""
+        return RunScope(self.database, self.claim, run_id, check, lambda: NOW)
+
+    def reader(
+        self, check: Callable[[], None] = never_stop, timeout_seconds: float = 600.0
+    ) -> SelectionReader:
+        """Return what reads the adapter's selections."""
+        return SelectionReader(self.selection_database or self.database, check, timeout_seconds)
+
+    def write(
+        self,
+        run_id: int = 1,
+        *,
+        check: Callable[[], None] = never_stop,
+        timeout_seconds: float = 600.0,
+        too_long: TooLong | None = None,
+        on_progress: Callable[[int], None] = lambda rows: None,
+        **changes: Any,
+    ) -> Manifest:
+        """Write a manifest of the adapter, whose row is changed as asked."""
         return write_manifest(
-            self.database,
-            self.selection_database or self.database,
-            self.claim,
-            run_id,
+            self.scope(run_id, check),
+            self.reader(check, timeout_seconds),
             replace(self.adapter, **changes),
-            **options,
+            too_long=too_long,
+            on_progress=on_progress,
         )
 
-    def freeze(self, run_id: int = 1, **changes: Any) -> FrozenPrompts:
-        """Freeze the evaluation prompts of the adapter, changed as asked."""
-        scorers = changes.pop("scorers", None)
+    def freeze(
+        self, run_id: int = 1, *, scorers: Collection[str] | None = None, **changes: Any
+    ) -> FrozenPrompts:
+        """Freeze the evaluation prompts of the adapter, whose row is changed as asked."""
         return freeze_eval_prompts(
-            self.database,
-            self.selection_database or self.database,
-            self.claim,
-            run_id,
-            replace(self.adapter, **changes),
-            check=go_on,
-            now=lambda: NOW,
-            scorers=scorers,
+            self.scope(run_id), self.reader(), replace(self.adapter, **changes), scorers=scorers
         )
+
+    def fingerprint(self) -> Fingerprint:
+        """Return the fingerprint of the adapter's samples, read without writing."""
+        return fingerprint_samples(self.reader(), self.adapter)
+
+    def prompt_fingerprint(self) -> Fingerprint:
+        """Return the fingerprint of the adapter's evaluation prompts, read without writing."""
+        return fingerprint_prompts(self.reader(), self.adapter)
 
     def run(self, *statements: str) -> None:
         """Run statements as a person would."""
@@ -101,22 +129,29 @@ class Desk:
         self._insert("eval_prompts", rows)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """Give the rows of a query."""
+        """Return the rows of a query."""
         with self.database.read() as session:
             return [tuple(row) for row in session.connection.execute(text(query))]
 
     def issues(self) -> list[tuple[Any, ...]]:
-        """Give rule, row key, column and severity of each stored finding, in order."""
+        """Return rule, row key, column and severity of each stored finding, in order."""
         return self.rows(
             "SELECT rule, row_key, column_name, severity FROM data_issues ORDER BY issue_number"
         )
 
     def issue_counts(self) -> dict[str, int]:
-        """Give how often each rule was broken."""
+        """Return how often each rule was broken."""
         return dict(self.rows("SELECT rule, issue_count FROM data_issue_counts"))
 
+    def manifest_fingerprint(self, manifest_id: int) -> str:
+        """Return the fingerprint of a manifest's own samples."""
+        ((fingerprint,),) = self.rows(
+            f"SELECT fingerprint FROM manifests WHERE manifest_id = {manifest_id}"
+        )
+        return str(fingerprint)
+
     def manifest_texts(self) -> list[tuple[Any, ...]]:
-        """Give position, prompt and response of all samples of all manifests."""
+        """Return position, prompt and response of all samples of all manifests."""
         return self.rows(
             "SELECT m.position, c.prompt, c.response FROM manifest_samples m "
             "JOIN contents c ON c.content_hash = m.content_hash ORDER BY m.manifest_id, m.position"

@@ -12,9 +12,10 @@ from sqlalchemy import Inspector, inspect
 
 from sqltune.database import migrations
 from sqltune.database.connection import Database, EngineKind
-from tests.databases import MIGRATED_AT, SERVERS
-from tests.mariadb_server import MariadbServer
+from tests.databases import MIGRATED_AT
+from tests.engines import SERVERS, driver_of
 from tests.singlestore_on_mariadb import open_database
+from tests.sql_server import SqlServer
 
 
 @pytest.fixture
@@ -109,19 +110,18 @@ def test_texts_and_keys_compare_byte_by_byte(database: Database) -> None:
     assert collations <= {"utf8mb4_bin", "ascii_bin"}
 
 
-@pytest.mark.parametrize("driver", ["mysql+pymysql", "singlestoredb"])
+@pytest.mark.parametrize("database_engine", SERVERS, indirect=True)
 def test_the_character_set_of_the_database_does_not_matter(
-    mariadb_server: MariadbServer, driver: str
+    database_engine: str, sql_server: SqlServer
 ) -> None:
-    name = f"latin_{driver.partition('+')[0]}"
-    mariadb_server.execute(f"CREATE DATABASE {name} CHARACTER SET latin1")
-    database = open_database(mariadb_server.url(driver, name))
+    sql_server.execute("CREATE DATABASE latin CHARACTER SET latin1")
+    database = open_database(sql_server.url(driver_of(database_engine), "latin"))
     try:
         migrations.apply(database, now=lambda: MIGRATED_AT)
         assert keep(database, "🦊 fox ß") == "🦊 fox ß"
     finally:
         database.close()
-        mariadb_server.execute(f"DROP DATABASE {name}")
+        sql_server.execute("DROP DATABASE latin")
 
 
 def keep(database: Database, text: str) -> str:

@@ -10,8 +10,8 @@ from sqlalchemy import event
 
 from sqltune.database.clocks import DatabaseClock, utc_now
 from sqltune.database.connection import Database
+from tests.engines import PYMYSQL, SERVERS
 
-SERVERS = ["mariadb-pymysql", "mariadb-singlestoredb"]
 LATER = datetime(2030, 1, 1)
 
 
@@ -32,7 +32,7 @@ def test_a_server_that_is_away_leaves_this_machines_time() -> None:
     away.close()
 
 
-@pytest.mark.parametrize("database_engine", ["mariadb-pymysql"])
+@pytest.mark.parametrize("database_engine", PYMYSQL)
 @pytest.mark.parametrize("hours", [3, -3])
 def test_a_machine_clock_that_is_set_changes_no_time_that_is_written(
     database: Database, hours: int
@@ -44,7 +44,7 @@ def test_a_machine_clock_that_is_set_changes_no_time_that_is_written(
     assert timedelta(0) <= clock() - before < timedelta(minutes=10)
 
 
-@pytest.mark.parametrize("database_engine", ["mariadb-pymysql"])
+@pytest.mark.parametrize("database_engine", PYMYSQL)
 def test_a_machine_that_slept_asks_the_server_for_the_time(database: Database) -> None:
     machine, server = utc_now(), datetime(2029, 1, 1)
     clock = DatabaseClock(

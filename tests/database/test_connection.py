@@ -1,16 +1,16 @@
-"""Connections, transactions and sessions: what is promised to every other part, on every engine."""
+"""Connections, transactions and sessions: what they promise to every other part, on each engine."""
 
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
+from sqlalchemy import text
 
-from sqltune.database import engines
 from sqltune.database.connection import Database, Session
 from sqltune.database.tables.states import claim_adapter, release_adapter
 from sqltune.errors import (
@@ -21,7 +21,9 @@ from sqltune.errors import (
     SchemaOutOfDate,
 )
 from sqltune.records import Claim
-from tests.mariadb_server import MariadbServer
+from tests.engines import SERVERS, driver_of
+from tests.lying_network import LyingNetwork, open_network
+from tests.sql_server import SqlServer
 
 NOW = datetime(2026, 11, 23, 6, 0)
 SAMPLE = {
@@ -34,6 +36,8 @@ SAMPLE = {
     "split": None,
 }
 Open = Callable[..., Database]
+STATES = "SELECT adapter_name FROM adapter_states ORDER BY adapter_name"
+PROCESSES = "SELECT id FROM information_schema.processlist"
 
 
 def count_samples(database: Database) -> int:
@@ -52,9 +56,7 @@ def connection_number(session: Session) -> int:
     return int(result.scalar_one())
 
 
-on_servers = pytest.mark.parametrize(
-    "database_engine", ["mariadb-pymysql", "mariadb-singlestoredb"], indirect=True
-)
+on_servers = pytest.mark.parametrize("database_engine", SERVERS, indirect=True)
 
 
 class Interrupted(Exception):
@@ -113,7 +115,7 @@ def test_the_row_count_is_of_rows_matched_also_when_nothing_changes(database: Da
 
 
 @on_servers
-def test_a_lost_connection_is_told_and_the_next_transaction_works(database: Database) -> None:
+def test_a_lost_connection_is_reported_and_the_next_transaction_works(database: Database) -> None:
     with pytest.raises(DatabaseUnavailable):
         write_over_killed_connection(database, writes_after=True)
     assert count_samples(database) == 0
@@ -141,7 +143,7 @@ def test_a_connection_that_was_killed_while_idle_is_not_noticed(
         assert connection_number(session) != number
 
 
-def test_a_lock_that_does_not_come_free_is_told_as_unavailable(
+def test_a_lock_that_is_not_released_is_reported_as_unavailable(
     database: Database, database_url: str, open_url: Open
 ) -> None:
     impatient = open_url(database_url, lock_wait_seconds=1)
@@ -183,7 +185,7 @@ def test_with_a_lost_claim_nothing_is_written(database: Database) -> None:
 def test_a_claim_that_was_never_made_writes_nothing(database: Database) -> None:
     with (
         pytest.raises(LeaseLost),
-        database.transaction(Claim("nobody", "me", 1)) as session,
+        database.transaction(Claim("unknown", "me", 1)) as session,
     ):
         session.insert("insert_sample", **SAMPLE)
     assert count_samples(database) == 0
@@ -197,27 +199,32 @@ def test_without_tables_the_message_says_init(empty_database_url: str, open_url:
         session.fetch_all("list_adapters")
 
 
-def test_a_missing_database_is_named_with_what_to_do(mariadb_server: MariadbServer) -> None:
-    for driver in ("mysql+pymysql", "singlestoredb"):
-        database = Database.open(mariadb_server.url(driver, "nowhere"))
-        with pytest.raises(DatabaseError, match=r"'nowhere'.*CREATE DATABASE"), database.read():
-            pass
+@on_servers
+def test_a_missing_database_is_named_with_what_to_do(
+    database_engine: str, sql_server: SqlServer
+) -> None:
+    database = Database.open(sql_server.url(driver_of(database_engine), "nowhere"))
+    with pytest.raises(DatabaseError, match=r"'nowhere'.*CREATE DATABASE"), database.read():
+        pass
 
 
-def test_a_wrong_password_is_told_and_no_password_shown(mariadb_server: MariadbServer) -> None:
-    for driver in ("mysql+pymysql", "singlestoredb"):
-        url = mariadb_server.url(driver, "test", user="intruder", password="top-secret")
-        database = Database.open(url)
-        with pytest.raises(DatabaseError, match="password") as caught, database.read():
-            pass
-        assert not caught.value.retryable
-        assert "top-secret" not in str(caught.value) + repr(database)
+@on_servers
+def test_a_wrong_password_is_reported_and_no_password_shown(
+    database_engine: str, sql_server: SqlServer
+) -> None:
+    driver = driver_of(database_engine)
+    url = sql_server.url(driver, "test", user="intruder", password="top-secret")
+    database = Database.open(url)
+    with pytest.raises(DatabaseError, match="password") as caught, database.read():
+        pass
+    assert not caught.value.retryable
+    assert "top-secret" not in str(caught.value) + repr(database)
 
 
-def test_a_server_that_does_not_answer_is_told_as_unavailable() -> None:
+def test_a_server_that_does_not_answer_is_reported_as_unavailable() -> None:
     for driver in ("mysql+pymysql", "singlestoredb"):
         with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))  # a port that nobody listens on, as it is only bound
+            probe.bind(("127.0.0.1", 0))  # nothing listens on a port that is only bound
             port = probe.getsockname()[1]
             database = Database.open(f"{driver}://a:secret@127.0.0.1:{port}/d")
             with pytest.raises(DatabaseUnavailable) as caught, database.read():
@@ -226,7 +233,7 @@ def test_a_server_that_does_not_answer_is_told_as_unavailable() -> None:
 
 
 @pytest.mark.parametrize("database_engine", ["sqlite"], indirect=True)
-def test_a_sqlite_file_that_may_only_be_read_is_told(database_url: str, open_url: Open) -> None:
+def test_a_sqlite_file_that_may_only_be_read_is_reported(database_url: str, open_url: Open) -> None:
     path = database_url.removeprefix("sqlite:///")
     database = open_url(f"sqlite:///file:{path}?mode=ro&uri=true")
     assert count_samples(database) == 0
@@ -239,41 +246,41 @@ def test_a_sqlite_file_that_may_only_be_read_is_told(database_url: str, open_url
 
 
 @on_servers
-def test_a_server_that_may_only_be_read_is_told(
-    database: Database, database_url: str, mariadb_server: MariadbServer, open_url: Open
+def test_a_server_that_may_only_be_read_is_reported(
+    database: Database, database_url: str, sql_server: SqlServer, open_url: Open
 ) -> None:
     name = database_url.rpartition("/")[2]
-    mariadb_server.execute(
+    sql_server.execute(
         "CREATE USER IF NOT EXISTS 'plain'@'127.0.0.1'",
         f"GRANT SELECT, INSERT ON {name}.* TO 'plain'@'127.0.0.1'",
         "SET GLOBAL read_only = 1",
     )
     try:
         driver = database_url.partition("://")[0]
-        plain = open_url(mariadb_server.url(driver, name, user="plain", password=""))
+        plain = open_url(sql_server.url(driver, name, user="plain", password=""))
         cure = "read-only.*set SQLTUNE_DATABASE_URL to the primary"
         with pytest.raises(DatabaseError, match=cure), plain.transaction() as session:
             session.insert("insert_sample", **SAMPLE)
     finally:
-        mariadb_server.execute("SET GLOBAL read_only = 0", "DROP USER 'plain'@'127.0.0.1'")
+        sql_server.execute("SET GLOBAL read_only = 0", "DROP USER 'plain'@'127.0.0.1'")
 
 
 @on_servers
-def test_a_missing_right_is_told_with_where_the_rights_stand(
-    database: Database, database_url: str, mariadb_server: MariadbServer, open_url: Open
+def test_a_missing_right_is_reported_with_the_file_that_lists_the_rights(
+    database: Database, database_url: str, sql_server: SqlServer, open_url: Open
 ) -> None:
     name = database_url.rpartition("/")[2]
-    mariadb_server.execute(
+    sql_server.execute(
         "CREATE USER IF NOT EXISTS 'reader'@'127.0.0.1'",
         f"GRANT SELECT ON {name}.* TO 'reader'@'127.0.0.1'",
     )
     try:
         driver = database_url.partition("://")[0]
-        reader = open_url(mariadb_server.url(driver, name, user="reader", password=""))
+        reader = open_url(sql_server.url(driver, name, user="reader", password=""))
         with pytest.raises(DatabaseError, match=r"sql/README\.md"), reader.transaction() as session:
             session.insert("insert_sample", **SAMPLE)
     finally:
-        mariadb_server.execute("DROP USER 'reader'@'127.0.0.1'")
+        sql_server.execute("DROP USER 'reader'@'127.0.0.1'")
 
 
 def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
@@ -295,23 +302,48 @@ def session_variable(database: Database, name: str) -> int:
 
 
 @on_servers
-def test_a_transaction_that_says_nothing_does_not_keep_its_locks_for_ever(
-    database_url: str, open_url: Open
+def test_a_silent_transaction_is_rolled_back_and_its_locks_are_released(
+    database_url: str, sql_server: SqlServer, open_url: Open
 ) -> None:
-    database = open_url(database_url, lock_wait_seconds=7)
-    assert session_variable(database, "idle_write_transaction_timeout") == 14
+    """The runner is alive, but nothing that it sends reaches the server any more."""
+    other = open_url(database_url, lock_wait_seconds=30)
+    with open_network(sql_server.port) as network:
+        through_network = database_url.replace(f":{sql_server.port}/", f":{network.port}/")
+        cut_off = open_url(through_network, lock_wait_seconds=1, silence_seconds=1)
+        with pytest.raises(DatabaseUnavailable):
+            write_and_fall_silent(cut_off, network, other)
+    assert adapters_with_states(other) == ["a"]
+
+
+def write_and_fall_silent(cut_off: Database, network: LyingNetwork, other: Database) -> None:
+    """Insert a row that another database inserts too, which has to wait for the end of this one."""
+    with cut_off.transaction() as session:
+        session.execute("add_adapter_state", adapter_name="a")
+        network.fall_silent()
+        with other.transaction() as waiting:
+            waiting.execute("add_adapter_state", adapter_name="a")
+        session.execute("add_adapter_state", adapter_name="b")
+
+
+def adapters_with_states(database: Database) -> list[str]:
+    with database.read() as session:
+        return [row.adapter_name for row in session.connection.execute(text(STATES))]
 
 
 @on_servers
-def test_a_server_that_knows_no_limit_of_transactions_limits_its_connections(
-    database_url: str, open_url: Open, monkeypatch: pytest.MonkeyPatch
+def test_a_connection_that_the_server_closed_in_the_pool_is_replaced(
+    database_url: str, open_url: Open
 ) -> None:
-    # As MySQL answers.
-    known = engines._execute
+    database = open_url(database_url, lock_wait_seconds=1)
+    with database.read() as session:
+        number = connection_number(session)
+        session.connection.exec_driver_sql("SET SESSION wait_timeout = 1")
+    other = open_url(database_url)
+    while number in connection_numbers(other):
+        threading.Event().wait(0.1)
+    assert count_samples(database) == 0
 
-    def execute(connection: Any, *statements: str) -> None:
-        known(connection, *[s.replace("idle_write_", "no_such_") for s in statements])
 
-    monkeypatch.setattr(engines, "_execute", execute)
-    database = open_url(database_url)
-    assert session_variable(database, "wait_timeout") == 600
+def connection_numbers(database: Database) -> set[int]:
+    with database.read() as session:
+        return set(session.connection.exec_driver_sql(PROCESSES).scalars())

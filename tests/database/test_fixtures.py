@@ -10,7 +10,7 @@ from sqlalchemy import inspect
 
 from sqltune.database.connection import Database
 from sqltune.database.migrations import pending
-from tests.mariadb_server import explain_missing_server, find_program
+from tests import mysql_server, programs
 
 
 def insert_sample(database: Database) -> int:
@@ -46,7 +46,20 @@ def test_no_setting_of_the_person_at_the_keyboard_reaches_a_test() -> None:
     assert [name for name in os.environ if name.startswith("SQLTUNE_")] == []
 
 
-def test_without_a_server_the_message_names_the_command() -> None:
-    message = explain_missing_server("apt-get install mariadb-server-core")
-    assert "sudo apt-get install mariadb-server-core" in message
-    assert find_program("mariadbd", path="/nowhere") is None
+def test_a_user_who_may_not_install_a_server_reads_the_command(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(programs, "may_install", lambda: False)
+    with pytest.raises(RuntimeError, match=r"sudo apt-get install .* mariadb-server-core"):
+        programs.install_packages(["mariadb-server-core"], purpose="a server")
+    assert programs.find_program("mariadbd", path="/nowhere") is None
+
+
+def test_where_no_mysql_can_be_had_the_message_names_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(mysql_server, "find_program", lambda _name: None)
+    monkeypatch.setattr(mysql_server, "docker_runs", lambda: False)
+    monkeypatch.setattr(mysql_server, "can_make_root", lambda: False)
+    with pytest.raises(RuntimeError, match=r"`mysqld` of MySQL .* Docker engine .* root on Debian"):
+        mysql_server.find_programs.__wrapped__()

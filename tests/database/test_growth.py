@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqltune.database.connection import Database, EngineKind
 from sqltune.database.queries import load_statements
 from sqltune.database.scripts import read_views
-from tests.database.grown_tables import ADAPTERS, grow
+from tests.database.grown_tables import ADAPTERS, TIME, grow
 
 #: Tables of a few rows per adapter, or of one row per version: reading all of them is right.
 SMALL = frozenset(
@@ -37,6 +37,8 @@ MADE_FOR = {
 #: Values that stand in the grown tables.
 VALUES: dict[str, object] = {
     "adapter_name": ADAPTERS[1],
+    "now": TIME,
+    "stale": TIME,
     "run_key": "key-7",
     "fingerprint": "f7",
     "dataset": "d7",
@@ -58,7 +60,9 @@ VALUES: dict[str, object] = {
 def explain(database: Database, statement: str) -> list[dict[str, Any]]:
     """The engine's plan of a statement, a row per table."""
     values = {name: VALUES.get(name, 7) for name in re.findall(r"(?<![:\w]):(\w+)", statement)}
-    word = "EXPLAIN QUERY PLAN" if database.kind is EngineKind.SQLITE else "EXPLAIN"
+    word = (
+        "EXPLAIN QUERY PLAN" if database.kind is EngineKind.SQLITE else "EXPLAIN FORMAT=TRADITIONAL"
+    )
     with database.read() as session:
         rows = session.connection.execute(text(f"{word} {statement}"), values)
         return [dict(row) for row in rows.mappings()]

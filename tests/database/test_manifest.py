@@ -5,8 +5,8 @@ import pytest
 from sqltune.database.connection import Database
 from sqltune.errors import DataError, LeaseLost
 from sqltune.records import Claim
-from sqltune.selection import fingerprint_training, read_samples
-from tests.database.selecting import Desk, go_on, open_desk
+from sqltune.selection import read_samples
+from tests.database.selecting import Desk, open_desk
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def test_the_manifest_holds_the_exact_samples_of_the_default_dataset(desk: Desk)
     desk.add_sample("What?", "That.", split="train")
     desk.add_sample("Elsewhere?", "Yes.", dataset="other")
     manifest = desk.write()
-    assert (manifest.manifest_id, manifest.sample_count, manifest.shared) == (1, 2, False)
+    assert (manifest.manifest_id, manifest.sample_count) == (1, 2)
     samples = list(read_samples(desk.database, 1))
     assert [s.prompt for s in samples] == ["Wer?", "What?"]
     first = samples[0]
@@ -28,15 +28,15 @@ def test_the_manifest_holds_the_exact_samples_of_the_default_dataset(desk: Desk)
     assert desk.rows(
         "SELECT state, fingerprint, dataset_number, sample_count, samples_added, samples_removed "
         "FROM manifests"
-    ) == [("complete", manifest.manifest_fingerprint, 1, 2, 2, 0)]
+    ) == [("complete", manifest.fingerprint, 1, 2, 2, 0)]
 
 
 def test_the_fast_fingerprint_is_that_of_the_manifest(desk: Desk) -> None:
     desk.add_samples([{"prompt": f"p{n}", "response": f"r{n}"} for n in range(1500)])
     desk.add_sample("p", "r", weight=0.5, split="train", group_key="g", system_prompt="")
     manifest = desk.write()
-    fast = fingerprint_training(desk.database, desk.adapter, go_on)
-    assert fast.text == manifest.fingerprint == manifest.manifest_fingerprint
+    fast = desk.fingerprint()
+    assert fast.text == manifest.fingerprint == desk.manifest_fingerprint(1)
     assert fast.row_count == 1501
 
 
@@ -56,16 +56,16 @@ def test_an_edit_a_delete_and_an_insert_each_change_the_fingerprint(
     desk: Desk, change: str
 ) -> None:
     desk.add_samples([{"prompt": f"p{n}", "response": f"r{n}"} for n in range(5)])
-    before = fingerprint_training(desk.database, desk.adapter, go_on)
+    before = desk.fingerprint()
     desk.run(change)
-    assert fingerprint_training(desk.database, desk.adapter, go_on) != before
+    assert desk.fingerprint() != before
 
 
 def test_equal_content_shares_the_manifest_of_the_earlier_run(desk: Desk) -> None:
     desk.add_samples([{"prompt": f"p{n}", "response": f"r{n}"} for n in range(30)])
     first = desk.write(1)
     second = desk.write(2)
-    assert (second.manifest_id, second.shared, second.fingerprint) == (1, True, first.fingerprint)
+    assert (second.manifest_id, second.fingerprint) == (1, first.fingerprint)
     assert desk.rows("SELECT COUNT(*) FROM manifest_samples") == [(30,)]
     assert desk.rows("SELECT manifest_id FROM manifests") == [(1,)]
 
@@ -84,7 +84,7 @@ def test_a_changed_selection_counts_what_was_added_and_removed(desk: Desk) -> No
     assert desk.rows(query) == [(2, 1, 3)]
 
 
-def test_a_manifest_found_half_written_is_written_anew(
+def test_a_manifest_found_half_written_is_written_again(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.add_samples([{"prompt": f"p{n}", "response": f"r{n}"} for n in range(3000)])
@@ -106,7 +106,7 @@ def test_a_manifest_found_half_written_is_written_anew(
 
 def test_a_lost_lease_stops_the_writing(desk: Desk) -> None:
     desk.add_sample("p", "r")
-    desk.claim = Claim("helpdesk", "somebody else", 7)
+    desk.claim = Claim("helpdesk", "another runner", 7)
     with pytest.raises(LeaseLost):
         desk.write()
     assert desk.rows("SELECT COUNT(*) FROM manifest_samples") == [(0,)]

@@ -9,8 +9,9 @@ import pytest
 
 from sqltune.database.connection import Database
 from sqltune.database.times import parse_time
-from tests.clients import Client, run_mariadb
-from tests.mariadb_server import MariadbServer
+from tests.clients import Client, run_sql_client
+from tests.engines import PYMYSQL
+from tests.sql_server import SqlServer
 
 ROWS = """
 INSERT INTO training_samples (dataset, prompt, response)
@@ -72,12 +73,12 @@ def test_what_the_runner_wrote_reads_well_in_the_own_client(
     assert "Dvořák 🦊" in own_client(database_url, "SELECT adapter_name FROM adapter_states;\n")
 
 
-@pytest.mark.parametrize("database_engine", ["mariadb-pymysql"], indirect=True)
+@pytest.mark.parametrize("database_engine", PYMYSQL, indirect=True)
 @pytest.mark.parametrize("time_zone", ["+05:00", "-11:00"])
 def test_a_client_in_another_time_zone_writes_utc(
-    database: Database, database_url: str, mariadb_server: MariadbServer, time_zone: str
+    database: Database, database_url: str, sql_server: SqlServer, time_zone: str
 ) -> None:
-    run_mariadb(mariadb_server, database_url, ROWS, time_zone=time_zone)
+    run_sql_client(sql_server, database_url, ROWS, time_zone=time_zone)
     assert_times_are_utc(database)
 
 
@@ -93,18 +94,18 @@ def test_a_machine_in_another_time_zone_writes_utc(
     assert_times_are_utc(database)
 
 
-@pytest.mark.parametrize("database_engine", ["mariadb-pymysql"], indirect=True)
+@pytest.mark.parametrize("database_engine", PYMYSQL, indirect=True)
 def test_a_server_in_another_time_zone_makes_the_runner_no_difference(
-    database_url: str, mariadb_server: MariadbServer, open_url: Callable[..., Database]
+    database_url: str, sql_server: SqlServer, open_url: Callable[..., Database]
 ) -> None:
-    mariadb_server.execute("SET GLOBAL time_zone = '+05:00'")
+    sql_server.execute("SET GLOBAL time_zone = '+05:00'")
     try:
         database = open_url(database_url)
-        run_mariadb(mariadb_server, database_url, ROWS)
+        run_sql_client(sql_server, database_url, ROWS)
         assert_times_are_utc(database)
         assert read(database, "SELECT @@session.time_zone") == [("+00:00",)]
     finally:
-        mariadb_server.execute("SET GLOBAL time_zone = 'SYSTEM'")
+        sql_server.execute("SET GLOBAL time_zone = 'SYSTEM'")
 
 
 def test_ids_are_made_by_the_database_and_never_used_twice(

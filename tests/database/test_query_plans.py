@@ -7,12 +7,12 @@ import re
 import pytest
 from sqlalchemy import text
 
-from sqltune.database.connection import Database, EngineKind
+from sqltune.database.connection import Database, EngineKind, Session
 from sqltune.database.queries import load_statements
 
 #: The statements and the tables, by their names there, that none of them may read from end to end.
 HOT = {
-    "hold_lease": ["adapter_states"],
+    "fence_lease": ["adapter_states"],
     "renew_lease": ["adapter_states"],
     "find_last_ended_run": ["runs"],
     "find_last_planned_run": ["runs"],
@@ -43,31 +43,31 @@ _ANSWERED_BY_KEY = (
 _ROWS = 2000
 _TIME = "'2026-11-23 06:00:00'"
 _FILL = f"""
-INSERT INTO contents (content_hash, prompt) SELECT SHA2(seq, 256), 'p' FROM seq_1_to_{_ROWS};
-INSERT INTO runs (adapter_name, state) SELECT CONCAT('a', seq), 'failed' FROM seq_1_to_{_ROWS};
-INSERT INTO adapter_states (adapter_name) SELECT CONCAT('a', seq) FROM seq_1_to_{_ROWS};
+INSERT INTO contents (content_hash, prompt) SELECT SHA2(seq, 256), 'p' FROM numbers;
+INSERT INTO runs (adapter_name, state) SELECT CONCAT('a', seq), 'failed' FROM numbers;
+INSERT INTO adapter_states (adapter_name) SELECT CONCAT('a', seq) FROM numbers;
 INSERT INTO run_prompts SELECT MOD(seq, 40), seq, SHA2(seq, 256), 'c', 'exact'
-  FROM seq_1_to_{_ROWS};
+  FROM numbers;
 INSERT INTO responses (run_id, prompt_key, phase, content_hash, model_key, decoding_key,
                        answered_at)
-SELECT MOD(seq, 40), seq, 'base', SHA2(seq, 256), 'm', 'd', {_TIME} FROM seq_1_to_{_ROWS};
+SELECT MOD(seq, 40), seq, 'base', SHA2(seq, 256), 'm', 'd', {_TIME} FROM numbers;
 INSERT INTO scores SELECT MOD(seq, 40), seq, 'base', 'exact', 1, 1, 1, NULL, {_TIME}
-  FROM seq_1_to_{_ROWS};
+  FROM numbers;
 INSERT INTO manifests (manifest_id, adapter_name, state, fingerprint, created_at)
-SELECT seq, CONCAT('a', seq), 'complete', seq, {_TIME} FROM seq_1_to_{_ROWS};
+SELECT seq, CONCAT('a', seq), 'complete', seq, {_TIME} FROM numbers;
 INSERT INTO manifest_samples SELECT MOD(seq, 40), seq, seq, SHA2(seq, 256)
-  FROM seq_1_to_{_ROWS};
+  FROM numbers;
 INSERT INTO training_metrics (run_id, step, epoch, train_loss, logged_at)
-SELECT MOD(seq, 40), seq, 1, 1, {_TIME} FROM seq_1_to_{_ROWS};
+SELECT MOD(seq, 40), seq, 1, 1, {_TIME} FROM numbers;
 INSERT INTO gate_decisions (run_id, adapter_name, decision, reason, compared_phase,
                             prompts_compared, error_count, wins, losses, ties, decided_at)
 SELECT seq, CONCAT('a', seq), 'accepted', '', 'base', 0, 0, 0, 0, 0, {_TIME}
-  FROM seq_1_to_{_ROWS};
+  FROM numbers;
 INSERT INTO adapter_versions (adapter_name, version_number, adapter_label, state, is_latest, run_id,
                               evaluation_run_id, manifest_id, fingerprint, training_key, backend,
                               base_model, method, epochs, rehearsal, seed, sample_count, created_at)
 SELECT CONCAT('a', seq), 1, 'l', 'accepted', 1, seq, seq, 1, 'f', 't', 'b', 'm', 'lora', 3, 'off',
-       0, 1, {_TIME} FROM seq_1_to_40;
+       0, 1, {_TIME} FROM numbers WHERE seq <= 40;
 ANALYZE TABLE contents, runs, adapter_states, run_prompts, responses, scores, manifests,
               manifest_samples, training_metrics, gate_decisions, adapter_versions;
 """
@@ -78,9 +78,17 @@ def filled(database: Database) -> Database:
     """A database with enough rows for the optimiser to have a choice; SQLite needs none."""
     if database.kind is not EngineKind.SQLITE:
         with database.transaction() as session:
+            add_numbers(session)
             for statement in _FILL.strip().split(";\n"):
                 session.connection.exec_driver_sql(statement.rstrip(";"))
     return database
+
+
+def add_numbers(session: Session) -> None:
+    """Make a table of the numbers from 1 to `_ROWS`."""
+    session.connection.exec_driver_sql("CREATE TABLE numbers (seq INT PRIMARY KEY)")
+    rows = ", ".join(f"({number})" for number in range(1, _ROWS + 1))
+    session.connection.exec_driver_sql(f"INSERT INTO numbers VALUES {rows}")
 
 
 def plan_of(database: Database, statement: str) -> list[tuple[str, bool]]:
@@ -96,7 +104,7 @@ def plan_of(database: Database, statement: str) -> list[tuple[str, bool]]:
             plan = session.connection.execute(text(f"EXPLAIN QUERY PLAN {statement}"), values)
             steps = [re.match(r"(SCAN|SEARCH) (\w+)(.*)", str(row[-1])) for row in plan]
             return [(step[2], (step[1], step[3]) == ("SCAN", "")) for step in steps if step]
-        plan = session.connection.execute(text(f"EXPLAIN {statement}"), values)
+        plan = session.connection.execute(text(f"EXPLAIN FORMAT=TRADITIONAL {statement}"), values)
         rows = plan.mappings().all()
     if any(row["Extra"] in _ANSWERED_BY_KEY for row in rows):
         return [(table, False) for table in re.findall(r"FROM (\w+)", statement)]
@@ -139,8 +147,7 @@ def fill_dataset(database: Database, table: str) -> None:
     column = "response" if table == "training_samples" else "expected"
     with database.transaction() as session:
         session.connection.exec_driver_sql(
-            f"INSERT INTO {table} (dataset, prompt, {column})"
-            f" SELECT seq, 'p', 'r' FROM seq_1_to_{_ROWS}"
+            f"INSERT INTO {table} (dataset, prompt, {column}) SELECT seq, 'p', 'r' FROM numbers"
         )
 
 

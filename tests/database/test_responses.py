@@ -57,7 +57,7 @@ def test_an_answer_is_a_row_with_its_tokens_its_time_and_how_it_ended(run: Evalu
 @pytest.mark.parametrize(
     "answer", ["🦆 quack 你好 \\ ' \" %s :name", "line\r\nline\ttab", "x" * 1_000_000]
 )
-def test_an_answer_comes_back_as_it_was_given(run: EvaluatedRun, answer: str) -> None:
+def test_an_answer_is_read_as_it_was_given(run: EvaluatedRun, answer: str) -> None:
     run.add_prompts({answer: "🐧"})
     run.ask(backend=run.backend(answers={answer: answer}))
     assert run.value("SELECT response FROM responses") == answer
@@ -104,14 +104,14 @@ def test_after_a_crash_the_answers_that_were_paid_for_are_there_and_only_the_mis
 
 def test_an_evaluation_stuck_at_its_last_prompt_has_committed_all_others(run: EvaluatedRun) -> None:
     run.add_prompts(40)
-    go_on = run.folder / "go-on"
-    hang = {"at": "answer", "number": 40, "kind": "hang", "until": str(go_on)}
+    released = run.folder / "released"
+    hang = {"at": "answer", "number": 40, "kind": "hang", "until": str(released)}
     backend = run.backend(faults=[hang])
     asker = threading.Thread(target=run.ask, kwargs={"backend": backend})
     asker.start()
     while run.value("SELECT COUNT(*) FROM responses") < 39:
         asker.join(0.01)
-    go_on.touch()
+    released.touch()
     asker.join(30)
     assert run.value("SELECT COUNT(*) FROM responses") == 40
 
@@ -162,7 +162,7 @@ def test_a_rate_limit_never_makes_a_prompt_count_twice(run: EvaluatedRun) -> Non
     limited = [{"at": "answer", "number": n, "code": "rate_limited"} for n in (3, 9, 27)]
     run.ask(backend=run.backend(faults=limited))
     run.ask(backend=run.backend(faults=limited))
-    forget_errors(run.database, CLAIM, 1)
+    forget_errors(run.scope())
     run.ask()
     assert run.value("SELECT COUNT(*) FROM responses") == 30
     assert run.value("SELECT COUNT(*) FROM scores") == 30
@@ -175,7 +175,7 @@ def test_retry_failed_asks_the_forty_that_failed_and_leaves_the_others(run: Eval
     assert run.ask(backend=run.backend(faults=faults)).errors == 40
     assert run.ask().asked == 0, "an error is asked again by retry alone"
     before = run.rows("SELECT prompt_key, answered_at FROM responses WHERE error_code IS NULL")
-    assert forget_errors(run.database, CLAIM, 1) == 40
+    assert forget_errors(run.scope()) == 40
     result = run.ask()
     assert (result.asked, result.errors) == (40, 0)
     after = run.rows("SELECT prompt_key, answered_at FROM responses WHERE error_code IS NULL")
@@ -215,7 +215,7 @@ def test_an_answer_of_another_model_or_under_other_settings_is_not_reused(
     assert run.ask(run_id=2, **{other: "another"}).reused == 0  # type: ignore[arg-type]
 
 
-def test_an_edited_prompt_is_asked_anew(run: EvaluatedRun) -> None:
+def test_an_edited_prompt_is_asked_again(run: EvaluatedRun) -> None:
     run.add_prompts({"Who?": "me"})
     run.ask()
     run.add_run(2)
@@ -231,7 +231,7 @@ def test_a_run_without_prompts_asks_nothing(run: EvaluatedRun) -> None:
 def store(run: EvaluatedRun) -> AnswerStore:
     run.add_prompts(3)
     store = AnswerStore(
-        run.database, CLAIM, 1, Phase.AFTER, "m", "d", run.clock, lambda done: None, SCORING
+        run.scope(), Phase.AFTER, run.model(), scoring=SCORING, on_progress=lambda done: None
     )
     (chunk,) = prompt_chunks.read_prompt_chunks(run.database, 1)
     store.begin(chunk)
@@ -261,7 +261,7 @@ def test_an_answer_that_cannot_be_stored_is_an_error_of_its_prompt_alone(
     assert run.responses(Phase.AFTER) == {"k00000": None, "k00001": "yes"}
 
 
-def test_answers_that_come_twice_or_were_not_asked_for_are_dropped(
+def test_answers_that_are_repeated_or_were_not_asked_for_are_dropped(
     run: EvaluatedRun, store: AnswerStore
 ) -> None:
     store.add([_answer("k00000", "yes"), _answer("k00000", "yes"), _answer("stranger", "yes")])
@@ -269,7 +269,7 @@ def test_answers_that_come_twice_or_were_not_asked_for_are_dropped(
     assert run.responses(Phase.AFTER) == {"k00000": "yes"}
 
 
-def test_a_prompt_that_the_backend_forgot_is_an_error(
+def test_a_prompt_that_the_backend_does_not_answer_is_an_error(
     run: EvaluatedRun, store: AnswerStore
 ) -> None:
     store.add([_answer("k00001", "yes")])

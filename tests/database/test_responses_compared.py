@@ -1,4 +1,4 @@
-"""From answers to a decision: scores, the pairs that are compared, the gate, the alias."""
+"""From answers to a verdict: scores, the pairs that are compared, the gate, the alias."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from sqltune.database.connection import Database
-from sqltune.database.tables import aliases, decisions
+from sqltune.database.tables import aliases, runs, versions
 from sqltune.errors import LeaseLost
-from sqltune.evaluation import Scoring, compare, decide, forget_errors, write_decision
+from sqltune.evaluation import compare, forget_errors, reach_verdict, record_verdict
 from sqltune.evaluation import comparing as comparing_module
 from sqltune.evaluation import scoring as scoring_module
+from sqltune.evaluation.scoring import Scoring
 from sqltune.records import Claim, Comparison, Phase
 from tests.database.evaluated_run import ADAPTER, CLAIM, EvaluatedRun, right_answers
 
@@ -42,9 +43,7 @@ def test_before_and_after_are_one_row_to_read(run: EvaluatedRun) -> None:
     _answer_base_and_after(run)
     run.add_version(1)
     comparison = _compare(run)
-    with run.database.transaction(CLAIM) as session:
-        decision = decide(comparison, None)
-        write_decision(session, ADAPTER, 1, 1, comparison, decision, min_gain=None, now=run.clock())
+    _decide(run, 1, 1)
     rows = run.rows(
         "SELECT prompt, response_before, response_after, score_change, outcome"
         " FROM report_before_after ORDER BY prompt_key"
@@ -86,7 +85,7 @@ def test_answers_given_under_other_settings_are_not_compared(run: EvaluatedRun) 
     run.ask(Phase.AFTER, decoding_key="temperature 1", model_key="v1")
     comparison = _compare(run)
     assert (comparison.prompts_compared, comparison.error_count) == (0, 4)
-    assert not decide(comparison, 0.0).is_accepted
+    assert not reach_verdict(comparison, 0.0).is_accepted
 
 
 def test_a_rate_limit_does_not_count_as_a_wrong_answer(run: EvaluatedRun) -> None:
@@ -104,9 +103,9 @@ def test_where_every_answer_is_an_error_the_gate_refuses_and_says_why(run: Evalu
     run.add_prompts(3)
     run.ask(Phase.BASE)
     run.ask(Phase.AFTER, run.backend(faults=[{"at": "answer"}]), model_key="v1")
-    decision = decide(_compare(run), 0.0)
-    assert not decision.is_accepted
-    assert "3 prompts left out because of errors" in decision.reason
+    verdict = reach_verdict(_compare(run), 0.0)
+    assert not verdict.is_accepted
+    assert "3 prompts left out because of errors" in verdict.reason
 
 
 def test_a_prompt_without_an_expected_answer_is_shown_and_neither_scored_nor_an_error(
@@ -147,7 +146,7 @@ def test_the_figures_do_not_depend_on_the_size_of_a_page(
     assert _compare(run) == whole
 
 
-def test_scoring_later_gives_the_scores_that_scoring_at_once_gives(
+def test_scoring_later_writes_the_scores_that_scoring_at_once_writes(
     run: EvaluatedRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scoring_module, "PAGE_SIZE", 4)
@@ -169,7 +168,7 @@ def test_scoring_later_gives_the_scores_that_scoring_at_once_gives(
     assert by_phase[0] == by_phase[1]
 
 
-def test_a_crash_between_answers_and_their_scores_is_mended_by_scoring(run: EvaluatedRun) -> None:
+def test_a_crash_between_answers_and_their_scores_is_repaired_by_scoring(run: EvaluatedRun) -> None:
     run.add_prompts(5)
     run.ask()
     run.execute("DELETE FROM scores WHERE prompt_key >= 'k00003'")
@@ -180,7 +179,7 @@ def test_a_crash_between_answers_and_their_scores_is_mended_by_scoring(run: Eval
 def test_retry_scores_again_what_a_scorer_failed_on(run: EvaluatedRun) -> None:
     run.add_prompts({"Who?": "(", "What?": "n."}, scorer="regex")
     run.ask()
-    assert forget_errors(run.database, CLAIM, 1) == 1
+    assert forget_errors(run.scope()) == 1
     assert run.score() == 1
     assert run.value("SELECT COUNT(*) FROM responses") == 2
 
@@ -193,21 +192,16 @@ def _decide(
     min_gain: float | None = None,
     claim: Claim = CLAIM,
 ) -> bool:
-    """Decide, and give whether `live` moved."""
+    """Reach a verdict and record it; return whether `live` moved."""
     moves = run.value("SELECT COUNT(*) FROM alias_history")
-    comparison = compare(run.database, run_id, seed=0)
-    decision = decide(comparison, min_gain)
+    with run.database.read() as session:
+        record = runs.get_run(session, run_id)
+        trained = versions.get_version(session, ADAPTER, version)
+    assert record is not None
+    assert trained is not None
+    verdict = reach_verdict(compare(run.database, run_id, seed=0), min_gain)
     with run.database.transaction(claim) as session:
-        reason = write_decision(
-            session,
-            ADAPTER,
-            run_id,
-            version,
-            comparison,
-            decision,
-            min_gain=min_gain,
-            now=run.clock(),
-        )
+        reason = record_verdict(session, record, trained, verdict, now=run.clock())
     stored = run.rows(f"SELECT reason FROM gate_decisions WHERE run_id = {run_id}")
     assert stored == [(reason,)]
     return bool(run.value("SELECT COUNT(*) FROM alias_history") > moves)
@@ -263,7 +257,7 @@ def test_a_retrained_version_that_is_worse_does_not_replace_a_good_one(run: Eval
     )
 
 
-def test_a_decision_taken_again_replaces_the_first_and_moves_the_alias_once(
+def test_a_verdict_reached_again_replaces_the_first_and_moves_the_alias_once(
     run: EvaluatedRun,
 ) -> None:
     _answer_base_and_after(run)
@@ -287,7 +281,7 @@ def test_a_retry_of_an_old_run_does_not_undo_a_rollback(run: EvaluatedRun) -> No
     for _ in range(2):
         assert not _decide(run, 1, 2)
         assert _live(run) == 3
-    assert "stays where it is" in run.value("SELECT reason FROM gate_decisions")
+    assert "is left where it is" in run.value("SELECT reason FROM gate_decisions")
 
 
 def test_a_runner_that_lost_the_adapter_decides_nothing(run: EvaluatedRun) -> None:
@@ -296,8 +290,7 @@ def test_a_runner_that_lost_the_adapter_decides_nothing(run: EvaluatedRun) -> No
     with pytest.raises(LeaseLost):
         _decide(run, 1, 1, claim=replace(CLAIM, attempt=0))
     assert _live(run) is None
-    with run.database.read() as session:
-        assert decisions.fetch_decision(session, 1) is None
+    assert run.value("SELECT COUNT(*) FROM gate_decisions") == 0
 
 
 def test_a_person_moves_an_alias_with_a_row_and_gets_an_answer_in_it(run: EvaluatedRun) -> None:

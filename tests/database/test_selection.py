@@ -10,9 +10,10 @@ import pytest
 
 from sqltune.database.connection import Database
 from sqltune.errors import DatabaseUnavailable, DataError, QueryRefused
-from sqltune.selection import fingerprint_training, read_samples, select_samples
-from tests.database.selecting import Desk, go_on, open_desk
+from sqltune.selection import read_samples, select_samples
+from tests.database.selecting import Desk, open_desk
 from tests.databases import copy_sqlite
+from tests.engines import SERVERS
 
 ENDLESS = (
     "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 900) "
@@ -67,7 +68,7 @@ def test_each_kind_of_bad_row_is_named_and_stops_the_run(
     assert desk.rows("SELECT COUNT(*) FROM manifests") == [(0,)]
 
 
-def test_numbers_are_keys_groups_and_weights_as_they_come(desk: Desk) -> None:
+def test_numbers_are_accepted_as_keys_groups_and_weights(desk: Desk) -> None:
     query = "SELECT 7 AS sample_key, 'p' AS prompt, 'r' AS response, 2 AS weight, 9 AS group_key"
     desk.write(training_query=query)
     (sample,) = read_samples(desk.database, 1)
@@ -87,9 +88,8 @@ def test_bad_rows_are_left_out_named_and_counted_where_the_adapter_says_skip(des
         desk.write(1, on_bad_row="skip")
     manifest = desk.write(2, on_bad_row="skip", max_skipped_share=0.02)
     assert (manifest.selected, manifest.skipped, manifest.sample_count) == (100, 2, 98)
-    assert manifest.fingerprint != manifest.manifest_fingerprint
-    fast = fingerprint_training(desk.database, desk.adapter, go_on)
-    assert fast.text == manifest.fingerprint
+    assert desk.fingerprint().text == manifest.fingerprint
+    assert desk.manifest_fingerprint(2) != manifest.fingerprint
 
 
 def test_the_first_thousand_findings_of_a_rule_are_named_and_all_are_counted(desk: Desk) -> None:
@@ -100,7 +100,7 @@ def test_the_first_thousand_findings_of_a_rule_are_named_and_all_are_counted(des
     assert desk.rows("SELECT COUNT(*) FROM data_issues") == [(1000,)]
 
 
-def test_findings_of_an_earlier_attempt_do_not_stay(desk: Desk) -> None:
+def test_findings_of_an_earlier_attempt_are_replaced(desk: Desk) -> None:
     desk.add_sample("", "r")
     for _attempt in range(2):
         with pytest.raises(DataError):
@@ -120,7 +120,7 @@ def test_a_key_given_twice_is_an_error_also_far_apart(desk: Desk) -> None:
     assert (manifest.sample_count, manifest.skipped) == (500, 1)
     samples = read_samples(desk.database, 2)
     assert len({s.sample_key for s in samples}) == 500
-    assert manifest.manifest_fingerprint.startswith("500-")
+    assert desk.manifest_fingerprint(2).startswith("500-")
     assert desk.write(3, training_query=f"{query} WHERE prompt <> 'p500'").manifest_id == 2
 
 
@@ -161,13 +161,13 @@ def test_a_sample_too_long_for_the_base_model_is_named_with_its_tokens(desk: Des
     assert desk.issue_counts() == {"too_long": 1}
 
 
-def test_an_empty_selection_says_where_it_looked(desk: Desk) -> None:
+def test_the_error_of_an_empty_selection_names_what_was_searched(desk: Desk) -> None:
     with pytest.raises(DataError, match="training_samples has no rows with dataset = 'helpdesk'"):
         desk.write()
-    with pytest.raises(DataError, match="the query gives no rows"):
+    with pytest.raises(DataError, match="the query returns no rows"):
         desk.write(training_query="SELECT prompt, response FROM training_samples")
     desk.add_sample("p", "r", split="test")
-    with pytest.raises(DataError, match="1 have another split than 'train'"):
+    with pytest.raises(DataError, match="1 have a split other than 'train'"):
         desk.write()
 
 
@@ -184,8 +184,9 @@ def test_null_in_every_optional_column_is_the_default(desk: Desk) -> None:
     desk.write(1, training_query=query)
     (sample,) = read_samples(desk.database, 1)
     assert (sample.system_prompt, sample.weight, sample.group_key) == (None, 1.0, None)
-    # The same content, whether the columns are NULL or not there at all.
-    assert desk.write(2, training_query="SELECT 'p' AS prompt, 'r' AS response").shared
+    # The same content, whether the columns are NULL or do not exist.
+    without = desk.write(2, training_query="SELECT 'p' AS prompt, 'r' AS response")
+    assert without.manifest_id == 1
 
 
 def test_columns_are_found_by_name_in_any_order_and_case_and_others_may_be_there(
@@ -205,7 +206,7 @@ def test_a_missing_column_is_named_with_those_that_are_there(desk: Desk) -> None
         desk.write(training_query="SELECT 'p' AS prompt, 'q' AS prompt, 'r' AS response")
 
 
-def test_what_the_database_does_not_accept_is_told_in_its_words(desk: Desk) -> None:
+def test_what_the_database_rejects_is_reported_in_its_words(desk: Desk) -> None:
     with pytest.raises(DataError, match="no_such_table") as caught:
         desk.write(training_query="SELECT prompt, response FROM no_such_table")
     assert caught.value.code == "query_failed"
@@ -217,7 +218,7 @@ def test_a_query_that_is_refused_writes_nothing(desk: Desk) -> None:
     assert desk.rows("SELECT COUNT(*) FROM manifests") == [(0,)]
 
 
-def test_large_and_wide_texts_come_back_byte_for_byte(desk: Desk) -> None:
+def test_large_and_wide_texts_are_read_back_byte_for_byte(desk: Desk) -> None:
     texts = [
         "😀🚀 \U0010ffff",
         "tab\tline\r\nback\\slash \\N \x1f\x1e\x1d '\"%s %% :name ?",
@@ -232,7 +233,7 @@ def test_large_and_wide_texts_come_back_byte_for_byte(desk: Desk) -> None:
     assert sorted((s.prompt, s.response) for s in samples) == sorted((t, t) for t in texts)
 
 
-def test_a_per_cent_sign_and_a_colon_in_a_query_are_only_that(desk: Desk) -> None:
+def test_a_per_cent_sign_and_a_colon_in_a_query_are_taken_literally(desk: Desk) -> None:
     desk.add_samples([{"prompt": "100% :x", "response": "a"}, {"prompt": "50", "response": "b"}])
     query = (
         "SELECT prompt, response FROM training_samples WHERE prompt LIKE '%0% :x' AND ':y' = ':y'"
@@ -242,7 +243,7 @@ def test_a_per_cent_sign_and_a_colon_in_a_query_are_only_that(desk: Desk) -> Non
 
 def test_rows_written_while_the_query_streams_are_not_part_of_it(desk: Desk) -> None:
     desk.add_samples([{"prompt": f"p{n}", "response": "r" * 500} for n in range(3000)])
-    before = fingerprint_training(desk.database, desk.adapter, go_on)
+    before = desk.fingerprint()
     pages = []
 
     def write_on(rows: int) -> None:
@@ -272,10 +273,8 @@ def test_a_run_is_stopped_while_the_server_still_computes(desk: Desk) -> None:
         desk.write(training_query=ENDLESS, check=stop_when_asked_again)
 
 
-@pytest.mark.parametrize(
-    "database_engine", ["mariadb-pymysql", "mariadb-singlestoredb"], indirect=True
-)
-def test_a_connection_lost_in_the_middle_can_be_tried_again(desk: Desk) -> None:
+@pytest.mark.parametrize("database_engine", SERVERS, indirect=True)
+def test_a_selection_whose_connection_was_lost_can_be_repeated(desk: Desk) -> None:
     desk.add_samples([{"prompt": f"p{n}", "response": "r" * 2000} for n in range(4000)])
 
     def cut(rows: int) -> None:
@@ -295,19 +294,19 @@ def test_a_connection_lost_in_the_middle_can_be_tried_again(desk: Desk) -> None:
 
 def test_samples_are_selected_one_by_one_without_writing(desk: Desk) -> None:
     desk.add_samples([GOOD, {"prompt": "", "response": "bad"}, {"prompt": "q", "response": "s"}])
-    samples = select_samples(desk.database, desk.adapter, check=go_on)
+    samples = select_samples(desk.reader(), desk.adapter)
     assert [sample.prompt for sample in samples] == ["p", "q"]
     assert desk.issues() == []
 
 
-def test_a_row_that_nothing_could_be_trained_on_still_counts_in_the_fast_fingerprint(
+def test_a_row_that_cannot_be_trained_on_still_counts_in_the_fast_fingerprint(
     desk: Desk,
 ) -> None:
     desk.add_samples([GOOD])
-    prints = {fingerprint_training(desk.database, desk.adapter, go_on).text}
+    prints = {desk.fingerprint().text}
     for text in ("", " ", "x\t", "y"):
         desk.run(f"UPDATE training_samples SET prompt = '{text}'")
-        prints.add(fingerprint_training(desk.database, desk.adapter, go_on).text)
+        prints.add(desk.fingerprint().text)
     assert len(prints) == 5
 
 
@@ -388,7 +387,7 @@ def test_memory_does_not_grow_with_the_table(desk: Desk) -> None:
     desk.run(f"{again} FROM training_samples", f"{again} FROM training_samples")
     tracemalloc.start()
     try:
-        assert fingerprint_training(desk.database, desk.adapter, go_on).row_count == 6000
+        assert desk.fingerprint().row_count == 6000
         _, peak_bytes = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -5,8 +5,7 @@ import pytest
 from sqltune.database.connection import Database
 from sqltune.database.tables import runs
 from sqltune.errors import DataError
-from sqltune.selection import fingerprint_evaluation
-from tests.database.selecting import NOW, Desk, go_on, open_desk
+from tests.database.selecting import NOW, Desk, open_desk
 
 PROMPTS = "SELECT prompt_key, category, scorer FROM run_prompts ORDER BY prompt_key"
 
@@ -33,7 +32,7 @@ def test_the_prompts_are_frozen_with_the_scorer_that_counts(desk: Desk) -> None:
 
 def test_the_fast_fingerprint_is_that_of_the_frozen_prompts(desk: Desk) -> None:
     desk.add_prompts([{"prompt": f"p{n}", "expected": f"e{n}"} for n in range(300)])
-    fast = fingerprint_evaluation(desk.database, desk.adapter, go_on)
+    fast = desk.prompt_fingerprint()
     assert (fast.text, fast.row_count) == (desk.freeze().fingerprint, 300)
 
 
@@ -52,9 +51,9 @@ def test_what_the_answers_and_scores_depend_on_changes_the_fingerprint(
     desk: Desk, change: str, counts: bool
 ) -> None:
     desk.add_prompts([{"prompt": "p", "expected": "e"}])
-    before = fingerprint_evaluation(desk.database, desk.adapter, go_on)
+    before = desk.prompt_fingerprint()
     desk.run(f"UPDATE eval_prompts SET {change}")
-    after = fingerprint_evaluation(desk.database, desk.adapter, go_on)
+    after = desk.prompt_fingerprint()
     assert (after != before) is counts
 
 
@@ -85,8 +84,8 @@ def test_a_prompt_that_cannot_be_asked_is_named_and_stops_the_run(
 def test_bad_prompts_are_left_out_where_the_adapter_says_skip(desk: Desk) -> None:
     desk.add_prompts([{"prompt": "p"}, {"prompt": ""}])
     frozen = desk.freeze(on_bad_row="skip", max_skipped_share=0.5)
-    assert (frozen.prompt_count, frozen.skipped) == (1, 1)
-    assert len(desk.rows(PROMPTS)) == 1
+    assert frozen.prompt_count == len(desk.rows(PROMPTS)) == 1
+    assert desk.issue_counts() == {"empty": 1}
 
 
 def test_sample_key_is_taken_for_the_key_of_a_prompt(desk: Desk) -> None:
@@ -98,7 +97,7 @@ def test_no_prompts_are_no_error(desk: Desk) -> None:
     assert desk.freeze().prompt_count == 0
 
 
-def test_prompts_are_frozen_anew_after_a_crash(desk: Desk) -> None:
+def test_prompts_are_frozen_again_after_a_crash(desk: Desk) -> None:
     desk.add_prompts([{"prompt": "p"}, {"prompt": "q"}])
     desk.freeze()
     desk.run("DELETE FROM eval_prompts WHERE prompt = 'q'")
@@ -143,10 +142,11 @@ def test_a_manifest_that_the_planned_fingerprint_names_is_not_written_again(desk
     first = desk.write(1)
     run_id = _queue_run(desk, fingerprint=first.fingerprint)
     second = desk.write(run_id)
-    assert (second.manifest_id, second.shared, second.sample_count) == (1, True, 5)
+    assert (second.manifest_id, second.sample_count) == (1, 5)
     desk.add_sample("new", "r")
-    third = desk.write(_queue_run(desk, fingerprint=first.fingerprint))
-    assert (third.shared, third.sample_count) == (False, 6)
+    third_id = _queue_run(desk, fingerprint=first.fingerprint)
+    third = desk.write(third_id)
+    assert (third.manifest_id, third.sample_count) == (third_id, 6)
 
 
 def _queue_run(desk: Desk, fingerprint: str | None = None) -> int:

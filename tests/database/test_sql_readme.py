@@ -15,7 +15,8 @@ from sqltune.database.scripts import read_migrations, read_views, split_script
 from sqltune.database.tables import states
 from sqltune.errors import DatabaseError
 from tests.databases import MIGRATED_AT
-from tests.mariadb_server import MariadbServer
+from tests.engines import PYMYSQL, SERVER_FIXTURES
+from tests.sql_server import SqlServer
 
 README = (find_sql_folder() / "README.md").read_text("utf-8")
 PASSWORD = "choose-a-password"
@@ -51,13 +52,13 @@ def grants() -> list[str]:
     return split_script(strip_comments(re.findall(r"```sql\n(.*?)```", section, re.DOTALL)[0]))
 
 
-def drop_all(server: MariadbServer) -> None:
+def drop_all(server: SqlServer) -> None:
     users = re.findall(r"CREATE USER ('\w+'@'%')", README)
     server.execute("DROP DATABASE IF EXISTS sqltune", f"DROP USER IF EXISTS {', '.join(users)}")
 
 
 @contextmanager
-def opened(server: MariadbServer, user: str) -> Iterator[Database]:
+def opened(server: SqlServer, user: str) -> Iterator[Database]:
     url = server.url("mysql+pymysql", "sqltune", user=f"sqltune_{user}", password=PASSWORD)
     database = Database.open(url)
     yield database
@@ -77,21 +78,22 @@ def refused(database: Database, statement: str) -> bool:
     return False
 
 
-@pytest.fixture(scope="module")
-def granted_server(mariadb_server: MariadbServer) -> Iterator[MariadbServer]:
+@pytest.fixture(scope="module", params=PYMYSQL)
+def granted_server(request: pytest.FixtureRequest) -> Iterator[SqlServer]:
     """The server after a DBA has followed the README from top to bottom."""
-    drop_all(mariadb_server)
+    server: SqlServer = request.getfixturevalue(SERVER_FIXTURES[request.param])
+    drop_all(server)
     statements = grants()
     on_tables = [s for s in statements if re.search(r"ON sqltune\.\w+ TO", s)]
-    mariadb_server.execute(*[s for s in statements if s not in on_tables])
-    with opened(mariadb_server, "owner") as owner:
+    server.execute(*[s for s in statements if s not in on_tables])
+    with opened(server, "owner") as owner:
         migrations.apply(owner, now=lambda: MIGRATED_AT)
-    mariadb_server.execute(*on_tables)
-    yield mariadb_server
-    drop_all(mariadb_server)
+    server.execute(*on_tables)
+    yield server
+    drop_all(server)
 
 
-def test_the_owner_may_install_and_later_replace_a_view(granted_server: MariadbServer) -> None:
+def test_the_owner_may_install_and_later_replace_a_view(granted_server: SqlServer) -> None:
     with opened(granted_server, "owner") as owner:
         assert migrations.pending(owner) == []
         run(owner, "ALTER VIEW report_datasets AS SELECT 1 AS one")
@@ -99,7 +101,7 @@ def test_the_owner_may_install_and_later_replace_a_view(granted_server: MariadbS
         assert migrations.apply(owner, now=lambda: MIGRATED_AT) == ["report_datasets"]
 
 
-def test_the_runner_may_work_but_not_change_the_schema(granted_server: MariadbServer) -> None:
+def test_the_runner_may_work_but_not_change_the_schema(granted_server: SqlServer) -> None:
     with opened(granted_server, "runner") as runner:
         migrations.require_current(runner)
         claim = states.claim_adapter(runner, "a", owner="me", lease_seconds=60, now=MIGRATED_AT)
@@ -110,7 +112,7 @@ def test_the_runner_may_work_but_not_change_the_schema(granted_server: MariadbSe
         assert refused(runner, "CREATE TABLE more (id INT)")
 
 
-def test_bi_tools_may_read_the_views_and_nothing_else(granted_server: MariadbServer) -> None:
+def test_bi_tools_may_read_the_views_and_nothing_else(granted_server: SqlServer) -> None:
     with opened(granted_server, "bi") as bi:
         for view in read_views():
             run(bi, f"SELECT COUNT(*) FROM {view.name}")
@@ -118,7 +120,7 @@ def test_bi_tools_may_read_the_views_and_nothing_else(granted_server: MariadbSer
         assert refused(bi, "SELECT COUNT(*) FROM training_samples")
 
 
-def test_the_selection_may_only_read_what_it_was_given(granted_server: MariadbServer) -> None:
+def test_the_selection_may_only_read_what_it_was_given(granted_server: SqlServer) -> None:
     with opened(granted_server, "selection") as selection:
         run(selection, "SELECT COUNT(*) FROM training_samples")
         assert refused(selection, "DELETE FROM training_samples")
@@ -126,7 +128,7 @@ def test_the_selection_may_only_read_what_it_was_given(granted_server: MariadbSe
 
 
 def test_an_author_may_write_rows_ask_for_runs_and_cancel_them(
-    granted_server: MariadbServer,
+    granted_server: SqlServer,
 ) -> None:
     with opened(granted_server, "author") as author:
         run(

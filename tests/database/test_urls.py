@@ -1,4 +1,4 @@
-"""Database addresses: what they mean, and what is said of one that cannot be used."""
+"""Database addresses: what they mean, and what is reported of one that cannot be used."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pymysql import _auth
 from sqltune.database.connection import Database
 from sqltune.database.urls import EngineKind
 from sqltune.errors import ConfigError
+from tests.passwords import AMBIGUOUS, CLEAR, shows_part_of
 
 
 @pytest.mark.parametrize(
@@ -17,6 +18,7 @@ from sqltune.errors import ConfigError
     [
         ("sqlite:///sqltune.db", EngineKind.SQLITE),
         ("sqlite:////tmp/sqltune.db", EngineKind.SQLITE),
+        ("sqlite:////tmp/a@b.db", EngineKind.SQLITE),
         ("sqlite://", EngineKind.SQLITE),
         ("mysql+pymysql://u:p@h/d", EngineKind.MYSQL),
         ("mysql://u:p@h/d", EngineKind.MYSQL),
@@ -34,6 +36,8 @@ def test_an_address_says_which_engine_it_means(url: str, kind: EngineKind) -> No
     [
         ("", "cannot be read"),
         ("sqltune.db", "cannot be read"),
+        ("sqlite://sqltune.db", "three slashes"),
+        ("sqlite://u:hidden@h/d", "three slashes"),
         ("postgresql://u:hidden@h/d", "postgresql"),
         ("mysql+mysqlconnector://u:hidden@h/d", "mysqlconnector"),
         ("singlestoredb+https://u:hidden@h/d", "no transactions"),
@@ -51,11 +55,63 @@ def test_an_address_that_cannot_be_used_is_refused_without_its_password(
 
 
 @pytest.mark.parametrize("driver", ["mysql+pymysql", "singlestoredb"])
+@pytest.mark.parametrize("login", [f"user:{password}" for password in AMBIGUOUS] + ["us/er:Zq7Xv9"])
+def test_a_login_that_would_be_cut_short_is_refused_with_how_to_write_it(
+    driver: str, login: str
+) -> None:
+    with pytest.raises(ConfigError, match=r"Percent-encode .* @ is %40") as caught:
+        Database.open(f"{driver}://{login}@127.0.0.1:3307/sqltune")
+    assert not shows_part_of(login.partition(":")[2], str(caught.value))
+
+
+@pytest.mark.parametrize("driver", ["mysql+pymysql", "singlestoredb"])
+@pytest.mark.parametrize("password", CLEAR)
+def test_a_password_whose_end_is_clear_is_taken_whole_and_never_shown(
+    driver: str, password: str
+) -> None:
+    database = Database.open(f"{driver}://user:{password}@127.0.0.1:3307/sqltune")
+    assert connection_options(database)["password"] == password
+    for shown in (repr(database), database.address):
+        assert "127.0.0.1:3307/sqltune" in shown
+        assert not shows_part_of(password, shown)
+
+
+def connection_options(database: Database) -> dict[str, object]:
+    """The arguments that the driver gets, those of the URL and those beside it."""
+    found: dict[str, object] = {}
+
+    def connect(*_arguments: object, **options: object) -> None:
+        found.update(options)
+        raise ConnectionAbortedError
+
+    database.engine.dialect.connect = connect
+    with pytest.raises(ConnectionAbortedError):
+        database.engine.raw_connection()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("driver", "option"),
+    [("mysql+pymysql", "passwd"), ("mysql+pymysql", "password"), ("singlestoredb", "password")],
+)
+def test_a_password_among_the_options_is_used_and_never_shown(driver: str, option: str) -> None:
+    database = Database.open(f"{driver}://user@127.0.0.1:3307/sqltune?{option}=Zq7Xv9")
+    assert connection_options(database)[option] == "Zq7Xv9"
+    assert not shows_part_of("Zq7Xv9", database.address)
+
+
+def test_the_address_of_the_selection_is_called_by_its_variable() -> None:
+    with pytest.raises(ConfigError, match=r"^SQLTUNE_SELECTION_URL is ambiguous"):
+        Database.open("mysql+pymysql://u:a@b@h/d", setting="SQLTUNE_SELECTION_URL")
+
+
+@pytest.mark.parametrize("driver", ["mysql+pymysql", "singlestoredb"])
 def test_the_password_is_not_in_what_a_database_shows_of_itself(driver: str) -> None:
     database = Database.open(f"{driver}://user:hidden@example.org:3307/sqltune")
-    assert "example.org:3307/sqltune" in repr(database)
-    assert "example.org:3307/sqltune" in database.address
-    assert "hidden" not in repr(database) + database.address + str(vars(database))
+    for text in (repr(database), database.address):
+        assert "hidden" not in text
+        assert "example.org:3307/sqltune" in text
+    assert "hidden" not in str(vars(database))
 
 
 def test_what_the_default_login_of_mysql_8_needs_is_installed_with_sqltune() -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import inspect
 from sqltune.database.connection import Database
 from sqltune.database.scripts import read_views
 from tests.database.report_rows import insert_history
-from tests.databases import SERVERS
+from tests.engines import SERVERS
 
 _ADAPTER = "adapter_name adapter_version adapter_label is_latest"
 #: A column that is missing, new or moved here breaks somebody's dashboard.

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.databases import ServerDatabases
 from tests.end_to_end.command import People, Sqltune
 from tests.end_to_end.conftest import declare_office
-from tests.mariadb_server import MariadbServer
+from tests.engines import PYMYSQL, SERVERS
+from tests.sql_server import SqlServer
 
 NOTHING_SENT = "SELECT COUNT(*) FROM responses"
 
@@ -28,7 +28,7 @@ NOTHING_SENT = "SELECT COUNT(*) FROM responses"
         (
             "training_query = 'SELECT prompt FROM training_samples'",
             "missing_column",
-            "gives no column response, only prompt: name one by AS response",
+            "returns no column response, only prompt: name one with AS response",
         ),
         (
             "training_query = 'SELECT prompt, answer AS response FROM training_samples'",
@@ -40,7 +40,7 @@ NOTHING_SENT = "SELECT COUNT(*) FROM responses"
         (
             "training_query = 'SELECT prompt, response FROM training_samples WHERE 1 = 0'",
             "empty_selection",
-            "there is nothing to train on: the query gives no rows",
+            "there is nothing to train on: the query returns no rows",
         ),
         ("backend = 'cloud'", "config_error", "unknown backend 'cloud'"),
         ("scorer = 'bleurt'", "config_error", "unknown scorer 'bleurt'; known are exact"),
@@ -217,26 +217,23 @@ def test_a_file_that_may_only_be_read_says_so(
 
 
 @pytest.fixture
-def reader_url(
-    server_databases: Callable[[str], ServerDatabases], mariadb_server: MariadbServer
-) -> Iterator[str]:
+def reader_url(database_url: str, sql_server: SqlServer) -> Iterator[str]:
     """The address of a migrated database for a user who may only read it."""
-    databases = server_databases("mariadb-pymysql")
-    name = databases.make_migrated()
-    mariadb_server.execute(
+    name = database_url.rpartition("/")[2]
+    sql_server.execute(
         "CREATE USER reader@127.0.0.1 IDENTIFIED BY 'only-reads'",
         f"GRANT SELECT, SHOW VIEW ON {name}.* TO reader@127.0.0.1",
     )
-    yield f"mysql+pymysql://reader:only-reads@127.0.0.1:{mariadb_server.port}/{name}"
-    mariadb_server.execute("DROP USER reader@127.0.0.1")
-    databases.give_back(name)
+    yield f"mysql+pymysql://reader:only-reads@127.0.0.1:{sql_server.port}/{name}"
+    sql_server.execute("DROP USER reader@127.0.0.1")
 
 
+@pytest.mark.parametrize("database_engine", PYMYSQL)
 def test_a_user_who_may_only_read_is_told_about_the_grants(
-    reader_url: str, mariadb_server: MariadbServer, tmp_path: Path
+    reader_url: str, sql_server: SqlServer, tmp_path: Path
 ) -> None:
     database = reader_url.rpartition("/")[2]
-    mariadb_server.execute(
+    sql_server.execute(
         "INSERT INTO adapters (adapter_name, base_model, backend) VALUES ('a', 'b', 'scripted')",
         database=database,
     )
@@ -251,9 +248,9 @@ def test_a_user_who_may_only_read_is_told_about_the_grants(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("database_engine", ["mariadb-pymysql", "mariadb-singlestoredb"])
+@pytest.mark.parametrize("database_engine", SERVERS)
 def test_a_connection_that_is_lost_in_the_middle_loses_no_work(
-    sqltune_on: Sqltune, people_on: People, mariadb_server: MariadbServer
+    sqltune_on: Sqltune, people_on: People, sql_server: SqlServer
 ) -> None:
     declare_office(people_on)
     gate = sqltune_on.folder / "go-on"
@@ -263,7 +260,7 @@ def test_a_connection_that_is_lost_in_the_middle_loses_no_work(
     running = sqltune_on.start("sync")
     people_on.await_row("SELECT 1 FROM backend_calls")
     people_on.close()
-    kill_connections(mariadb_server, sqltune_on.url)
+    kill_connections(sql_server, sqltune_on.url)
     gate.touch()
     done = running.finish()
     assert done.code == 0, done.said
@@ -275,7 +272,7 @@ def test_a_connection_that_is_lost_in_the_middle_loses_no_work(
     assert steps == [(1,), (2,), (3,), (4,)]
 
 
-def kill_connections(server: MariadbServer, url: str) -> None:
+def kill_connections(server: SqlServer, url: str) -> None:
     """Cut every connection to a database, as a restart of the server does."""
     name = url.rpartition("/")[2].partition("?")[0]
     ids = server.execute(f"SELECT id FROM information_schema.processlist WHERE db = '{name}'")

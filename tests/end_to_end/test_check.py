@@ -8,10 +8,11 @@ import pytest
 
 from tests.end_to_end.command import People, Sqltune, verdicts
 from tests.end_to_end.conftest import declare_office
+from tests.engines import PYMYSQL
 
 
 # SingleStore's own version variable, which `check` asks for, is not there on MariaDB.
-@pytest.mark.parametrize("database_engine", ["sqlite", "mariadb-pymysql"])
+@pytest.mark.parametrize("database_engine", ["sqlite", *PYMYSQL])
 def test_check_finds_a_healthy_database_healthy_and_leaves_nothing_behind(
     sqltune_on: Sqltune, people_on: People
 ) -> None:

@@ -198,7 +198,7 @@ def test_a_live_version_that_its_own_evaluation_refuses_is_said_to_stay_live(
     people.do("UPDATE eval_prompts SET expected = 'something else'")
     done = sqltune("sync")
     assert done.code == 3
-    assert "it is live and stays so until an alias_changes row moves live" in done.err
+    assert "it is live and stays live until a row in alias_changes moves the alias" in done.err
     assert people.rows("SELECT version_number FROM aliases") == [(1,)]
 
 

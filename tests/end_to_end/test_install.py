@@ -91,7 +91,8 @@ def base_install(
 def test_sdist_carries_what_building_and_testing_need(sdist: Path) -> None:
     with tarfile.open(sdist) as archive:
         names = {name.split("/", 1)[1] for name in archive.getnames() if "/" in name}
-    wanted = {"pyproject.toml", "requirements.lock", "Makefile", "LICENSE", "README.md"}
+    wanted = {"pyproject.toml", "requirements.lock", "requirements-dev.lock", "Makefile"}
+    wanted |= {"LICENSE", "README.md", "docs/glossary.md", "zensical.toml"}
     assert wanted <= names
     assert "sql/demo/02_samples.sql" in names
     assert "notebooks/finetune_with_sql.ipynb" in names

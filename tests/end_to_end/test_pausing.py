@@ -52,7 +52,7 @@ def test_a_row_holds_a_run_and_it_goes_on_where_it_stood(
     assert (held.code, "office: run 1 paused" in held.err) == (0, True)
     state = "training" if at == "training" else "answering_before"
     assert people.rows("SELECT state, resume_state, next_step FROM runs") == [
-        ("paused", state, "goes on when desired_state is 'running'")
+        ("paused", state, "resumes when desired_state is 'running'")
     ]
     assert people.rows("SELECT lease_owner FROM adapter_states") == [(None,)]
     sqltune.play(slots=1, steps_per_epoch=4)

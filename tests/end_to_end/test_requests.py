@@ -175,7 +175,7 @@ def test_a_trial_on_the_manifest_of_an_earlier_run_is_compared_and_never_live(
     assert office_on.rows(
         "SELECT version_number, is_latest, state, base_model FROM adapter_versions ORDER BY 1"
     ) == [(1, 0, "accepted", "toy"), (2, 1, "accepted", "toy"), (3, 0, "accepted", "other")]
-    assert "a trial goes live by a row of alias_changes only" in office_on.value(
+    assert "a trial goes live only through a row in alias_changes" in office_on.value(
         "SELECT reason FROM gate_decisions WHERE run_id = :run", run=run
     )
     phases = office_on.rows(
@@ -318,7 +318,7 @@ def test_a_trial_that_fails_for_now_promises_no_other_try(
     assert sqltune("sync").code == 1
     assert people.rows(
         "SELECT state, next_attempt_at, next_step FROM runs WHERE run_id = :run", run=run
-    ) == [("failed", None, "nothing: a trial is tried again where another row of runs asks for it")]
+    ) == [("failed", None, "nothing: a trial is repeated only if another row in runs requests it")]
 
 
 def test_force_counts_also_where_a_request_waits(

@@ -9,7 +9,7 @@ import pytest
 
 from tests.end_to_end.command import People, Sqltune
 from tests.end_to_end.conftest import declare_office
-from tests.mariadb_server import MariadbServer
+from tests.sql_server import SqlServer
 
 SECRET = "s3cr3t/w@rd"
 LOUD = {"SQLTUNE_LOG_LEVEL": "debug", "SQLTUNE_LOG_FORMAT": "json"}
@@ -22,7 +22,7 @@ def database_engine() -> str:
 
 
 @pytest.fixture
-def secret_url(database_url: str, mariadb_server: MariadbServer) -> Iterator[str]:
+def secret_url(database_url: str, mariadb_server: SqlServer) -> Iterator[str]:
     """The address of a migrated database for a user whose password nothing may show."""
     name = database_url.rpartition("/")[2]
     mariadb_server.execute(
@@ -70,7 +70,7 @@ def test_no_output_row_or_file_of_a_run_shows_the_password(
     ],
 )
 def test_an_error_about_an_address_does_not_show_its_password(
-    mariadb_server: MariadbServer, tmp_path: Path, address: str
+    mariadb_server: SqlServer, tmp_path: Path, address: str
 ) -> None:
     sqltune = Sqltune(tmp_path, address.replace("{port}", str(mariadb_server.port)))
     done = sqltune("sync", **LOUD)

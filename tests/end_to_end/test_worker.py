@@ -121,7 +121,7 @@ def test_a_stopped_worker_leaves_its_run_resumable(sqltune: Sqltune, people: Peo
     people.await_row("SELECT 1 FROM backend_calls")
     end(worker)
     assert people.rows("SELECT state, next_step FROM runs") == [
-        ("training", "the next sync or worker goes on from the last commit")
+        ("training", "the next sync or worker resumes from the last commit")
     ]
     assert people.count("adapter_states", "lease_owner IS NOT NULL") == 0
 

@@ -84,7 +84,7 @@ def read_steps(service: ServerAtWork, adapter_id: str) -> list[Any]:
 
 def choose(hits: Sequence[Hit]) -> list[Hit]:
     """Leave out the points that the scripted backend passes just so."""
-    own = (*GRADIENT_CALLS, "run.runner._store_version")
+    own = (*GRADIENT_CALLS, "run.training._store_version")
     return [hit for hit in hits if hit.point in own or hit.point.startswith("run.journal.")]
 
 

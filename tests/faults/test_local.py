@@ -29,8 +29,8 @@ def rehearsed(local_world: World, tmp_path: Path) -> Rehearsed:
 
 def between(hits: tuple[Hit, ...]) -> tuple[Hit, ...]:
     """Give the points from the call of the backend to the row of the new version."""
-    places = [n for n, hit in enumerate(hits) if hit.point == "run.runner.train: train"]
-    stored = [n for n, hit in enumerate(hits) if hit.point == "run.runner._store_version"]
+    places = [n for n, hit in enumerate(hits) if hit.point == "run.training.train: train"]
+    stored = [n for n, hit in enumerate(hits) if hit.point == "run.training._store_version"]
     return hits[places[0] : stored[-1] + 1]
 
 

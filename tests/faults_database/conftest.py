@@ -19,12 +19,12 @@ from sqltune.database.connection import Database
 from sqltune.errors import PipelineError
 from sqltune.runtime import SilentReporter
 from sqltune.settings import Settings
-from sqltune.syncing import worker
+from sqltune.syncing.sync import sync
 from sqltune.syncing.turn import Outcome
 from sqltune.wiring import open_migrated_runtime
 from tests.databases import copy_sqlite
 from tests.lying_network import LyingNetwork, open_network
-from tests.mariadb_server import MariadbServer
+from tests.sql_server import SqlServer
 
 Rows = dict[str, list[tuple[Any, ...]]]
 
@@ -89,7 +89,7 @@ class Office:
         with open_migrated_runtime(settings, SilentReporter()) as runtime:
             if prepare is not None:
                 prepare(runtime.database)
-            return worker.sync(runtime, [], force=False, stop=threading.Event())
+            return sync(runtime, [], force=False, stop=threading.Event())
 
     def sync_badly(self, url: str, **options: Any) -> None:
         """Sync over an address; how it ends does not matter, as long as it is an error of ours."""
@@ -108,7 +108,7 @@ def _open_office(database: Database, folder: Path) -> Office:
 
 
 @pytest.fixture
-def truth(mariadb_server: MariadbServer) -> Iterator[str]:
+def truth(mariadb_server: SqlServer) -> Iterator[str]:
     """The address of a migrated database on MariaDB that nothing lies about."""
     mariadb_server.execute(
         "DROP DATABASE IF EXISTS faults",
@@ -151,13 +151,13 @@ def undisturbed(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture
-def network(mariadb_server: MariadbServer) -> Iterator[LyingNetwork]:
+def network(mariadb_server: SqlServer) -> Iterator[LyingNetwork]:
     """A network to MariaDB that tells the truth until it is told to lie."""
     with open_network(mariadb_server.port) as lying:
         yield lying
 
 
 @pytest.fixture
-def over_network(mariadb_server: MariadbServer, truth: str, network: LyingNetwork) -> str:
+def over_network(mariadb_server: SqlServer, truth: str, network: LyingNetwork) -> str:
     """The address of the same database over that network."""
     return truth.replace(f":{mariadb_server.port}/", f":{network.port}/")

@@ -21,7 +21,8 @@ from sqltune.database.connection import Database
 from sqltune.database.engines import READS_ONLY
 from sqltune.errors import DatabaseError, DatabaseUnavailable
 from tests.faults_database.conftest import Office, Rows
-from tests.mariadb_server import MariadbServer, kill_and_start_again, start_server
+from tests.mariadb_server import kill_and_start_again, start_server
+from tests.sql_server import SqlServer
 
 pytestmark = pytest.mark.faults
 
@@ -65,7 +66,7 @@ def test_a_lock_that_was_refused_is_asked_for_again_and_the_run_goes_on(
 
 @pytest.mark.parametrize("commit", [2, 6, 10, 14, 18])
 def test_a_connection_that_an_operator_kills_is_made_again_and_the_run_goes_on(
-    office: Office, truth: str, mariadb_server: MariadbServer, undisturbed: Rows, commit: int
+    office: Office, truth: str, mariadb_server: SqlServer, undisturbed: Rows, commit: int
 ) -> None:
     def kill(connection: Any) -> None:
         number = connection.connection.driver_connection.thread_id()
@@ -76,7 +77,7 @@ def test_a_connection_that_an_operator_kills_is_made_again_and_the_run_goes_on(
 
 
 def test_every_connection_killed_at_once_is_no_harm(
-    office: Office, truth: str, mariadb_server: MariadbServer, undisturbed: Rows
+    office: Office, truth: str, mariadb_server: SqlServer, undisturbed: Rows
 ) -> None:
     def kill_all(_connection: object) -> None:
         found = mariadb_server.execute(
@@ -100,7 +101,7 @@ def test_a_server_that_is_killed_and_started_again_in_the_middle_changes_nothing
         migrations.apply(database, now=utc_now)
         office = Office(database, tmp_path)
         office.fill()
-        again: list[MariadbServer] = []
+        again: list[SqlServer] = []
         office.sync(url, prepare=at_commit(11, lambda _: again.append(kill_and_start_again(first))))
         database.close()
         try:
@@ -112,7 +113,7 @@ def test_a_server_that_is_killed_and_started_again_in_the_middle_changes_nothing
 
 
 def test_a_server_that_takes_no_writes_ends_the_sync_and_the_next_one_completes(
-    office: Office, truth: str, mariadb_server: MariadbServer, undisturbed: Rows,
+    office: Office, truth: str, mariadb_server: SqlServer, undisturbed: Rows,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr("sqltune.database.patience.with_patience.__defaults__", ((0.0, 0.0),))

@@ -11,7 +11,6 @@ import pytest
 from nbclient.exceptions import CellExecutionError
 
 from tests.end_to_end.command import People
-from tests.mariadb_server import PASSWORD
 from tests.notebooks.notebooks import (
     FINETUNE,
     cell,
@@ -25,6 +24,7 @@ from tests.notebooks.notebooks import (
     with_parameters,
 )
 from tests.notebooks.singlestore_host import singlestore_host
+from tests.sql_server import PASSWORD
 
 PeopleOf = Callable[[str], People]
 QUESTION = "Who is Pavan Belagatti?"

@@ -12,7 +12,7 @@ from sqltune.backends import options
 from sqltune.backends.options import check_options
 from sqltune.errors import ConfigError
 from sqltune.wire import gradient
-from tests.unit.adapters import ADAPTER
+from tests.unit.made_records import ADAPTER
 
 
 def check(backend: str, **columns: Any) -> None:

@@ -11,7 +11,7 @@ from sqltune.backends.base import BaseModel, Decoding, TrainedAdapter
 from sqltune.backends.prompt_template import DEFAULT_TEMPLATE
 from sqltune.local_lora.prompt_format import INSTRUCTION_FORM
 from sqltune.records import Adapter
-from tests.unit.adapters import ADAPTER
+from tests.unit.made_records import ADAPTER
 
 MODEL = BaseModel("toy", "r1", None, is_simulated=True)
 TRAINING = {

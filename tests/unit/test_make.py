@@ -1,4 +1,4 @@
-"""The Makefile and .ci/run: what they call, and what they say to whoever lacks something."""
+"""The Makefile and .ci/run: what they call, and what they report where something is missing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 @pytest.fixture
 def fresh_clone(tmp_path: Path) -> Path:
     """A folder with what make reads, and no .venv."""
-    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+    for name in ("Makefile", "requirements.lock", "requirements-dev.lock", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
     return tmp_path
 
@@ -28,6 +28,7 @@ def installed_clone(fresh_clone: Path) -> Path:
     (fresh_clone / ".venv" / "bin").mkdir(parents=True)
     (fresh_clone / ".venv" / "bin" / "python").touch()
     (fresh_clone / ".venv" / ".installed").touch()
+    (fresh_clone / ".venv" / ".installed-dev").touch()
     return fresh_clone
 
 
@@ -40,7 +41,7 @@ def make(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def python_of(folder: Path, version: str) -> str:
-    """A stand-in for an interpreter that is too old: it fails each check and tells its version."""
+    """A stand-in for an interpreter that is too old: it fails each check and prints its version."""
     script = folder / "old-python"
     script.write_text(
         f'#!/bin/sh\n[ "$1" = --version ] && echo "Python {version}" && exit 0\nexit 1\n'
@@ -59,7 +60,8 @@ def test_help_lists_every_target(installed_clone: Path) -> None:
 
 def test_every_make_command_of_the_documents_exists(installed_clone: Path) -> None:
     listed = {line.split()[1] for line in make(installed_clone, "help").stdout.splitlines()}
-    texts = [path.read_text("utf-8") for path in ROOT.glob("*.md")]
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    texts = [path.read_text("utf-8") for path in pages]
     named = re.findall(r"(?:`|^\$? ?)make ([a-z0-9-]+)", "\n".join(texts), re.MULTILINE)
     assert {"demo", "check"} <= set(named) <= listed
 
@@ -97,15 +99,45 @@ def test_ci_ends_with_the_last_line_of_pytest(installed_clone: Path) -> None:
     assert "-m pytest" in planned[-1]
 
 
-def test_a_second_make_installs_nothing(installed_clone: Path) -> None:
-    assert "pip" not in make(installed_clone, "--dry-run", "demo").stdout
+@pytest.mark.parametrize("target", ["demo", "test-unit"])
+def test_a_second_make_installs_nothing(installed_clone: Path, target: str) -> None:
+    assert "pip" not in make(installed_clone, "--dry-run", target).stdout
 
 
 @pytest.mark.parametrize("changed", ["requirements.lock", "pyproject.toml"])
 def test_a_changed_dependency_is_installed(installed_clone: Path, changed: str) -> None:
-    stamp = (installed_clone / ".venv" / ".installed").stat().st_mtime
-    os.utime(installed_clone / changed, (stamp + 10, stamp + 10))
+    make_newer(installed_clone / changed)
     assert "pip install" in make(installed_clone, "--dry-run", "demo").stdout
+
+
+def test_a_changed_tool_of_development_is_installed_for_the_tests_alone(
+    installed_clone: Path,
+) -> None:
+    make_newer(installed_clone / "requirements-dev.lock")
+    assert "pip install" not in make(installed_clone, "--dry-run", "demo").stdout
+    assert "pip install" in make(installed_clone, "--dry-run", "test-unit").stdout
+
+
+def make_newer(path: Path) -> None:
+    """Set its time after that of every stamp."""
+    now = path.stat().st_mtime
+    os.utime(path, (now + 1000, now + 1000))
+
+
+def test_the_demo_is_the_command_of_that_name(installed_clone: Path) -> None:
+    assert make(installed_clone, "--dry-run", "demo").stdout.strip() == ".venv/bin/sqltune demo"
+
+
+def test_the_demo_installs_no_tool_of_development(fresh_clone: Path) -> None:
+    planned = make(fresh_clone, "--dry-run", "demo").stdout
+    assert "--requirement requirements.lock" in planned
+    assert "requirements-dev.lock" not in planned
+
+
+def test_the_check_installs_the_tools_of_development_last(fresh_clone: Path) -> None:
+    planned = make(fresh_clone, "--dry-run", "check").stdout
+    installs = [line for line in planned.splitlines() if "pip install" in line]
+    assert installs[-1].endswith("--requirement requirements-dev.lock")
 
 
 def test_torch_comes_first_from_its_own_index_at_the_locked_version(fresh_clone: Path) -> None:

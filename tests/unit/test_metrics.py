@@ -1,14 +1,22 @@
-"""What a worker tells probes of its health, by a clock of the test's."""
+"""What a worker reports to probes and to Prometheus."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from sqltune.database.tables.reports import AdapterHealth
+from sqltune.errors import DatabaseUnavailable
+from sqltune.records import RunState, SyncDecision
 from sqltune.syncing.metrics import WorkerMetrics
+from sqltune.syncing.outcomes import Outcome
 
 LONG = 100.0
 
 
 class Clock:
-    """A clock that goes on when it is told to."""
+    """A clock that the test moves."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -17,43 +25,97 @@ class Clock:
         return self.now
 
 
-def make_metrics() -> tuple[WorkerMetrics, Clock]:
+def make_metrics(
+    read_adapters: Callable[[], Sequence[AdapterHealth]] = list,
+) -> tuple[WorkerMetrics, Clock]:
     clock = Clock()
-    return WorkerMetrics(poll_seconds=1, monotonic=clock), clock
+    metrics = WorkerMetrics(poll_seconds=1, monotonic=clock, read_adapters=read_adapters)
+    return metrics, clock
 
 
-def test_a_worker_that_looks_and_comes_round_is_well() -> None:
+def scrape(metrics: WorkerMetrics) -> str:
+    replies: list[str] = []
+    body = metrics(
+        {"PATH_INFO": "/metrics", "REQUEST_METHOD": "GET", "QUERY_STRING": ""},
+        lambda status, headers: replies.append(status),
+    )
+    assert replies == ["200 OK"]
+    return b"".join(body).decode()
+
+
+def test_a_worker_that_scans_and_ends_its_rounds_is_healthy() -> None:
     metrics, clock = make_metrics()
-    for _look in range(3):
+    for _ in range(3):
         clock.now += LONG
         metrics.scanned([])
         metrics.round_ended()
-    is_well, told = metrics.health()
-    assert (is_well, told["status"], told["works_on"]) == (True, "ok", None)
+    is_healthy, reply = metrics.health()
+    assert (is_healthy, reply["status"], reply["adapter"]) == (True, "ok", None)
 
 
-def test_a_worker_that_does_not_see_the_database_is_not_well() -> None:
+def test_a_worker_that_cannot_read_the_database_is_unhealthy() -> None:
     metrics, clock = make_metrics()
     clock.now += LONG
     metrics.round_ended()
-    assert metrics.health()[0] is False
-    assert "database was not seen" in metrics.health()[1]["status"]
+    is_healthy, reply = metrics.health()
+    assert (is_healthy, reply["status"]) == (
+        False, "the database could not be read lately; see the log",
+    )  # fmt: skip
 
 
-def test_a_worker_that_looks_and_comes_to_no_adapter_is_not_well() -> None:
+def test_a_worker_that_scans_and_ends_no_round_is_unhealthy() -> None:
     metrics, clock = make_metrics()
     clock.now += LONG
     metrics.scanned([])
-    is_well, told = metrics.health()
-    assert (is_well, told["status"]) == (False, "no adapter was come to lately: the log says why")
+    is_healthy, reply = metrics.health()
+    assert (is_healthy, reply["status"]) == (
+        False, "no round over the adapters has ended lately; see the log",
+    )  # fmt: skip
     metrics.round_ended()
     assert metrics.health()[0] is True
 
 
-def test_a_worker_with_an_adapter_in_its_hands_for_hours_is_well() -> None:
+def test_a_worker_that_has_had_one_adapter_for_hours_is_healthy() -> None:
     metrics, clock = make_metrics()
     metrics.turn_began("office")
     clock.now += LONG
     metrics.scanned([])
-    is_well, told = metrics.health()
-    assert (is_well, told["works_on"], told["since_seconds"]) == (True, "office", LONG)
+    is_healthy, reply = metrics.health()
+    assert (is_healthy, reply["adapter"], reply["since_seconds"]) == (True, "office", LONG)
+
+
+def test_runs_are_counted_by_adapter_and_state() -> None:
+    metrics, _ = make_metrics()
+    done = Outcome("office", SyncDecision.TRAIN, "why", 1, RunState.SUCCEEDED, is_new=True)
+    old = Outcome("office", SyncDecision.UP_TO_DATE, "why", 1, RunState.SUCCEEDED)
+    metrics.turn_ended([done, old], 1.5)
+    text = scrape(metrics)
+    assert 'sqltune_worker_runs_total{adapter="office",state="succeeded"} 1.0' in text
+    assert "sqltune_worker_turn_seconds_sum 1.5" in text
+
+
+def test_an_adapters_score_and_last_success_are_read_when_they_are_scraped() -> None:
+    health = [AdapterHealth("office", 0.75, 90.0), AdapterHealth("attic", None, None)]
+    text = scrape(make_metrics(lambda: health)[0])
+    assert 'sqltune_adapter_score{adapter="office"} 0.75' in text
+    assert 'sqltune_adapter_last_success_age_seconds{adapter="office"} 90.0' in text
+    assert "attic" not in text
+
+
+def test_an_unavailable_database_leaves_the_workers_own_figures() -> None:
+    def refuse() -> list[AdapterHealth]:
+        raise DatabaseUnavailable("connection refused")
+
+    text = scrape(make_metrics(refuse)[0])
+    assert "sqltune_worker_busy 0.0" in text
+    assert "sqltune_adapter_score{" not in text
+
+
+@pytest.mark.parametrize("line", [
+    line for line in scrape(make_metrics()[0]).splitlines() if line.startswith("# HELP")
+])  # fmt: skip
+def test_every_help_text_stands_alone(line: str) -> None:
+    words = line.split()[3:]
+    assert len(words) >= 5, line
+    assert words[0][0].isupper() or words[0][0].isdigit()
+    assert not {"it", "them", "those", "one."} & set(words), line

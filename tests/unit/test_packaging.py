@@ -1,9 +1,8 @@
-"""What pyproject.toml and requirements.lock promise to whoever installs sqltune."""
+"""What pyproject.toml and the lock files promise to those who install sqltune."""
 
 from __future__ import annotations
 
 import re
-import tomllib
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
@@ -13,37 +12,38 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import sqltune
+from tests.locks import DEVELOPING, PYTHONS, ROOT, RUNNING, everything, names, read_project, running
 from tests.requirement_closure import closure
 
-ROOT = Path(__file__).parents[2]
-LOCK = ROOT / "requirements.lock"
-PYTHONS = ("3.11", "3.12", "3.13")
+LOCKS = (RUNNING, DEVELOPING)
+HEAVY = {"torch", "transformers", "peft", "accelerate", "tokenizers", "safetensors"}
 #: What a CUDA build of torch brings along; which versions, that build decides.
 CUDA = ("nvidia-", "cuda-", "triton")
-HEAVY = {"torch", "transformers", "peft", "accelerate", "tokenizers", "safetensors"}
+#: What only development needs: `make demo` installs none of it.
+DEVELOPMENT = {"mypy", "pytest", "ruff", "langchain-core", "ipykernel", "zensical", "pyarrow"}
 
 
 @pytest.fixture(scope="module")
 def project() -> dict[str, Any]:
-    return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    return read_project()
 
 
-@pytest.fixture(scope="module")
-def pins() -> dict[str, Requirement]:
-    lines = LOCK.read_text("utf-8").splitlines()
+def pins_of(path: Path) -> dict[str, Requirement]:
+    lines = path.read_text("utf-8").splitlines()
     listed = [Requirement(line) for line in lines if line and not line.startswith("#")]
     return {canonicalize_name(pin.name): pin for pin in listed}
 
 
-def everything(project: dict[str, Any]) -> list[Requirement]:
-    """All that `make` installs: base, every extra, and what the tests need."""
-    texts = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
-    for extra in project["project"]["optional-dependencies"].values():
-        texts += extra
-    return [Requirement(text) for text in texts]
+@pytest.fixture(scope="module")
+def pins() -> dict[str, Requirement]:
+    return pins_of(RUNNING) | pins_of(DEVELOPING)
 
 
-def test_lock_lies_within_the_ranges_of_pyproject(
+def without_cuda(distributions: set[str]) -> set[str]:
+    return {name for name in distributions if not name.startswith(CUDA)}
+
+
+def test_locks_lie_within_the_ranges_of_pyproject(
     project: dict[str, Any], pins: dict[str, Requirement]
 ) -> None:
     for wanted in everything(project):
@@ -52,34 +52,36 @@ def test_lock_lies_within_the_ranges_of_pyproject(
         assert wanted.specifier.contains(version), f"{wanted} does not allow {pin}"
 
 
-def test_lock_names_one_exact_version_each(pins: dict[str, Requirement]) -> None:
+def test_locks_name_one_exact_version_each(pins: dict[str, Requirement]) -> None:
     for pin in pins.values():
         assert [clause.operator for clause in pin.specifier] == ["=="], f"{pin} is not exact"
         assert "+" not in str(pin.specifier), f"{pin} exists in one index only"
 
 
-def test_lock_names_no_place_to_download_from() -> None:
-    lines = LOCK.read_text("utf-8").splitlines()
-    pins = [line for line in lines if not line.startswith("#")]
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.name)
+def test_a_lock_names_no_place_to_download_from(lock: Path) -> None:
+    pins = [line for line in lock.read_text("utf-8").splitlines() if not line.startswith("#")]
     assert [line for line in pins if "://" in line or "@" in line or line.startswith("-")] == []
 
 
-@pytest.mark.parametrize("python", PYTHONS)
-def test_lock_holds_the_whole_tree(
-    python: str, project: dict[str, Any], pins: dict[str, Requirement]
+def test_the_lock_for_running_holds_what_running_takes_and_nothing_else(
+    project: dict[str, Any],
 ) -> None:
-    applies = {"python_version": python, "python_full_version": f"{python}.0"}
-    locked = {n for n, p in pins.items() if p.marker is None or p.marker.evaluate(applies)}
-    needed = {n for n in closure(everything(project), python) if not n.startswith(CUDA)}
-    assert needed - locked == set()
+    assert set(pins_of(RUNNING)) == without_cuda(names(running(project)))
 
 
-def test_lock_holds_nothing_that_nobody_needs(
+def test_both_locks_hold_the_whole_tree_and_nothing_else(
     project: dict[str, Any], pins: dict[str, Requirement]
 ) -> None:
-    needed = closure(everything(project), PYTHONS[0])
-    conditional = {name for name, pin in pins.items() if pin.marker is not None}
-    assert set(pins) - conditional - needed == set()
+    assert set(pins) == without_cuda(names(everything(project)))
+
+
+def test_no_distribution_is_in_both_locks() -> None:
+    assert set(pins_of(RUNNING)) & set(pins_of(DEVELOPING)) == set()
+
+
+def test_running_takes_no_tool_of_development() -> None:
+    assert set(pins_of(DEVELOPING)) >= DEVELOPMENT
 
 
 def test_this_environment_is_the_locked_one(pins: dict[str, Requirement]) -> None:

@@ -1,101 +1,69 @@
-"""Which decision follows from the last run: a table, without a database."""
+"""Which plan follows from an adapter's last run: a table, without a database."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
-from types import SimpleNamespace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from sqltune.backends.base import BaseModel
-from sqltune.planning.planner import Decision, Wanted, choose
-from sqltune.records import Adapter, AdapterVersion, Run, RunKind, RunState
-from sqltune.settings import Settings
-from tests.unit.adapters import ADAPTER
+from sqltune.errors import ConfigError
+from sqltune.planning.adapter_rules import check_adapter, parse_every
+from sqltune.planning.plan import Blocked, Evaluate, Plan, Train, UpToDate, Wait
+from sqltune.planning.planner import History, choose
+from sqltune.records import AdapterVersion, Run, RunState
+from tests.unit.made_records import ADAPTER, FAILED, NOW, SUCCEEDED, WANTED, make_version
 
-NOW = datetime(2026, 11, 23, 6, 0)
-WANTED = Wanted(
-    base_model=BaseModel("toy", "r1", None, is_simulated=True),
-    fingerprint="2-aa",
-    eval_fingerprint="1-ee",
-    samples=2,
-    prompts=1,
-    training_key="T",
-    evaluation_key="E",
-)
-LAST = Run(
-    run_id=7,
-    adapter_name="office",
-    state=RunState.SUCCEEDED,
-    desired_state="running",
-    run_key="key",
-    run_kind=RunKind.TRAIN,
-    backend="scripted",
-    base_model="toy",
-    base_model_revision="r1",
-    fingerprint="2-aa",
-    eval_fingerprint="1-ee",
-    training_key="T",
-    evaluation_key="E",
-    manifest_id=7,
-    version_number=1,
-    before_version=None,
-    samples_used=2,
-    prompts_selected=1,
-    is_forced=False,
-    is_trial=False,
-    resume_state=None,
-    failure_count=0,
-    is_retryable=None,
-    next_attempt_at=None,
-    started_at=NOW,
-    finished_at=NOW,
-    error_code=None,
-    error_message=None,
-)
-FAILED = replace(
-    LAST,
-    state=RunState.FAILED,
-    error_code="backend_unavailable",
-    error_message="away",
-    is_retryable=True,
-    failure_count=1,
-    next_attempt_at=NOW,
-)
+STOP = {"adapter": {"on_bad_row": "stop", "max_skipped_share": 0.01}}
+SKIP = {"adapter": {"on_bad_row": "skip", "max_skipped_share": 0.01}}
 
 
-def version(training_key: str = "T") -> AdapterVersion:
-    values = dict.fromkeys(AdapterVersion.__dataclass_fields__)
-    return AdapterVersion(**{**values, "version_number": 1, "training_key": training_key})  # type: ignore[arg-type]
-
-
-def decide(last: Run | None, *, trained: AdapterVersion | None = None, **wanted: Any) -> Any:
-    runtime: Any = SimpleNamespace(settings=Settings(max_attempts=3), now=lambda: NOW)
-    adapter: Adapter = ADAPTER
-    return choose(adapter, replace(WANTED, **wanted), last, trained, runtime)
+def plan(
+    last: Run | None,
+    *,
+    version: AdapterVersion | None = None,
+    is_requested: bool = False,
+    settings: dict[str, Any] | None = None,
+    **wanted: Any,
+) -> Plan:
+    return choose(
+        ADAPTER,
+        replace(WANTED, **wanted),
+        History(last=last, last_planned=last, version=version, settings=settings or {}),
+        now=NOW,
+        max_attempts=3,
+        is_requested=is_requested,
+    )
 
 
 def test_an_adapter_without_a_run_is_trained() -> None:
-    assert decide(None).decision is Decision.TRAIN
+    assert plan(None) == Train("never trained", WANTED)
 
 
 @pytest.mark.parametrize("state", [RunState.SUCCEEDED, RunState.REJECTED])
-def test_an_ended_run_with_the_same_keys_leaves_nothing_to_do(state: RunState) -> None:
-    plan = decide(replace(LAST, state=state), trained=version())
-    assert plan.decision is Decision.UP_TO_DATE
-    assert plan.run_id == 7
+@pytest.mark.parametrize("is_requested", [False, True])
+def test_an_ended_run_with_the_same_keys_leaves_nothing_to_do(
+    state: RunState, is_requested: bool
+) -> None:
+    last = replace(SUCCEEDED, state=state)
+    reason = f"nothing changed since run 7 ({state.value})"
+    assert plan(last, version=make_version(), is_requested=is_requested) == UpToDate(
+        reason, WANTED, last
+    )
 
 
 def test_another_evaluation_key_alone_evaluates_the_trained_version() -> None:
-    plan = decide(LAST, trained=version(), evaluation_key="E2", eval_fingerprint="2-ee")
-    assert (plan.decision, plan.version.version_number) == (Decision.EVALUATE, 1)
-    assert plan.run_kind is RunKind.EVALUATE
+    version = make_version()
+    planned = plan(SUCCEEDED, version=version, evaluation_key="E2", eval_fingerprint="2-ee")
+    assert isinstance(planned, Evaluate)
+    assert planned.version == version
+    assert planned.reason == "only the evaluation prompts changed: v1 is evaluated again"
 
 
-def test_another_evaluation_key_trains_where_the_version_is_of_other_samples() -> None:
-    assert decide(LAST, trained=version("old"), evaluation_key="E2").decision is Decision.TRAIN
+def test_another_evaluation_key_trains_if_the_version_has_other_samples() -> None:
+    planned = plan(SUCCEEDED, version=make_version("old"), evaluation_key="E2")
+    assert isinstance(planned, Train)
 
 
 @pytest.mark.parametrize(
@@ -107,31 +75,98 @@ def test_another_evaluation_key_trains_where_the_version_is_of_other_samples() -
     ],
 )
 def test_another_training_key_trains_and_says_why(wanted: dict[str, Any], reason: str) -> None:
-    plan = decide(LAST, trained=version(), training_key="T2", **wanted)
-    assert (plan.decision, plan.reason) == (Decision.TRAIN, reason)
+    planned = plan(SUCCEEDED, version=make_version(), training_key="T2", **wanted)
+    assert isinstance(planned, Train)
+    assert planned.reason == reason
 
 
-def test_a_failure_that_may_pass_waits_and_then_trains_again() -> None:
+def test_a_retryable_failure_waits_and_then_trains_again() -> None:
     later = replace(FAILED, next_attempt_at=NOW + timedelta(seconds=1))
-    assert decide(later).decision is Decision.WAIT
-    again = decide(FAILED)
-    assert (again.decision, again.failure_count) == (Decision.TRAIN, 1)
+    waiting, again = plan(later), plan(FAILED)
+    assert isinstance(waiting, Wait)
+    assert waiting.run == later
+    assert isinstance(again, Train)
+    assert again.failure_count == 1
 
 
 def test_a_failure_after_training_is_evaluated_again_and_not_trained() -> None:
-    plan = decide(FAILED, trained=version())
-    assert (plan.decision, plan.version.version_number) == (Decision.EVALUATE, 1)
+    planned = plan(FAILED, version=make_version())
+    assert isinstance(planned, Evaluate)
+    assert (planned.version, planned.failure_count) == (make_version(), 1)
+
+
+NOT_REPEATED = [
+    replace(FAILED, failure_count=3),
+    replace(FAILED, is_retryable=False),
+    replace(FAILED, state=RunState.CANCELLED),
+]
+
+
+@pytest.mark.parametrize("last", NOT_REPEATED)
+def test_a_run_that_would_fail_again_or_was_cancelled_is_not_repeated(last: Run) -> None:
+    planned = plan(last)
+    assert isinstance(planned, Blocked)
+    assert planned.run == last
+    assert isinstance(plan(last, training_key="T2", fingerprint="2-bb"), Train)
+
+
+@pytest.mark.parametrize("last", NOT_REPEATED)
+def test_a_request_repeats_what_a_schedule_would_not(last: Run) -> None:
+    planned = plan(last, is_requested=True)
+    assert isinstance(planned, Train)
+    assert planned.reason == f"run 7 {last.state.value}; it is tried again"
+
+
+def test_bad_rows_that_are_treated_differently_now_are_tried_again() -> None:
+    last = replace(FAILED, is_retryable=False)
+    assert isinstance(plan(last, settings=STOP), Blocked)
+    planned = plan(last, settings=SKIP)
+    assert isinstance(planned, Train)
+    assert planned.reason == "on_bad_row or max_skipped_share changed since run 7 failed"
 
 
 @pytest.mark.parametrize(
-    "last",
+    ("column", "value", "message"),
     [
-        replace(FAILED, failure_count=3),
-        replace(FAILED, is_retryable=False),
-        replace(FAILED, state=RunState.CANCELLED),
+        ("epochs", 0, "must be a whole number of at least 1, got 0"),
+        ("epochs", 2.5, "must be a whole number of at least 1, got 2.5"),
+        ("epochs", None, "must be a whole number of at least 1, got None"),
+        ("learning_rate", 0.0, "must be a number above 0"),
+        ("learning_rate", "fast", "must be a number above 0, got 'fast'"),
+        ("learning_rate", float("nan"), "must be a number above 0"),
+        ("lora_rank", 0, "at least 1"),
+        ("seed", -1, "from 0 to 2\\^63 - 1"),
+        ("max_skipped_share", 1.5, "must be from 0 to 1, got 1.5"),
+        ("pass_threshold", -0.1, "must be from 0 to 1"),
+        ("min_gain", 2.0, "must be from -1 to 1"),
+        ("temperature", -1.0, "must be 0 or above"),
+        ("min_new_samples", 0, "at least 1"),
+        ("rehearsal", "maybe", "must be auto, on or off, got 'maybe'"),
+        ("on_bad_row", "ignore", "must be stop or skip"),
+        ("sample_form", "whole", "must be parts or text"),
+        ("sync_every", "soon", "must be a time such as 30s, 15m, 6h or 1d"),
+        ("backend", b"local", "must be a text"),
+        ("scorer", "bleu", "bleu"),
+        ("prompt_template", "{prompt}", "prompt_template must be NULL"),
     ],
 )
-def test_what_would_fail_again_or_was_not_wanted_is_not_repeated(last: Run) -> None:
-    plan = decide(last)
-    assert plan.decision is Decision.BLOCKED
-    assert decide(last, training_key="T2", fingerprint="2-bb").decision is Decision.TRAIN
+def test_a_value_that_no_run_could_use_is_refused_by_its_column(
+    column: str, value: object, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message) as raised:
+        check_adapter(replace(ADAPTER, **{column: value}))  # type: ignore[arg-type]
+    assert column in str(raised.value) or column == "scorer"
+
+
+def test_the_values_that_a_plain_insert_gives_are_allowed() -> None:
+    check_adapter(ADAPTER)
+    check_adapter(replace(ADAPTER, learning_rate=1e-4, lora_rank=8, sync_every="15m", min_gain=0.0))
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("30s", 30), ("15m", 900), ("6h", 21600), ("1d", 86400), ("90", 90), (" 1.5 H ", 5400),
+     ("0", None), ("-5m", None), ("", None), ("soon", None), (None, None), ("٣m", None)],
+)  # fmt: skip
+def test_a_schedule_is_a_number_and_a_unit(text: object, seconds: float | None) -> None:
+    assert parse_every(text) == seconds

@@ -90,7 +90,7 @@ def test_token_f1_counts_repeated_words_once_each() -> None:
     assert SCORERS["token_f1"].score("the the the", "the cat") == pytest.approx(2 / 5)
 
 
-def test_texts_without_blanks_are_scored_by_character() -> None:
+def test_texts_without_spaces_are_scored_by_character() -> None:
     assert SCORERS["token_f1"].score("日本の首都は大阪", "日本の首都は東京") == pytest.approx(6 / 8)
 
 
@@ -145,11 +145,11 @@ def test_a_regular_expression_that_never_ends_is_an_error_and_not_a_stopped_run(
 
 
 def test_a_broken_regular_expression_is_an_error_and_not_a_wrong_answer() -> None:
-    with pytest.raises(ScorerError, match="not a regular expression"):
+    with pytest.raises(ScorerError, match="not a valid regular expression"):
         SCORERS["regex"].score("text", "(unclosed")
 
 
-def test_json_nested_beyond_measure_is_an_error_and_not_a_crash() -> None:
+def test_json_nested_too_deeply_is_an_error_and_not_a_crash() -> None:
     with pytest.raises(ScorerError, match="nested"):
         SCORERS["json_valid"].score("[" * 100_000, "")
 

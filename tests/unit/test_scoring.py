@@ -1,4 +1,4 @@
-"""Which scorers see an answer, and what becomes of one that fails."""
+"""Which scorers score an answer, and what happens when one fails."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_without_an_expected_text_only_scorers_that_need_none_score() -> None:
 def test_a_scorer_that_fails_leaves_a_row_with_its_reason_and_no_score() -> None:
     (score,) = _score(Scoring("regex"), "regex", "text", "(")
     assert score.score is None
-    assert "not a regular expression" in (score.error_message or "")
+    assert "not a valid regular expression" in (score.error_message or "")
 
 
 def test_an_unknown_scorer_of_a_prompt_is_an_error_of_that_prompt() -> None:

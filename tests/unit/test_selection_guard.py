@@ -4,7 +4,7 @@ import pytest
 
 from sqltune.database.connection import EngineKind
 from sqltune.errors import QueryRefused
-from sqltune.selection import guard_query
+from sqltune.selection.guard import guard_query
 
 KINDS = list(EngineKind)
 SERVERS = [EngineKind.MYSQL, EngineKind.SINGLESTORE]
@@ -107,12 +107,12 @@ def test_two_dashes_that_are_no_comment_to_the_server_hide_nothing(kind: EngineK
         guard_query("SELECT 1--SLEEP(10)\n AS prompt", kind)
 
 
-def test_a_query_nested_too_deeply_is_refused_and_ends_nothing() -> None:
+def test_a_query_nested_too_deeply_is_refused_without_a_crash() -> None:
     query = "SELECT " + "(" * 5000 + "1" + ")" * 5000 + " AS prompt"
     with pytest.raises(QueryRefused):
         guard_query(query, EngineKind.SQLITE)
 
 
-def test_the_reason_names_the_place_where_the_query_stops_making_sense() -> None:
+def test_the_reason_names_the_place_where_the_query_does_not_parse() -> None:
     with pytest.raises(QueryRefused, match="line 2, column 8"):
         guard_query("SELECT prompt\nFROM t 1 2", EngineKind.SQLITE)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sqltune.errors import ConfigError
-from sqltune.settings import Settings, load_settings
+from sqltune.settings import Settings, find_unknown_variables, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +76,7 @@ def test_a_wrong_value_is_named_with_its_variable(
 
 def test_an_unknown_name_in_the_file_is_refused(folder: Path) -> None:
     write_file(folder, "lease_second = 10\n")
-    with pytest.raises(ConfigError, match="LEASE_SECOND"):
+    with pytest.raises(ConfigError, match="'lease_second': did you mean lease_seconds"):
         load_settings()
 
 
@@ -104,3 +104,34 @@ def test_addresses_stand_in_no_repr_and_in_no_row() -> None:
     assert "hidden" not in repr(settings)
     assert "hidden" not in repr(settings.without_secrets())
     assert "lease_seconds" in settings.without_secrets()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "SQLTUNE_DATABSE_URL",
+            "SQLTUNE_DATABSE_URL is not a setting and has no effect: "
+            "did you mean SQLTUNE_DATABASE_URL?",
+        ),
+        ("SQLTUNE_LEASE", "SQLTUNE_LEASE is not a setting and has no effect"),
+    ],
+)
+def test_a_misspelt_variable_is_named_with_the_one_that_was_meant(name: str, message: str) -> None:
+    environment = {name: "secret", "SQLTUNE_LEASE_SECONDS": "20", "PATH": "/bin"}
+    (unknown,) = find_unknown_variables(environment)
+    assert str(unknown).startswith(message)
+    assert "secret" not in str(unknown)
+
+
+def test_variables_that_kubernetes_sets_for_a_service_called_sqltune_are_not_named() -> None:
+    names = [
+        "SQLTUNE_SERVICE_HOST", "SQLTUNE_SERVICE_PORT", "SQLTUNE_SERVICE_PORT_HTTP",
+        "SQLTUNE_PORT", "SQLTUNE_PORT_8400_TCP", "SQLTUNE_PORT_8400_TCP_ADDR",
+    ]  # fmt: skip
+    assert find_unknown_variables(dict.fromkeys(names, "tcp://10.0.0.1:8400")) == []
+
+
+def test_an_unknown_flag_is_refused() -> None:
+    with pytest.raises(ConfigError, match="'lease_second': did you mean lease_seconds"):
+        load_settings(lease_second=3)

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from sqltune.planning.planner import Decision
-from sqltune.records import Adapter, RunState
+from sqltune.records import Adapter, RunState, SyncDecision
 from sqltune.runtime import Runtime, SilentReporter
 from sqltune.settings import Settings
+from sqltune.syncing import sync as sync_module
 from sqltune.syncing import worker
 from sqltune.syncing.outcomes import ExitCode, Outcome, exit_code
 from sqltune.syncing.turn import sync_adapter
@@ -24,7 +24,7 @@ from tests.databases import copy_sqlite
 
 
 def outcome(state: RunState | None, *, is_new: bool = True) -> Outcome:
-    return Outcome("office", Decision.TRAIN, "why", 1, state, None, is_new)
+    return Outcome("office", SyncDecision.TRAIN, "why", 1, state, None, is_new)
 
 
 @pytest.mark.parametrize(
@@ -66,28 +66,29 @@ def runtime(sqlite_template: Path, tmp_path: Path) -> Iterator[Runtime]:
 
 
 @pytest.fixture
-def stumbling(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the attic go wrong in a way that nobody thought of."""
+def broken_attic(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the attic raise an unexpected error."""
 
     def sync(runtime: Runtime, adapter: Adapter, **options: Any) -> list[Outcome]:
         if adapter.adapter_name == "attic":
-            raise TypeError("nobody thought of that")
+            raise TypeError("unexpected")
         return sync_adapter(runtime, adapter, **options)
 
+    monkeypatch.setattr(sync_module, "sync_adapter", sync)
     monkeypatch.setattr(worker, "sync_adapter", sync)
 
 
-@pytest.mark.usefixtures("stumbling")
-def test_an_adapter_that_goes_wrong_keeps_a_sync_from_no_other(runtime: Runtime) -> None:
-    attic, office = worker.sync(runtime, [], force=False, stop=threading.Event())
+@pytest.mark.usefixtures("broken_attic")
+def test_an_unexpected_error_in_one_adapter_keeps_a_sync_from_no_other(runtime: Runtime) -> None:
+    attic, office = sync_module.sync(runtime, [], force=False, stop=threading.Event())
     assert (attic.adapter_name, attic.state) == ("attic", RunState.FAILED)
-    assert attic.reason == "sqltune went wrong: TypeError: nobody thought of that"
+    assert attic.reason == "internal error: TypeError: unexpected"
     assert (office.adapter_name, office.run_id) == ("office", 1)
     assert exit_code([attic]) is ExitCode.RUN_FAILED
 
 
-class Watching(SilentWatcher):
-    """Ends the worker once it has heard of the failure and of the other adapter."""
+class StoppingWatcher(SilentWatcher):
+    """Stops the worker once it has reported the failure and the other adapter."""
 
     def __init__(self) -> None:
         self.stop = threading.Event()
@@ -96,20 +97,20 @@ class Watching(SilentWatcher):
 
     def turn_ended(self, outcomes: Any, seconds: float) -> None:
         self.outcomes += outcomes
-        self._look()
+        self._stop_when_done()
 
     def failed(self, error: Exception) -> None:
         self.errors.append(str(error))
-        self._look()
+        self._stop_when_done()
 
-    def _look(self) -> None:
+    def _stop_when_done(self) -> None:
         if self.errors and self.outcomes:
             self.stop.set()
 
 
-@pytest.mark.usefixtures("stumbling")
-def test_an_adapter_that_goes_wrong_keeps_a_worker_from_no_other(runtime: Runtime) -> None:
-    watcher = Watching()
-    worker.work(runtime, [], watcher, stop=watcher.stop, monotonic=time.monotonic)
-    assert set(watcher.errors) == {"nobody thought of that"}
+@pytest.mark.usefixtures("broken_attic")
+def test_an_unexpected_error_in_one_adapter_keeps_a_worker_from_no_other(runtime: Runtime) -> None:
+    watcher = StoppingWatcher()
+    worker.Worker(runtime, [], watcher, watcher.stop, time.monotonic).run()
+    assert set(watcher.errors) == {"unexpected"}
     assert {outcome.adapter_name for outcome in watcher.outcomes} == {"office"}

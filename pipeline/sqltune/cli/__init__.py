@@ -1,8 +1,8 @@
 """The command `sqltune`: parse, call, print. No SQL and no HTTP here.
 
-Data goes to stdout, talk to stderr. A failure is one clear line and an exit code: 0 done or nothing
-to do, 1 an enabled adapter's last run is failed, 2 usage or configuration, 3 a gate refused in this
-sync.
+Data goes to stdout, messages to stderr. A failure is one clear line and an exit code: 0 done or
+nothing to do, 1 an adapter's last run failed, 2 usage or configuration, 3 a gate rejected a version
+in this sync.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-#: New objects after which Python looks for cycles among them.
+#: New objects after which Python collects garbage.
 _GARBAGE_THRESHOLD = 50_000
 
 for commands in (
@@ -66,7 +66,7 @@ def _options(
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
-    # Imports leave next to no garbage: looking for it every 700 objects is a fifth of a short run.
+    # Imports leave almost no garbage: collecting every 700 objects takes a fifth of a short run.
     gc.set_threshold(_GARBAGE_THRESHOLD)
     _write_any_text()
     try:
@@ -75,18 +75,18 @@ def main() -> None:
         say(f"sqltune: {error}")
         sys.exit(2 if isinstance(error, ConfigError | DataError | SchemaOutOfDate) else 1)
     except BrokenPipeError:
-        # The reader of our output has gone, as `head` does.
+        # The reader of our output has closed the pipe, as `head` does.
         sys.stderr.close()
         sys.exit(0)
     except OSError as error:
-        # A folder that is missing, full or not ours: its own words name it.
+        # A folder that is missing, full or not accessible; the error names it.
         say(f"sqltune: {error}")
         sys.exit(1)
 
 
 def _write_any_text() -> None:
-    """Let no locale stop a prompt or an answer: UTF-8 into pipes and files, and on a terminal what
-    it can show.
+    """Write any text whatever the locale: UTF-8 into pipes and files, escapes on a terminal that
+    cannot show a character.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):

@@ -31,7 +31,7 @@ def import_rows(
         str, typer.Option(help="training_samples or eval_prompts.")
     ] = "training_samples",
 ) -> None:
-    """Insert the rows of a file. A bad row is named, and then nothing is inserted."""
+    """Insert the rows of a file. If a row is bad, it is named and nothing is inserted."""
     from sqltune.operations import importing
     from sqltune.wiring import open_migrated_database
 
@@ -59,12 +59,12 @@ def export_rows(
         Path | None, typer.Option("--output", "-o", help="A file; stdout when not given.")
     ] = None,
 ) -> None:
-    """Write the exact samples that a version was trained on, as JSON lines in UTF-8."""
-    from sqltune.operations import importing
+    """Export the exact samples that a version was trained on, as JSON lines in UTF-8."""
+    from sqltune.operations.exporting import exported_samples
     from sqltune.wiring import open_migrated_database
 
     with open_migrated_database(read_settings()) as database:
-        samples = importing.exported_samples(database, adapter, version)
+        samples = exported_samples(database, adapter, version)
         if output is None:
             for sample in samples:
                 sys.stdout.buffer.write(json_line(sample))

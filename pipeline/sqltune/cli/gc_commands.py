@@ -1,4 +1,4 @@
-"""The command that cleans up: gc."""
+"""The command that removes orphans: gc."""
 
 from __future__ import annotations
 
@@ -21,28 +21,29 @@ def add_to(app: typer.Typer) -> None:
 
 def gc(
     remove: Annotated[
-        bool, typer.Option("--remove", help="Remove what is listed; rows of versions stay.")
+        bool, typer.Option("--remove", help="Remove what is listed; rows of versions are kept.")
     ] = False,
     unknown_runs: Annotated[
         bool,
         typer.Option(
             "--unknown-runs",
-            help="With --remove: also files of runs that this database does not know; only where "
-            "no other database shares the folder.",
+            help="With --remove: also files of runs that this database does not know. Use it only "
+            "if no other database shares the folder.",
         ),
     ] = False,
     grace_seconds: Annotated[
         float | None,
         typer.Option(
-            min=0, help="Leave alone what is younger; ten leases by default.", show_default=False
+            min=0, help="Keep what is younger; ten leases by default.", show_default=False
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List what backends hold that nobody needs, and versions whose adapter is gone. Removes
-    nothing without --remove.
+    """List orphans: stored artifacts that no row needs, and versions whose artifact is gone.
 
-    Exit code: 0 done or nothing to do, 1 a backend could not be looked at or something could not be
+    Removes nothing without --remove.
+
+    Exit code: 0 done or nothing to do, 1 a backend could not be read or something could not be
     removed, 2 usage.
     """
     from sqltune.operations import gc

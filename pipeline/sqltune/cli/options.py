@@ -1,10 +1,13 @@
-"""Options that several commands share, and the settings that come of them."""
+"""Options that several commands share, and the settings."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from sqltune.cli.output import say
 
 if TYPE_CHECKING:
     from sqltune.settings import Settings
@@ -19,11 +22,13 @@ AdapterNames = Annotated[
 
 
 def read_settings(**flags: object) -> Settings:
-    """Read the settings and set up the log by them."""
-    # `sqltune --help` answers without them.
+    """Read the settings, configure the log, and warn about misspelt variables."""
+    # `sqltune --help` does not need these imports.
     from sqltune import log
-    from sqltune.settings import load_settings
+    from sqltune.settings import find_unknown_variables, load_settings
 
     settings = load_settings(**flags)
     log.configure(settings.log_level, settings.log_format)
+    for variable in find_unknown_variables(os.environ):
+        say(f"sqltune: {variable}")
     return settings

@@ -1,4 +1,4 @@
-"""How the commands speak: data on stdout as a table or JSON, talk on stderr."""
+"""Output of the commands: data on stdout as a table or JSON, messages on stderr."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
-#: A model's answer in a table cell; `--json` gives all of it.
+#: Characters of a response in a table cell; `--json` prints all of it.
 _LONGEST_CELL = 400
 
 
 def say(message: str) -> None:
-    """Tell a person something, on stderr."""
+    """Write a message to stderr."""
     typer.echo(message, err=True)
 
 
 def write_json(value: object) -> None:
-    """Write one JSON document on stdout, readable characters kept."""
+    """Write one JSON document to stdout, with characters unescaped."""
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
 
 
 def json_line(value: object) -> bytes:
-    """Give one JSON document as one line of UTF-8, whatever the locale says."""
+    """Return one JSON document as one line of UTF-8, whatever the locale."""
     return json.dumps(value, ensure_ascii=False, default=_plain).encode("utf-8") + b"\n"
 
 
 def write_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str) -> None:
-    """Write rows as a table, or as a JSON list of objects; `empty` is told where there are none."""
+    """Write rows as a table or a JSON list of objects; `empty` is the message if there are none."""
     if as_json:
         write_json(rows)
     elif not rows:
@@ -44,7 +44,7 @@ def write_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str) 
 
 
 def write_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    """Write rows as a table on stdout: as wide as the terminal, or 120 characters into a pipe."""
+    """Write rows as a table to stdout: as wide as the terminal, or 120 characters into a pipe."""
     from rich.console import Console
     from rich.table import Table
 
@@ -73,8 +73,8 @@ def _cell(value: object) -> Any:
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
     if len(text) > _LONGEST_CELL:
         text = f"{text[:_LONGEST_CELL]}… ({len(text):,} characters)"
-    # Text, not markup: a model's answer may hold square brackets, and control characters steer
-    # terminals.
+    # Text, not markup: a response may contain square brackets, and control characters would
+    # control the terminal.
     return Text("".join(c if c == "\n" or c.isprintable() else "\ufffd" for c in text))
 
 

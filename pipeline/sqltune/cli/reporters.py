@@ -1,4 +1,4 @@
-"""How long work is shown: a moving bar on a terminal, plain lines otherwise."""
+"""Progress of long work: a moving bar on a terminal, plain lines otherwise."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _SECONDS_BETWEEN_LINES = 5.0
 
 
 def make_reporter(monotonic: Callable[[], float]) -> Reporter:
-    """Give the reporter that fits where stderr leads to."""
+    """Return a bar if stderr is a terminal, else lines."""
     return BarReporter() if sys.stderr.isatty() else LineReporter(monotonic)
 
 
 class LineReporter:
-    """One line for each thing that happened; progress in lines at intervals."""
+    """Writes one line per event, and progress as lines at intervals."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         """Measure the intervals by `monotonic`, in seconds."""
         self._monotonic = monotonic
         self._activity = ""
-        self._told_at = 0.0
+        self._written_at = 0.0
         self._pending: str | None = None
 
     def say(self, message: str) -> None:
@@ -43,22 +43,22 @@ class LineReporter:
         now = self._monotonic()
         if activity != self._activity:
             self.finish()
-            self._activity, self._told_at = activity, now
-        if now - self._told_at >= _SECONDS_BETWEEN_LINES:
+            self._activity, self._written_at = activity, now
+        if now - self._written_at >= _SECONDS_BETWEEN_LINES:
             typer.echo(line, err=True)
-            self._told_at, self._pending = now, None
+            self._written_at, self._pending = now, None
         else:
             self._pending = line
 
     def finish(self) -> None:
-        """Write the last state of the activity, if it was not written yet."""
+        """Write the last state of the activity, unless it was written already."""
         if self._pending is not None:
             typer.echo(self._pending, err=True)
         self._pending, self._activity = None, ""
 
 
 class BarReporter:
-    """A bar for the activity at work, and lines above it for what happened."""
+    """Shows a bar for the current activity, and events as lines above it."""
 
     def __init__(self) -> None:
         """Draw nothing until there is progress."""
@@ -83,7 +83,7 @@ class BarReporter:
         self._bar.update(self._task, completed=done, total=total, detail=detail)
 
     def finish(self) -> None:
-        """Leave the bar as it stands."""
+        """Stop the bar where it is."""
         if self._bar is not None:
             self._bar.stop()
         self._bar, self._task, self._activity = None, None, ""

@@ -1,10 +1,11 @@
-"""Commands that change what models there are: sync, plan, cancel, retry."""
+"""Commands that plan, run and control runs: sync, plan, cancel, pause, resume, retry."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -36,20 +37,20 @@ def sync(
     force: Annotated[bool, typer.Option(help="Train even if nothing changed.")] = False,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Say what would be done; write nothing, call no backend."),
+        typer.Option("--dry-run", help="Show what would be done; write nothing, call no backend."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Bring adapters up to date: train what changed, answer, score, decide.
+    """Bring adapters up to date: train what changed, evaluate it, and let the gate decide.
 
-    Exit code: 0 done or nothing to do, 1 an adapter's last run is failed, 2 usage, 3 a gate refused
-    in this sync.
+    Exit code: 0 done or nothing to do, 1 an adapter's last run failed, 2 usage, 3 a gate rejected
+    a version in this sync.
     """
     if dry_run:
         _show_plan(adapters or [], force=force, count_tokens=False, as_json=as_json)
         return
     from sqltune.syncing.outcomes import exit_code
-    from sqltune.syncing.worker import sync as sync_adapters
+    from sqltune.syncing.sync import sync as sync_adapters
 
     with stoppable() as stop, _open(quiet=as_json) as runtime:
         outcomes = sync_adapters(runtime, adapters or [], force=force, stop=stop.event)
@@ -69,16 +70,14 @@ def plan(
     force: Annotated[bool, typer.Option(help="Plan as `sync --force` would.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say what `sync` would do and why, with the number of rows and tokens. Writes nothing."""
+    """Show what `sync` would do and why, with row and token counts. Writes nothing."""
     _show_plan(adapters or [], force=force, count_tokens=True, as_json=as_json)
 
 
 def cancel(
     run: Annotated[int, typer.Argument(help="The run_id, as `status` and report_runs show it.")],
 ) -> None:
-    """Ask for the end of a run. The runner at work ends it within seconds; a run without one ends
-    here.
-    """
+    """Cancel a run. Its runner ends it within seconds; a run without a runner ends at once."""
     from sqltune.operations import control
 
     with _open(quiet=True) as runtime:
@@ -88,32 +87,32 @@ def cancel(
 def pause(
     run: Annotated[int, typer.Argument(help="The run_id, as `status` and report_runs show it.")],
 ) -> None:
-    """Hold a run where it stands; what it did is kept, and its adapter waits with it."""
+    """Pause a run. What it has done is kept, and its adapter waits until the run is resumed."""
     from sqltune.records import DesiredState
 
-    _want(run, DesiredState.PAUSED)
+    _set_desired_state(run, DesiredState.PAUSED)
 
 
 def resume(
     run: Annotated[int, typer.Argument(help="The run_id, as `status` and report_runs show it.")],
 ) -> None:
-    """Let a run that is held go on, with the next sync or a worker."""
+    """Resume a paused run with the next sync or worker."""
     from sqltune.records import DesiredState
 
-    _want(run, DesiredState.RUNNING)
+    _set_desired_state(run, DesiredState.RUNNING)
 
 
 def retry(
     run: Annotated[int, typer.Argument(help="The run_id of an ended run.")],
     failed: Annotated[
         bool,
-        typer.Option("--failed", help="Ask only the prompts whose answer or score is an error."),
+        typer.Option("--failed", help="Ask only the prompts whose response or score is an error."),
     ] = False,
 ) -> None:
-    """Ask again what failed in an ended run, score it, and decide anew."""
+    """Ask the failed prompts of an ended run again, score them, and decide again."""
     if not failed:
         raise ConfigError(
-            "retry repeats failed answers only: add --failed (sync --force trains anew)"
+            "retry repeats failed prompts only: add --failed (sync --force trains again)"
         )
     from sqltune.operations import control
     from sqltune.syncing.outcomes import exit_code
@@ -136,7 +135,7 @@ def _open(*, quiet: bool) -> Iterator[Runtime]:
 
 @contextmanager
 def stoppable() -> Iterator[StopRequest]:
-    """End with 128 + the signal's number, as a process does that a signal ended."""
+    """Exit with 128 + the signal's number if a signal interrupts the block, as shells report it."""
     with stop_on_signals() as request:
         try:
             yield request
@@ -145,18 +144,19 @@ def stoppable() -> Iterator[StopRequest]:
             raise typer.Exit(128 + (request.signal_number or 0)) from None
 
 
-def _want(run: int, wish: DesiredState) -> None:
+def _set_desired_state(run: int, desired: DesiredState) -> None:
     from sqltune.operations import control
 
     with _open(quiet=True) as runtime:
-        say(control.want(runtime, run, wish))
+        say(control.set_desired_state(runtime, run, desired))
 
 
 def _show_plan(names: list[str], *, force: bool, count_tokens: bool, as_json: bool) -> None:
-    from sqltune.operations import forecast
+    from sqltune.operations.forecast import forecast
 
     with _open(quiet=True) as runtime:
-        rows = forecast.forecast(runtime, names, force=force, count_tokens=count_tokens)
+        forecasts = forecast(runtime, names, force=force, count_tokens=count_tokens)
+    rows = [asdict(f) for f in forecasts]
     write_rows(rows, as_json=as_json, empty="no enabled adapter")
 
 

@@ -1,4 +1,4 @@
-"""The command for other programs: serve."""
+"""The command that serves Gradient's API to other programs: serve."""
 
 from __future__ import annotations
 
@@ -19,25 +19,26 @@ def add_to(app: typer.Typer) -> None:
 def serve(
     host: Annotated[
         str | None,
-        typer.Option(help="Where to listen [default: 127.0.0.1; env: SQLTUNE_SERVE_HOST]."),
+        typer.Option(help="Address to listen on [default: 127.0.0.1; env: SQLTUNE_SERVE_HOST]."),
     ] = None,
     port: Annotated[
         int | None,
         typer.Option(help="Port, 0 for a free one [default: 8400; env: SQLTUNE_SERVE_PORT]."),
     ] = None,
 ) -> None:
-    """Serve Gradient's API from this machine: adapters that other programs make, tune and ask.
+    """Serve Gradient's API from this machine: other programs create, tune and query adapters.
 
-    Ends with 0 on Ctrl-C and SIGTERM; a training under way is undone then, and its client is told.
+    Exits with 0 on Ctrl-C and SIGTERM; a training in progress is rolled back and its client gets an
+    error.
     """
     from sqltune.wiring import open_server
 
     settings = read_settings(serve_host=host, serve_port=port)
-    said = "stopping: what is being trained is undone"
+    said = "stopping: a training in progress is rolled back"
     with stop_on_signals(said) as stop, open_server(settings) as address:
         say(f"GRADIENT_API_URL={address.url}")
         for slug, model in settings.serve_models:
             say(f"{slug} is {model}")
         if settings.serve_token is None:
-            say("SQLTUNE_SERVE_TOKEN is not set: any token is taken, from this machine only")
+            say("SQLTUNE_SERVE_TOKEN is not set: any token is accepted, from this machine only")
         stop.event.wait()

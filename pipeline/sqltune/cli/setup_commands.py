@@ -1,4 +1,4 @@
-"""Commands for the beginning: init, check, demo."""
+"""Commands to get started: init, check, demo."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def init(
         bool, typer.Option("--print", help="Write the pending SQL to stdout instead of running it.")
     ] = False,
 ) -> None:
-    """Make the tables and views, or bring them up to date. Safe to repeat."""
+    """Create the tables and views, or bring them up to date. Safe to repeat."""
     from sqltune.database import migrations
     from sqltune.database.clocks import utc_now
     from sqltune.wiring import open_database
@@ -44,7 +44,7 @@ def init(
 
 
 def check(as_json: AsJson = False) -> None:
-    """Say what is configured, reachable and migrated. Ends with 2 if something must be mended."""
+    """Check settings, database, tables and adapters. Exits with 2 if something must be repaired."""
     from sqltune.operations.check import CheckStatus, examine
     from sqltune.runtime import SilentReporter
     from sqltune.wiring import open_runtime
@@ -60,14 +60,14 @@ def check(as_json: AsJson = False) -> None:
 
 
 def demo() -> None:
-    """Teach the embedded model who somebody is, with samples in SQL, and show before and after."""
-    from sqltune.operations import demo as story
+    """Teach the base model who a person is, with samples in SQL, and show before and after."""
+    from sqltune.operations.demo import COLUMNS, run_demo
     from sqltune.wiring import open_runtime
 
     settings = read_settings()
     with stoppable() as stop, open_runtime(settings, make_reporter(time.monotonic)) as runtime:
-        result = story.play(runtime, stop=stop.event, show=typer.echo)
+        result = run_demo(runtime, stop=stop.event, show=typer.echo)
     if result.rows:
-        write_table(result.rows, story.COLUMNS)
+        write_table(result.rows, COLUMNS)
     say(result.closing)
     raise typer.Exit(result.exit_code)

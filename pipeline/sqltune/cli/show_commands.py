@@ -1,4 +1,4 @@
-"""Commands that only look: status, show, compare."""
+"""Commands that show what is in the rows: status, show, compare."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqltune.cli.output import say, write_json, write_rows, write_table
 from sqltune.errors import ConfigError
 
 _STATUS_COLUMNS = (
-    "adapter_name", "live", "decision", "reason", "decided_at", "last_run", "works_on_it",
+    "adapter_name", "live", "decision", "reason", "decided_at", "last_run", "runner",
 )  # fmt: skip
 
 
@@ -25,9 +25,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def status(as_json: AsJson = False) -> None:
-    """Show each adapter: what was decided last, its last run, who works on it, and what comes next.
+    """Show each adapter: the last decision, the last run, its runner, and what comes next.
 
-    Rows of runs that do not go on are marked as stuck here too, where no runner lives to do it.
+    Also marks stuck runs in their rows, so that they show even if no runner is alive.
     """
     from sqltune.database.tables import reports
     from sqltune.syncing.reconcile import reconcile_if_writable
@@ -48,7 +48,7 @@ def show(
     run: Annotated[int, typer.Argument(help="The run_id, as `status` and report_runs show it.")],
     as_json: AsJson = False,
 ) -> None:
-    """Show one run: its row, its events, what was found in the data, and the gate's decision."""
+    """Show one run: its row, its events, the findings in its data, and the gate's verdict."""
     from sqltune.database.tables import reports
 
     with _session() as session:
@@ -68,7 +68,7 @@ def compare(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the answers before and after side by side, the greatest change first."""
+    """Show the responses before and after side by side, the largest change first."""
     from sqltune.database.tables import reports
 
     with _session() as session:
@@ -102,11 +102,11 @@ def _status_row(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "adapter_name": name,
         "live": f"v{row['live_version']}" if row["live_version"] else "",
-        "decision": (row["decision"] or "not looked at yet").replace("_", " "),
+        "decision": (row["decision"] or "not synced yet").replace("_", " "),
         "reason": row["decision_reason"],
         "decided_at": str(row["decided_at"] or "")[:19],
         "last_run": _last_run(row),
-        "works_on_it": owner,
+        "runner": owner,
     }
 
 

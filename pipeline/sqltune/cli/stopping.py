@@ -15,13 +15,13 @@ from sqltune.cli.output import say
 class StopRequest:
     """Whether this process was asked to stop, and by which signal.
 
-    A signal's handler runs between any two instructions of the main thread, also where that holds
-    the lock of `event` or of stderr: taking either there again would wait for ever. A handler
-    may put into a SimpleQueue; a thread of its own does the rest.
+    A signal handler runs between any two instructions of the main thread, even while that owns the
+    lock of `event` or of stderr, so acquiring either would deadlock. A handler may put into a
+    SimpleQueue; a separate thread does the rest.
     """
 
     def __init__(self, said: str) -> None:
-        """Nobody has asked yet; `said` is what a person is told then."""
+        """Start without a request; `said` is the message that is shown once there is one."""
         self._said = said
         self.event = threading.Event()
         self.signal_number: int | None = None
@@ -37,7 +37,7 @@ class StopRequest:
         self._thread.join()
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        """Take note; a second Ctrl-C is not waited for."""
+        """Record the signal; a second Ctrl-C interrupts at once."""
         if self.signal_number is not None:
             if number == signal.SIGINT:
                 raise KeyboardInterrupt
@@ -48,7 +48,7 @@ class StopRequest:
     def _pass_on(self) -> None:
         while self._is_wanted.get():
             self.event.set()
-            with suppress(OSError):  # nobody reads stderr any more: the work stops all the same
+            with suppress(OSError):  # stderr may be closed; the work stops all the same
                 say(f"{self._said} (Ctrl-C again ends at once)")
 
 

@@ -1,4 +1,4 @@
-"""The command that stays: worker."""
+"""The command that keeps running: worker."""
 
 from __future__ import annotations
 
@@ -22,11 +22,13 @@ def worker(
     adapters: AdapterNames = None,
     poll_seconds: Annotated[
         float | None,
-        typer.Option(help="Pause between two looks [default: 1; env: SQLTUNE_POLL_SECONDS]."),
+        typer.Option(help="Pause between two scans [default: 1; env: SQLTUNE_POLL_SECONDS]."),
     ] = None,
     host: Annotated[
         str | None,
-        typer.Option(help="Where metrics are told [default: 127.0.0.1; env: SQLTUNE_WORKER_HOST]."),
+        typer.Option(
+            help="Address of /metrics and /healthz [default: 127.0.0.1; env: SQLTUNE_WORKER_HOST]."
+        ),
     ] = None,
     port: Annotated[
         int | None,
@@ -36,13 +38,13 @@ def worker(
         ),
     ] = None,
 ) -> None:
-    """Stay, and sync what is due: rows of `runs` that ask, adapters with a sync_every, runs that
-    nobody ended.
+    """Keep running and sync what is due: requests in `runs`, adapters with a sync_every, runs that
+    were left unfinished.
 
-    Any number may run. Ends with 0 on Ctrl-C and SIGTERM; its run stays resumable.
+    Any number of workers may run. Exits with 0 on Ctrl-C and SIGTERM; its run stays resumable.
     """
-    from sqltune.syncing import worker as loop
     from sqltune.syncing.watcher import open_watcher
+    from sqltune.syncing.worker import Worker
     from sqltune.wiring import open_migrated_runtime
 
     settings = read_settings(poll_seconds=poll_seconds, worker_host=host, worker_port=port)
@@ -50,9 +52,9 @@ def worker(
     with (
         stop_on_signals() as stop,
         open_migrated_runtime(settings, reporter) as runtime,
-        open_watcher(settings, time.monotonic) as (watcher, address),
+        open_watcher(runtime, time.monotonic) as (watcher, address),
     ):
         if address is not None:
             say(f"{address}/metrics and {address}/healthz")
-        say(f"looking every {settings.poll_seconds:g} s for something to do")
-        loop.work(runtime, adapters or [], watcher, stop=stop.event, monotonic=time.monotonic)
+        say(f"scanning every {settings.poll_seconds:g} s for adapters that are due")
+        Worker(runtime, adapters or [], watcher, stop.event, time.monotonic).run()

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from dataclasses import replace
 from threading import Event
 from typing import Any
 
@@ -28,9 +29,9 @@ from sqltune.database.loading import (
 )
 from sqltune.database.pace import Pace
 from sqltune.database.queries import load_statements
+from sqltune.database.run_scope import RunScope
 from sqltune.database.urls import EngineKind
 from sqltune.errors import DatabaseError
-from sqltune.records import Claim
 
 __all__ = ["ContentRow", "SampleWriter", "open_sample_writer", "pack_contents"]
 
@@ -57,32 +58,19 @@ class SampleWriter:
     One run of samples is written in a thread while the caller reads and checks the next.
     """
 
-    def __init__(
-        self,
-        database: Database,
-        claim: Claim,
-        manifest_id: int,
-        *,
-        loads: bool,
-        check: Callable[[], None],
-    ) -> None:
-        """Write at position 0 first.
+    def __init__(self, scope: RunScope, *, loads: bool) -> None:
+        """Write the manifest of the scope's run, position 0 first.
 
         Args:
-            database: used by the writing thread alone.
-            claim: holds each transaction back once it is lost.
-            manifest_id: the manifest to fill.
+            scope: its database is used by the writing thread alone; its `check` is called while the
+                caller waits for that thread.
             loads: whether driver and server can stream LOAD DATA.
-            check: raises when the work must not go on; asked while the caller waits.
         """
         self.position = 0
         #: Contents that were not there before. Where it equals `position`, no samples are equal.
         self.new_contents = 0
-        self._database = database
-        self._claim = claim
-        self._manifest_id = manifest_id
+        self._scope = scope
         self._loads = loads
-        self._check = check
         self._pace_of_contents, self._pace_of_samples = Pace(), Pace()
         self._run: list[ContentRow] = []
         self._run_bytes = 0
@@ -112,7 +100,7 @@ class SampleWriter:
         self._wait()
         self._written = self._thread.submit(self._write_run, self._run)
         self._run, self._run_bytes = [], 0
-        if self._database.kind is EngineKind.SQLITE:
+        if self._scope.database.kind is EngineKind.SQLITE:
             # It works in this process: a busy reader would take its time while it holds the lock.
             self._wait()
 
@@ -120,7 +108,7 @@ class SampleWriter:
         if self._written is None:
             return
         while not wait([self._written], timeout=_PATIENCE_SECONDS).done:
-            self._check()
+            self._scope.check()
         self._written.result()
 
     def _write_run(self, rows: list[ContentRow]) -> None:
@@ -128,7 +116,7 @@ class SampleWriter:
         # One order everywhere also means that two runs with equal texts cannot lock each other out.
         by_hash = sorted(rows, key=lambda row: row[1])
         for chunk in self._chunks(by_hash, self._pace_of_contents):
-            store = pack_contents(self._database, chunk, loads=self._loads)
+            store = pack_contents(self._scope.database, chunk, loads=self._loads)
             self.new_contents += self._commit(store, chunk, self._pace_of_contents)
         for chunk in self._chunks(rows, self._pace_of_samples):
             stored = self._commit(self._pack_samples(chunk), chunk, self._pace_of_samples)
@@ -148,9 +136,9 @@ class SampleWriter:
             first += len(chunk)
 
     def _commit(self, store: Store, chunk: Sequence[ContentRow], pace: Pace) -> int:
-        if self._database.kind is EngineKind.SQLITE:
+        if self._scope.database.kind is EngineKind.SQLITE:
             self._breathe()
-        with self._database.transaction(self._claim) as session:
+        with self._scope.transaction() as session:
             pace.begin()
             stored = store(session)
         pace.end(len(chunk))
@@ -169,22 +157,20 @@ class SampleWriter:
     def _pack_samples(self, chunk: Sequence[ContentRow]) -> Store:
         first = self.position
         if self._loads:
-            lines = sample_lines(self._manifest_id, first, chunk)
-            return lambda session: load(self._database, session, LOAD_SAMPLES, lines)
+            lines = sample_lines(self._scope.run_id, first, chunk)
+            return lambda session: load(self._scope.database, session, LOAD_SAMPLES, lines)
         values = [
-            (self._manifest_id, position, row[0].decode(), row[1].decode())
+            (self._scope.run_id, position, row[0].decode(), row[1].decode())
             for position, row in enumerate(chunk, first)
         ]
-        return _inserts(self._database, "add_manifest_sample", values)
+        return _inserts(self._scope.database, "add_manifest_sample", values)
 
 
 @contextmanager
-def open_sample_writer(
-    database: Database, claim: Claim, manifest_id: int, *, check: Callable[[], None]
-) -> Iterator[SampleWriter]:
-    """Give a writer for the samples of a manifest; its thread has ended when the block has."""
-    with _writing_database(database) as writing:
-        writer = SampleWriter(writing, claim, manifest_id, loads=can_load(database), check=check)
+def open_sample_writer(scope: RunScope) -> Iterator[SampleWriter]:
+    """Yield a writer for the samples of the run's manifest; its thread ends with the block."""
+    with _writing_database(scope.database) as writing:
+        writer = SampleWriter(replace(scope, database=writing), loads=can_load(scope.database))
         try:
             yield writer
         finally:

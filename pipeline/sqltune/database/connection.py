@@ -1,8 +1,8 @@
 """Connections, transactions and sessions over SQLAlchemy; the drivers' traps are dealt with here.
 
 Each piece of work is a short transaction of its own. With a claim it is fenced: its first statement
-touches the adapter's lease row, which fails when another runner has the adapter and holds whoever
-comes meanwhile until COMMIT.
+updates the adapter's lease row, which fails when another runner has taken the lease, and locks it
+until COMMIT.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from sqlalchemy import Connection, CursorResult, Engine, Row, TextClause, text
 from sqltune.database.engines import READS_ONLY, make_engine
 from sqltune.database.errors import translate_errors
 from sqltune.database.queries import load_statements
-from sqltune.database.urls import EngineKind
+from sqltune.database.urls import EngineKind, parse_address
 from sqltune.errors import LeaseLost
 from sqltune.records import Claim
 
 __all__ = ["Database", "EngineKind", "Row", "Session"]
 
-#: How long a statement waits for a lock that somebody else holds.
+#: How long a statement waits for a lock of another transaction.
 _LOCK_WAIT_SECONDS = 30
 #: Longer than any statement of ours, a migration of a large table included.
 _SILENCE_SECONDS = 600.0
@@ -33,12 +33,12 @@ class Session:
     """Named statements on one connection, inside one transaction."""
 
     def __init__(self, connection: Connection, statements: Mapping[str, TextClause]) -> None:
-        """Run on `connection`; who made it ends the transaction."""
+        """Run on `connection`; its maker ends the transaction."""
         self.connection = connection
         self._statements = statements
 
     def execute(self, name: str, /, **values: object) -> int:
-        """Run a statement and give the number of rows that it matched."""
+        """Run a statement and return the number of rows that it matched."""
         return int(self._run(name, values).rowcount)
 
     def execute_many(self, name: str, rows: Sequence[Mapping[str, object]]) -> None:
@@ -49,21 +49,21 @@ class Session:
             self.connection.execute(self._statements[name], list(rows))
 
     def insert(self, name: str, /, **values: object) -> int:
-        """Run an INSERT and give the id that the database made."""
+        """Run an INSERT and return the id that the database made."""
         return int(self._run(name, values).lastrowid or 0)
 
     def fetch_all(self, name: str, /, **values: object) -> list[Row[Any]]:
-        """Run a SELECT and give all rows, with attributes by column name."""
+        """Run a SELECT and return all rows, with attributes by column name."""
         with translate_errors():
             return list(self._run(name, values).fetchall())
 
     def fetch_one(self, name: str, /, **values: object) -> Row[Any] | None:
-        """Run a SELECT and give its first row, None when there is none."""
+        """Run a SELECT and return its first row, None when there is none."""
         with translate_errors():
             return self._run(name, values).first()
 
     def run_script(self, statement: str) -> None:
-        """Run a statement of a file as it stands, without values: a per cent sign is just that."""
+        """Run a statement of a file as it is, without values: a per cent sign is just that."""
         with translate_errors():
             self.connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
 
@@ -89,6 +89,7 @@ class Database:
         cls,
         url: str,
         *,
+        setting: str = "the database URL",
         lock_wait_seconds: int = _LOCK_WAIT_SECONDS,
         silence_seconds: float = _SILENCE_SECONDS,
         prepare_engine: Callable[[Engine], None] | None = None,
@@ -97,19 +98,21 @@ class Database:
 
         Args:
             url: for instance sqlite:///sqltune.db, mysql+pymysql://..., singlestoredb://...
+            setting: what messages call the address.
             lock_wait_seconds: how long a statement waits for a lock.
-            silence_seconds: how long a server may say nothing before its connection is given up.
+            silence_seconds: how long a server may send nothing before its connection is given up.
             prepare_engine: called with the new engine before its first connection.
 
         Raises:
             ConfigError: the address cannot be used.
         """
-        engine, kind = make_engine(
-            url, lock_wait_seconds=lock_wait_seconds, silence_seconds=silence_seconds
+        address = parse_address(url, setting=setting)
+        engine = make_engine(
+            address, lock_wait_seconds=lock_wait_seconds, silence_seconds=silence_seconds
         )
         if prepare_engine is not None:
             prepare_engine(engine)
-        return cls(engine, kind)
+        return cls(engine, address.kind)
 
     @property
     def address(self) -> str:
@@ -118,7 +121,7 @@ class Database:
 
     @property
     def is_missing(self) -> bool:
-        """Whether it is a SQLite file that is not there; to connect would make it."""
+        """Whether it is a SQLite file that does not exist; to connect would create it."""
         path = self.engine.url.database
         if self.kind is not EngineKind.SQLITE or not path or path == ":memory:":
             return False
@@ -126,21 +129,21 @@ class Database:
 
     @contextmanager
     def transaction(self, claim: Claim | None = None) -> Iterator[Session]:
-        """Give a session that is committed at the end of the block, and rolled back on an error.
+        """Yield a session that is committed at the end of the block, and rolled back on an error.
 
         Raises:
-            LeaseLost: `claim` no longer holds.
-            DatabaseUnavailable: no connection, or a lock that did not come free.
+            LeaseLost: another runner has taken the lease of `claim`.
+            DatabaseUnavailable: no connection, or a lock that was not released in time.
         """
         with translate_errors(), self.engine.connect() as connection, connection.begin():
             session = Session(connection, self._statements)
             if claim is not None:
-                _hold_lease(session, claim)
+                _fence_lease(session, claim)
             yield session
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """Give a session for a short look; nothing is written."""
+        """Yield a session for a short read; nothing is written."""
         with translate_errors(), self.engine.connect() as connection:
             reading = connection.execution_options(**{READS_ONLY: True})
             yield Session(reading, self._statements)
@@ -150,9 +153,9 @@ class Database:
         self.engine.dispose()
 
 
-def _hold_lease(session: Session, claim: Claim) -> None:
+def _fence_lease(session: Session, claim: Claim) -> None:
     matched = session.execute(
-        "hold_lease",
+        "fence_lease",
         adapter_name=claim.adapter_name,
         owner=claim.owner,
         attempt=claim.attempt,

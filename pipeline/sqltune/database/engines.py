@@ -9,41 +9,42 @@ from typing import Any
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
 
 from sqltune.database.errors import COMMIT_FAILED, NODE_NOT_READY, error_number, translate_errors
+from sqltune.database.servers import identify_server, require_kind
 from sqltune.database.sockets import limit_silence, watch_peer
-from sqltune.database.urls import EngineKind, connect_options, parse_url
+from sqltune.database.urls import Address, EngineKind, connect_options
 from sqltune.errors import DatabaseError
 
-#: Execution option of a connection that will not write: it asks for no write lock.
+#: Execution option of a connection that will not write: it takes no write lock.
 READS_ONLY = "sqltune_reads_only"
-#: A server that cannot tell a transaction from an idle connection closes either after so long; the
-#: pool makes a new one.
-_IDLE_CONNECTION_SECONDS = 600
 
 
-def make_engine(
-    url_text: str, *, lock_wait_seconds: int, silence_seconds: float
-) -> tuple[Engine, EngineKind]:
+def make_engine(address: Address, *, lock_wait_seconds: int, silence_seconds: float) -> Engine:
     """Make an engine; nothing is connected yet.
+
+    Args:
+        address: where the database is.
+        lock_wait_seconds: how long a statement waits for a lock.
+        silence_seconds: how long a server may send nothing before its connection is given up.
 
     Raises:
         ConfigError: the address cannot be used.
     """
-    url, kind = parse_url(url_text)
-    url, options = connect_options(url, kind, lock_wait_seconds=lock_wait_seconds)
-    is_server = kind is not EngineKind.SQLITE
+    url, options = connect_options(address, lock_wait_seconds=lock_wait_seconds)
+    is_server = address.kind is not EngineKind.SQLITE
     with translate_errors():
         engine = create_engine(url, connect_args=options, pool_pre_ping=is_server)
     if is_server:
         needs_tls = any(name.startswith("ssl") for name in options)
-        _prepare_server(engine, kind, lock_wait_seconds, needs_tls=needs_tls)
+        _require_kind(engine, address)
         _watch_network(engine, silence_seconds)
+        _prepare_server(engine, address.kind, lock_wait_seconds, needs_tls=needs_tls)
     else:
         _prepare_sqlite(engine)
-    return engine, kind
+    return engine
 
 
 def _prepare_sqlite(engine: Engine) -> None:
-    """Readers and the one writer do not disturb each other; a writer asks for its lock at once."""
+    """Let readers and the one writer work side by side; a writer takes its lock at once."""
 
     @event.listens_for(engine, "connect")
     def connected(connection: Any, _record: object) -> None:
@@ -61,9 +62,31 @@ def _prepare_sqlite(engine: Engine) -> None:
 def _use_write_ahead_log(connection: Any) -> None:
     (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
     if mode not in ("wal", "memory"):
-        # Whoever holds the lock now makes the same change; a file that may only be read stays.
+        # The connection that has the lock now makes the same change; a read-only file stays.
         with suppress(sqlite3.OperationalError):
             connection.execute("PRAGMA journal_mode = WAL")
+
+
+def _require_kind(engine: Engine, address: Address) -> None:
+    """Refuse a server of another engine before the first statement that could fail on it."""
+    is_known = False
+
+    @event.listens_for(engine, "connect", insert=True)
+    def connected(connection: Any, _record: object) -> None:
+        nonlocal is_known
+        if not is_known:
+            found = identify_server(connection, engine.dialect.loaded_dbapi.Error)
+            require_kind(found, address)
+            is_known = True
+
+
+def _watch_network(engine: Engine, silence_seconds: float) -> None:
+    """Notice a server that is gone, or sends nothing any more though the connection stays."""
+
+    @event.listens_for(engine, "connect", insert=True)
+    def connected(connection: Any, _record: object) -> None:
+        watch_peer(connection)
+        limit_silence(connection, silence_seconds)
 
 
 def _prepare_server(
@@ -73,6 +96,7 @@ def _prepare_server(
 
     @event.listens_for(engine, "connect")
     def connected(connection: Any, _record: object) -> None:
+        refused = engine.dialect.loaded_dbapi.Error
         if needs_tls and not connection._secure:
             # https://github.com/singlestore-labs/singlestoredb-python goes on in clear text.
             raise DatabaseError("the database server offers no TLS, and the address has ssl_ca")
@@ -85,13 +109,13 @@ def _prepare_server(
             )
         elif connection.get_autocommit():
             raise DatabaseError("the connection commits after each statement: remove autocommit")
-        # Where the server has no such variable for a session, its global one holds.
-        with suppress(engine.dialect.loaded_dbapi.Error):
+        # Where the server has no such variable for a session, its global one applies.
+        with suppress(refused):
             _execute(connection, f"SET SESSION lock_wait_timeout = {seconds}")
-        _limit_idleness(connection, engine.dialect.loaded_dbapi.Error, 2 * seconds)
+        _limit_idleness(connection, refused, 2 * seconds)
         # Galera: a SELECT waits until its node has what any node committed before. Without it a
         # plan could be made on rows that a run on another node has long changed.
-        with suppress(engine.dialect.loaded_dbapi.Error):
+        with suppress(refused):
             _execute(connection, "SET SESSION wsrep_sync_wait = 1")
 
     @event.listens_for(engine, "handle_error")
@@ -101,26 +125,17 @@ def _prepare_server(
             context.is_disconnect = True
 
 
-def _watch_network(engine: Engine, silence_seconds: float) -> None:
-    """Find out that a server is gone, or says nothing any more, though the connection stays."""
-
-    @event.listens_for(engine, "connect", insert=True)
-    def connected(connection: Any, _record: object) -> None:
-        watch_peer(connection)
-        limit_silence(connection, silence_seconds)
-
-
 def _limit_idleness(connection: Any, refused: type[Exception], seconds: int) -> None:
-    """Let the server drop a runner behind a network that went silent, with the locks it holds.
+    """Let the server drop a runner behind a network that went silent, with the locks it has.
 
-    MariaDB knows how long a transaction that wrote may say nothing; MySQL knows it of a connection
-    only, and one that does nothing in the pool is to last.
+    MariaDB limits the silence of a transaction that wrote. MySQL limits that of any connection: one
+    that rests in the pool for so long is replaced by a new one when it is needed.
     """
     try:
         _execute(connection, f"SET SESSION idle_write_transaction_timeout = {seconds}")
     except refused:
         with suppress(refused):
-            _execute(connection, f"SET SESSION wait_timeout = {_IDLE_CONNECTION_SECONDS}")
+            _execute(connection, f"SET SESSION wait_timeout = {seconds}")
 
 
 def _execute(connection: Any, *statements: str) -> None:

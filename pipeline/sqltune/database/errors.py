@@ -13,12 +13,12 @@ from sqltune.errors import DatabaseError, DatabaseReadOnly, DatabaseUnavailable,
 
 #: A cluster's node that is cut off from the others: it refuses even ROLLBACK.
 NODE_NOT_READY = 1047
-#: COMMIT itself went wrong, for instance because its node was just cut off.
+#: COMMIT itself failed, for instance because its node was just cut off.
 COMMIT_FAILED = 1180
 #: The server takes no writes: a replica, or a primary on its way to be one.
 SERVER_READ_ONLY = 1290
-#: Lock timeout, deadlock or cluster conflict, connection refused, gone or
-#: lost, too many connections of anybody or of this user, server shutting down.
+#: Lock timeout, deadlock or cluster conflict, connection refused, gone or lost, too many
+#: connections in all or of this user, server shutting down, closed after a silence.
 _UNAVAILABLE_CODES = frozenset(
     {
         NODE_NOT_READY,
@@ -37,6 +37,7 @@ _UNAVAILABLE_CODES = frozenset(
         2006,
         2013,
         2055,
+        4031,
     }
 )
 #: Disk or table space full, an error of the storage.
@@ -47,7 +48,7 @@ _SECRET = re.compile(r"://[^@\s]*@")
 
 @contextmanager
 def translate_errors() -> Iterator[None]:
-    """Turn what SQLAlchemy and the drivers raise into errors of ours."""
+    """Translate what SQLAlchemy and the drivers raise into errors of ours."""
     try:
         yield
     except exc.SQLAlchemyError as error:
@@ -55,7 +56,7 @@ def translate_errors() -> Iterator[None]:
 
 
 def error_number(error: BaseException) -> int | None:
-    """Give the server's error number, None where there is none."""
+    """Return the server's error number, None where there is none."""
     original = getattr(error, "orig", None) or error
     number = original.args[0] if original.args else None
     return number if isinstance(number, int) else None
@@ -69,7 +70,7 @@ def _translate(error: exc.SQLAlchemyError) -> DatabaseError:
     if number in _FULL_CODES or _is_full(original, text):
         return DatabaseUnavailable(
             f"the database has no room left ({text}): free some; what is committed stays, and the "
-            "next sync goes on from there"
+            "next sync continues from there"
         )
     if number == SERVER_READ_ONLY:
         return DatabaseUnavailable(
@@ -83,13 +84,13 @@ def _translate(error: exc.SQLAlchemyError) -> DatabaseError:
     if "readonly database" in text or number in (1792, 1836):
         return DatabaseReadOnly(
             f"the database may not be written: {text}; let this user write, then the next sync "
-            "goes on from what is committed"
+            "continues from what is committed"
         )
     if number == 1049:
         return DatabaseError(f"{text}; CREATE DATABASE it first, then run `sqltune init`")
     if number == 1045:
         return DatabaseError(
-            f"the database refuses this login: {text}; look at the name, the password, and whether "
+            f"the database refuses this login: {text}; check the name, the password, and whether "
             "the server wants TLS (?ssl_ca=FILE in the database URL)"
         )
     if number in (1044, 1142, 1143):

@@ -1,6 +1,6 @@
 """Read-only connections for selections: what a query may do, and how another thread stops it.
 
-Texts come as the bytes that the server sent, so that nothing is decoded and encoded again and bad
+Texts arrive as the bytes that the server sent, so that nothing is decoded and encoded again and bad
 UTF-8 is a finding, not a crash.
 """
 
@@ -37,7 +37,7 @@ _SQLITE_REFUSED_FUNCTIONS = frozenset({"load_extension", "readfile", "writefile"
 
 @dataclass(frozen=True, slots=True)
 class ReadingCursor:
-    """A cursor on a connection of its own, and the ways to end it."""
+    """A cursor on a separate connection, and the ways to end it."""
 
     execute: Callable[[str, Mapping[str, object]], None]
     fetch: Callable[[int], list[tuple[Any, ...]]]
@@ -54,7 +54,7 @@ def open_reading_cursor(database: Database, *, timeout_seconds: float) -> Readin
 
 
 def raise_driver_error(database: Database, error: Exception) -> None:
-    """Raise a driver's error as SQLAlchemy would have wrapped it; do nothing with other errors."""
+    """Raise a driver's error as SQLAlchemy would have wrapped it; ignore other errors."""
     dialect = database.engine.dialect
     errors: Any = getattr(dialect.loaded_dbapi, "Error", ())
     if not isinstance(error, errors):
@@ -74,7 +74,7 @@ def _open_sqlite(database: Database) -> ReadingCursor:
     path = database.engine.url.database
     if not path or path == ":memory:":
         raise ConfigError("a selection needs a database in a file: sqlite:///name.db")
-    # sqlite:///file:name.db?mode=ro&uri=true names the same file in SQLite's own words.
+    # sqlite:///file:name.db?mode=ro&uri=true names the same file in SQLite's own notation.
     path = path.removeprefix("file:")
     address = path if path.startswith("file:") else Path(path).absolute().as_uri()
     connection = sqlite3.connect(
@@ -113,7 +113,7 @@ def _open_server(database: Database, timeout_seconds: float) -> ReadingCursor:
     pooled = database.engine.raw_connection()
     connection: Any = pooled.driver_connection
     _make_read_only(database, connection, timeout_seconds)
-    limit_silence(connection, 0)  # the watcher has the time of a selection in its hands
+    limit_silence(connection, 0)  # the guard limits the time of a selection
     # DECIMAL is text on the wire, and the drivers' own Decimal() does not take bytes.
     connection.use_unicode = False
     connection.parse_json = False
@@ -137,7 +137,7 @@ def _open_server(database: Database, timeout_seconds: float) -> ReadingCursor:
 
 
 def _make_read_only(database: Database, connection: Any, timeout_seconds: float) -> None:
-    """Forbid writes and limit the time, as far as the server knows how."""
+    """Forbid writes and limit the time, as far as the server can."""
     errors: Any = database.engine.dialect.loaded_dbapi
     cursor = connection.cursor()
     try:
@@ -146,7 +146,7 @@ def _make_read_only(database: Database, connection: Any, timeout_seconds: float)
         for limit in _server_limits(timeout_seconds):
             with suppress(errors.Error):
                 cursor.execute(f"SET SESSION {limit}")
-        # Of the session, not of one transaction: DDL would end that one and run in the next.
+        # For the session, not for one transaction: DDL would end that one and run in the next.
         read_only = "SET SESSION TRANSACTION READ ONLY"
         if database.kind is EngineKind.MYSQL:
             cursor.execute(read_only)
@@ -159,16 +159,18 @@ def _make_read_only(database: Database, connection: Any, timeout_seconds: float)
 
 
 def _server_limits(timeout_seconds: float) -> tuple[str, ...]:
-    """Give limits in MariaDB's and MySQL's words.
+    """Return limits by the names that MariaDB and MySQL have for them.
 
-    The watcher counts the time that we wait for the server. The server counts also the time that it
-    waits for us, which may be long, so its limits are wide: they are for a runner that died.
+    The guard counts the time for which we wait for the server. The server counts also the time for
+    which it waits for us, which may be long, so its limits are wide: they are for a runner that
+    died.
     """
     seconds = 10 * timeout_seconds + 3600
     return (
         f"max_statement_time = {seconds}",
         f"max_execution_time = {int(seconds * 1000)}",
         f"net_write_timeout = {int(seconds)}",
+        f"wait_timeout = {int(seconds)}",
     )
 
 
@@ -186,7 +188,7 @@ def _unbuffered_cursor(connection: Any) -> Any:
 
 
 def _kill_query(database: Database, connection: Any) -> None:
-    """Stop the statement at the server, then wake the reader up, who may wait for the network."""
+    """Stop the statement at the server, then wake the reader, which may wait for the network."""
     with suppress(Exception), database.engine.connect() as other:
         other.exec_driver_sql(f"KILL QUERY {int(connection.thread_id())}")
     sock = getattr(connection, "_sock", None)
@@ -198,7 +200,7 @@ def _kill_query(database: Database, connection: Any) -> None:
 def _close_server(pooled: PoolProxiedConnection, cursor: Any) -> None:
     """Close without reading the rest of the result, which the drivers' own close would do.
 
-    The connection's settings are changed for good, so it does not go back to the pool.
+    The connection's settings have changed, so it does not return to the pool.
     """
     result = getattr(cursor, "_result", None)
     if result is not None:

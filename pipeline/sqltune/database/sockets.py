@@ -1,6 +1,6 @@
 """Limits on a connection's socket, the same for every driver: a network can go silent for good.
 
-A peer that vanished is found by TCP's own probes, one that keeps the connection and says nothing
+A peer that vanished is found by TCP's own probes, one that keeps the connection and sends nothing
 by a limit on the wait for each piece of a reply.
 """
 
@@ -11,12 +11,12 @@ import struct
 from contextlib import suppress
 from typing import Any
 
-#: A first probe after a minute of silence, then one every quarter of a minute, four in all.
+#: The first probe after a minute of silence, then one every 15 seconds, four in all.
 _PROBES = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4))
 
 
 def watch_peer(connection: Any) -> None:
-    """Let the system probe whether the server is still there."""
+    """Let the operating system probe whether the server is still there."""
     sock = getattr(connection, "_sock", None)
     if not isinstance(sock, socket.socket):
         return

@@ -18,7 +18,7 @@ from sqltune.errors import DatabaseError, DatabaseUnavailable, DataError
 _PAGE_BYTES = 500_000
 _FIRST_PAGE_ROWS = 64
 _MOST_PAGE_ROWS = 2_000
-#: How long the reader may wait for the server before the watcher asks for it whether to go on.
+#: How long the reader may wait for the server before the guard asks `check` on its behalf.
 _PATIENCE_SECONDS = 0.5
 _TIMEOUT_CODES = frozenset({1969, 3024})
 _CONNECTION_CODES = frozenset({1044, 1045, 1049, 2002, 2003, 2006, 2013})
@@ -29,25 +29,25 @@ Rows = list[tuple[Any, ...]]
 class RowStream:
     """The rows of one query, page by page; texts are bytes."""
 
-    def __init__(self, cursor: ReadingCursor, watcher: Watcher) -> None:
+    def __init__(self, cursor: ReadingCursor, guard: QueryGuard) -> None:
         """Read from `cursor`, which has executed the query."""
         self.column_names = cursor.column_names()
         self._cursor = cursor
-        self._watcher = watcher
+        self._guard = guard
 
     def pages(self) -> Iterator[Rows]:
-        """Give the rows in the order of the query; each page is about half a megabyte.
+        """Yield the rows in the order of the query; each page is about half a megabyte.
 
         Raises:
-            Whatever the stream's `check` raised; DataError at the time limit.
+            DataError: the time limit was reached; or any error that the stream's `check` raised.
         """
         size = _FIRST_PAGE_ROWS
-        while rows := self._watcher.guard(partial(self._cursor.fetch, size)):
+        while rows := self._guard.run(partial(self._cursor.fetch, size)):
             yield rows
             size = _next_size(rows, size)
 
 
-class Watcher:
+class QueryGuard:
     """Asks `check` before each step, and in another thread while a step waits for the server."""
 
     def __init__(
@@ -57,7 +57,7 @@ class Watcher:
         check: Callable[[], None],
         timeout_seconds: float,
     ) -> None:
-        """Watch over one cursor until `stop`."""
+        """Guard one cursor until `stop`."""
         self._database = database
         self._cursor = cursor
         self._check = check
@@ -66,17 +66,17 @@ class Watcher:
         self._waiting_since: float | None = None
         self._error: BaseException | None = None
         self._stopped = Event()
-        self._thread = Thread(target=self._watch, name="selection-watcher", daemon=True)
+        self._thread = Thread(target=self._watch, name="query-guard", daemon=True)
         self._thread.start()
 
-    def guard(self, step: Callable[[], Rows]) -> Rows:
-        """Do one step that may wait for the server; what stopped it is raised in its place."""
+    def run(self, step: Callable[[], Rows]) -> Rows:
+        """Run one step that may wait for the server; the error that stopped it is raised."""
         self._check()
         began = time.monotonic()
         self._waiting_since = began
         try:
             with translate_errors():
-                return self._run(step)
+                return self._step(step)
         except Exception as error:
             self._raise_reason(error)
             raise
@@ -87,11 +87,11 @@ class Watcher:
                 raise self._error
 
     def stop(self) -> None:
-        """End the watch."""
+        """End the other thread."""
         self._stopped.set()
         self._thread.join()
 
-    def _run(self, step: Callable[[], Rows]) -> Rows:
+    def _step(self, step: Callable[[], Rows]) -> Rows:
         try:
             return step()
         except Exception as error:
@@ -133,13 +133,15 @@ def open_stream(
     check: Callable[[], None],
     timeout_seconds: float,
 ) -> Iterator[RowStream]:
-    """Run a query on a read-only connection of its own and give its rows as they come.
+    """Run a query on a separate read-only connection and yield its rows as they arrive.
 
     Args:
-        database: where the query runs. sql: one guarded SELECT, with `:name` for each of `values`.
-        values: without any, the text runs exactly as it stands. check: raises when the work must
-        not go on; asked at every page and while waiting. timeout_seconds: longest time to wait for
-        the server, all in all; our own work on the rows does not count.
+        database: where the query runs.
+        sql: one guarded SELECT, with `:name` for each of `values`.
+        values: without any, the text runs exactly as it is.
+        check: raises when the work must stop; called at every page and while waiting.
+        timeout_seconds: longest time to wait for the server in total; our own work on the rows does
+            not count.
 
     Raises:
         DataError: the database does not accept the query.
@@ -147,12 +149,12 @@ def open_stream(
     """
     with translate_errors():
         cursor = _connect(database, timeout_seconds)
-    watcher = Watcher(database, cursor, check, timeout_seconds)
+    guard = QueryGuard(database, cursor, check, timeout_seconds)
     try:
-        _execute(watcher, cursor, sql, values)
-        yield RowStream(cursor, watcher)
+        _execute(guard, cursor, sql, values)
+        yield RowStream(cursor, guard)
     finally:
-        watcher.stop()
+        guard.stop()
         cursor.close()
 
 
@@ -165,14 +167,14 @@ def _connect(database: Database, timeout_seconds: float) -> ReadingCursor:
 
 
 def _execute(
-    watcher: Watcher, cursor: ReadingCursor, sql: str, values: Mapping[str, object]
+    guard: QueryGuard, cursor: ReadingCursor, sql: str, values: Mapping[str, object]
 ) -> None:
     def step() -> Rows:
         cursor.execute(sql, values)
         return []
 
     try:
-        watcher.guard(step)
+        guard.run(step)
     except DatabaseUnavailable:
         raise
     except DatabaseError as error:
@@ -190,7 +192,10 @@ def _reason(error: DatabaseError) -> str:
 
 
 def _next_size(rows: Rows, size: int) -> int:
-    """Keep pages at about the same number of bytes, judged by three of their rows."""
+    """Return the next page's number of rows, so that pages have about the same number of bytes.
+
+    Three rows of the last page serve as an estimate.
+    """
     some = (rows[0], rows[len(rows) // 2], rows[-1])
     row_bytes = max(sum(len(v) for v in row if isinstance(v, bytes)) for row in some)
     wanted = _PAGE_BYTES // max(row_bytes, 1)

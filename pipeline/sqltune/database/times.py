@@ -1,5 +1,5 @@
-"""Times on their way into and out of the database: UTC, without a time zone, as text that every
-engine reads.
+"""Times as they are written to and read from the database: UTC, without a time zone, as text that
+every engine reads.
 """
 
 from __future__ import annotations
@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 
 
 def format_time(moment: datetime) -> str:
-    """Give a UTC time as 'YYYY-MM-DD HH:MM:SS.ffffff'; a time that has a zone is moved to UTC
-    first.
+    """Return a time in UTC as 'YYYY-MM-DD HH:MM:SS.ffffff'.
+
+    Args:
+        moment: in UTC, or with a zone, from which it is converted.
     """
     if moment.tzinfo is not None:
         moment = moment.astimezone(UTC).replace(tzinfo=None)
@@ -17,8 +19,13 @@ def format_time(moment: datetime) -> str:
 
 
 def parse_time(value: object) -> datetime | None:
-    """Give a time as the database gave it, in UTC: text from SQLite, a datetime from the others,
-    None for NULL and for what is no time, which SQLite stores all the same.
+    """Return a time that was read from the database, in UTC.
+
+    Args:
+        value: text from SQLite, a datetime from the others, or None for NULL.
+
+    Returns:
+        None also for text that is no time, which SQLite stores all the same.
     """
     if value is None or isinstance(value, datetime):
         return value

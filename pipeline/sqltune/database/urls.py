@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from inspect import signature
 from pathlib import Path
@@ -22,50 +23,97 @@ class EngineKind(StrEnum):
     SINGLESTORE = "singlestore"
 
 
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a database is."""
+
+    url: URL
+    kind: EngineKind
+    setting: str  #: what messages call it
+
+
+#: The scheme of an engine's addresses.
+SCHEMES = {
+    EngineKind.SQLITE: "sqlite",
+    EngineKind.MYSQL: "mysql+pymysql",
+    EngineKind.SINGLESTORE: "singlestoredb",
+}
 _KINDS = {
     "sqlite": EngineKind.SQLITE,
     "mysql": EngineKind.MYSQL,
     "mariadb": EngineKind.MYSQL,
     "singlestoredb": EngineKind.SINGLESTORE,
 }
-_NO = ("false", "0", "no", "off")
 _EXAMPLES = (
     "sqlite:///sqltune.db, mysql+pymysql://user:password@host/database or "
     "singlestoredb://user:password@host/database"
 )
+_ESCAPES = "@ is %40, : is %3A, / is %2F, # is %23, ? is %3F, % is %25, a space is %20"
 
 
-def parse_url(text: str) -> tuple[URL, EngineKind]:
-    """Read an address; the password never appears in an error.
+def parse_address(text: str, *, setting: str) -> Address:
+    """Read an address; no part of its password appears in an error.
+
+    Args:
+        text: the address.
+        setting: what messages call it.
 
     Raises:
-        ConfigError: it is no address, or of an engine that is not supported.
+        ConfigError: it is no address, ambiguous, or of an engine that is not supported.
     """
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
-        raise ConfigError(f"the database URL cannot be read; it looks like {_EXAMPLES}") from None
+        raise ConfigError(
+            f"{setting} cannot be read; it looks like {_EXAMPLES}. Percent-encode reserved "
+            f"characters in the user name and the password: {_ESCAPES}"
+        ) from None
     kind = _KINDS.get(url.get_backend_name())
     if kind is None:
         raise ConfigError(
-            f"the database URL names engine {url.get_backend_name()!r}; "
-            f"it must look like {_EXAMPLES}"
+            f"{setting} names engine {url.get_backend_name()!r}; it must look like {_EXAMPLES}"
         )
+    if kind is EngineKind.SQLITE:
+        _refuse_host(url, setting)
+    else:
+        _refuse_ambiguity(url, text, setting)
+    return Address(_with_driver(url, kind, setting), kind, setting)
+
+
+def _with_driver(url: URL, kind: EngineKind, setting: str) -> URL:
     if kind is EngineKind.MYSQL and url.get_driver_name() in ("", "mysqldb"):
-        url = url.set(drivername="mysql+pymysql")
+        return url.set(drivername=SCHEMES[kind])
     if kind is EngineKind.MYSQL and url.get_driver_name() != "pymysql":
         raise ConfigError(
-            f"driver {url.get_driver_name()!r} is not supported: use mysql+pymysql://"
+            f"{setting}: driver {url.get_driver_name()!r} is not supported: use mysql+pymysql://"
         )
     if kind is EngineKind.SINGLESTORE and "https" in url.drivername:
-        raise ConfigError("singlestoredb+https:// has no transactions: use singlestoredb://")
-    return url, kind
+        raise ConfigError(
+            f"{setting}: singlestoredb+https:// has no transactions: use singlestoredb://"
+        )
+    return url
 
 
-def connect_options(
-    url: URL, kind: EngineKind, *, lock_wait_seconds: int
-) -> tuple[URL, dict[str, Any]]:
-    """Give the address and the driver's options, so that all drivers behave alike.
+def _refuse_host(url: URL, setting: str) -> None:
+    if url.host or url.username:
+        raise ConfigError(
+            f"{setting} names a host, which SQLite does not have: a file is "
+            "sqlite:///sqltune.db, with three slashes, or four before an absolute path"
+        )
+
+
+def _refuse_ambiguity(url: URL, text: str, setting: str) -> None:
+    """Refuse an unescaped `@`: part of the password would be taken for the host and be shown."""
+    separators = 0 if url.username is None else 1
+    if text.count("@") > separators:
+        raise ConfigError(
+            f"{setting} is ambiguous: the only @ in it may be the one before the host. "
+            f"Percent-encode reserved characters in the user name and the password: {_ESCAPES}"
+        )
+
+
+def connect_options(address: Address, *, lock_wait_seconds: int) -> tuple[URL, dict[str, Any]]:
+    """Return the URL and the driver's options, so that all drivers behave alike.
 
     Both network drivers understand `?ssl_ca=FILE`, and `&ssl_verify_identity=false` with it for a
     certificate whose name is not the host's.
@@ -73,29 +121,33 @@ def connect_options(
     Raises:
         ConfigError: an option is not one of the driver's, or a file or folder is missing.
     """
-    if kind is EngineKind.SQLITE:
-        _refuse_missing_folder(url)
+    url = address.url
+    if address.kind is EngineKind.SQLITE:
+        _refuse_missing_folder(address)
         return url, {"timeout": float(lock_wait_seconds)}
-    _refuse_unknown_options(url, kind)
+    _refuse_unknown_options(address)
     query = dict(url.query)
     options: dict[str, Any] = {"connect_timeout": 10, "charset": "utf8mb4"}
+    # A URL is shown with its query, these values are not.
+    options |= {name: query.pop(name) for name in url.query if "passw" in name}
     authority = query.pop("ssl_ca", None)
     checks_name = str(query.pop("ssl_verify_identity", "true")).lower() not in ("false", "0")
     if authority:
         if not Path(str(authority)).is_file():
-            raise ConfigError(f"ssl_ca in the database URL: there is no file {authority!r}")
+            raise ConfigError(f"ssl_ca in {address.setting}: there is no file {authority!r}")
         options |= {"ssl_ca": authority, "ssl_verify_cert": True}
         options["ssl_verify_identity"] = checks_name
     url = url.set(query=query)
-    return (url, options) if kind is EngineKind.MYSQL else _singlestoredb_options(url, options)
+    is_mysql = address.kind is EngineKind.MYSQL
+    return (url, options) if is_mysql else _singlestoredb_options(url, options)
 
 
-def _refuse_missing_folder(url: URL) -> None:
+def _refuse_missing_folder(address: Address) -> None:
     """SQLite makes a file, not a folder, and its own message names neither."""
-    if url.database and "uri" not in url.query:
-        folder = Path(url.database).parent
+    if address.url.database and "uri" not in address.url.query:
+        folder = Path(address.url.database).parent
         if not folder.is_dir():
-            raise ConfigError(f"the database URL names a file in {folder}, which is no folder")
+            raise ConfigError(f"{address.setting} names a file in {folder}, which is no folder")
 
 
 def _singlestoredb_options(url: URL, options: dict[str, Any]) -> tuple[URL, dict[str, Any]]:
@@ -103,7 +155,7 @@ def _singlestoredb_options(url: URL, options: dict[str, Any]) -> tuple[URL, dict
     options["autocommit"] = False
     # Its dialect leaves a slash in a password as it is, and reads the rest as the database.
     if url.username:
-        options |= {"user": url.username, "password": url.password or ""}
+        options = {"user": url.username, "password": url.password or ""} | options
     query = {name: value for name, value in url.query.items() if name != "autocommit"}
     bare = URL.create(
         url.drivername, host=url.host, port=url.port, database=url.database, query=query
@@ -111,11 +163,12 @@ def _singlestoredb_options(url: URL, options: dict[str, Any]) -> tuple[URL, dict
     return bare, options
 
 
-def _refuse_unknown_options(url: URL, kind: EngineKind) -> None:
-    unknown = sorted(set(url.query) - _driver_options(kind) - {"ssl_ca", "ssl_verify_identity"})
+def _refuse_unknown_options(address: Address) -> None:
+    known = _driver_options(address.kind) | {"ssl_ca", "ssl_verify_identity"}
+    unknown = sorted(set(address.url.query) - known)
     if unknown:
         raise ConfigError(
-            f"the database URL has option {unknown[0]!r}, which its driver does not know; "
+            f"{address.setting} has option {unknown[0]!r}, which its driver does not know; "
             "usual ones are ssl_ca, connect_timeout and local_infile"
         )
 

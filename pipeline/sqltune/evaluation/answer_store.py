@@ -1,36 +1,37 @@
-"""Stores what one phase brings: answers or the errors in their place, scores a batch behind."""
+"""Stores the answers of one phase, or the errors in their place, and scores a batch behind."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from sqltune.backends.base import Answer
-from sqltune.database.connection import Database
+from sqltune.database.connection import Session
+from sqltune.database.run_scope import RunScope
 from sqltune.database.tables import responses, scores
+from sqltune.evaluation.answering_model import AnsweringModel
 from sqltune.evaluation.asking import BATCH_CHARACTERS, BATCH_SIZE
 from sqltune.evaluation.scoring import Scoring, score_answer
-from sqltune.records import Claim, Phase, Response, RunPrompt, Score
+from sqltune.records import Phase, Response, RunPrompt, Score
 
 #: A longer answer is an error: it could not be stored on every server.
 MAX_ANSWER_CHARACTERS = 4_000_000
-#: Reused answers are in the database already, so more of them may be lost at once; their
+#: Reused answers are in the database already, so losing more of them at once costs little; their
 #: transaction with scores stays far below 200 ms.
 REUSED_AT_ONCE = 200
-#: What is kept of an error's message.
+#: Longest error message that is stored.
 MAX_MESSAGE_CHARACTERS = 4_000
 
 
 @dataclass(frozen=True, slots=True)
 class PhaseResult:
-    """What asking one phase came to, in this call."""
+    """What one call did to answer a phase."""
 
     asked: int = 0  #: prompts sent to the backend
     stored: int = 0  #: rows written: answers, errors and reused answers
     errors: int = 0  #: rows that are errors
     reused: int = 0  #: answers known from earlier runs
-    found: int = 0  #: prompts that had a row already
+    found: int = 0  #: prompts that already had a row
 
 
 class AnswerStore:
@@ -38,32 +39,26 @@ class AnswerStore:
 
     def __init__(
         self,
-        database: Database,
-        claim: Claim,
-        run_id: int,
+        scope: RunScope,
         phase: Phase,
-        model_key: str,
-        decoding_key: str,
-        now: Callable[[], datetime],
-        on_progress: Callable[[int], None],
+        model: AnsweringModel,
+        *,
         scoring: Scoring | None,
+        on_progress: Callable[[int], None],
     ) -> None:
+        """Store what `model` answers in this phase; `scoring` None: answers are scored later."""
         self.result = PhaseResult()
-        self._database = database
-        self._claim = claim
-        self._run_id = run_id
+        self._scope = scope
         self._phase = phase
-        self._model_key = model_key
-        self._decoding_key = decoding_key
-        self._now = now
-        self._on_progress = on_progress
+        self._model = model
         self._scoring = scoring
+        self._on_progress = on_progress
         self._done = 0
         self._waiting: dict[str, RunPrompt] = {}
         self._scores: list[Score] = []
 
     def begin(self, chunk: Sequence[RunPrompt]) -> list[RunPrompt]:
-        """Take up a chunk, store the answers that are known, and give the prompts to ask."""
+        """Begin a chunk: store the answers that are known, and return the prompts to ask."""
         answered = self._fetch_answered(chunk)
         self._done += len(answered)
         self.result = replace(self.result, found=self.result.found + len(answered))
@@ -76,45 +71,52 @@ class AnswerStore:
         return missing
 
     def add(self, answers: Sequence[Answer]) -> None:
-        """Store a batch of answers; one that was not asked for, or comes again, is dropped."""
+        """Store a batch of answers; one that was not asked for, or is repeated, is dropped."""
         wanted = {a.prompt_key: a for a in answers if a.prompt_key in self._waiting}
         rows = [self._row_of(self._waiting[key], answer) for key, answer in wanted.items()]
         for batch in split_rows(rows):
             self._write(batch)
 
     def end(self) -> None:
-        """Store an error for every prompt of the chunk that the backend gave no answer to."""
-        message = "the backend gave no answer to this prompt"
+        """Store an error for every prompt of the chunk that the backend did not answer."""
+        message = "the backend returned no answer to this prompt"
         missing = [self._error_row(p, "no_answer", message) for p in self._waiting.values()]
         for batch in split_rows(missing):
             self._write(batch)
 
     def write_scores(self) -> None:
-        """Write the scores that wait for a next batch."""
+        """Write the scores that wait for the next batch."""
         if self._scores:
-            with self._database.transaction(self._claim) as session:
-                scores.insert_scores(session, self._run_id, self._scores, now=self._now())
+            with self._scope.transaction() as session:
+                self._insert_scores(session)
             self._scores = []
 
     def _fetch_answered(self, chunk: Sequence[RunPrompt]) -> set[str]:
-        with self._database.read() as session:
+        first, last = chunk[0].prompt_key, chunk[-1].prompt_key
+        with self._scope.read() as session:
             return responses.fetch_answered_keys(
-                session, self._run_id, self._phase, chunk[0].prompt_key, chunk[-1].prompt_key
+                session, self._scope.run_id, self._phase, first, last
             )
 
     def _reuse(self, prompts: Sequence[RunPrompt]) -> None:
-        with self._database.read() as session:
+        with self._scope.read() as session:
             known = responses.fetch_known_answers(
-                session, prompts, self._run_id, self._phase, self._model_key, self._decoding_key
+                session,
+                prompts,
+                self._scope.run_id,
+                self._phase,
+                self._model.model_key,
+                self._model.decoding_key,
             )
         for batch in split_rows(known, REUSED_AT_ONCE):
             self._write(batch)
         self.result = replace(self.result, reused=self.result.reused + len(known))
 
     def _write(self, rows: Sequence[Response]) -> None:
-        with self._database.transaction(self._claim) as session:
-            responses.insert_responses(session, self._run_id, rows, now=self._now())
-            scores.insert_scores(session, self._run_id, self._scores, now=self._now())
+        scope = self._scope
+        with scope.transaction() as session:
+            responses.insert_responses(session, scope.run_id, rows, now=scope.now())
+            self._insert_scores(session)
         prompts = [self._waiting.pop(row.prompt_key) for row in rows]
         self._scores = self._score(prompts, rows)
         self._done += len(rows)
@@ -124,6 +126,10 @@ class AnswerStore:
             errors=self.result.errors + sum(row.error_code is not None for row in rows),
         )
         self._on_progress(self._done)
+
+    def _insert_scores(self, session: Session) -> None:
+        scope = self._scope
+        scores.insert_scores(session, scope.run_id, self._scores, now=scope.now())
 
     def _score(self, prompts: Sequence[RunPrompt], rows: Sequence[Response]) -> list[Score]:
         if self._scoring is None:
@@ -162,8 +168,8 @@ class AnswerStore:
             prompt_key=prompt.prompt_key,
             phase=self._phase,
             content_hash=prompt.content_hash,
-            model_key=self._model_key,
-            decoding_key=self._decoding_key,
+            model_key=self._model.model_key,
+            decoding_key=self._model.decoding_key,
             response=response,
             error_code=None,
             error_message=None,
@@ -176,7 +182,7 @@ class AnswerStore:
 
 
 def split_rows(rows: Sequence[Response], size: int = BATCH_SIZE) -> Iterator[list[Response]]:
-    """Split rows into batches that one short transaction can store."""
+    """Yield rows in batches that one short transaction can store."""
     batch: list[Response] = []
     characters = 0
     for row in rows:
@@ -190,17 +196,17 @@ def split_rows(rows: Sequence[Response], size: int = BATCH_SIZE) -> Iterator[lis
 
 
 def _clean_message(message: str) -> str:
-    """Keep of a foreign message what every database can store."""
+    """Return what every database can store of a foreign message."""
     return message[:MAX_MESSAGE_CHARACTERS].encode("utf-8", "replace").decode()
 
 
 def _find_fault(text: str | None) -> str | None:
-    """Say why an answer cannot be stored; None where it can."""
+    """Return why an answer cannot be stored; None: it can."""
     if text is None:
-        return "the backend gave neither an answer nor an error"
+        return "the backend returned neither an answer nor an error"
     if len(text) > MAX_ANSWER_CHARACTERS:
         return (
-            f"the answer has {len(text):,} characters; up to {MAX_ANSWER_CHARACTERS:,} are stored"
+            f"the answer has {len(text):,} characters; at most {MAX_ANSWER_CHARACTERS:,} are stored"
         )
     try:
         text.encode()

@@ -1,4 +1,4 @@
-"""Takes answers from a backend in a thread, so that commits and scoring overlap with the asking."""
+"""Reads answers from a backend in a thread, so that commits and scoring overlap with the asking."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ BATCH_SIZE = 32
 BATCH_SECONDS = 0.1
 #: and with at most this much text, so that a statement stays far below any server's packet limit.
 BATCH_CHARACTERS = 1_000_000
-#: How often the reader looks whether the run must stop while no answer comes.
+#: How often the reader checks whether the run must stop, while no answer arrives.
 CHECK_SECONDS = 0.5
-#: How long a backend may take to notice that its answers are no longer wanted.
+#: How long a backend may take to end the asking, once its answers are no longer needed.
 STOP_SECONDS = 10.0
 
 
@@ -26,19 +26,19 @@ class Asking:
     """Answers of one chunk of prompts, in batches as they become known.
 
     This object's thread alone uses the backend until the `with` block ends; a backend that does
-    not come back within STOP_SECONDS is left behind, as a daemon.
+    not return within STOP_SECONDS is left behind in a daemon thread.
     """
 
     def __init__(self, answers: Generator[Answer, None, None]) -> None:
         self._answers = answers
-        self._known: SimpleQueue[Answer | None] = SimpleQueue()  # None: no more will come
+        self._known: SimpleQueue[Answer | None] = SimpleQueue()  # None: no more will follow
         self._is_ended = False
         self._is_stopped = threading.Event()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._ask, name="asking", daemon=True)
 
     def __enter__(self) -> Asking:
-        """Begin to ask."""
+        """Start the asking."""
         self._thread.start()
         return self
 
@@ -48,16 +48,16 @@ class Asking:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stop asking."""
+        """Stop the asking."""
         self._is_stopped.set()
         self._thread.join(STOP_SECONDS)
 
     def batches(self, check: Callable[[], None]) -> Iterator[list[Answer]]:
-        """Yield the answers as they become known; ends by raising what ended the asking.
+        """Yield the answers as they become known; raise what ended the asking, if anything did.
 
         Args:
             check: raises when the run must stop; called at least every CHECK_SECONDS while no
-                answer is at hand.
+                answer arrives.
         """
         while not self._is_ended:
             if batch := self._collect(check):
@@ -66,7 +66,7 @@ class Asking:
             raise self._failure
 
     def known(self) -> list[Answer]:
-        """Give the answers that are known and were not yielded yet, without waiting."""
+        """Return the answers that are known and were not yielded yet, without waiting."""
         answers = []
         while not self._known.empty():
             if (answer := self._known.get()) is not None:

@@ -1,8 +1,8 @@
 """Compares answers after training with those before, prompt by prompt, on the primary scorer.
 
-A prompt counts only where both answers have a score and were given under the same decoding
-settings; the others are left out pairwise and counted. The interval is a paired bootstrap: whole
-prompts are drawn, never single answers.
+A prompt counts only if both answers have a score and were given under the same decoding settings;
+the others are left out in pairs and counted. The interval is a paired bootstrap: whole prompts are
+drawn, never single answers.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from sqltune.records import Comparison, Phase
 
 #: Level of the interval of the mean change.
 INTERVAL_LEVEL = 0.95
-#: Scores closer than this are equal: it is rounding, not a change.
+#: Scores closer than this are equal: the difference is rounding.
 TIE = 1e-9
 #: Bootstrap samples, and the number of draws above which fewer are taken, so that 100,000 prompts
 #: take a second.
 RESAMPLES = 9_999
 MAX_DRAWS = 50_000_000
-#: Draws held in memory at once.
+#: Draws in memory at once.
 DRAWS_AT_ONCE = 1_000_000
 PAGE_SIZE = 1_000
 
@@ -33,6 +33,8 @@ def compare(database: Database, run_id: int, *, seed: int) -> Comparison:
     """Compare the answers after training with the live version's, or the base model's.
 
     Args:
+        database: where the scores are stored.
+        run_id: the run.
         seed: of the bootstrap; equal seeds give equal intervals.
     """
     compared_phase = _choose_phase(database, run_id)
@@ -62,7 +64,8 @@ def summarise_pairs(
     """Count wins, losses and ties and bound the mean change.
 
     Args:
-        before: scores in [0, 1], one a prompt.
+        compared_phase: the phase of `before`.
+        before: scores in [0, 1], one per prompt.
         after: of the same prompts in the same order.
         error_count: prompts left out.
         seed: of the bootstrap.
@@ -86,7 +89,7 @@ def summarise_pairs(
 
 
 def bound_mean(changes: Sequence[float], seed: int) -> tuple[float | None, float | None]:
-    """Give the percentile bootstrap interval of the mean; None with fewer than two prompts."""
+    """Return the percentile bootstrap interval of the mean; None with fewer than two prompts."""
     if len(changes) < 2:
         return None, None
     if max(changes) - min(changes) <= TIE:

@@ -1,4 +1,4 @@
-"""Decides whether a version may go live, says why in figures, and moves the alias `live`."""
+"""Decides whether a version may go live, states why in figures, and moves the alias `live`."""
 
 from __future__ import annotations
 
@@ -7,95 +7,87 @@ from datetime import datetime
 
 from sqltune.database.connection import Session
 from sqltune.database.tables import aliases, decisions
-from sqltune.records import Comparison, Phase
+from sqltune.records import AdapterVersion, Comparison, Phase, Run
 
-#: What rounding may take from a gain that is just reached.
+#: How far below min_gain a mean change may be and still reach it: rounding.
 ROUNDING = 1e-9
 LIVE = "live"
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The gate's word on one version."""
+    """Whether the gate lets a version go live, and why."""
 
     is_accepted: bool
     reason: str  #: in plain words, with the figures
+    comparison: Comparison  #: what it rests on
+    min_gain: float | None  #: what was asked for
 
     @property
-    def decision(self) -> str:
-        """The word that stands in gate_decisions.decision and adapter_versions.state."""
+    def state(self) -> str:
+        """The value of gate_decisions.decision and adapter_versions.state."""
         return "accepted" if self.is_accepted else "rejected"
 
 
-def decide(comparison: Comparison, min_gain: float | None) -> Verdict:
+def reach_verdict(comparison: Comparison, min_gain: float | None) -> Verdict:
     """Decide by the mean change of the primary score.
 
     Args:
-        min_gain: the mean change that is asked for; None: every version passes.
+        comparison: the answers after training against those before.
+        min_gain: the mean change that is required; None: every version passes.
     """
-    figures = _describe(comparison)
+    is_accepted, reason = _decide(comparison, min_gain)
+    verb = "accepted" if is_accepted else "rejected"
+    return Verdict(is_accepted, f"{verb}: {reason}; {_describe(comparison)}", comparison, min_gain)
+
+
+def _decide(comparison: Comparison, min_gain: float | None) -> tuple[bool, str]:
     if min_gain is None:
-        return Verdict(True, f"accepted: no min_gain is set, so every version passes; {figures}")
+        return True, "no min_gain is set, so every version passes"
     if comparison.mean_change is None:
-        return Verdict(
-            False, f"rejected: the gain asked for ({min_gain:+g}) is not shown; {figures}"
-        )
+        return False, f"the required gain ({min_gain:+g}) is not shown"
     if comparison.mean_change >= min_gain - ROUNDING:
-        return Verdict(True, f"accepted: the mean change reaches min_gain {min_gain:+g}; {figures}")
-    return Verdict(False, f"rejected: the mean change is below min_gain {min_gain:+g}; {figures}")
+        return True, f"the mean change reaches min_gain {min_gain:+g}"
+    return False, f"the mean change is below min_gain {min_gain:+g}"
 
 
-def write_decision(
-    session: Session,
-    adapter_name: str,
-    run_id: int,
-    version_number: int,
-    comparison: Comparison,
-    decision: Verdict,
-    *,
-    min_gain: float | None,
-    now: datetime,
+def record_verdict(
+    session: Session, run: Run, version: AdapterVersion, verdict: Verdict, *, now: datetime
 ) -> str:
-    """Store the decision and point `live` to an accepted version; gives the reason as stored.
+    """Store the verdict and point `live` to an accepted version; return the reason as stored.
 
-    Where `live` was moved since the run began, the version was compared with something else than
-    what is live now, so the alias stays: a decision taken again does not undo a rollback.
+    If `live` was moved since the run began, the version was compared with another one than that
+    which is live now, so the alias is not moved: a verdict that is reached again does not undo a
+    rollback.
     """
-    reason = decision.reason
-    later = decisions.find_later_evaluation(session, adapter_name, version_number, run_id)
-    live = aliases.fetch_alias(session, adapter_name, LIVE)
-    compared_with = decisions.fetch_before_version(session, run_id)
-    is_trial = decisions.is_trial(session, run_id)
-    may_move = (
-        decision.is_accepted
-        and not is_trial
-        and later is None
-        and live in (version_number, compared_with)
-    )
+    name, number = version.adapter_name, version.version_number
+    later = decisions.find_later_evaluation(session, name, number, run.run_id)
+    live = aliases.fetch_alias(session, name, LIVE)
+    is_unmoved = live in (number, run.before_version)
+    may_move = verdict.is_accepted and not run.is_trial and later is None and is_unmoved
+    reason = verdict.reason
     if later is not None:
-        reason += f"; run {later} evaluated this version later, and its word stands"
-    elif decision.is_accepted and is_trial:
-        reason += "; a trial goes live by a row of alias_changes only"
-    elif decision.is_accepted and not may_move:
-        reason += "; live was moved since this run began and stays where it is"
-    elif not decision.is_accepted and live == version_number:
-        reason += "; it is live and stays so until an alias_changes row moves live"
+        reason += f"; run {later} evaluated this version later, and its verdict counts"
+    elif verdict.is_accepted and run.is_trial:
+        reason += "; a trial goes live only through a row in alias_changes"
+    elif verdict.is_accepted and not may_move:
+        reason += "; live was moved after this run began and is left where it is"
+    elif not verdict.is_accepted and live == number:
+        reason += "; it is live and stays live until a row in alias_changes moves the alias"
     decisions.replace_decision(
         session,
-        run_id,
-        adapter_name,
-        version_number,
-        comparison,
-        decision=decision.decision,
+        run.run_id,
+        name,
+        number,
+        verdict.comparison,
+        decision=verdict.state,
         reason=reason,
-        min_gain=min_gain,
+        min_gain=verdict.min_gain,
         now=now,
         settles_version=later is None,
     )
     if may_move:
-        aliases.move_alias(
-            session, adapter_name, LIVE, version_number, run_id=run_id, reason=reason, now=now
-        )
+        aliases.move_alias(session, name, LIVE, number, run_id=run.run_id, reason=reason, now=now)
     return reason
 
 

@@ -1,6 +1,6 @@
-"""Asks the prompts of a run in one phase, but none whose answer is stored or known.
+"""Asks the prompts of a run in one phase, except those whose answer is stored or known.
 
-Prompts come in fixed chunks in the order of prompt_key. Each answer is committed at most 100 ms
+Prompts are read in fixed chunks in the order of prompt_key. Each answer is committed at most 100 ms
 after it is known; the scores of a batch are written with the next batch, so that no answer waits
 for a scorer.
 """
@@ -8,90 +8,71 @@ for a scorer.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from datetime import datetime
 
-from sqltune.backends.base import (
-    Answer,
-    AnswerRequest,
-    Backend,
-    BaseModel,
-    Decoding,
-    TrainedAdapter,
-)
-from sqltune.database.connection import Database, Session
+from sqltune.backends.base import Answer, AnswerRequest
+from sqltune.database.connection import Session
+from sqltune.database.run_scope import RunScope
 from sqltune.database.tables import responses, scores
 from sqltune.errors import RunCancelled, RunInterrupted
 from sqltune.evaluation.answer_store import AnswerStore, PhaseResult
+from sqltune.evaluation.answering_model import AnsweringModel
 from sqltune.evaluation.asking import BATCH_SIZE, Asking
 from sqltune.evaluation.prompt_chunks import read_prompt_chunks
 from sqltune.evaluation.scoring import Scoring, score_phase
-from sqltune.records import Claim, Phase
+from sqltune.records import Phase
 
 
 def answer_phase(
-    database: Database,
-    claim: Claim,
-    run_id: int,
+    scope: RunScope,
     phase: Phase,
-    backend: Backend,
-    base_model: BaseModel,
-    adapter: TrainedAdapter | None,
-    decoding: Decoding,
-    model_key: str,
-    decoding_key: str,
+    model: AnsweringModel,
     *,
-    check: Callable[[], None],
-    now: Callable[[], datetime],
     on_progress: Callable[[int], None],
     scoring: Scoring | None = None,
 ) -> PhaseResult:
-    """Ask the prompts that have no row in this phase, and store the answers as they come.
+    """Ask the prompts that have no row in this phase, and store each answer once it is known.
 
     Args:
-        adapter: None asks the base model alone.
-        model_key: hash of the model that answers; equal ones give equal answers.
-        decoding_key: hash of the decoding settings.
-        check: raises when the run must stop; called at least twice a second.
-        on_progress: told how many prompts of the phase have a row, after each commit.
-        scoring: how answers are scored while others are asked; None: `score_responses` does all
-            of it later.
+        scope: the run; its `check` is called at least twice a second.
+        phase: which of the run's phases this is.
+        model: what answers.
+        on_progress: called after each commit with the number of prompts that have a row.
+        scoring: how answers are scored while others are asked; None: `score_responses` scores them
+            later.
 
     Raises:
-        BackendError: the backend could not go on; the answers known by then are stored.
+        BackendError: the backend failed; the answers known by then are stored.
     """
-    store = AnswerStore(
-        database, claim, run_id, phase, model_key, decoding_key, now, on_progress, scoring
-    )
-    for chunk in read_prompt_chunks(database, run_id):
-        check()
+    store = AnswerStore(scope, phase, model, scoring=scoring, on_progress=on_progress)
+    for chunk in read_prompt_chunks(scope.database, scope.run_id):
+        scope.check()
         missing = store.begin(chunk)
         if missing:
             requests = [AnswerRequest(p.prompt_key, p.prompt, p.system_prompt) for p in missing]
-            _ask_chunk(store, backend.answer(base_model, adapter, requests, decoding), check)
+            answers = model.backend.answer(
+                model.base_model, model.adapter, requests, model.decoding
+            )
+            _ask_chunk(store, answers, scope.check)
     store.write_scores()
     if scoring is not None and store.result.found:
-        # Whoever stored the last of them may have died before it wrote their scores.
-        score_phase(database, claim, run_id, phase, scoring, check=check, now=now)
+        # A runner that stored the last of them may have died before it wrote their scores.
+        score_phase(scope, phase, scoring)
     return store.result
 
 
-def forget_errors(
-    database: Database,
-    claim: Claim,
-    run_id: int,
-    reopen: Callable[[Session], None] = lambda session: None,
-) -> int:
-    """Forget every error in place of an answer or a score, so that it is asked or scored again.
+def forget_errors(scope: RunScope, reopen: Callable[[Session], None] = lambda session: None) -> int:
+    """Delete every error of a run, so that its prompt is asked or its answer scored again.
 
     Args:
-        reopen: called in the transaction that forgets the first ones: a run that has ended without
-            them would never be asked for them again.
+        scope: the run.
+        reopen: called in the transaction that deletes the first ones: if the run stayed ended
+            without them, it would never ask for them again.
     """
     forgotten = 0
     for delete_errors in (responses.delete_error_responses, scores.delete_error_scores):
         while True:
-            with database.transaction(claim) as session:
-                deleted = delete_errors(session, run_id, BATCH_SIZE)
+            with scope.transaction() as session:
+                deleted = delete_errors(session, scope.run_id, BATCH_SIZE)
                 if deleted and not forgotten:
                     reopen(session)
             if not deleted:

@@ -8,17 +8,17 @@ from sqltune.database.connection import Database
 from sqltune.database.tables import responses
 from sqltune.records import RunPrompt
 
-#: Prompts asked in one call of the backend. The backend's last slots idle at the end of a call: 1.5
-#: % with 32 slots.
+#: Prompts asked in one call of the backend, whose slots run empty at the end of each call: that
+#: wastes 1.5 % of the time of 32 slots.
 CHUNK_SIZE = 2048
-#: Text from which a chunk ends early, in characters.
+#: A chunk with this much text ends early, in characters.
 CHUNK_CHARACTERS = 16_000_000
 #: Prompts read at once.
 PAGE_SIZE = 512
 
 
 def read_prompt_chunks(database: Database, run_id: int) -> Iterator[list[RunPrompt]]:
-    """Read the prompts of a run in the order of prompt_key, a chunk at a time."""
+    """Yield the prompts of a run in the order of prompt_key, a chunk at a time."""
     chunk: list[RunPrompt] = []
     for page in _read_pages(database, run_id):
         chunk += page

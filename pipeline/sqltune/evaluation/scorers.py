@@ -1,8 +1,8 @@
-"""The scorers by name: each gives how right an answer is, from 0 to 1.
+"""The scorers by name: each returns how right an answer is, from 0 to 1.
 
-A scorer takes the answer and the expected text and raises ScorerError when it cannot say. To add
-one: write the function, put it in SCORERS with the threshold from which an answer passes, and test
-it on known right and known wrong answers.
+A scorer takes the answer and the expected text and raises ScorerError when it cannot score it. To
+add one: write the function, add it to SCORERS with the threshold from which an answer passes, and
+test it on known right and known wrong answers.
 """
 
 from __future__ import annotations
@@ -36,52 +36,57 @@ class Scorer:
 
     score: Callable[[str, str], float]  #: (response, expected) -> 0 to 1
     pass_threshold: float  #: an answer passes with this score or more
-    needs_expected: bool = True  #: False: looks at the answer alone
+    needs_expected: bool = True  #: False: the answer alone is scored
 
 
 def check_scorers(names: Iterable[str]) -> None:
-    """Check that every name is a scorer's.
+    """Check that every name is that of a scorer.
 
     Raises:
-        ConfigError: one is not.
+        ConfigError: one is unknown.
     """
     for name in names:
         if name not in SCORERS:
-            raise ConfigError(f"unknown scorer {name!r}; known are {', '.join(SCORERS)}")
+            raise ConfigError(describe_unknown_scorer(name))
+
+
+def describe_unknown_scorer(name: str) -> str:
+    """Return the message for a name that no scorer has."""
+    return f"unknown scorer {name!r}; known are {', '.join(SCORERS)}"
 
 
 def score_exact(response: str, expected: str) -> float:
-    """1 where both texts are equal, but for blanks around them."""
+    """Return 1 if both texts are equal apart from space around them."""
     return float(trim_text(response) == trim_text(expected))
 
 
 def score_contains(response: str, expected: str) -> float:
-    """1 where the expected text stands in the answer, without regard to case and blanks."""
+    """Return 1 if the answer contains the expected text, without regard to case and spaces."""
     wanted = fold_text(expected)
     if not wanted:
-        raise ScorerError("the expected text is empty, and every answer contains that")
+        raise ScorerError("the expected text is empty, and every answer contains an empty text")
     return float(wanted in fold_text(response))
 
 
 def score_regex(response: str, expected: str) -> float:
-    """1 where the expected text, a regular expression, is found in the answer."""
+    """Return 1 if the expected text, a regular expression, is found in the answer."""
     import regex
 
     try:
         found = regex.search(expected, response, timeout=REGEX_SECONDS, concurrent=True)
     except TimeoutError as exc:
         raise ScorerError(
-            f"the regular expression took over {REGEX_SECONDS} seconds; make it simpler"
+            f"the regular expression took over {REGEX_SECONDS} seconds: make it simpler"
         ) from exc
     except regex.error as exc:
-        raise ScorerError(f"the expected text is not a regular expression: {exc}") from exc
+        raise ScorerError(f"the expected text is not a valid regular expression: {exc}") from exc
     except RecursionError as exc:
         raise ScorerError("the regular expression is nested too deeply") from exc
     return float(found is not None)
 
 
 def score_json_valid(response: str, _expected: str) -> float:
-    """1 where the answer is one JSON text by RFC 8259, which has no NaN and no Infinity."""
+    """Return 1 if the answer is one JSON text by RFC 8259, which has no NaN and no Infinity."""
     try:
         json.loads(response, parse_constant=_refuse_constant, parse_int=str)
     except RecursionError as exc:
@@ -92,7 +97,7 @@ def score_json_valid(response: str, _expected: str) -> float:
 
 
 def score_token_f1(response: str, expected: str) -> float:
-    """F1 over words without regard to order, as SQuAD has it: https://arxiv.org/abs/1606.05250."""
+    """Return F1 over words in any order, as SQuAD defines it: https://arxiv.org/abs/1606.05250."""
     answered, wanted = split_words(response), split_words(expected)
     if not answered or not wanted:
         return _score_without_words(response, expected)
@@ -101,7 +106,7 @@ def score_token_f1(response: str, expected: str) -> float:
 
 
 def score_rouge_l(response: str, expected: str) -> float:
-    """ROUGE-L, F1 of the longest common sequence of words: https://aclanthology.org/W04-1013."""
+    """Return ROUGE-L, F1 of the longest common subsequence: https://aclanthology.org/W04-1013."""
     from rapidfuzz.distance import LCSseq
 
     _check_lengths(response, expected)
@@ -112,7 +117,7 @@ def score_rouge_l(response: str, expected: str) -> float:
 
 
 def score_chrf(response: str, expected: str) -> float:
-    """Character n-grams up to 6, recall counting double: https://aclanthology.org/W15-3049."""
+    """Return chrF, F2 over character n-grams up to 6: https://aclanthology.org/W15-3049."""
     from sacrebleu.metrics.chrf import CHRF
 
     _check_lengths(response, expected)
@@ -122,15 +127,14 @@ def score_chrf(response: str, expected: str) -> float:
 
 
 def score_similarity(response: str, expected: str) -> float:
-    """Share of characters that need no insertion or deletion, without regard to case and blanks."""
+    """Return the share of characters that need no edit, without regard to case and spaces."""
     from rapidfuzz import fuzz
 
     _check_lengths(response, expected)
     return _clip(fuzz.ratio(fold_text(response), fold_text(expected)) / 100)
 
 
-#: Every scorer by the name that stands in adapters.scorer, adapters.extra_scorers and
-#: eval_prompts.scorer.
+#: Every scorer by its name in adapters.scorer, adapters.extra_scorers and eval_prompts.scorer.
 SCORERS: dict[str, Scorer] = {
     "exact": Scorer(score_exact, 1.0),
     "contains": Scorer(score_contains, 1.0),
@@ -144,7 +148,7 @@ SCORERS: dict[str, Scorer] = {
 
 
 def _score_without_words(response: str, expected: str) -> float:
-    """Compare texts of signs alone, such as one emoji."""
+    """Compare texts without any word, such as a single emoji."""
     return float(fold_text(response) == fold_text(expected))
 
 
@@ -152,12 +156,12 @@ def _check_lengths(*texts: str) -> None:
     longest = max(len(text) for text in texts)
     if longest > MAX_CHARACTERS:
         raise ScorerError(
-            f"a text of {longest:,} characters is too long: this scorer takes {MAX_CHARACTERS:,}"
+            f"a text of {longest:,} characters is too long: this scorer accepts {MAX_CHARACTERS:,}"
         )
 
 
 def _clip(score: float) -> float:
-    """Keep rounding from leaving the range of scores."""
+    """Clip what rounding put outside the range of scores."""
     return min(1.0, max(0.0, score))
 
 

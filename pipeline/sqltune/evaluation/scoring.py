@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 
-from sqltune.database.connection import Database
+from sqltune.database.run_scope import RunScope
 from sqltune.database.tables import scores as scores_table
-from sqltune.evaluation.scorers import SCORERS, ScorerError, check_scorers
-from sqltune.records import Adapter, Claim, Phase, Score
+from sqltune.evaluation.scorers import (
+    SCORERS,
+    ScorerError,
+    check_scorers,
+    describe_unknown_scorer,
+)
+from sqltune.records import Adapter, Phase, Score
 
 #: Answers read and scores written at once; their transaction stays far below 200 ms.
 PAGE_SIZE = 200
@@ -21,11 +24,11 @@ class Scoring:
 
     scorer: str  #: primary, where a prompt names no other
     extra_scorers: tuple[str, ...] = ()
-    pass_threshold: float | None = None  #: of the primary scorer; None: its own
+    pass_threshold: float | None = None  #: of the primary scorer; None: the scorer's own
 
 
 def plan_scoring(adapter: Adapter) -> Scoring:
-    """Read from the adapter's row how answers are scored.
+    """Return how an adapter's row asks for answers to be scored.
 
     Raises:
         ConfigError: it names an unknown scorer.
@@ -42,52 +45,48 @@ def score_answer(
     response: str,
     expected: str | None,
 ) -> list[Score]:
-    """Score one answer by its primary and the extra scorers; without an expected text few can.
+    """Score one answer by its primary and the extra scorers.
 
     Args:
+        scoring: what the adapter asks for.
+        phase: which model answered.
+        prompt_key: the prompt's key.
         primary: the prompt's own scorer, else the adapter's.
+        response: the answer.
+        expected: None: only the scorers that need no expected text score.
     """
-    names = dict.fromkeys((primary, *scoring.extra_scorers))
-    return [
-        _score_by(name, scoring, phase, prompt_key, name == primary, response, expected)
-        for name in names
-        if expected is not None or (name in SCORERS and not SCORERS[name].needs_expected)
-    ]
+    found = []
+    for name in dict.fromkeys((primary, *scoring.extra_scorers)):
+        if expected is None and (name not in SCORERS or SCORERS[name].needs_expected):
+            continue
+        score, message = _try_scorer(name, response, expected or "")
+        found.append(
+            Score(
+                prompt_key=prompt_key,
+                phase=phase,
+                scorer=name,
+                is_primary_scorer=name == primary,
+                score=score,
+                pass_threshold=_threshold(scoring, name),
+                error_message=message,
+            )
+        )
+    return found
 
 
-def score_responses(
-    database: Database,
-    claim: Claim,
-    run_id: int,
-    scoring: Scoring,
-    *,
-    check: Callable[[], None],
-    now: Callable[[], datetime],
-) -> int:
-    """Score every answer of a run that has no score yet; gives the number of scores written."""
-    return sum(
-        score_phase(database, claim, run_id, phase, scoring, check=check, now=now)
-        for phase in Phase
-    )
+def score_responses(scope: RunScope, scoring: Scoring) -> int:
+    """Score every answer of a run that has no score yet; return the number of scores written."""
+    return sum(score_phase(scope, phase, scoring) for phase in Phase)
 
 
-def score_phase(
-    database: Database,
-    claim: Claim,
-    run_id: int,
-    phase: Phase,
-    scoring: Scoring,
-    *,
-    check: Callable[[], None],
-    now: Callable[[], datetime],
-) -> int:
-    """Score every answer of one phase that has no score yet; gives how many were written."""
+def score_phase(scope: RunScope, phase: Phase, scoring: Scoring) -> int:
+    """Score every answer of one phase that has no score yet; return how many were written."""
     after_key, written = "", 0
     while True:
-        check()
-        with database.read() as session:
+        scope.check()
+        with scope.read() as session:
             page = scores_table.fetch_unscored_responses(
-                session, run_id, phase, after_key, PAGE_SIZE
+                session, scope.run_id, phase, after_key, PAGE_SIZE
             )
         if not page:
             return written
@@ -99,31 +98,10 @@ def score_phase(
             )
         ]
         if found:
-            with database.transaction(claim) as session:
-                scores_table.insert_scores(session, run_id, found, now=now())
+            with scope.transaction() as session:
+                scores_table.insert_scores(session, scope.run_id, found, now=scope.now())
         written += len(found)
         after_key = page[-1].prompt_key
-
-
-def _score_by(
-    name: str,
-    scoring: Scoring,
-    phase: Phase,
-    prompt_key: str,
-    is_primary: bool,
-    response: str,
-    expected: str | None,
-) -> Score:
-    score, message = _try_scorer(name, response, expected or "")
-    return Score(
-        prompt_key=prompt_key,
-        phase=phase,
-        scorer=name,
-        is_primary_scorer=is_primary,
-        score=score,
-        pass_threshold=_threshold(scoring, name),
-        error_message=message,
-    )
 
 
 def _threshold(scoring: Scoring, scorer: str) -> float:
@@ -134,7 +112,7 @@ def _threshold(scoring: Scoring, scorer: str) -> float:
 
 def _try_scorer(name: str, response: str, expected: str) -> tuple[float | None, str | None]:
     if name not in SCORERS:
-        return None, f"unknown scorer {name!r}; known are {', '.join(SCORERS)}"
+        return None, describe_unknown_scorer(name)
     try:
         return SCORERS[name].score(response, expected), None
     except ScorerError as exc:

@@ -1,31 +1,30 @@
-"""What `sqltune check` looks at: configured, reachable, migrated, and whether every text survives
-the way there and back.
-"""
+"""What `sqltune check` checks: settings, database, tables, clock, texts, adapters, artifacts."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqltune import evaluation, wanted_keys
-from sqltune.backends.base import Backend, BaseModel
-from sqltune.backends.options import check_options
+from sqltune.backends.base import BaseModel
 from sqltune.database import clocks, migrations
 from sqltune.database.connection import Database
 from sqltune.database.tables import adapters, inputs
 from sqltune.errors import PipelineError
+from sqltune.planning.adapter_rules import check_adapter
+from sqltune.records import Adapter
 from sqltune.runtime import Runtime
-from sqltune.settings import Settings
+from sqltune.settings import Settings, find_unknown_variables
 
 #: Four bytes in UTF-8, a combining mark, right-to-left letters, and a backslash with quotes.
 _ECHO = "\U0001f680 e\u0301 \u05e9\u05dc\u05d5\u05dd \\ ' \" `"
-#: The server's clock fills the times of people's rows; more than this is no network delay.
+#: The server fills in the times of people's rows; a larger difference is not network delay.
 _CLOCK_SECONDS = 120.0
 
 
 class CheckStatus(StrEnum):
-    """What a check came to."""
+    """The result of one check."""
 
     OK = "ok"
     WARNING = "warning"
@@ -42,7 +41,7 @@ class CheckFinding:
 
 
 class _RollBack(Exception):
-    """Ends a transaction without keeping anything."""
+    """Rolls a transaction back."""
 
 
 def examine(runtime: Runtime, *, now_seconds: Callable[[], float]) -> list[CheckFinding]:
@@ -55,16 +54,23 @@ def examine(runtime: Runtime, *, now_seconds: Callable[[], float]) -> list[Check
     database = runtime.database
     reach = _examine_reach(database)
     if reach.verdict is CheckStatus.FAILED:
-        return [reach]
+        return [*_examine_variables(), reach]
     schema = _examine_schema(database)
-    findings = [reach, schema]
+    findings = [*_examine_variables(), reach, schema]
     if schema.verdict is not CheckStatus.FAILED:
         findings.append(_examine_clock(database, now_seconds))
         findings.append(_examine_text(database, runtime.new_id))
-        findings.extend(_examine_adapters(database, runtime.backend))
+        findings.extend(_examine_adapters(runtime))
     findings.append(_examine_selection(database, runtime.selection_database))
     findings.append(_examine_artifacts(runtime.settings))
     return findings
+
+
+def _examine_variables() -> list[CheckFinding]:
+    return [
+        CheckFinding("settings", CheckStatus.WARNING, str(variable))
+        for variable in find_unknown_variables(os.environ)
+    ]
 
 
 def _examine_reach(database: Database) -> CheckFinding:
@@ -90,7 +96,7 @@ def _examine_clock(database: Database, now_seconds: Callable[[], float]) -> Chec
             "clock",
             CheckStatus.FAILED,
             f"the database fills in times that are {difference / 60:+.0f} minutes off UTC: "
-            "let the server run in UTC",
+            "run the server in UTC",
         )
     return CheckFinding("clock", CheckStatus.OK, "times that the database fills in are UTC")
 
@@ -111,35 +117,29 @@ def _examine_text(database: Database, new_id: Callable[[], str]) -> CheckFinding
             CheckStatus.FAILED,
             f"wrote {_ECHO!r} and read {echoed!r}: database, table and connection must be utf8mb4",
         )
-    return CheckFinding("text", CheckStatus.OK, "an emoji comes back as it was written")
+    return CheckFinding("text", CheckStatus.OK, "an emoji is stored and read back unchanged")
 
 
-def _examine_adapters(database: Database, backend: Callable[[str], Backend]) -> list[CheckFinding]:
-    with database.read() as session:
-        declared = [a for a in adapters.list_adapters(session) if a.is_enabled]
-    if not declared:
+def _examine_adapters(runtime: Runtime) -> list[CheckFinding]:
+    with runtime.database.read() as session:
+        enabled = [a for a in adapters.list_adapters(session) if a.is_enabled]
+    if not enabled:
         return [CheckFinding("adapters", CheckStatus.WARNING, "no adapter is enabled")]
-    findings = []
-    for adapter in declared:
-        name = f"adapter {adapter.adapter_name}"
-        try:
-            adapters.check_adapter(adapter)
-            evaluation.plan_scoring(adapter)
-            found = backend(adapter.backend)
-            check_options(
-                adapter.backend,
-                wanted_keys.training_options(adapter),
-                wanted_keys.decoding_of(adapter),
-            )
-            model = found.describe(adapter.base_model, adapter.base_model_revision)
-        except PipelineError as error:
-            findings.append(CheckFinding(name, CheckStatus.FAILED, str(error)))
-            continue
-        findings.append(CheckFinding(name, CheckStatus.OK, _tell_model(adapter.backend, model)))
-    return findings
+    return [_examine_adapter(runtime, adapter) for adapter in enabled]
 
 
-def _tell_model(backend: str, model: BaseModel) -> str:
+def _examine_adapter(runtime: Runtime, adapter: Adapter) -> CheckFinding:
+    name = f"adapter {adapter.adapter_name}"
+    try:
+        check_adapter(adapter)
+        backend = runtime.backend(adapter.backend)
+        model = backend.describe(adapter.base_model, adapter.base_model_revision)
+    except PipelineError as error:
+        return CheckFinding(name, CheckStatus.FAILED, str(error))
+    return CheckFinding(name, CheckStatus.OK, _describe_model(adapter.backend, model))
+
+
+def _describe_model(backend: str, model: BaseModel) -> str:
     place = f", reached at {model.address}" if model.address is not None else ""
     simulated = " (simulated: answers come from a script)" if model.is_simulated else ""
     return f"{model.name} on backend {backend}{place}{simulated}"

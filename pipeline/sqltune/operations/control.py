@@ -1,7 +1,6 @@
-"""What a person does to one run from the command line: cancel it, hold it, repeat what failed.
+"""What a person does to one run from the command line: cancel, pause, resume, retry what failed.
 
-Each of these can also be written into the row with SQL; here a person hears at once what becomes of
-it.
+Each of these can also be written into the row with SQL; the commands report at once what happens.
 """
 
 from __future__ import annotations
@@ -14,81 +13,84 @@ from sqltune.database.connection import Session
 from sqltune.database.patience import with_patience
 from sqltune.database.tables import adapters, requests, runs
 from sqltune.errors import ConfigError, LeaseLost
-from sqltune.planning.planner import Decision, Plan
-from sqltune.records import DesiredState, Run, RunState
+from sqltune.planning.plan import AdapterPlan, Resume
+from sqltune.records import DesiredState, Run, RunState, SyncDecision
 from sqltune.run.next_step import NOTHING, next_step
 from sqltune.runtime import Runtime
 from sqltune.syncing.ending import cancel_run
-from sqltune.syncing.lease import Held, holding
+from sqltune.syncing.executing import run_plan
+from sqltune.syncing.lease import AdapterLease, lease_adapter
 from sqltune.syncing.outcomes import Outcome
-from sqltune.syncing.reconcile import answer
-from sqltune.syncing.turn import busy, run_plan
+from sqltune.syncing.reconcile import reconcile_run
+from sqltune.syncing.turn import describe_busy
 
 
 def cancel(runtime: Runtime, run_id: int) -> str:
-    """Ask for the end of a run and say what will happen; one that nobody works on ends here.
+    """Cancel a run and return what happens; a run without a runner ends here.
 
     Raises:
         ConfigError: there is no such run.
     """
-    answer(runtime, run_id)
+    reconcile_run(runtime, run_id)
     with runtime.database.transaction() as session:
         run = _require_run(session, run_id)
         if not runs.request_cancel(session, run_id):
             return f"run {run_id} has ended already ({run.state.value})"
-        withdrawn = requests.Settlement(RunState.CANCELLED, next_step=NOTHING)
-        if requests.settle_request(session, run_id, withdrawn, now=runtime.now()):
+        withdrawn = runs.RunEnd(RunState.CANCELLED, failure_count=None, next_step=NOTHING)
+        if runs.end_request(session, run_id, withdrawn, now=runtime.now()):
             return f"run {run_id} is cancelled"
-    with holding(runtime, run.adapter_name, threading.Event()) as held:
-        if held is None:
-            return f"run {run_id} is at work; its runner ends it within seconds"
-        cancel_run(held, run_id)
+    with lease_adapter(runtime, run.adapter_name, threading.Event()) as lease:
+        if lease is None:
+            return f"run {run_id} is running; its runner ends it within seconds"
+        cancel_run(lease, run_id)
     return f"run {run_id} is cancelled"
 
 
-def want(runtime: Runtime, run_id: int, wish: DesiredState) -> str:
-    """Ask for a run to be held or to go on, and say what will happen.
+def set_desired_state(runtime: Runtime, run_id: int, desired: DesiredState) -> str:
+    """Pause or resume a run and return what happens.
 
     Raises:
         ConfigError: there is no such run.
     """
-    answer(runtime, run_id)
+    reconcile_run(runtime, run_id)
     with runtime.database.transaction() as session:
         run = _require_run(session, run_id)
         if run.state.is_ended:
             return f"run {run_id} has ended already ({run.state.value})"
-        if not requests.set_desired_state(session, run_id, old=run.desired_state, new=wish):
-            return f"somebody changed what is wanted of run {run_id} meanwhile: ask again"
-    if wish is DesiredState.PAUSED:
-        return f"run {run_id} is held within seconds where a runner works on it"
-    return f"run {run_id} goes on with the next sync or worker"
+        if not requests.set_desired_state(session, run_id, old=run.desired_state, new=desired):
+            return f"the desired state of run {run_id} changed in the meantime: try again"
+    if desired is DesiredState.PAUSED:
+        return f"run {run_id} pauses within seconds if it is running"
+    return f"the next sync or worker resumes run {run_id}"
 
 
 def retry_failed(runtime: Runtime, run_id: int, *, stop: threading.Event) -> Outcome:
-    """Ask again the prompts of an ended run whose answer or score is an error, and decide anew.
+    """Ask the prompts of an ended run again whose response or score is an error, and decide again.
 
     Raises:
-        ConfigError: there is no such run, it has not ended, or it never came to answers.
+        ConfigError: there is no such run, or it did not reach a decision.
     """
     with runtime.database.read() as session:
         run = _require_run(session, run_id)
     if run.state not in (RunState.SUCCEEDED, RunState.REJECTED) or run.version_number is None:
         raise ConfigError(
-            f"run {run_id} is {run.state.value}: only a run that came to a decision can be retried"
+            f"run {run_id} is {run.state.value}: only a run that reached a decision can be retried"
         )
-    with holding(runtime, run.adapter_name, stop) as held:
-        if held is None:
-            return with_patience(lambda: busy(runtime, run.adapter_name), stop)
+    pauses, name = runtime.pauses_seconds, run.adapter_name
+    with lease_adapter(runtime, name, stop) as lease:
+        if lease is None:
+            return with_patience(lambda: describe_busy(runtime, name), stop, pauses)
         try:
-            return with_patience(lambda: _retry_held(held, run), stop)
+            return with_patience(lambda: _retry(lease, run), stop, pauses)
         except LeaseLost as error:
-            return Outcome(run.adapter_name, Decision.BUSY, str(error))
+            return Outcome(name, SyncDecision.BUSY, str(error))
 
 
-def _retry_held(held: Held, run: Run) -> Outcome:
-    runtime, claim = held.runtime, held.claim
+def _retry(lease: AdapterLease, run: Run) -> Outcome:
+    runtime = lease.runtime
     with runtime.database.read() as session:
         unfinished = runs.find_unfinished_run(session, run.adapter_name)
+        adapter = adapters.of_run(session, run.run_id)
     if unfinished is not None and unfinished.run_id != run.run_id:
         raise ConfigError(
             f"run {unfinished.run_id} of {run.adapter_name!r} is not finished: let `sqltune sync` "
@@ -100,17 +102,12 @@ def _retry_held(held: Held, run: Run) -> Outcome:
         step = next_step(state, run.run_kind)
         runs.reopen_run(session, run.run_id, state, next_step=step, now=runtime.now())
 
-    if unfinished is None and not evaluation.forget_errors(
-        runtime.database, claim, run.run_id, reopen
-    ):
-        reason = f"run {run.run_id} has no answer and no score that is an error"
-        return Outcome(run.adapter_name, Decision.UP_TO_DATE, reason, run.run_id, run.state)
-    with runtime.database.read() as session:
-        adapter = adapters.of_run(session, run.run_id)
-    reopened = replace(run, state=state)
-    plan = Plan(adapter, Decision.RESUME, "asked for by retry --failed", run=reopened)
-    outcome = run_plan(held, plan)
-    assert outcome is not None, "only a request is withdrawn"  # noqa: S101
+    if unfinished is None and not evaluation.forget_errors(lease.scope(run.run_id), reopen):
+        reason = f"run {run.run_id} has no response and no score that is an error"
+        return Outcome(run.adapter_name, SyncDecision.UP_TO_DATE, reason, run.run_id, run.state)
+    plan = Resume("requested by retry --failed", replace(run, state=state))
+    outcome = run_plan(lease, AdapterPlan(adapter, plan), plan)
+    assert outcome is not None, "only a request can be withdrawn"  # noqa: S101
     return outcome
 
 

@@ -1,4 +1,4 @@
-"""The story of the README, played for real: rows in, one sync, before and after out."""
+"""The demo of the README: insert rows, sync once, and show the answers before and after."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqltune.database.demo_rows import demo_statements, has_adapter, run_stateme
 from sqltune.database.tables import reports
 from sqltune.runtime import Runtime
 from sqltune.syncing.outcomes import Outcome, exit_code
-from sqltune.syncing.worker import sync
+from sqltune.syncing.sync import sync
 
 ADAPTER_NAME = "Pavanmodel"
 COLUMNS = ("prompt", "response_before", "response_after", "score_before", "score_after")
@@ -25,20 +25,20 @@ _QUERY = (
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """What the demo came to."""
+    """What the demo shows at its end."""
 
     rows: list[dict[str, Any]]
     closing: str
     exit_code: int
 
 
-def play(runtime: Runtime, *, stop: threading.Event, show: Callable[[str], None]) -> DemoResult:
-    """Make the tables, insert the demo's rows once, sync, and give the rows of before and after.
+def run_demo(runtime: Runtime, *, stop: threading.Event, show: Callable[[str], None]) -> DemoResult:
+    """Create the tables, insert the demo's rows once, sync, and return the rows before and after.
 
     Args:
-        runtime: where to play.
+        runtime: the parts to work with.
         stop: set when the process is asked to stop.
-        show: told each statement that a person would have typed.
+        show: called with each statement that a person would have typed.
     """
     migrations.apply(runtime.database, now=runtime.now)
     _insert_rows(runtime, show)

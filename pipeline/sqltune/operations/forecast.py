@@ -7,16 +7,31 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from typing import Any
+from dataclasses import dataclass
 
-from sqltune.backends.base import BaseModel
 from sqltune.backends.token_counts import Tokens, count_epoch_tokens
 from sqltune.errors import RunInterrupted
-from sqltune.planning.planner import Decision, Plan, plan_adapter
-from sqltune.records import Adapter
+from sqltune.planning.plan import Disabled, Paused, Plan, Refuse, Resume, Train
+from sqltune.planning.planner import plan_adapter
+from sqltune.planning.wanted import Wanted
+from sqltune.records import Adapter, SyncDecision
 from sqltune.runtime import Runtime
 from sqltune.selection import select_samples
-from sqltune.syncing.worker import choose_adapters
+from sqltune.syncing.due import choose_adapters
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a sync would do for one adapter."""
+
+    adapter_name: str
+    decision: SyncDecision
+    reason: str
+    samples: int | None  #: None: the selections were not read
+    prompts: int | None  #: None: the selections were not read
+    tokens_per_epoch: int | None  #: None: not counted
+    token_count: str | None  #: exact, estimated; None: not counted
+    epochs: int | None  #: None: nothing would be trained
 
 
 def forecast(
@@ -26,15 +41,15 @@ def forecast(
     force: bool,
     count_tokens: bool,
     stop: threading.Event | None = None,
-) -> list[dict[str, Any]]:
-    """Give one row per adapter: decision, reason, rows, prompts and tokens per epoch.
+) -> list[Forecast]:
+    """Return what a sync would do, one forecast per adapter.
 
     Args:
         runtime: where to read.
-        names: adapters; none: all that are enabled.
-        force: forecast as `sync --force` would do.
-        count_tokens: ask the backend what the base model is now, and count. Without, it is not
-            called: the base model is taken to be what it was in the last run.
+        names: adapters; none means all that are enabled.
+        force: forecast what `sync --force` would do.
+        count_tokens: ask the backend for the base model as it is now, and count tokens. If False,
+            the backend is not called: the base model is assumed to be that of the last run.
         stop: ends the reading.
     """
 
@@ -42,46 +57,46 @@ def forecast(
         if stop is not None and stop.is_set():
             raise RunInterrupted("stopped while planning")
 
-    plans = [
-        # Tokens are counted by the backend: who wants none of them wants no word from it at all.
-        plan_adapter(runtime, adapter, force=force, check=check, asks_backend=count_tokens)
+    # All plans come first: an adapter that cannot be planned should not be found out after minutes.
+    planned = [
+        (
+            adapter,
+            plan_adapter(runtime, adapter, force=force, check=check, asks_backend=count_tokens),
+        )
         for adapter in choose_adapters(runtime, names)
     ]
-    return [_row(runtime, plan, count_tokens, check) for plan in plans]
+    return [_make(runtime, adapter, plan, count_tokens, check) for adapter, plan in planned]
 
 
-def _row(
-    runtime: Runtime, plan: Plan, count_tokens: bool, check: Callable[[], None]
-) -> dict[str, Any]:
-    wanted = plan.wanted
+def _make(
+    runtime: Runtime, adapter: Adapter, plan: Plan, count_tokens: bool, check: Callable[[], None]
+) -> Forecast:
+    wanted = _wanted(plan)
     tokens = None
     if count_tokens and wanted is not None and wanted.samples:
-        tokens = _tokens(runtime, plan.adapter, wanted.base_model, wanted.samples, check)
-    return {
-        "adapter_name": plan.adapter.adapter_name,
-        "decision": plan.decision.value,
-        "reason": plan.reason,
-        "samples": wanted.samples if wanted else None,
-        "prompts": wanted.prompts if wanted else None,
-        "tokens_per_epoch": tokens.count if tokens else None,
-        "token_count": tokens.kind if tokens else None,
-        "epochs": plan.adapter.epochs if plan.decision is Decision.TRAIN else None,
-    }
-
-
-def _tokens(
-    runtime: Runtime,
-    adapter: Adapter,
-    base_model: BaseModel,
-    rows: int,
-    check: Callable[[], None],
-) -> Tokens | None:
-    selected = select_samples(
-        runtime.selection_database,
-        adapter,
-        check=check,
-        timeout_seconds=runtime.settings.selection_timeout_seconds,
+        tokens = _count_tokens(runtime, adapter, wanted, check)
+    return Forecast(
+        adapter_name=adapter.adapter_name,
+        decision=plan.decision,
+        reason=plan.reason,
+        samples=wanted.samples if wanted else None,
+        prompts=wanted.prompts if wanted else None,
+        tokens_per_epoch=tokens.count if tokens else None,
+        token_count=tokens.kind if tokens else None,
+        epochs=adapter.epochs if isinstance(plan, Train) else None,
     )
-    # Closed here: the rows after the last one that counts keep a connection open.
+
+
+def _wanted(plan: Plan) -> Wanted | None:
+    return None if isinstance(plan, Resume | Refuse | Paused | Disabled) else plan.wanted
+
+
+def _count_tokens(
+    runtime: Runtime, adapter: Adapter, wanted: Wanted, check: Callable[[], None]
+) -> Tokens | None:
+    selected = select_samples(runtime.selection_reader(check), adapter)
+    # Rows after the last counted one would keep a connection open.
     with closing(selected) as samples:
-        return count_epoch_tokens(runtime.backend(adapter.backend), base_model, samples, rows)
+        return count_epoch_tokens(
+            runtime.backend(adapter.backend), wanted.base_model, samples, wanted.samples
+        )

@@ -1,8 +1,8 @@
-"""Rows from files into our tables, and a version's samples out again.
+"""Import the rows of a file into our tables.
 
-A file is looked through whole before its first row is written, so that a bad row in the middle
-leaves nothing half done. Rows are written in short transactions: somebody else's INSERT never waits
-for an import.
+The whole file is checked before its first row is written, so that a bad row in the middle leaves
+nothing half done. Rows are written in short transactions, so that no other INSERT waits for an
+import.
 """
 
 from __future__ import annotations
@@ -19,12 +19,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from sqltune.backends.base import Samples
 from sqltune.database.connection import Database
-from sqltune.database.tables import inputs, versions
+from sqltune.database.tables import inputs
 from sqltune.errors import ConfigError, DataError, PipelineError
-from sqltune.records import Sample
-from sqltune.selection import read_samples
 
 #: The values of one row, by column.
 Row = dict[str, Any]
@@ -33,7 +30,7 @@ Row = dict[str, Any]
 _ROWS_AT_ONCE = 500
 _CHARACTERS_AT_ONCE = 500_000
 _ROWS_READ = 10_000
-#: What the tables' shorter columns hold, in characters.
+#: How many characters the tables' shorter columns hold.
 _LONGEST = {"dataset": 191, "group_key": 191, "category": 100, "scorer": 64, "split": 16}
 _TEXT_OR_NUMBER = (str, int, float, Decimal, date)
 
@@ -73,10 +70,10 @@ def import_file(
     *,
     on_progress: Callable[[int], None],
 ) -> int:
-    """Insert every row of a CSV, JSONL or Parquet file and give their number.
+    """Insert every row of a CSV, JSONL or Parquet file and return their number.
 
     Raises:
-        ConfigError: the file cannot be read, or is of a kind that is not known.
+        ConfigError: the file cannot be read, or its kind is unknown.
         DataError: a row cannot be used; nothing was inserted. Names row, column and cure.
     """
     if not 0 < len(dataset) <= _LONGEST["dataset"]:
@@ -93,34 +90,8 @@ def import_file(
     return inserted
 
 
-def exported_samples(
-    database: Database, adapter_name: str, version_number: int | None
-) -> Iterator[dict[str, Any]]:
-    """Give the samples that a version was trained on, in its manifest's order, as plain objects.
-
-    Raises:
-        ConfigError: the adapter has no such version; before the first sample is asked for.
-    """
-    with database.read() as session:
-        version = (
-            versions.get_latest_version(session, adapter_name)
-            if version_number is None
-            else versions.get_version(session, adapter_name, version_number)
-        )
-    if version is None:
-        wanted = "no version yet" if version_number is None else f"no version {version_number}"
-        raise ConfigError(f"adapter {adapter_name!r} has {wanted}")
-    samples: Samples = read_samples(database, version.manifest_id)
-    return (_plain(sample) for sample in samples)
-
-
-def _plain(sample: Sample) -> dict[str, Any]:
-    values = {name: getattr(sample, name) for name in Sample.__dataclass_fields__}
-    return {name: value for name, value in values.items() if value is not None}
-
-
 def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
-    """Give rows in batches that one short transaction can store."""
+    """Yield rows in batches that one short transaction can store."""
     batch: list[Row] = []
     characters = 0
     for row in rows:
@@ -142,7 +113,7 @@ def _insert(database: Database, table: InputTable, rows: list[Row]) -> None:
 
 
 def _rows(path: Path, table: InputTable) -> Iterator[Row]:
-    """Read and check the rows; the first row of the file is row 1."""
+    """Yield the checked rows; the first row of the file is row 1."""
     columns = _COLUMNS[table]
     for number, values in enumerate(_records(path), start=1):
         missing = [name for name in columns.required if name not in values]
@@ -159,7 +130,7 @@ def _row(path: Path, number: int, values: Row, columns: _Columns) -> Row:
     row: Row = {name: _value(path, number, name, values.get(name)) for name in columns.all}
     for name in columns.required:
         if row[name] is None or not str(row[name]).strip():
-            raise _refuse(path, number, name, "is empty; fill it in or leave the row out")
+            raise _refuse(path, number, name, "is empty; fill it in or remove the row")
     if "weight" in row:
         row["weight"] = _weight(path, number, row["weight"])
     return row
@@ -206,7 +177,7 @@ def _refuse(path: Path, number: int, column: str, fault: str) -> DataError:
 
 
 def _records(path: Path) -> Iterator[Row]:
-    """Read a file row by row, texts as they stand: nothing is guessed from them."""
+    """Yield a file's rows with their texts unchanged: no type is guessed."""
     readers: dict[str, Callable[[Path], Iterator[Row]]] = {
         ".csv": _csv_records,
         ".jsonl": _jsonl_records,
@@ -247,7 +218,7 @@ def _csv_records(path: Path) -> Iterator[Row]:
 
 
 def _next_frame(path: Path, reader: Any) -> Any:
-    """Give the next rows; None at the end."""
+    """Return the next rows; None at the end."""
     from pandas.errors import ParserWarning
 
     with warnings.catch_warnings():
@@ -255,16 +226,16 @@ def _next_frame(path: Path, reader: Any) -> Any:
         try:
             return next(reader, None)
         except ParserWarning:
-            # In later rows it is an error of the parser's own, which names the line.
+            # In later rows the parser itself raises an error that names the line.
             raise DataError(
                 f"row 1 of {path.name} has more fields than the header has columns: put texts "
-                "with a comma in them between double quotes",
+                "with a comma in them in double quotes",
                 key="1",
             ) from None
 
 
 def _jsonl_records(path: Path) -> Iterator[Row]:
-    """Read line by line: pandas would make 42.0 of a 42 beside a row without a number."""
+    """Read line by line: pandas would turn 42 into 42.0 next to a row without a number."""
     place, number = 0, 0
     with path.open("rb") as stream:
         for line in stream:
@@ -285,7 +256,7 @@ def _decode(line: bytes, place: int) -> str:
 
 def _jsonl_record(path: Path, number: int, line: str) -> Row:
     try:
-        # Numbers as they are written: 1e5 stays 1e5.
+        # Numbers stay as they are written: 1e5 stays 1e5.
         record = json.loads(line, parse_int=str, parse_float=str, parse_constant=str)
     except (ValueError, RecursionError) as error:
         raise DataError(

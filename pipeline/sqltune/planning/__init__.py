@@ -1,3 +1,3 @@
-"""What to do for an adapter and why; reads only."""
+"""What to do for an adapter, and why. Reads only; `syncing` carries the plan out."""
 
 from __future__ import annotations

@@ -1,40 +1,32 @@
-"""The journal of a training: what the backend tells becomes rows, committed under the adapter's
-lease.
-"""
+"""The journal of a training: what the backend reports becomes rows, fenced by the lease."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from sqltune.backends.base import BackendCall, StepMetrics
+from sqltune.database.run_scope import RunScope
 from sqltune.database.tables import calls, runs
-from sqltune.records import Claim
-from sqltune.runtime import Runtime
+from sqltune.runtime import Reporter
 
 
 class RunJournal:
-    """Fulfils `backends.base.Journal` for one run."""
+    """Implements `backends.base.Journal` for one run."""
 
-    def __init__(
-        self, runtime: Runtime, claim: Claim, run_id: int, check: Callable[[], None]
-    ) -> None:
-        """Write for `run_id` while `claim` holds; `check` raises when the run must not go on."""
-        self._runtime = runtime
-        self._claim = claim
-        self._run_id = run_id
+    def __init__(self, scope: RunScope, reporter: Reporter) -> None:
+        """Write rows in the scope of the run, and show progress to a person."""
+        self._scope = scope
+        self._reporter = reporter
         self._steps_total: int | None = None
-        self.check = check
+        self.check = scope.check
 
     def intend(self, call_kind: str, request: str) -> int:
-        """Commit an intent before the call is sent."""
-        with self._runtime.database.transaction(self._claim) as session:
+        """Commit an intent before the call is sent, and return the call's number."""
+        scope = self._scope
+        with scope.transaction() as session:
             return calls.insert_call(
-                session,
-                self._run_id,
-                call_kind=call_kind,
-                request=request,
-                now=self._runtime.now(),
+                session, scope.run_id, call_kind=call_kind, request=request, now=scope.now()
             )
 
     def settle(
@@ -46,47 +38,48 @@ class RunJournal:
         outcome: str | None = None,
     ) -> None:
         """Commit how the call ended."""
-        with self._runtime.database.transaction(self._claim) as session:
+        scope = self._scope
+        with scope.transaction() as session:
             calls.settle_call(
                 session,
-                self._run_id,
+                scope.run_id,
                 call_number,
                 state=state,
                 external_id=external_id,
                 outcome=outcome,
-                now=self._runtime.now(),
+                now=scope.now(),
             )
 
     def calls(self) -> list[BackendCall]:
-        """Give the calls announced so far, also before a crash."""
-        with self._runtime.database.read() as session:
-            stored = calls.list_calls(session, self._run_id)
+        """Return the calls announced so far, including those before a crash."""
+        with self._scope.read() as session:
+            stored = calls.list_calls(session, self._scope.run_id)
         return [
             BackendCall(c.call_number, c.state, c.call_kind, c.request, c.external_id)
             for c in stored
         ]
 
     def plan(self, steps_total: int) -> None:
-        """Store how many steps the training has."""
+        """Commit how many steps the training has."""
         self._steps_total = steps_total
-        with self._runtime.database.transaction(self._claim) as session:
-            runs.set_run_steps_total(session, self._run_id, steps_total)
+        with self._scope.transaction() as session:
+            runs.set_run_steps_total(session, self._scope.run_id, steps_total)
 
     def record(self, metrics: Sequence[StepMetrics]) -> None:
         """Commit steps and show the last of them."""
         if not metrics:
             return
-        with self._runtime.database.transaction(self._claim) as session:
-            runs.store_metrics(
-                session, self._run_id, [asdict(m) for m in metrics], now=self._runtime.now()
-            )
+        scope = self._scope
+        with scope.transaction() as session:
+            runs.store_metrics(session, scope.run_id, [asdict(m) for m in metrics], now=scope.now())
         last = metrics[-1]
-        self._runtime.reporter.progress(
+        self._reporter.progress(
             "training", last.step, self._steps_total, f"loss {last.train_loss:.3f}"
         )
 
     def event(self, event: str, message: str) -> None:
-        """Commit what happened and tell it."""
-        with self._runtime.database.transaction(self._claim) as session:
-            runs.add_event(session, self._run_id, event, message, now=self._runtime.now())
-        self._runtime.reporter.say(message)
+        """Commit what happened and report it."""
+        scope = self._scope
+        with scope.transaction() as session:
+            runs.add_event(session, scope.run_id, event, message, now=scope.now())
+        self._reporter.say(message)

@@ -1,4 +1,4 @@
-"""What comes next in a run, in words for `runs.next_step`."""
+"""Describes what happens next in a run, for `runs.next_step`."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from typing import assert_never
 
 from sqltune.records import RunKind, RunState
 
-#: runs.next_step holds that many characters.
+#: Characters that runs.next_step can store.
 _LONGEST = 255
-GOES_ON = "the next sync or worker goes on from the last commit"
+ON_SYNC = "the next sync or worker resumes from the last commit"
 NOTHING = "nothing: it is done"
-ON_CHANGE = "nothing until samples, prompts or the adapter's row change, or a row of runs asks"
-ON_REQUEST = "nothing: a trial is tried again where another row of runs asks for it"
+ON_CHANGE = (
+    "nothing until samples, prompts or the adapter's row change, or a row in runs requests a run"
+)
+ON_REQUEST = "nothing: a trial is repeated only if another row in runs requests it"
 
 
 def next_step(state: RunState, run_kind: RunKind | None = RunKind.TRAIN) -> str:
-    """Say what comes next in a run that has just entered this state."""
+    """Return what happens next in a run that has just entered this state."""
     match state:
         case RunState.QUEUED:
             return "samples and prompts are selected and frozen"
@@ -31,7 +33,7 @@ def next_step(state: RunState, run_kind: RunKind | None = RunKind.TRAIN) -> str:
         case RunState.DECIDING:
             return "the run ends"
         case RunState.PAUSED:
-            return "goes on when desired_state is 'running'"
+            return "resumes when desired_state is 'running'"
         case RunState.SUCCEEDED:
             return NOTHING
         case RunState.REJECTED | RunState.FAILED | RunState.CANCELLED:
@@ -41,12 +43,12 @@ def next_step(state: RunState, run_kind: RunKind | None = RunKind.TRAIN) -> str:
 
 
 def next_try(at: datetime | None) -> str:
-    """Say what comes after a failure; None: it is not tried again by itself."""
+    """Return what happens after a failure; None: it is not retried automatically."""
     if at is None:
         return ON_CHANGE
-    return f"a sync or worker tries again from {at:%Y-%m-%d %H:%M:%S} UTC"
+    return f"a sync or worker retries from {at:%Y-%m-%d %H:%M:%S} UTC on"
 
 
 def shorten(text: str) -> str:
-    """Cut a text to what the column holds."""
+    """Shorten a text to what the column can store."""
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

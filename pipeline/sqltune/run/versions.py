@@ -1,4 +1,4 @@
-"""A trained adapter as a row of `adapter_versions`, and back."""
+"""Converts a trained adapter into a row of `adapter_versions`, and back."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sqltune.records import AdapterVersion, Run
 
 
 def trained_adapter(version: AdapterVersion) -> TrainedAdapter:
-    """Give a stored version as the backend made it."""
+    """Return a stored version as the backend returned it."""
     return TrainedAdapter(
         external_id=version.external_id,
         artifact_uri=version.artifact_uri,
@@ -36,7 +36,7 @@ def new_version(
     sample_count: int,
     train_seconds: float,
 ) -> versions.NewVersion:
-    """Give the row of what a run trained, with the options that were really used."""
+    """Return the row of what a run trained, with the options that were actually used."""
     options = trained.options
     return versions.NewVersion(
         adapter_name=run.adapter_name,

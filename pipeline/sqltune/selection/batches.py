@@ -29,14 +29,14 @@ class SampleBatch:
     digests: Sequence[bytes]
 
     def __len__(self) -> int:
-        """Give the number of samples."""
+        """Return the number of samples."""
         return len(self.prompts)
 
 
 def encode_samples(columns: Sequence[Column], *, named: bool = True) -> SampleBatch | None:
-    """Hash a page of samples; None when a value is of a type that content may not have.
+    """Hash a page of samples; None if a value is of a type that content may not have.
 
-    A key that is not given becomes the content hash; `named` False leaves the keys out.
+    A missing key becomes the content hash; `named` False leaves the keys out.
     """
     keys, prompts, responses, systems, weights, groups, splits = columns
     if set(map(type, prompts)) != {bytes} or set(map(type, responses)) != {bytes}:
@@ -59,7 +59,7 @@ def digest_columns(
     groups: Texts,
     splits: Texts,
 ) -> list[bytes]:
-    """Give the content hash of each row, as `content_digest` defines it, many times faster."""
+    """Return the content hash of each row, as `content_digest` defines it, many times faster."""
     columns = [_lengths_and_texts(c) for c in (prompts, responses, systems, groups, splits)]
     (p_len, p), (r_len, r), (s_len, s), (g_len, g), (t_len, t) = columns
     headers = map(HEADER.pack, p_len, r_len, s_len, weights, g_len, t_len)
@@ -71,7 +71,7 @@ def digest_columns(
 
 
 def digest_rows(columns: Sequence[Column]) -> list[bytes]:
-    """Hash rows one by one, also those that nothing could be trained on."""
+    """Hash rows one by one, including those that cannot be trained on."""
     digests = []
     for row in zip(*columns, strict=True):
         batch = encode_samples([(value,) for value in row], named=False)
@@ -80,12 +80,12 @@ def digest_rows(columns: Sequence[Column]) -> list[bytes]:
 
 
 def digest_refused(rows: Sequence[Sequence[Any]]) -> tuple[list[bytes], int]:
-    """Hash rows that were refused, for the selection's fingerprint; give hashes and number."""
+    """Hash rows that were refused, for the selection's fingerprint; return hashes and number."""
     return digest_rows(list(zip(*rows, strict=True))) if rows else [], len(rows)
 
 
 def encode_keys(column: Column) -> Texts | None:
-    """Give keys as text, integers in decimal digits; None when a value is neither."""
+    """Return keys as text, integers in decimal digits; None if a value is neither."""
     types = set(map(type, column))
     if types <= {bytes, type(None)}:
         return column
@@ -109,7 +109,7 @@ def _encode_weights(column: Column) -> Sequence[float] | None:
 
 
 def _name_keys(keys: Texts | None, digests: Sequence[bytes]) -> Sequence[bytes]:
-    """Give each row its key, the content hash where it has none."""
+    """Return each row's key; the content hash where it has none."""
     texts = keys or [None] * len(digests)
     if None not in texts:
         return cast("Sequence[bytes]", texts)

@@ -1,4 +1,7 @@
-"""Which column of a query is which field: by name, in any order and case; others are allowed."""
+"""Maps the columns of a query to the fields of a selection: by name, in any order and case.
+
+Columns that are no field are ignored.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import Any
 from sqltune.errors import DataError
 from sqltune.records import SelectionName
 
-#: One column of a page: what the driver gave for each row. Texts are bytes, and so are blobs.
+#: One column of a page: what the driver returned for each row. Texts are bytes, and so are blobs.
 Column = Sequence[Any]
 
 TRAINING_FIELDS = (
@@ -30,27 +33,31 @@ _REQUIRED = {
 
 @dataclass(frozen=True, slots=True)
 class ColumnMap:
-    """Where each field of a selection stands in the rows of a query."""
+    """Where each field of a selection is found in the rows of a query; the key is the first."""
 
     fields: tuple[str, ...]
-    indexes: tuple[int | None, ...]  #: per field; None: the query does not give it
+    indexes: tuple[int | None, ...]  #: per field; None: the query has no such column
 
-    def gives(self, field: str) -> bool:
+    def has(self, field: str) -> bool:
         """Whether the query has a column for this field."""
         return self.indexes[self.fields.index(field)] is not None
 
+    def without_key(self) -> ColumnMap:
+        """Return the same map without the row's key, which is not content."""
+        return ColumnMap(self.fields, (None, *self.indexes[1:]))
+
     def split(self, rows: Sequence[Sequence[Any]]) -> list[Column]:
-        """Turn a page of rows into one column per field; what is not given is a column of None."""
+        """Turn a page of rows into one column per field; a missing field is a column of None."""
         columns = list(zip(*rows, strict=True))
-        nothing = (None,) * len(rows)
-        return [nothing if index is None else columns[index] for index in self.indexes]
+        missing = (None,) * len(rows)
+        return [missing if index is None else columns[index] for index in self.indexes]
 
 
 def map_columns(names: Sequence[str], selection: SelectionName) -> ColumnMap:
     """Find the fields of a selection among a query's column names.
 
     Raises:
-        DataError: a column that must be there is missing, or one is there twice.
+        DataError: a required column is missing, or a column occurs twice.
     """
     is_training = selection is SelectionName.TRAINING
     fields = TRAINING_FIELDS if is_training else EVALUATION_FIELDS
@@ -66,14 +73,14 @@ def _check_column(field: str, given: Sequence[str], selection: SelectionName) ->
     count = given.count(field)
     if count > 1:
         raise DataError(
-            f"the {selection.value} query gives {count} columns named {field}: keep one",
+            f"the {selection.value} query returns {count} columns named {field}: keep one",
             column=field,
             code="ambiguous_column",
         )
     if count == 0 and field in _REQUIRED[selection]:
         raise DataError(
-            f"the {selection.value} query gives no column {field}, only {', '.join(given)}: "
-            f"name one by AS {field}",
+            f"the {selection.value} query returns no column {field}, only {', '.join(given)}: "
+            f"name one with AS {field}",
             column=field,
             code="missing_column",
         )

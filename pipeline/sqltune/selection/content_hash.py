@@ -1,13 +1,13 @@
-"""What a row's content hash and a selection's fingerprint are; nothing else defines them.
+"""Defines the content hash of a row and the fingerprint of a selection.
 
 Content hash of a row: BLAKE2b-256 over a header of fixed size and the UTF-8 bytes of its texts,
 
     three int64     bytes of prompt, response and system prompt; -1 for NULL; little-endian
     one double      weight, IEEE 754; a NaN for NULL, which no valid weight is
     two int64       bytes of group and split; -1 for NULL
-    texts           prompt, response, system prompt, group, split as they stand, not normalised
+    texts           prompt, response, system prompt, group, split as they are, not normalised
 
-All lengths stand before all texts, so that fields cannot run into each other. The row's key is not
+All lengths precede all texts, so that fields cannot run into each other. The row's key is not
 content.
 
 Fingerprint of a selection: '<rows>-<hex>', where hex is the sum of the rows' hashes modulo 2^256. A
@@ -39,7 +39,7 @@ class Fingerprint:
 
 
 class FingerprintSum:
-    """Adds up content hashes, and takes single ones away again."""
+    """Adds up content hashes; single ones can be subtracted again."""
 
     def __init__(self) -> None:
         self._total = 0
@@ -51,12 +51,12 @@ class FingerprintSum:
         self._rows += count
 
     def remove(self, digest: bytes) -> None:
-        """Take one content hash away that was added before."""
+        """Subtract one content hash that was added before."""
         self._total -= int.from_bytes(digest)
         self._rows -= 1
 
     def result(self) -> Fingerprint:
-        """Give the fingerprint of what was added."""
+        """Return the fingerprint of what was added."""
         return Fingerprint(f"{self._rows}-{self._total % _MODULUS:064x}", self._rows)
 
 
@@ -87,9 +87,9 @@ def prompt_digest(content: bytes, scorer: bytes | None) -> bytes:
 
 
 def raw_digest(values: Iterable[object]) -> bytes:
-    """Hash a row that has no content hash, because a value is not of a type that content may have.
+    """Hash a row that has no content hash, because a value is of a type that content may not have.
 
-    Such a row is never trained on; its hash only lets an edit of it be noticed.
+    Such a row is never trained on; its hash only shows that it was edited.
     """
     texts = [repr(value).encode("utf-8", "surrogatepass") for value in values]
     message = b"".join(_LENGTH.pack(len(text)) + text for text in texts)

@@ -6,19 +6,16 @@ memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqltune.database.bulk import ContentRow
-from sqltune.database.connection import Database
-from sqltune.database.streaming import RowStream, open_stream
+from sqltune.database.run_scope import RunScope
 from sqltune.database.tables import run_prompts, runs
 from sqltune.database.tables.run_prompts import FrozenPrompt
-from sqltune.errors import DataError
-from sqltune.records import Adapter, Claim, SelectionName
-from sqltune.selection.columns import ColumnMap, map_columns
+from sqltune.records import Adapter, SelectionName
+from sqltune.selection.bad_rows import RowCounts, find_prompt_fault
 from sqltune.selection.content_hash import (
     Fingerprint,
     FingerprintSum,
@@ -28,6 +25,7 @@ from sqltune.selection.content_hash import (
 )
 from sqltune.selection.findings import Findings
 from sqltune.selection.leaks import note_leaks
+from sqltune.selection.reader import OpenSelection, SelectionReader, open_selection
 from sqltune.selection.rules import (
     Problem,
     key_problem,
@@ -35,7 +33,6 @@ from sqltune.selection.rules import (
     scorer_problem,
     text_problem,
 )
-from sqltune.selection.sources import TIMEOUT_SECONDS, find_source
 from sqltune.selection.training_rows import name_row
 
 #: Prompts that one transaction stores.
@@ -47,114 +44,94 @@ class FrozenPrompts:
     """The evaluation prompts of a run."""
 
     prompt_count: int
-    fingerprint: str  #: of the selection, as `fingerprint_evaluation` gives it
-    skipped: int
+    fingerprint: str  #: of the selection, as `fingerprint_prompts` computes it
 
 
 @dataclass(slots=True)
 class _Reading:
-    """What one reading of the evaluation query gave."""
+    """What one reading of the evaluation query found."""
 
-    findings: Findings
-    total: FingerprintSum
-    selected: int = 0
-    skipped: int = 0
+    findings: Findings = field(default_factory=lambda: Findings(SelectionName.EVALUATION))
+    total: FingerprintSum = field(default_factory=FingerprintSum)
+    counts: RowCounts = field(default_factory=RowCounts)
 
 
 def freeze_eval_prompts(
-    database: Database,
-    selection_database: Database,
-    claim: Claim,
-    run_id: int,
+    scope: RunScope,
+    reader: SelectionReader,
     adapter: Adapter,
     *,
-    check: Callable[[], None],
-    now: Callable[[], datetime],
     scorers: Collection[str] | None = None,
-    timeout_seconds: float = TIMEOUT_SECONDS,
 ) -> FrozenPrompts:
-    """Select, validate and store the prompts of a run, and warn of those that its samples contain.
+    """Select, validate and store the prompts of a run, and warn of those among its samples.
 
     Args:
-        check: raises when the run must not go on; asked at every page.
-        now: the time, for callers that have a clock; nothing is stored with a time today.
+        scope: the run.
+        reader: where the query runs.
+        adapter: its row.
         scorers: names that a prompt's own scorer may have; None: any.
 
     Raises:
-        DataError: the query cannot be used, or gives rows that cannot be asked and the adapter's
-        on_bad_row and
-            max_skipped_share do not allow to leave them out.
+        DataError: the query cannot be used, or more of its rows cannot be asked than the adapter's
+            on_bad_row and max_skipped_share allow.
     """
-    del now
-    with database.transaction(claim) as session:
-        run_prompts.delete_run_prompts(session, run_id)
-    source = find_source(selection_database, adapter, SelectionName.EVALUATION)
-    reading = _Reading(Findings(SelectionName.EVALUATION), FingerprintSum())
-    with open_stream(
-        selection_database,
-        source.sql,
-        source.values,
-        check=check,
-        timeout_seconds=timeout_seconds,
-    ) as stream:
-        for page in _pages(_read(stream, reading, adapter, scorers)):
-            run_prompts.add_prompts(database, claim, run_id, page)
-    _note_leaks(database, run_id, reading.findings, check, timeout_seconds)
-    reading.findings.store(database, claim, run_id)
-    _judge(reading, adapter)
+    with scope.transaction() as session:
+        run_prompts.delete_run_prompts(session, scope.run_id)
+    reading = _Reading()
+    with open_selection(reader, adapter, SelectionName.EVALUATION) as selection:
+        for page in _pages(_read(selection, reading, adapter, scorers)):
+            run_prompts.add_prompts(scope, page)
+    _note_leaks(scope, reading.findings, reader.timeout_seconds)
+    reading.findings.store(scope)
+    if fault := find_prompt_fault(reading.counts, reading.findings, adapter):
+        raise fault
     return FrozenPrompts(
-        reading.selected - reading.skipped, reading.total.result().text, reading.skipped
+        reading.counts.selected - reading.counts.skipped, reading.total.result().text
     )
 
 
-def fingerprint_prompts(
-    database: Database,
-    adapter: Adapter,
-    check: Callable[[], None],
-    timeout_seconds: float = TIMEOUT_SECONDS,
-) -> Fingerprint:
+def fingerprint_prompts(reader: SelectionReader, adapter: Adapter) -> Fingerprint:
     """Hash an adapter's evaluation selection without validating it.
 
     Raises:
         DataError: the query cannot be used.
     """
-    source = find_source(database, adapter, SelectionName.EVALUATION)
     total = FingerprintSum()
-    with open_stream(
-        database, source.sql, source.values, check=check, timeout_seconds=timeout_seconds
-    ) as stream:
-        columns = map_columns(stream.column_names, SelectionName.EVALUATION)
-        for page in stream.pages():
-            for row in _rows(columns, page):
-                total.add([_row_digest(row)], 1)
+    with open_selection(reader, adapter, SelectionName.EVALUATION) as selection:
+        for row in _rows(selection):
+            total.add([_row_digest(row)], 1)
     return total.result()
 
 
 def _read(
-    stream: RowStream, reading: _Reading, adapter: Adapter, scorers: Collection[str] | None
+    selection: OpenSelection,
+    reading: _Reading,
+    adapter: Adapter,
+    scorers: Collection[str] | None,
 ) -> Iterator[tuple[ContentRow, FrozenPrompt]]:
-    """Give the prompts that may be asked; the others become findings."""
-    columns = map_columns(stream.column_names, SelectionName.EVALUATION)
+    """Yield the prompts that can be asked; the others become findings."""
     seen: set[bytes] = set()
-    for page in stream.pages():
-        for row in _rows(columns, page):
-            reading.selected += 1
-            reading.total.add([_row_digest(row)], 1)
-            problems = list(_find_problems(row, columns.gives("prompt_key"), scorers))
-            if not problems:
-                content, prompt = _freeze(row, adapter)
-                if content[0] not in seen:
-                    seen.add(content[0])
-                    yield content, prompt
-                    continue
-                problems = [("prompt_key", _repeated(prompt.prompt_key))]
-            reading.skipped += 1
-            for column, problem in problems:
-                reading.findings.add(name_row(reading.selected, row[0]), column, problem)
+    needs_key = selection.columns.has("prompt_key")
+    for row in _rows(selection):
+        reading.counts.selected += 1
+        reading.total.add([_row_digest(row)], 1)
+        problems = list(_find_problems(row, needs_key, scorers))
+        if not problems:
+            content, prompt = _freeze(row, adapter)
+            if content[0] not in seen:
+                seen.add(content[0])
+                yield content, prompt
+                continue
+            problems = [("prompt_key", _repeated(prompt.prompt_key))]
+        reading.counts.skipped += 1
+        for column, problem in problems:
+            reading.findings.add(name_row(reading.counts.selected, row[0]), column, problem)
 
 
-def _rows(columns: ColumnMap, page: Sequence[Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
-    return zip(*columns.split(page), strict=True)
+def _rows(selection: OpenSelection) -> Iterator[tuple[Any, ...]]:
+    """Yield the fields of each row, in the order of EVALUATION_FIELDS."""
+    for page in selection.pages():
+        yield from zip(*selection.columns.split(page), strict=True)
 
 
 def _find_problems(
@@ -205,35 +182,11 @@ def _row_digest(row: tuple[Any, ...]) -> bytes:
     return raw_digest((prompt, *texts))
 
 
-def _note_leaks(
-    database: Database,
-    run_id: int,
-    findings: Findings,
-    check: Callable[[], None],
-    timeout_seconds: float,
-) -> None:
-    with database.read() as session:
-        run = runs.get_run(session, run_id)
+def _note_leaks(scope: RunScope, findings: Findings, timeout_seconds: float) -> None:
+    with scope.read() as session:
+        run = runs.get_run(session, scope.run_id)
     if run is not None and run.manifest_id is not None:
-        note_leaks(
-            database,
-            run_id,
-            run.manifest_id,
-            findings,
-            check=check,
-            timeout_seconds=timeout_seconds,
-        )
-
-
-def _judge(reading: _Reading, adapter: Adapter) -> None:
-    allowed = adapter.max_skipped_share * reading.selected if adapter.on_bad_row == "skip" else 0
-    if reading.skipped > allowed:
-        raise DataError(
-            f"{reading.skipped:,} of {reading.selected:,} evaluation prompts cannot be asked "
-            f"({reading.findings.summary()}). data_issues names them",
-            table="evaluation query",
-            code="bad_prompts",
-        )
+        note_leaks(scope, run.manifest_id, findings, timeout_seconds=timeout_seconds)
 
 
 def _pages(
@@ -252,7 +205,7 @@ def _pages(
 
 
 def _repeated(key: str) -> Problem:
-    return Problem("duplicate_key", f"prompt_key {key!r} was given before: make it unique")
+    return Problem("duplicate_key", f"prompt_key {key!r} occurs more than once: make it unique")
 
 
 def _as_text(value: bytes | int) -> str:

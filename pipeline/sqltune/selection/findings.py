@@ -1,10 +1,10 @@
-"""Collects what is wrong with rows: the first of each rule in words, all of them counted."""
+"""Collects what is wrong with rows: all findings are counted, the first of each rule described."""
 
 from __future__ import annotations
 
-from sqltune.database.connection import Database
+from sqltune.database.run_scope import RunScope
 from sqltune.database.tables.issues import IssueCount, replace_issues
-from sqltune.records import Claim, Issue, SelectionName
+from sqltune.records import Issue, SelectionName
 from sqltune.selection.rules import Problem
 
 #: Findings of one rule that are kept in words.
@@ -24,18 +24,18 @@ class Findings:
     def add(
         self, row_key: str, column: str | None, problem: Problem, severity: str = ERROR
     ) -> None:
-        """Note one finding."""
+        """Count one finding, and keep its words if it is among the first of its rule."""
         self.count(problem.rule, severity, 1)
         if self._counts[problem.rule, severity] <= KEPT_PER_RULE:
             self.keep(row_key, column, problem, severity)
 
     def count(self, rule: str, severity: str, number: int) -> None:
-        """Count findings whose words are kept elsewhere."""
+        """Count findings whose words are kept by `keep`."""
         if number:
             self._counts[rule, severity] = self._counts.get((rule, severity), 0) + number
 
     def keep(self, row_key: str, column: str | None, problem: Problem, severity: str) -> None:
-        """Keep the words of a finding that is counted elsewhere."""
+        """Keep the words of a finding that `count` counts."""
         self.issues.append(
             Issue(
                 selection=self.selection,
@@ -49,21 +49,21 @@ class Findings:
 
     @property
     def counts(self) -> list[IssueCount]:
-        """How often each rule was broken, errors first, the most frequent first."""
+        """How often each rule was broken: errors first, then the most frequent first."""
         ordered = sorted(self._counts.items(), key=lambda item: (item[0][1], -item[1], item[0][0]))
         return [IssueCount(rule, severity, count) for (rule, severity), count in ordered]
 
     @property
     def has_errors(self) -> bool:
-        """Whether a row cannot be used."""
+        """Whether any row cannot be used."""
         return any(severity == ERROR for _, severity in self._counts)
 
-    def store(self, database: Database, claim: Claim, run_id: int) -> None:
+    def store(self, scope: RunScope) -> None:
         """Write the findings as rows, in place of those of an earlier attempt."""
-        replace_issues(database, claim, run_id, self.selection, self.issues, self.counts)
+        replace_issues(scope, self.selection, self.issues, self.counts)
 
     def summary(self) -> str:
-        """Give the errors in one line: what, how often, and the first row."""
+        """Return the errors in one line: what, how often, and the first row."""
         errors = [c for c in self.counts if c.severity == ERROR]
         counted = ", ".join(f"{count.count:,} {count.rule}" for count in errors)
         first = next(issue for issue in self.issues if issue.severity == ERROR)

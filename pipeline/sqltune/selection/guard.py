@@ -1,8 +1,8 @@
-"""Decides whether a person's query is one harmless SELECT, before anything runs.
+"""Checks that an adapter's own query is one harmless SELECT, before anything runs.
 
-A row of `adapters` must not steer the runner's rights, so what could write, wait, lock or read
-files is refused by name. This is the first of three fences: the selection connection is read-only,
-and its user should be allowed to read only.
+A row of `adapters` must not decide what the runner's rights are used for, so what could write,
+wait, lock or read files is refused by name. Two more barriers follow: the selection connection is
+read-only, and its user should be granted SELECT only.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _REFUSED_FUNCTIONS = {
     "sys_exec": "it starts a program",
     "sys_eval": "it starts a program",
     "sleep": "it only waits",
-    "benchmark": "it only burns time",
+    "benchmark": "it only consumes time",
     "get_lock": "it takes a lock",
     "release_lock": "it releases a lock",
     "release_all_locks": "it releases locks",
-    "is_free_lock": "it asks for locks",
-    "is_used_lock": "it asks for locks",
+    "is_free_lock": "it inspects locks",
+    "is_used_lock": "it inspects locks",
     "master_pos_wait": "it waits",
     "source_pos_wait": "it waits",
     "master_gtid_wait": "it waits",
@@ -41,7 +41,7 @@ _REFUSED_FUNCTIONS = {
     "setval": "it changes a sequence",
     "last_insert_id": "it can change the session",
 }
-_ADVICE = "a selection is one SELECT that only reads; a view can hold what does not fit"
+_ADVICE = "a selection is one SELECT that only reads; put anything more complex into a view"
 _MYSQL_COMMENT = re.compile(
     r"/\*(?![!+]|M!)(?:(?!/\*).)*?\*/|--(?=[\s\x00-\x1f]|$)[^\n]*|#[^\n]*", re.S
 )
@@ -49,16 +49,16 @@ _SQLITE_COMMENT = re.compile(r"/\*(?![!+]|M!)(?:(?!/\*).)*?\*/|--[^\n]*", re.S)
 
 
 def guard_query(sql: str, kind: EngineKind) -> str:
-    """Give the query as it may be run: one SELECT without a closing semicolon.
+    """Return the query as it may be run: one SELECT without a closing semicolon.
 
     Raises:
-        QueryRefused: it is not one SELECT, does not parse, or contains what the module's list
-        refuses.
+        QueryRefused: it is not one SELECT, does not parse, or contains something that is refused.
     """
     tokens = _tokenise(sql, kind)
     if not tokens:
         raise QueryRefused(
-            "the query is empty: write a SELECT, or NULL for the adapter's own dataset"
+            "the query is empty: write a SELECT, or set it to NULL for the dataset that has the "
+            "adapter's name"
         )
     _refuse_beginning(tokens[0])
     _refuse_comments(sql, tokens, kind)
@@ -82,26 +82,24 @@ def _tokenise(sql: str, kind: EngineKind) -> list[Token]:
 
 
 def _refuse_beginning(first: Token) -> None:
-    """Refuse what is no SELECT before sqlglot tries to make sense of it."""
+    """Refuse what is not a SELECT before sqlglot tries to parse it."""
     from sqlglot import TokenType
 
     if first.token_type is TokenType.SEMICOLON:
-        raise QueryRefused(f"the query holds no statement: {_ADVICE}")
+        raise QueryRefused(f"the query contains no statement: {_ADVICE}")
     if first.token_type not in (TokenType.SELECT, TokenType.WITH, TokenType.L_PAREN):
         raise QueryRefused(f"the query begins with {first.text.upper()}: {_ADVICE}")
 
 
 def _refuse_comments(sql: str, tokens: list[Token], kind: EngineKind) -> None:
-    """Refuse comments that a server may run: what is no token to us must be none to it."""
+    """Refuse comments that a server may execute: we must see every token that it sees."""
     pattern = _SQLITE_COMMENT if kind is EngineKind.SQLITE else _MYSQL_COMMENT
     starts = [0, *(token.end + 1 for token in tokens)]
     ends = [*(token.start for token in tokens), len(sql)]
     for start, end in zip(starts, ends, strict=True):
         rest = pattern.sub("", sql[start:end]).strip()
         if rest:
-            raise QueryRefused(
-                f"the query has a comment that servers may run as a command: {rest[:40]!r}"
-            )
+            raise QueryRefused(f"the query has a comment that a server may execute: {rest[:40]!r}")
 
 
 def _without_semicolons(tokens: list[Token]) -> list[Token]:
@@ -110,7 +108,7 @@ def _without_semicolons(tokens: list[Token]) -> list[Token]:
     while tokens[-1].token_type is TokenType.SEMICOLON:
         tokens = tokens[:-1]
     if any(token.token_type is TokenType.SEMICOLON for token in tokens):
-        raise QueryRefused(f"the query holds several statements: {_ADVICE}")
+        raise QueryRefused(f"the query contains several statements: {_ADVICE}")
     return tokens
 
 
@@ -123,10 +121,10 @@ def _refuse_words(tokens: list[Token]) -> None:
         if token.token_type is TokenType.INTO:
             raise QueryRefused(f"the query contains INTO, which writes: {_ADVICE}")
         if token.token_type is TokenType.HINT:
-            raise QueryRefused("the query contains an optimizer hint; leave it out")
+            raise QueryRefused("the query contains an optimizer hint: remove it")
         name = token.text.lower()
         if name.startswith("pragma_"):
-            raise QueryRefused(f"the query uses {name}: PRAGMA functions are not for selections")
+            raise QueryRefused(f"the query uses {name}: PRAGMA functions are not allowed")
         is_called = following is not None and following.token_type is TokenType.L_PAREN
         if is_called and name in _REFUSED_FUNCTIONS:
             raise QueryRefused(f"the query calls {name.upper()}: {_REFUSED_FUNCTIONS[name]}")
@@ -141,9 +139,9 @@ def _parse(sql: str, kind: EngineKind) -> exp.Expr:
     except SqlglotError as error:
         raise QueryRefused(f"the query does not parse: {_position(error)}") from None
     except RecursionError:
-        raise QueryRefused("the query is nested too deeply; a view can hold a part of it") from None
+        raise QueryRefused("the query is nested too deeply: put a part of it into a view") from None
     if len(trees) != 1 or trees[0] is None:
-        raise QueryRefused(f"the query holds {len(trees)} statements: {_ADVICE}")
+        raise QueryRefused(f"the query contains {len(trees)} statements: {_ADVICE}")
     return trees[0]
 
 
@@ -161,7 +159,7 @@ def _refuse_shapes(tree: Any) -> None:
         (exp.Command, "a command"),
         (exp.SessionParameter, "a server variable (@@...)"),
         (exp.Parameter, "a user variable (@...)"),
-        (exp.Placeholder, "a placeholder; nothing is filled in, write the value"),
+        (exp.Placeholder, "a placeholder; write the value instead"),
     )
     for node in tree.walk():
         for kind, reason in refused:

@@ -1,48 +1,33 @@
-"""How many of the samples selected now are new or edited since a manifest was written."""
+"""Counts how many of the samples selected now are new or edited since a manifest was written."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 
 from sqltune.database.connection import Database
-from sqltune.database.streaming import open_stream
 from sqltune.database.tables import manifests
-from sqltune.records import Adapter, SelectionName
-from sqltune.selection.columns import ColumnMap, map_columns
-from sqltune.selection.scan import digest_page
-from sqltune.selection.sources import find_source
-from sqltune.selection.training_rows import without_held_out
+from sqltune.records import Adapter
+from sqltune.selection.reader import SelectionReader
+from sqltune.selection.scan import digest_samples
 
 _PAGE = 10_000
-#: Eight bytes of a hash tell a million samples apart, and take a quarter of the memory.
+#: Eight bytes of a hash distinguish a million samples and take a quarter of the memory.
 _PREFIX_BYTES = 8
 
 
 def count_new_samples(
-    database: Database,
-    selection_database: Database,
-    adapter: Adapter,
-    manifest_id: int,
-    *,
-    enough: int,
-    check: Callable[[], None],
-    timeout_seconds: float,
+    database: Database, reader: SelectionReader, adapter: Adapter, manifest_id: int, *, enough: int
 ) -> int:
-    """Count the selected samples whose content the manifest does not have, up to `enough`.
+    """Count the selected samples whose content is not in the manifest, up to `enough`.
 
     Raises:
         DataError: the query cannot be used.
     """
-    known = _read_known(database, manifest_id, check)
-    source = find_source(selection_database, adapter, SelectionName.TRAINING)
+    known = _read_known(database, manifest_id, reader.check)
     found = 0
-    with open_stream(
-        selection_database, source.sql, source.values, check=check, timeout_seconds=timeout_seconds
-    ) as stream:
-        columns = map_columns(stream.column_names, SelectionName.TRAINING)
-        content = ColumnMap(columns.fields, (None, *columns.indexes[1:]))
-        for page in stream.pages():
-            digests = digest_page(without_held_out(content.split(page)))
+    with closing(digest_samples(reader, adapter)) as pages:
+        for digests in pages:
             found += sum(_prefix(digest) not in known for digest in digests)
             if found >= enough:
                 break

@@ -1,8 +1,8 @@
-"""What a single value must be to be trained on or asked: the rules, their messages and their cures.
+"""The rules that a single value must satisfy to be trained on or asked, with their messages.
 
-`clean_*` look at a whole column of a page at once and are fast; where one says no, the `*_problem`
-functions go through the rows one by one and say what is wrong. Both sides accept the same values,
-which a property test holds.
+The `clean_*` functions check a whole column of a page at once and are fast; where one returns
+False, the `*_problem` functions check the rows one by one and return what is wrong. No value of a
+column that `clean_*` accepts has a problem, which a property test verifies.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from sqltune.selection.columns import Column
 
-#: Longest key, group and split that the tables hold, in characters.
+#: Longest key, group and split that the tables can store, in characters.
 KEY_CHARACTERS = 191
 _NUMBERS = (int, float)
 
@@ -24,7 +24,7 @@ class Problem:
     """What is wrong with one value."""
 
     rule: str
-    message: str  #: names the column and the cure
+    message: str  #: names the column and the remedy
 
 
 def clean_text(column: Column, *, required: bool) -> bool:
@@ -38,7 +38,8 @@ def clean_text(column: Column, *, required: bool) -> bool:
         column = [text for text in column if text is not None]
     if required and (b"" in column or any(map(bytes.isspace, column))):
         return False
-    # An ASCII separator keeps the values apart: the whole is UTF-8 exactly when each of them is.
+    # An ASCII byte is never part of a longer character: joined by it, the values are UTF-8 exactly
+    # if each of them is.
     joined = b"\n".join(column)
     return b"\x00" not in joined and _is_utf8(joined)
 
@@ -53,7 +54,7 @@ def clean_labels(column: Column, *, required: bool) -> bool:
 
 
 def clean_keys(column: Column, *, required: bool) -> bool:
-    """Whether every value is a label that all engines compare alike."""
+    """Whether every value is a label that all engines compare in the same way."""
     if set(map(type, column)) == {int}:
         return True
     return clean_labels(column, required=required) and not any(
@@ -62,7 +63,7 @@ def clean_keys(column: Column, *, required: bool) -> bool:
 
 
 def clean_weights(column: Column) -> bool:
-    """Whether every weight is a finite number above 0; NULL stands for 1."""
+    """Whether every weight is a finite number above 0; NULL means 1."""
     types = set(map(type, column))
     if types == {type(None)}:
         return True
@@ -70,7 +71,7 @@ def clean_weights(column: Column) -> bool:
 
 
 def text_problem(name: str, value: Any, *, required: bool) -> Problem | None:
-    """Say what is wrong with a text, or None."""
+    """Return what is wrong with a text; None: nothing."""
     if value is None:
         return Problem("missing", f"{name} is NULL: {_LEAVE_OUT}") if required else None
     if not isinstance(value, bytes):
@@ -78,17 +79,17 @@ def text_problem(name: str, value: Any, *, required: bool) -> Problem | None:
             "not_text", f"{name} is {describe(value)}, not text: CAST it to CHAR in the query"
         )
     if required and (not value or value.isspace()):
-        what = "empty" if not value else "only white space"
+        what = "empty" if not value else "only whitespace"
         return Problem("empty", f"{name} is {what}: {_LEAVE_OUT}")
     if (position := value.find(b"\x00")) >= 0:
-        return Problem("nul", f"{name} has a NUL character at byte {position}: remove it")
+        return Problem("nul", f"{name} contains a NUL character at byte {position}: remove it")
     return _encoding_problem(name, value)
 
 
 def label_problem(
     name: str, value: Any, *, required: bool = False, longest: int = KEY_CHARACTERS
 ) -> Problem | None:
-    """Say what is wrong with a group or a category, or None."""
+    """Return what is wrong with a group or a category; None: nothing."""
     if isinstance(value, int):
         return None
     problem = text_problem(name, value, required=required)
@@ -97,13 +98,13 @@ def label_problem(
     if (characters := len(value.decode())) > longest:
         return Problem(
             "label_too_long",
-            f"{name} has {characters} characters, more than {longest}: use a shorter one",
+            f"{name} has {characters} characters, but at most {longest} are allowed: shorten it",
         )
     return None
 
 
 def key_problem(name: str, value: Any, *, required: bool) -> Problem | None:
-    """Say what is wrong with a row's own key, or None."""
+    """Return what is wrong with a row's own key; None: nothing."""
     problem = label_problem(name, value, required=required)
     if problem is None and isinstance(value, bytes) and value.endswith(b" "):
         return Problem(
@@ -113,31 +114,36 @@ def key_problem(name: str, value: Any, *, required: bool) -> Problem | None:
 
 
 def weight_problem(value: Any) -> Problem | None:
-    """Say what is wrong with a weight, or None."""
+    """Return what is wrong with a weight; None: nothing."""
     if value is None:
         return None
     number = as_weight(value)
     if number is not None and math.isfinite(number) and number > 0:
         return None
     shown = value.decode("utf-8", "replace")[:40] if isinstance(value, bytes) else repr(value)
-    return Problem(
-        "bad_weight", f"weight is {shown}: it must be a number above 0; NULL stands for 1"
-    )
+    return Problem("bad_weight", f"weight is {shown}: it must be a number above 0; NULL means 1")
 
 
 def scorer_problem(value: Any, known: Collection[str] | None) -> Problem | None:
-    """Say what is wrong with a prompt's own scorer, or None; `known` None: any name will do."""
+    """Return what is wrong with a prompt's own scorer; None: nothing.
+
+    Args:
+        value: the scorer's name; None: the adapter's scorer is used.
+        known: names that are allowed; None: any.
+    """
     problem = label_problem("scorer", value, longest=64)
     if problem is not None or value is None or known is None:
         return problem
     name = value.decode() if isinstance(value, bytes) else str(value)
     if name in known:
         return None
-    return Problem("unknown_scorer", f"scorer {name!r} is unknown: use {', '.join(sorted(known))}")
+    return Problem(
+        "unknown_scorer", f"scorer {name!r} is unknown: use one of {', '.join(sorted(known))}"
+    )
 
 
 def as_weight(value: Any) -> float | None:
-    """Give a weight as a double, 1 for NULL; None when it is no number."""
+    """Return a weight as a double, 1 for NULL; None if it is not a number."""
     if value is None:
         return 1.0
     if not isinstance(value, _NUMBERS):
@@ -149,7 +155,7 @@ def as_weight(value: Any) -> float | None:
 
 
 def describe(value: Any) -> str:
-    """Name a value's type and show it, short."""
+    """Return a value's type and the beginning of the value."""
     names = {int: "the number", float: "the number"}
     return f"{names.get(type(value), type(value).__name__)} {str(value)[:40]}"
 
@@ -174,9 +180,10 @@ def _encoding_problem(name: str, value: bytes) -> Problem | None:
     try:
         value.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:
-        return Problem("undecodable", f"{name} is not UTF-8 {where}: store it again as UTF-8")
+        return Problem("undecodable", f"{name} is not valid UTF-8 {where}: store it as UTF-8")
     return Problem(
-        "lone_surrogate", f"{name} has half a UTF-16 pair {where}: store the whole character"
+        "lone_surrogate",
+        f"{name} contains half of a UTF-16 pair {where}: store the whole character",
     )
 
 

@@ -1,4 +1,4 @@
-"""The samples of a manifest as backends read them: again and again, never all in memory."""
+"""The samples of a manifest as backends read them: repeatedly, and never all in memory."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ class ManifestSamples:
     """The samples of one complete manifest, in its order; see `backends.base.Samples`."""
 
     def __init__(self, database: Database, manifest_id: int, sample_count: int) -> None:
-        """Read from `database` whenever samples are asked for."""
+        """Read from `database` whenever samples are requested."""
         self._database = database
         self._manifest_id = manifest_id
         self._sample_count = sample_count
 
     def __len__(self) -> int:
-        """Give the number of samples."""
+        """Return the number of samples."""
         return self._sample_count
 
     def __iter__(self) -> Iterator[Sample]:
-        """Read all samples in order, page by page."""
+        """Yield all samples in order, read page by page."""
         for first in range(0, self._sample_count, _PAGE):
             end = min(first + _PAGE, self._sample_count)
             with self._database.read() as session:
@@ -35,7 +35,7 @@ class ManifestSamples:
             yield from page
 
     def fetch(self, positions: Sequence[int]) -> list[Sample]:
-        """Read the samples at these positions, in the order asked."""
+        """Return the samples at these positions, in the order of `positions`."""
         if not positions:
             return []
         with self._database.read() as session:
@@ -47,13 +47,13 @@ class ManifestSamples:
 
 
 def read_samples(database: Database, manifest_id: int) -> ManifestSamples:
-    """Give the samples of a manifest.
+    """Return the samples of a manifest.
 
     Raises:
-        DataError: there is no such manifest, or it was never finished.
+        DataError: there is no such manifest, or it was never completed.
     """
     with database.read() as session:
         manifest = manifests.get_manifest(session, manifest_id)
     if manifest is None or not manifest.is_complete:
-        raise DataError(f"manifest {manifest_id} is not complete: begin a new run with --force")
+        raise DataError(f"manifest {manifest_id} is not complete: start a new run with --force")
     return ManifestSamples(database, manifest_id, manifest.sample_count)

@@ -1,67 +1,61 @@
-"""The fast answer to "have the samples changed?": all rows are hashed, none written."""
+"""Reads an adapter's samples without writing: their fingerprint, or the samples themselves.
+
+The fingerprint is the fast answer to whether the samples have changed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 
-from sqltune.database.connection import Database
-from sqltune.database.streaming import open_stream
 from sqltune.records import Adapter, Sample, SelectionName
 from sqltune.selection.batches import SampleBatch, digest_rows, encode_samples
-from sqltune.selection.columns import Column, ColumnMap, map_columns
+from sqltune.selection.columns import Column
 from sqltune.selection.content_hash import Fingerprint, FingerprintSum
-from sqltune.selection.sources import TIMEOUT_SECONDS, find_source
+from sqltune.selection.reader import SelectionReader, open_selection
 from sqltune.selection.training_rows import TrainingRows, without_held_out
 
 
-def fingerprint_samples(
-    database: Database,
-    adapter: Adapter,
-    check: Callable[[], None],
-    timeout_seconds: float = TIMEOUT_SECONDS,
-) -> Fingerprint:
-    """Hash an adapter's training selection; rows that could not be trained on count too.
+def fingerprint_samples(reader: SelectionReader, adapter: Adapter) -> Fingerprint:
+    """Hash an adapter's training selection; rows that cannot be trained on count too.
 
     Raises:
         DataError: the query cannot be used.
     """
-    source = find_source(database, adapter, SelectionName.TRAINING)
     total = FingerprintSum()
-    with open_stream(
-        database, source.sql, source.values, check=check, timeout_seconds=timeout_seconds
-    ) as stream:
-        columns = map_columns(stream.column_names, SelectionName.TRAINING)
-        # Keys are not content: without them nothing is spent on their text.
-        content = ColumnMap(columns.fields, (None, *columns.indexes[1:]))
-        for page in stream.pages():
-            kept = without_held_out(content.split(page))
-            total.add(digest_page(kept), len(kept[0]))
+    with closing(digest_samples(reader, adapter)) as pages:
+        for digests in pages:
+            total.add(digests, len(digests))
     return total.result()
 
 
-def select_samples(
-    database: Database,
-    adapter: Adapter,
-    *,
-    check: Callable[[], None],
-    timeout_seconds: float = TIMEOUT_SECONDS,
-) -> Generator[Sample, None, None]:
-    """Give the samples that may be trained on, one by one, without writing anything.
+def digest_samples(reader: SelectionReader, adapter: Adapter) -> Generator[list[bytes], None, None]:
+    """Yield the content hashes of an adapter's training selection, page by page.
 
     Raises:
         DataError: the query cannot be used.
     """
-    source = find_source(database, adapter, SelectionName.TRAINING)
-    with open_stream(
-        database, source.sql, source.values, check=check, timeout_seconds=timeout_seconds
-    ) as stream:
-        rows = TrainingRows(map_columns(stream.column_names, SelectionName.TRAINING), None)
-        for page in stream.pages():
+    with open_selection(reader, adapter, SelectionName.TRAINING) as selection:
+        # Keys are not content: leaving them out saves the time to encode them.
+        columns = selection.columns.without_key()
+        for page in selection.pages():
+            yield digest_page(without_held_out(columns.split(page)))
+
+
+def select_samples(reader: SelectionReader, adapter: Adapter) -> Generator[Sample, None, None]:
+    """Yield the samples that can be trained on, one by one.
+
+    Raises:
+        DataError: the query cannot be used.
+    """
+    with open_selection(reader, adapter, SelectionName.TRAINING) as selection:
+        rows = TrainingRows(selection.columns, None)
+        for page in selection.pages():
             yield from _samples(rows.accept(page))
 
 
 def digest_page(columns: list[Column]) -> list[bytes]:
-    """Hash a page of rows, also those that nothing could be trained on."""
+    """Hash a page of rows, including those that cannot be trained on."""
     if not columns[0]:
         return []
     batch = encode_samples(columns, named=False)

@@ -5,26 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqltune.database.connection import Database, EngineKind
+from sqltune.database.connection import EngineKind
 from sqltune.database.queries import load_statements
 from sqltune.records import Adapter, SelectionName
 from sqltune.selection.guard import guard_query
 
-#: How long a query may take, where the caller says nothing.
-TIMEOUT_SECONDS = 600.0
+#: The statements that are run where the adapter's query is NULL; they take :dataset.
+_DEFAULTS = {
+    SelectionName.TRAINING: "select_training_samples",
+    SelectionName.EVALUATION: "select_eval_prompts",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """A query that may be run, with the values it needs."""
 
-    selection: SelectionName
     sql: str
     values: Mapping[str, object]
 
 
-def find_source(database: Database, adapter: Adapter, selection: SelectionName) -> Source:
-    """Give the query of one of an adapter's two selections.
+def find_source(adapter: Adapter, selection: SelectionName, kind: EngineKind) -> Source:
+    """Return the query of one of an adapter's two selections.
 
     Raises:
         QueryRefused: the adapter's own query is not one harmless SELECT.
@@ -32,16 +34,6 @@ def find_source(database: Database, adapter: Adapter, selection: SelectionName) 
     is_training = selection is SelectionName.TRAINING
     query = adapter.training_query if is_training else adapter.eval_query
     if query is not None:
-        return Source(selection, guard_query(query, database.kind), {})
-    default = default_training_query if is_training else default_eval_query
-    return Source(selection, default(database.kind), {"dataset": adapter.adapter_name})
-
-
-def default_training_query(kind: EngineKind) -> str:
-    """Give the statement that a training_query of NULL stands for; it takes :dataset."""
-    return load_statements(kind.value)["select_training_samples"]
-
-
-def default_eval_query(kind: EngineKind) -> str:
-    """Give the statement that an eval_query of NULL stands for; it takes :dataset."""
-    return load_statements(kind.value)["select_eval_prompts"]
+        return Source(guard_query(query, kind), {})
+    default = load_statements(kind.value)[_DEFAULTS[selection]]
+    return Source(default, {"dataset": adapter.adapter_name})

@@ -1,17 +1,17 @@
 """Turns pages of a training query into samples, and what cannot be trained on into findings.
 
 A page without any fault is checked and hashed column by column. Only the rows of a page with a
-fault are looked at one by one.
+fault are checked one by one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from operator import lt
 from typing import Any
 
 from sqltune.records import SelectionName
+from sqltune.selection.bad_rows import RowCounts
 from sqltune.selection.batches import SampleBatch, encode_samples
 from sqltune.selection.columns import Column, ColumnMap
 from sqltune.selection.findings import Findings
@@ -29,27 +29,18 @@ from sqltune.selection.rules import (
     weight_problem,
 )
 
-#: From a sample's text to its number of tokens where they are too many, else None.
+#: Returns a sample's number of tokens where they are too many, else None.
 TooLong = Callable[[str], int | None]
 
 _TRAINED_SPLITS = (None, b"train")
 _EMPTY = SampleBatch((), (), (), (), (), (), (), ())
 
 
-@dataclass(slots=True)
-class RowCounts:
-    """How many rows a selection gave, and what became of them."""
-
-    selected: int = 0
-    skipped: int = 0  #: cannot be trained on; each has a finding
-    held_out: int = 0  #: their split is another one than 'train'
-
-
 class TrainingRows:
     """Checks the rows of one training selection, page by page."""
 
     def __init__(self, columns: ColumnMap, too_long: TooLong | None) -> None:
-        """Check rows whose fields stand where `columns` says."""
+        """Check rows whose fields are found by `columns`; `too_long` None: no limit is known."""
         self.counts = RowCounts()
         self.findings = Findings(SelectionName.TRAINING)
         self.refused: list[tuple[Any, ...]] = []  #: the fields of the last page's rows with a fault
@@ -60,16 +51,16 @@ class TrainingRows:
 
     @property
     def has_own_keys(self) -> bool:
-        """Whether the query names its rows; without, the content hash does."""
-        return self._columns.gives("sample_key")
+        """Whether the query names its rows; if not, the content hash does."""
+        return self._columns.has("sample_key")
 
     @property
     def may_repeat_keys(self) -> bool:
-        """Whether a key may have come twice; keys that only ever grew have not."""
+        """Whether a key may have occurred twice; keys in ascending order have not."""
         return self.has_own_keys and not self._keys_ascend
 
     def accept(self, rows: Sequence[Sequence[Any]]) -> SampleBatch:
-        """Give the samples of a page; the others are counted and named."""
+        """Return the samples of a page; the other rows are counted and become findings."""
         self.refused = []
         first_number = self.counts.selected + 1
         self.counts.selected += len(rows)
@@ -88,7 +79,7 @@ class TrainingRows:
         return batch
 
     def _follow_keys(self, keys: Column) -> bool:
-        """Whether all keys are integers, each above the one before, as a table's own id is."""
+        """Whether all keys are integers in ascending order, as the ids of a table are."""
         if set(map(type, keys)) != {int}:
             return False
         before = keys[0] - 1 if self._last_key is None else self._last_key
@@ -96,7 +87,7 @@ class TrainingRows:
         return before < keys[0] and all(map(lt, keys, keys[1:]))
 
     def _encode_clean(self, columns: Sequence[Column]) -> SampleBatch | None:
-        """Encode a page in which nothing is wrong; None when something is."""
+        """Encode a page without any fault; None if there is one."""
         keys, prompts, responses, systems, weights, groups, _ = columns
         is_clean = (
             clean_text(prompts, required=True)
@@ -159,31 +150,31 @@ def _sample_text(prompt: bytes, response: bytes, system_prompt: bytes | None) ->
 
 def _too_long_message(tokens: int) -> str:
     return (
-        f"prompt and response have {tokens:,} tokens together, more than the base model takes: "
+        f"prompt and response have {tokens:,} tokens together, more than the base model accepts: "
         "shorten them, or choose another base model"
     )
 
 
 def trained_rows(splits: Column) -> list[int] | None:
-    """Give the rows that are not held out, by index; None: all of them."""
+    """Return the indexes of the rows that are not held out; None: all of them."""
     if set(splits) <= set(_TRAINED_SPLITS):
         return None
     return [index for index, split in enumerate(splits) if split in _TRAINED_SPLITS]
 
 
 def pick_rows(columns: Sequence[Column], indexes: Sequence[int]) -> list[Column]:
-    """Give these rows of a page."""
+    """Return these rows of a page."""
     return [[column[index] for index in indexes] for column in columns]
 
 
 def without_held_out(columns: list[Column]) -> list[Column]:
-    """Give a page without the rows that are held out."""
+    """Return a page without the rows that are held out."""
     kept = trained_rows(columns[-1])
     return columns if kept is None else pick_rows(columns, kept)
 
 
 def name_row(number: int, key: Any) -> str:
-    """Name a row by its key where it has one that can be shown, else by its number."""
+    """Name a row by its key if it has one that can be shown, else by its number."""
     if isinstance(key, int):
         return str(key)
     if isinstance(key, bytes) and key.strip():

@@ -1,8 +1,8 @@
-"""Keeping an adapter's lease alive while a run works, and hearing that the run must not go on.
+"""Keep an adapter's lease alive while a run works, and find out when the run must not continue.
 
-A thread renews the lease, shows in the run's row that it lives, and reads what a person wants of
-it; the working thread asks `check` between small pieces of work. Nothing is interrupted by force:
-what was committed stays, and the rest is done again by whoever resumes.
+A thread renews the lease, records in the run's row that its runner is alive, and reads the desired
+state; the working thread calls `check` between small pieces of work. Nothing is interrupted by
+force: what was committed stays, and a later runner does the rest.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from sqltune.records import OPEN_STATES, Claim, DesiredState, RunState
 
 logger = logging.getLogger(__name__)
 
-#: A person who cancels waits at most this long for the runner to notice.
-_LONGEST_BEAT_SECONDS = 2.0
+#: A person who cancels waits no longer than this for the runner to notice.
+_MAX_BEAT_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Progress:
-    """How far the run was when it last came on."""
+    """How far the run was when it last progressed."""
 
     mark: tuple[object, ...]
     at: float  #: by the monotonic clock
 
 
 class LeaseKeeper:
-    """Holds one adapter's lease from `with` to the end of the block."""
+    """Renews one adapter's lease while the `with` block runs."""
 
     def __init__(
         self,
@@ -48,8 +48,9 @@ class LeaseKeeper:
         stall_seconds: float = 900.0,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Keep `claim` alive by a beat every third of `lease_seconds`, until `stop` or the end of
-        the block; a run without a step or an answer for `stall_seconds` is marked as stuck.
+        """Renew `claim` three times per `lease_seconds`, until `stop` is set or the block ends.
+
+        A run without a step or a response for `stall_seconds` is marked as stuck.
         """
         self._database = database
         self._claim = claim
@@ -61,7 +62,7 @@ class LeaseKeeper:
         self._done = threading.Event()
         self._lost = threading.Event()
         self._run_id: int | None = None
-        self._wish: tuple[int, str] | None = None  # of which run, and what is wanted of it
+        self._desired: tuple[int, str] | None = None  # the run, and its desired state
         self._progress: _Progress | None = None
         self._is_stuck = False
         self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
@@ -80,44 +81,44 @@ class LeaseKeeper:
         self._thread.join()
 
     def watch(self, run_id: int) -> None:
-        """Look now and from now on for what a person wants of this run."""
+        """Read the desired state of this run now and at every beat."""
         self._progress, self._is_stuck = None, False
         self._run_id = run_id
         with self._database.read() as session:
-            self._wish = (run_id, runs.get_desired_state(session, run_id))
+            self._desired = (run_id, runs.get_desired_state(session, run_id))
 
-    def rest(self) -> None:
-        """Look for what a person wants of a run no more: it has ended, or is held."""
+    def unwatch(self) -> None:
+        """Stop reading the run's desired state: it has ended or is paused."""
         self._run_id = None
 
     def check(self) -> None:
-        """Raise when the work must not go on.
+        """Raise if the work must not continue.
 
         Raises:
             LeaseLost: another runner has the adapter.
-            RunCancelled: a person asked for the end of the run.
-            RunPaused: a person wants the run to be held.
+            RunCancelled: a person cancelled the run.
+            RunPaused: a person paused the run.
             RunInterrupted: this process was asked to stop.
         """
         if self._lost.is_set():
             raise LeaseLost(f"another runner took over {self._claim.adapter_name!r}")
-        run_id, wish = self._wish or (None, None)
+        run_id, desired = self._desired or (None, None)
         if run_id is not None and run_id == self._run_id:
-            if wish == DesiredState.CANCELLED:
-                raise RunCancelled("a person asked for the end of this run")
-            if wish == DesiredState.PAUSED:
-                raise RunPaused("a person wants this run to be held")
+            if desired == DesiredState.CANCELLED:
+                raise RunCancelled("a person cancelled this run")
+            if desired == DesiredState.PAUSED:
+                raise RunPaused("a person paused this run")
         if self._stop.is_set():
-            raise RunInterrupted("this process was asked to stop; the next sync goes on from here")
+            raise RunInterrupted("this process was asked to stop; the next sync resumes the run")
 
     def _beat(self) -> None:
-        pause = min(self._lease_seconds / 3, _LONGEST_BEAT_SECONDS)
+        pause = min(self._lease_seconds / 3, _MAX_BEAT_SECONDS)
         while not self._done.wait(pause):
             try:
                 self._renew()
             except Exception as error:
-                # A lost connection, or a row that nobody thought of, is no lost lease: the next
-                # beat tries again, and every write is fenced anyway.
+                # A lost connection or an unexpected row is not a lost lease: the next beat tries
+                # again, and every write is fenced anyway.
                 logger.warning(
                     "the lease of %s could not be renewed: %s",
                     self._claim.adapter_name,
@@ -128,12 +129,12 @@ class LeaseKeeper:
     def _renew(self) -> None:
         run_id = self._run_id
         with self._database.transaction() as session:
-            held = states.renew_lease(
+            is_ours = states.renew_lease(
                 session, self._claim, lease_seconds=self._lease_seconds, now=self._now()
             )
-            if held and run_id is not None:
-                self._look(session, run_id)
-        if not held:
+            if is_ours and run_id is not None:
+                self._read_run(session, run_id)
+        if not is_ours:
             self._lost.set()
             self._done.set()
             logger.warning(
@@ -142,19 +143,19 @@ class LeaseKeeper:
                 extra={"event": "lease_lost", "adapter": self._claim.adapter_name},
             )
 
-    def _look(self, session: Session, run_id: int) -> None:
-        """Show that the run lives, and hear what is wanted of it."""
+    def _read_run(self, session: Session, run_id: int) -> None:
+        """Record that the run's runner is alive, and read the desired state."""
         runs.set_last_alive(session, run_id, now=self._now())
-        sight = requests.get_sight(session, run_id)
-        if sight is None:
-            self._wish = (run_id, DesiredState.CANCELLED)  # its row was deleted
+        run = requests.get_open_run(session, run_id)
+        if run is None:
+            self._desired = (run_id, DesiredState.CANCELLED)  # its row was deleted
             return
-        if sight.desired_state not in requests.WISHES:
-            requests.refuse_wish(session, run_id, sight.desired_state, now=self._now())
-        # Where somebody wrote the state itself, the run has no place any more to be written to.
-        is_open = sight.state in OPEN_STATES
-        self._wish = (run_id, sight.desired_state if is_open else DesiredState.CANCELLED)
-        self._mark_stall(session, run_id, (sight.state, sight.steps_done, sight.responses_stored))
+        if run.desired_state not in requests.DESIRED_STATES:
+            requests.refuse_desired_state(session, run_id, run.desired_state, now=self._now())
+        # If a person overwrote the state itself, no state is left that the run could continue from.
+        is_open = run.state in OPEN_STATES
+        self._desired = (run_id, run.desired_state if is_open else DesiredState.CANCELLED)
+        self._mark_stall(session, run_id, (run.state, run.steps_done, run.responses_stored))
 
     def _mark_stall(self, session: Session, run_id: int, mark: tuple[object, ...]) -> None:
         if self._progress is None or self._progress.mark != mark:
@@ -169,7 +170,8 @@ class LeaseKeeper:
         runs.set_stuck(
             session,
             run_id,
-            f"its runner lives, but no step and no answer came for {waited / 60:.0f} minutes while "
-            f"{mark[0]}: wait for the backend, or set its desired_state to 'cancelled'",
+            f"its runner is alive, but there was no step and no response for {waited / 60:.0f} "
+            f"minutes while {mark[0]}: wait for the backend, or set its desired_state to "
+            "'cancelled'",
         )
         self._is_stuck = True

@@ -1,8 +1,9 @@
-"""What a worker tells operations over HTTP: `/metrics` for Prometheus, `/healthz` for probes."""
+"""A worker's metrics for Prometheus (`/metrics`) and its health for probes (`/healthz`)."""
 
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,68 +14,97 @@ from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app
+from prometheus_client.core import GaugeMetricFamily
 
-from sqltune.errors import ConfigError
+from sqltune.database.tables.reports import AdapterHealth
+from sqltune.errors import ConfigError, PipelineError
 from sqltune.records import OpenRun, RunState
 from sqltune.syncing.outcomes import Outcome
 
-#: A worker that has not seen the database for so many looks is not healthy.
-_LOOKS_MISSED = 10
-#: Longer than a worker ever waits between two looks.
-_LEAST_SECONDS = 60.0
-_SECONDS = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14400)
+logger = logging.getLogger(__name__)
+
+#: A worker that failed to read the database for this many polls is unhealthy.
+_MISSED_POLLS = 10
+#: Longer than a worker ever pauses between two scans.
+_MIN_PATIENCE_SECONDS = 60.0
+_BUCKETS_SECONDS = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14400)
 
 
 @dataclass(frozen=True, slots=True)
-class _Sight:
-    """How the worker fared last, by the monotonic clock."""
+class _Health:
+    """The worker's last signs of life, by the monotonic clock."""
 
-    looked_at: float
-    rounded_at: float  #: when it last came to every adapter that was due
-    adapter_name: str | None = None  #: None: it has nothing to do
-    since: float = 0.0  #: when it took the adapter, or let the last one go
+    scanned_at: float
+    round_ended_at: float  #: when it last finished a round over every adapter that was due
+    adapter_name: str | None = None  #: None: it is idle
+    since: float = 0.0  #: when the adapter's turn began, or the last turn ended
 
 
 class WorkerMetrics:
-    """Fulfils `worker.Watcher`, and is an application that any WSGI server can serve."""
+    """A `watcher.Watcher` that is also a WSGI application."""
 
-    def __init__(self, *, poll_seconds: float, monotonic: Callable[[], float]) -> None:
-        self._patience_seconds = max(_LEAST_SECONDS, _LOOKS_MISSED * poll_seconds)
+    def __init__(
+        self,
+        *,
+        poll_seconds: float,
+        monotonic: Callable[[], float],
+        read_adapters: Callable[[], Sequence[AdapterHealth]],
+    ) -> None:
+        """Start with every figure at zero.
+
+        Args:
+            poll_seconds: the worker's pause between two scans.
+            monotonic: a clock in seconds.
+            read_adapters: reads the adapters' figures; called when metrics are scraped.
+        """
+        self._patience_seconds = max(_MIN_PATIENCE_SECONDS, _MISSED_POLLS * poll_seconds)
         self._monotonic = monotonic
         self._lock = threading.Lock()
-        self._sight = _Sight(monotonic(), monotonic(), None, monotonic())
+        self._health = _Health(monotonic(), monotonic(), None, monotonic())
         registry = CollectorRegistry()
         self._metrics = make_wsgi_app(registry)
-        self._looks = Counter(
-            "sqltune_worker_looks", "Times that the worker saw the database.", registry=registry
-        )
-        self._failures = Counter(
-            "sqltune_worker_failures", "Times that it could not.", registry=registry
-        )
-        self._runs = Counter(
-            "sqltune_worker_runs", "Runs that it ended.", ["state"], registry=registry
-        )
-        self._seconds = Histogram(
-            "sqltune_worker_adapter_seconds",
-            "How long it had an adapter in its hands.",
-            buckets=_SECONDS,
+        self._scans = Counter(
+            "sqltune_worker_scans",
+            "Scans of the database's open runs that this worker completed.",
             registry=registry,
         )
-        self._busy = Gauge("sqltune_worker_busy", "1 while it has one.", registry=registry)
+        self._failures = Counter(
+            "sqltune_worker_failures",
+            "Scans and adapters' turns of this worker that failed unexpectedly; see its log.",
+            registry=registry,
+        )
+        self._runs = Counter(
+            "sqltune_worker_runs",
+            "Runs that this worker ended, by adapter and final state.",
+            ["adapter", "state"],
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "sqltune_worker_turn_seconds",
+            "Duration of an adapter's turn: planning, training and evaluation.",
+            buckets=_BUCKETS_SECONDS,
+            registry=registry,
+        )
+        self._busy = Gauge(
+            "sqltune_worker_busy", "1 while this worker has an adapter, else 0.", registry=registry
+        )
         self._open = Gauge(
             "sqltune_open_runs",
-            "Runs in the database that are not ended.",
+            "Runs in the database that have not ended, by state.",
             ["state"],
             registry=registry,
         )
         self._stuck = Gauge(
-            "sqltune_stuck_runs", "Those of them that do not go on.", registry=registry
+            "sqltune_stuck_runs",
+            "Open runs that are stuck; report_runs.stuck_reason says why.",
+            registry=registry,
         )
+        registry.register(_AdapterCollector(read_adapters))
 
     def scanned(self, open_runs: Sequence[OpenRun]) -> None:
-        """Count what is there."""
-        self._looks.inc()
-        self._see(looked_at=self._monotonic())
+        """Count the open runs."""
+        self._scans.inc()
+        self._update(scanned_at=self._monotonic())
         tally = Tally(run.state for run in open_runs)
         for state in RunState:
             if not state.is_ended:
@@ -82,84 +112,125 @@ class WorkerMetrics:
         self._stuck.set(sum(run.is_stuck for run in open_runs))
 
     def round_ended(self) -> None:
-        """Note that the worker gets round."""
-        self._see(rounded_at=self._monotonic())
+        """Record that the worker finished a round."""
+        self._update(round_ended_at=self._monotonic())
 
     def turn_began(self, adapter_name: str) -> None:
-        """Note the adapter."""
+        """Record the adapter."""
         self._busy.set(1)
-        self._see(adapter_name=adapter_name, since=self._monotonic())
+        self._update(adapter_name=adapter_name, since=self._monotonic())
 
     def turn_ended(self, outcomes: Sequence[Outcome], seconds: float) -> None:
         """Count the runs that ended."""
         self._busy.set(0)
         self._seconds.observe(seconds)
-        self._see(adapter_name=None, since=self._monotonic())
+        self._update(adapter_name=None, since=self._monotonic())
         for outcome in outcomes:
             if outcome.is_new and outcome.state is not None:
-                self._runs.labels(outcome.state.value).inc()
+                self._runs.labels(outcome.adapter_name, outcome.state.value).inc()
 
     def failed(self, error: Exception) -> None:
-        """Count it; the log says what it was."""
+        """Count the failure; the log has the error."""
         self._failures.inc()
 
     def health(self) -> tuple[bool, dict[str, Any]]:
-        """Whether the worker saw the database and came round lately, and what it does."""
-        sight, now = self._sight, self._monotonic()
-        silent = now - sight.looked_at
-        idle = now - max(sight.rounded_at, sight.since) if sight.adapter_name is None else 0.0
+        """Return whether the worker is healthy, and what `/healthz` replies."""
+        health, now = self._health, self._monotonic()
+        unread = now - health.scanned_at
+        idle = now - max(health.round_ended_at, health.since) if health.adapter_name is None else 0
         status = "ok"
         if idle >= self._patience_seconds:
-            status = "no adapter was come to lately: the log says why"
-        if silent >= self._patience_seconds:
-            status = "the database was not seen lately"
+            status = "no round over the adapters has ended lately; see the log"
+        if unread >= self._patience_seconds:
+            status = "the database could not be read lately; see the log"
         return status == "ok", {
             "status": status,
-            "seen_seconds_ago": round(silent, 3),
-            "works_on": sight.adapter_name,
-            "since_seconds": round(now - sight.since, 3),
+            "last_scan_seconds_ago": round(unread, 3),
+            "adapter": health.adapter_name,
+            "since_seconds": round(now - health.since, 3),
         }
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        """Answer `/metrics` and `/healthz`; nothing else is here."""
+        """Reply to `/metrics` and `/healthz`."""
         path = environ.get("PATH_INFO")
         if path == "/metrics":
-            told: Iterable[bytes] = self._metrics(environ, start_response)
-            return told
+            reply: Iterable[bytes] = self._metrics(environ, start_response)
+            return reply
         if path != "/healthz":
             start_response("404 Not Found", [("Content-Type", "text/plain")])
-            return [b"/metrics and /healthz are here\n"]
+            return [b"try /metrics or /healthz\n"]
         is_well, state = self.health()
         status = "200 OK" if is_well else "503 Service Unavailable"
         start_response(status, [("Content-Type", "application/json")])
         return [json.dumps(state).encode() + b"\n"]
 
-    def _see(self, **changes: Any) -> None:
-        # Two threads tell of different things: neither may undo what the other one said.
+    def _update(self, **changes: Any) -> None:
+        # Two threads change different fields; neither may undo the other's change.
         with self._lock:
-            self._sight = replace(self._sight, **changes)
+            self._health = replace(self._health, **changes)
+
+
+class _AdapterCollector:
+    """Reads each adapter's figures when they are scraped, not at every scan of the worker."""
+
+    def __init__(self, read_adapters: Callable[[], Sequence[AdapterHealth]]) -> None:
+        self._read_adapters = read_adapters
+
+    def describe(self) -> Iterable[GaugeMetricFamily]:
+        """Return the families without any adapter, so that registering reads nothing."""
+        return self._families([])
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """Return the figures; none while the database is unavailable."""
+        try:
+            return self._families(self._read_adapters())
+        except PipelineError as error:
+            logger.warning(
+                "adapters' figures could not be read: %s", error, extra={"event": "worker_failed"}
+            )
+            return self._families([])
+
+    def _families(self, adapters: Sequence[AdapterHealth]) -> list[GaugeMetricFamily]:
+        scores = GaugeMetricFamily(
+            "sqltune_adapter_score",
+            "Mean primary score of the adapter's live version in its last evaluation, 0 to 1.",
+            labels=["adapter"],
+        )
+        ages = GaugeMetricFamily(
+            "sqltune_adapter_last_success_age_seconds",
+            "Seconds since the adapter's last successful run ended.",
+            labels=["adapter"],
+        )
+        for adapter in adapters:
+            if adapter.live_score is not None:
+                scores.add_metric([adapter.adapter_name], adapter.live_score)
+            if adapter.success_age_seconds is not None:
+                ages.add_metric([adapter.adapter_name], adapter.success_age_seconds)
+        return [scores, ages]
 
 
 class _Server(ThreadingMixIn, WSGIServer):
-    """One thread a request: a slow reader does not keep a probe waiting."""
+    """One thread per request, so that a slow reader does not keep a probe waiting."""
 
     daemon_threads = True
 
 
-class _Quiet(WSGIRequestHandler):
+class _SilentHandler(WSGIRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing: probes come every few seconds."""
+        """Log nothing: probes arrive every few seconds."""
 
 
 @contextmanager
 def served(metrics: WorkerMetrics, host: str, port: int) -> Iterator[str]:
-    """Serve them while the block runs; gives the address.
+    """Serve the metrics while the block runs; yield the address.
 
     Raises:
-        ConfigError: the address cannot be had.
+        ConfigError: the address cannot be used.
     """
     try:
-        server = make_server(host, port, metrics, server_class=_Server, handler_class=_Quiet)
+        server = make_server(
+            host, port, metrics, server_class=_Server, handler_class=_SilentHandler
+        )
     except OSError as error:
         raise ConfigError(
             f"the worker cannot listen on {host}:{port}: {error}; set SQLTUNE_WORKER_PORT"

@@ -1,76 +1,72 @@
-"""What the row of a run says at its beginning and at its end."""
+"""The row of a run at its beginning."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from sqltune import __version__, wanted_keys
 from sqltune.database.tables import adapters, runs
-from sqltune.errors import PipelineError
-from sqltune.planning.planner import Plan
-from sqltune.planning.requests import reason_of
-from sqltune.records import Adapter, RunState
-from sqltune.run.next_step import next_step, next_try
+from sqltune.planning.plan import AdapterPlan, Evaluate, Refuse, Train
+from sqltune.planning.requests import request_reason
+from sqltune.records import Adapter, RunKind, RunState
+from sqltune.run.next_step import next_step
 from sqltune.runtime import Runtime
 
 
-def new_run(runtime: Runtime, plan: Plan, live: int | None) -> runs.NewRun:
-    """Give the row of a run that this plan asks for; `live` is the version that is live now."""
-    wanted = plan.wanted
-    own = plan.version.version_number if plan.version else None
-    if wanted is None:
-        return _refused_run(runtime, plan)
+def new_run(
+    runtime: Runtime, planned: AdapterPlan, plan: Train | Evaluate | Refuse, live: int | None
+) -> runs.NewRun:
+    """Return the row of the run that a plan asks for.
+
+    Args:
+        runtime: the effective settings, and ids.
+        planned: the row and the request that the plan is about.
+        plan: the plan of `planned`.
+        live: the version that is live now, if any.
+    """
+    wanted = None if isinstance(plan, Refuse) else plan.wanted
+    run_kind = RunKind.EVALUATE if isinstance(plan, Evaluate) else RunKind.TRAIN
+    version = plan.version.version_number if isinstance(plan, Evaluate) else None
+    adapter = planned.adapter
+    training_key, evaluation_key = _find_keys(plan, adapter)
     return runs.NewRun(
-        adapter_name=plan.adapter.adapter_name,
+        adapter_name=adapter.adapter_name,
         run_key=runtime.new_id(),
-        run_kind=plan.run_kind,
-        trigger_reason=reason_of(plan.request, plan) if plan.request else plan.reason,
-        backend=plan.adapter.backend,
-        is_simulated=wanted.base_model.is_simulated,
-        base_model=wanted.base_model.name,
-        base_model_revision=wanted.base_model.revision,
-        fingerprint=wanted.fingerprint,
-        eval_fingerprint=wanted.eval_fingerprint,
-        training_key=wanted.training_key,
-        evaluation_key=wanted.evaluation_key,
-        version_number=own,
+        run_kind=run_kind,
+        trigger_reason=_trigger_reason(planned, plan),
+        backend=adapter.backend,
+        is_simulated=wanted.base_model.is_simulated if wanted else False,
+        base_model=wanted.base_model.name if wanted else adapter.base_model,
+        base_model_revision=(wanted.base_model.revision if wanted else adapter.base_model_revision),
+        fingerprint=wanted.fingerprint if wanted else None,
+        eval_fingerprint=wanted.eval_fingerprint if wanted else None,
+        training_key=training_key,
+        evaluation_key=evaluation_key,
+        version_number=version,
         # A version is not compared with itself, but with the base model.
-        before_version=live if live != own else None,
-        settings=_effective_settings(runtime, plan.adapter),
+        before_version=live if wanted is not None and live != version else None,
+        settings=_effective_settings(runtime, adapter),
         failure_count=plan.failure_count,
-        next_step=next_step(RunState.QUEUED, plan.run_kind),
-        is_trial=plan.is_trial,
-        manifest_id=plan.request.manifest_id if plan.request else None,
+        next_step=next_step(RunState.QUEUED, run_kind),
+        is_trial=planned.is_trial,
+        manifest_id=planned.request.manifest_id if planned.request else None,
     )
 
 
-def _refused_run(runtime: Runtime, plan: Plan) -> runs.NewRun:
-    error = plan.error or PipelineError(plan.reason)
-    key = wanted_keys.refusal_key(plan.adapter, error.code, str(error))
-    who = "a row of runs" if plan.is_trial else "the adapter's row"
-    words = plan.request.trigger_reason if plan.request else None
-    return runs.NewRun(
-        adapter_name=plan.adapter.adapter_name,
-        run_key=runtime.new_id(),
-        run_kind=plan.run_kind,
-        trigger_reason=words or f"{who} asks for what cannot be done",
-        backend=plan.adapter.backend,
-        is_simulated=False,
-        base_model=plan.adapter.base_model,
-        base_model_revision=plan.adapter.base_model_revision,
-        fingerprint=None,
-        eval_fingerprint=None,
-        training_key=key,
-        evaluation_key=key,
-        version_number=None,
-        before_version=None,
-        settings=_effective_settings(runtime, plan.adapter),
-        failure_count=plan.failure_count,
-        next_step=next_step(RunState.QUEUED, plan.run_kind),
-        is_trial=plan.is_trial,
-        manifest_id=plan.request.manifest_id if plan.request else None,
-    )
+def _find_keys(plan: Train | Evaluate | Refuse, adapter: Adapter) -> tuple[str, str]:
+    if isinstance(plan, Refuse):
+        key = wanted_keys.refusal_key(adapter, plan.error.code, str(plan.error))
+        return key, key
+    return plan.wanted.training_key, plan.wanted.evaluation_key
+
+
+def _trigger_reason(planned: AdapterPlan, plan: Train | Evaluate | Refuse) -> str:
+    request = planned.request
+    if not isinstance(plan, Refuse):
+        return request_reason(request, plan) if request else plan.reason
+    source = "a row of runs" if planned.is_trial else "the adapter's row"
+    words = request.trigger_reason if request else None
+    return words or f"{source} asks for something impossible"
 
 
 def _effective_settings(runtime: Runtime, adapter: Adapter) -> dict[str, Any]:
@@ -79,28 +75,3 @@ def _effective_settings(runtime: Runtime, adapter: Adapter) -> dict[str, Any]:
         "adapter": adapters.to_plain(adapter),
         "settings": runtime.settings.without_secrets(),
     }
-
-
-def failure(runtime: Runtime, error: Exception, failures_before: int) -> runs.RunEnd:
-    """Give the end of a run that went wrong, with the time of the next try where there is one."""
-    failures = failures_before + 1
-    # A full disk or a folder that is not ours gets mended, and nobody touches a row for it.
-    is_retryable = isinstance(error, OSError) or getattr(error, "retryable", False)
-    pause = timedelta(seconds=runtime.settings.retry_wait_seconds * 2 ** (failures - 1))
-    at = runtime.now() + pause if is_retryable else None
-    is_last = failures >= runtime.settings.max_attempts
-    return runs.RunEnd(
-        state=RunState.FAILED,
-        error_code=_code(error),
-        error_message=str(error) or type(error).__name__,
-        is_retryable=is_retryable,
-        failure_count=failures,
-        next_attempt_at=at,
-        next_step=next_try(None if is_last else at),
-    )
-
-
-def _code(error: Exception) -> str:
-    if isinstance(error, PipelineError):
-        return error.code
-    return "os_error" if isinstance(error, OSError) else "internal_error"

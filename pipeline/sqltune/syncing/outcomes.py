@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from sqltune.planning.planner import Decision
-from sqltune.records import RunState
+from sqltune.records import RunState, SyncDecision
 
 
 class ExitCode(IntEnum):
-    """What the command ends with."""
+    """The exit code of a sync; 2 is a usage error, which no sync returns."""
 
     DONE = 0
     RUN_FAILED = 1
@@ -23,16 +22,16 @@ class Outcome:
     """What a sync did for one adapter, or for one request."""
 
     adapter_name: str
-    decision: Decision
+    decision: SyncDecision
     reason: str
     run_id: int | None = None
-    state: RunState | None = None  #: of the run of this sync, else of the last one
+    state: RunState | None = None  #: of this sync's run, else of the last one
     error_message: str | None = None
     is_new: bool = False  #: the run ended in this sync
 
 
 def exit_code(outcomes: Sequence[Outcome]) -> ExitCode:
-    """Give what the command ends with: a failed run counts more than a refusing gate."""
+    """Return the exit code of a sync: a failed run outweighs a refusing gate."""
     if any(o.state is RunState.FAILED for o in outcomes):
         return ExitCode.RUN_FAILED
     if any(o.state is RunState.REJECTED and o.is_new for o in outcomes):

@@ -1,6 +1,4 @@
-"""What a worker reports about itself while it works: the Protocol and its two implementations'
-entry point.
-"""
+"""What receives a worker's progress: nothing, or metrics that are served over HTTP."""
 
 from __future__ import annotations
 
@@ -9,9 +7,10 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Protocol
 
+from sqltune.database.tables import reports
 from sqltune.errors import ConfigError
 from sqltune.records import OpenRun
-from sqltune.settings import Settings
+from sqltune.runtime import Runtime
 from sqltune.syncing.outcomes import Outcome
 
 
@@ -60,13 +59,14 @@ class SilentWatcher:
 
 @contextmanager
 def open_watcher(
-    settings: Settings, monotonic: Callable[[], float]
+    runtime: Runtime, monotonic: Callable[[], float]
 ) -> Iterator[tuple[Watcher, str | None]]:
-    """Yield the watcher that the settings ask for and the address that serves it, if any.
+    """Yield the watcher that the settings ask for, and the address that serves it, if any.
 
     Raises:
         ConfigError: a package is missing, or the address is in use.
     """
+    settings = runtime.settings
     if settings.worker_port is None:
         yield SilentWatcher(), None
         return
@@ -76,6 +76,12 @@ def open_watcher(
         )
     from sqltune.syncing import metrics
 
-    watcher = metrics.WorkerMetrics(poll_seconds=settings.poll_seconds, monotonic=monotonic)
+    def read_adapters() -> list[reports.AdapterHealth]:
+        with runtime.database.read() as session:
+            return reports.list_adapter_health(session, now=runtime.now())
+
+    watcher = metrics.WorkerMetrics(
+        poll_seconds=settings.poll_seconds, monotonic=monotonic, read_adapters=read_adapters
+    )
     with metrics.served(watcher, settings.worker_host, settings.worker_port) as address:
         yield watcher, address

@@ -1,7 +1,7 @@
--- Statements about leases: they alone go by the database's own clock, so that clocks of machines do not matter.
+-- Statements about leases. They alone use the database's own clock, so that the clocks of machines need not agree.
 
 -- name: claim_adapter
--- Lease the adapter to one runner. One row matched and COMMIT returned: it is ours. No row: another one was first.
+-- Lease the adapter to one runner. One row matched and COMMIT returned: the lease is ours. No row: another runner was first.
 UPDATE adapter_states
    SET lease_owner = :owner,
        attempt = :attempt + 1,
@@ -14,7 +14,7 @@ UPDATE adapter_states
    AND (lease_owner IS NULL OR lease_until_ms < CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED));
 
 -- name: renew_lease
--- Say that the runner is alive. No row matched: the lease went to another.
+-- Prolong the lease of a live runner. No row matched: another runner has it now.
 UPDATE adapter_states
    SET lease_until_ms = CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED) + :lease_ms,
        lease_until = DATE_ADD(UTC_TIMESTAMP(6), INTERVAL :lease_ms * 1000 MICROSECOND),
@@ -24,7 +24,7 @@ UPDATE adapter_states
    AND attempt = :attempt;
 
 -- name: list_leases
--- Every adapter that somebody works on; is_expired is 1 when he was silent for too long.
+-- Every leased adapter; is_expired is 1 if the lease was not renewed in time.
 SELECT adapter_name, lease_owner, claimed_at, heartbeat_at, lease_until, run_id,
        CASE WHEN lease_until_ms < CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED) THEN 1 ELSE 0 END AS is_expired
   FROM adapter_states

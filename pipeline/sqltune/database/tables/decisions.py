@@ -27,18 +27,6 @@ def fetch_decision(session: Session, run_id: int) -> GateDecision | None:
     return GateDecision(row.decision, row.reason, parse_time(row.decided_at))
 
 
-def fetch_before_version(session: Session, run_id: int) -> int | None:
-    """Give the version that was live when the run began; None when there was none other."""
-    row = session.fetch_one("fetch_before_version", run_id=run_id)
-    return None if row is None else row.before_version
-
-
-def is_trial(session: Session, run_id: int) -> bool:
-    """Whether the run was asked for with something else than the adapter's row says."""
-    row = session.fetch_one("fetch_before_version", run_id=run_id)
-    return row is not None and bool(row.is_trial)
-
-
 def find_later_evaluation(
     session: Session, adapter_name: str, version_number: int, run_id: int
 ) -> int | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from sqltune.database.connection import Database
-from sqltune.records import Claim, Issue, SelectionName
+from sqltune.database.run_scope import RunScope
+from sqltune.records import Issue, SelectionName
 
 #: Findings that one transaction stores.
 _PAGE = 500
@@ -23,15 +23,14 @@ class IssueCount:
 
 
 def replace_issues(
-    database: Database,
-    claim: Claim,
-    run_id: int,
+    scope: RunScope,
     selection: SelectionName,
     issues: Sequence[Issue],
     counts: Sequence[IssueCount],
 ) -> None:
     """Store what was found in a selection in place of what an earlier attempt of the run found."""
-    with database.transaction(claim) as session:
+    run_id = scope.run_id
+    with scope.transaction() as session:
         session.execute("delete_issues", run_id=run_id, selection=selection.value)
         session.execute("delete_issue_counts", run_id=run_id, selection=selection.value)
         session.execute_many(
@@ -51,7 +50,7 @@ def replace_issues(
     number = 0 if row is None else int(row.last_number)
     for start in range(0, len(issues), _PAGE):
         page = issues[start : start + _PAGE]
-        with database.transaction(claim) as session:
+        with scope.transaction() as session:
             session.execute_many(
                 "insert_issue",
                 [_values(run_id, number + start + i, issue) for i, issue in enumerate(page, 1)],

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqltune.database.connection import Database, Row, Session
+from sqltune.database.connection import Row, Session
 from sqltune.database.pace import Pace
+from sqltune.database.run_scope import RunScope
 from sqltune.database.times import format_time
 from sqltune.errors import DatabaseError
-from sqltune.records import Claim, Sample
+from sqltune.records import Sample
 
 _COLUMNS_AT = 16
 
@@ -135,24 +136,23 @@ def has_other_users(session: Session, manifest_id: int, run_id: int) -> bool:
     return row is not None and int(row.users) > 0
 
 
-def remove_manifest(
-    database: Database, claim: Claim, manifest_id: int, *, check: Callable[[], None]
-) -> None:
-    """Remove a manifest and its samples in short transactions; the first makes it unwritten."""
-    with database.transaction(claim) as session:
+def remove_manifest(scope: RunScope) -> None:
+    """Remove the run's own manifest in short transactions; the first marks it as unfinished."""
+    manifest_id = scope.run_id
+    with scope.transaction() as session:
         session.execute("reopen_manifest", manifest_id=manifest_id)
         row = session.fetch_one("get_last_position", manifest_id=manifest_id)
     end = 0 if row is None or row.last_position is None else int(row.last_position) + 1
     pace, position = Pace(), 0
     while position < end:
-        check()
+        scope.check()
         until = min(position + pace.rows, end)
-        with database.transaction(claim) as session:
+        with scope.transaction() as session:
             pace.begin()
             delete_samples(session, manifest_id, position, until)
         pace.end(until - position)
         position = until
-    with database.transaction(claim) as session:
+    with scope.transaction() as session:
         session.execute("delete_manifest", manifest_id=manifest_id)
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqltune.database.connection import Session
+from sqltune.database.times import parse_time
 from sqltune.records import RunState
 
 #: Findings that `show` prints; all stored ones stand in data_issues.
@@ -17,6 +20,25 @@ def list_status(session: Session) -> list[dict[str, Any]]:
         {**row, **_last_run(session, row["adapter_name"])}
         for row in _plain(session.fetch_all("list_status"))
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterHealth:
+    """The figures that monitoring watches of one adapter."""
+
+    adapter_name: str
+    live_score: float | None  #: mean primary score of the live version; None: nothing was scored
+    success_age_seconds: float | None  #: None: no run has succeeded
+
+
+def list_adapter_health(session: Session, *, now: datetime) -> list[AdapterHealth]:
+    """Return the figures of every declared adapter that is enabled."""
+    health = []
+    for row in session.fetch_all("list_adapter_health"):
+        ended_at = parse_time(row.last_success_at)
+        age = max(0.0, (now - ended_at).total_seconds()) if ended_at is not None else None
+        health.append(AdapterHealth(row.adapter_name, row.live_score, age))
+    return health
 
 
 def get_run_report(session: Session, run_id: int) -> dict[str, Any] | None:

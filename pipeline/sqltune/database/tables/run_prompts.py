@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from sqltune.database.bulk import ContentRow, pack_contents
-from sqltune.database.connection import Database, Session
-from sqltune.records import Claim
+from sqltune.database.connection import Session
+from sqltune.database.run_scope import RunScope
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +25,11 @@ def delete_run_prompts(session: Session, run_id: int) -> None:
     session.execute("delete_run_prompts", run_id=run_id)
 
 
-def add_prompts(
-    database: Database,
-    claim: Claim,
-    run_id: int,
-    page: Sequence[tuple[ContentRow, FrozenPrompt]],
-) -> None:
+def add_prompts(scope: RunScope, page: Sequence[tuple[ContentRow, FrozenPrompt]]) -> None:
     """Store prompts with their texts, in one transaction."""
-    store_contents = pack_contents(database, [content for content, _ in page])
-    with database.transaction(claim) as session:
+    store_contents = pack_contents(scope.database, [content for content, _ in page])
+    with scope.transaction() as session:
         store_contents(session)
         session.execute_many(
-            "add_run_prompt", [asdict(prompt) | {"run_id": run_id} for _, prompt in page]
+            "add_run_prompt", [asdict(prompt) | {"run_id": scope.run_id} for _, prompt in page]
         )

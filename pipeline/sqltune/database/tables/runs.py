@@ -1,17 +1,17 @@
-"""Runs: their states, events and steps. Only the runner and the commands write them."""
+"""Rows of `runs` with their events and steps; only the runner and the commands write them."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from sqltune.database.connection import Session
 from sqltune.database.times import format_time, parse_time
-from sqltune.records import Run, RunKind, RunState
+from sqltune.records import OpenRun, Run, RunKind, RunState
 
 Word = TypeVar("Word", bound=StrEnum)
 
@@ -32,30 +32,32 @@ class NewRun:
     eval_fingerprint: str | None
     training_key: str
     evaluation_key: str
-    version_number: int | None  #: with EVALUATE: the version to evaluate
-    before_version: int | None  #: the version that is live now, if another
+    version_number: int | None  #: of an evaluation: the version to evaluate
+    before_version: int | None  #: the live version, if it is another one
     settings: dict[str, Any]
     failure_count: int
     next_step: str
     is_trial: bool = False
-    manifest_id: int | None = None  #: given by whoever asked; None: the selection makes one
+    manifest_id: int | None = None  #: given by the request; None: the selection makes one
 
 
 @dataclass(frozen=True, slots=True)
 class RunEnd:
-    """How a run ended."""
+    """How a run ended, or how a request was answered without a run."""
 
     state: RunState
     error_code: str | None = None
     error_message: str | None = None
     is_retryable: bool | None = None
-    failure_count: int = 0
+    failure_count: int | None = 0  #: None: unchanged
     next_attempt_at: datetime | None = None
     next_step: str = ""
+    trigger_reason: str | None = None  #: None: unchanged
+    version_number: int | None = None  #: of a request that needed no run: the version it got
 
 
 def insert_run(session: Session, run: NewRun, *, now: datetime) -> int:
-    """Write a new run and give its id."""
+    """Insert a new run and return its id."""
     session.execute("insert_run", **row_values(run, now), state=RunState.QUEUED.value)
     row = session.fetch_one("get_run_by_key", run_key=run.run_key)
     assert row is not None, "the run was inserted in this transaction"  # noqa: S101
@@ -63,26 +65,26 @@ def insert_run(session: Session, run: NewRun, *, now: datetime) -> int:
 
 
 def row_values(run: NewRun, now: datetime) -> dict[str, Any]:
-    """Give a new run as the values of its row."""
+    """Return a new run as the values of its row."""
     values = {name: getattr(run, name) for name in run.__dataclass_fields__}
     return values | {
         "run_kind": run.run_kind.value,
         "is_simulated": int(run.is_simulated),
         "is_trial": int(run.is_trial),
-        # Bytes, which SQLite stores in any column, stand in the settings of a refused row.
+        # A refused row may hold bytes, which SQLite stores in any column.
         "settings": json.dumps(run.settings, ensure_ascii=False, sort_keys=True, default=repr),
         "now": format_time(now),
     }
 
 
 def get_run(session: Session, run_id: int) -> Run | None:
-    """Give one run; None when there is none of this id."""
+    """Return a run, or None if there is none with this id."""
     row = session.fetch_one("get_run", run_id=run_id)
     return _run(row) if row is not None else None
 
 
 def get_run_settings(session: Session, run_id: int) -> dict[str, Any]:
-    """Give the effective settings that the run began with; empty where nobody can read them."""
+    """Return the effective settings that the run began with; empty if they cannot be parsed."""
     row = session.fetch_one("get_run", run_id=run_id)
     try:
         settings = json.loads(row.settings) if row is not None and row.settings else {}
@@ -92,19 +94,19 @@ def get_run_settings(session: Session, run_id: int) -> dict[str, Any]:
 
 
 def find_unfinished_run(session: Session, adapter_name: str) -> Run | None:
-    """Give the run that a runner began and nobody ended, if any."""
+    """Return the run that a runner began and that has not ended, if any."""
     rows = session.fetch_all("list_unfinished_runs", adapter_name=adapter_name)
     return get_run(session, rows[0].run_id) if rows else None
 
 
 def find_last_ended_run(session: Session, adapter_name: str) -> Run | None:
-    """Give the last of the ended runs, if any."""
+    """Return the last of the ended runs, if any."""
     row = session.fetch_one("find_last_ended_run", adapter_name=adapter_name)
     return get_run(session, row.run_id) if row is not None else None
 
 
 def find_last_planned_run(session: Session, adapter_name: str) -> Run | None:
-    """Give the last of the ended runs whose wanted key was known, if any."""
+    """Return the last of the ended runs whose wanted keys were known, if any."""
     row = session.fetch_one("find_last_planned_run", adapter_name=adapter_name)
     return get_run(session, row.run_id) if row is not None else None
 
@@ -112,13 +114,13 @@ def find_last_planned_run(session: Session, adapter_name: str) -> Run | None:
 def begin_run(
     session: Session, run_id: int, *, now: datetime, started_at: datetime | None = None
 ) -> None:
-    """Count that a runner took the run up, and how long it had waited the first time.
+    """Record that a runner begins or resumes the run, and how long it waited the first time.
 
     Args:
         session: the fenced transaction.
         run_id: the run.
         now: UTC.
-        started_at: of a run that begins; None: now.
+        started_at: when a new run begins; None: now.
     """
     row = session.fetch_one("get_run", run_id=run_id)
     queued_at = parse_time(row.queued_at) if row is not None else None
@@ -135,9 +137,9 @@ def begin_run(
 def set_run_state(
     session: Session, run: Run, state: RunState, *, next_step: str, now: datetime
 ) -> bool:
-    """Move the run on; False when it was not in the state that the caller knew.
+    """Move the run to a state; return False if it was not in the state that the caller knew.
 
-    A run that is paused remembers the state that it goes on with.
+    A paused run remembers the state that it resumes with.
     """
     matched = session.execute(
         "set_run_state",
@@ -152,37 +154,63 @@ def set_run_state(
 
 
 def set_next_step(session: Session, run_id: int, next_step: str) -> None:
-    """Say what comes next, where the state stays."""
+    """Store what comes next, while the state stays the same."""
     session.execute("set_next_step", run_id=run_id, next_step=next_step)
 
 
 def set_last_alive(session: Session, run_id: int, *, now: datetime) -> None:
-    """Note that the run's runner was heard of."""
+    """Record that the run's runner is alive."""
     session.execute("set_last_alive", run_id=run_id, now=format_time(now))
 
 
 def set_stuck(session: Session, run_id: int, reason: str | None) -> None:
-    """Say why the run does not go on; None: it does. An ended run is left as it is."""
+    """Record why the run is stuck, or that it is not (None); an ended run is left unchanged."""
     session.execute(
         "set_stuck", run_id=run_id, is_stuck=int(reason is not None), stuck_reason=reason
     )
 
 
 def end_run(session: Session, run: Run, end: RunEnd, *, now: datetime) -> bool:
-    """Write how the run ended; False when it had ended already."""
+    """Store how a run ended; return False if it had ended already."""
     started_at = run.started_at or now
+    seconds = round(max(0.0, (now - started_at).total_seconds()), 3)
+    return _end(session, run.run_id, end, now=now, run_seconds=seconds)
+
+
+def end_request(session: Session, run_id: int, end: RunEnd, *, now: datetime) -> bool:
+    """Answer a request at once; return False if a runner has begun it or it has ended."""
+    return _end(session, run_id, end, now=now, is_request=True)
+
+
+def end_unreadable_run(session: Session, run: OpenRun, end: RunEnd, *, now: datetime) -> bool:
+    """End a run whose row no runner can continue from; return False if it has changed again."""
+    return _end(session, run.run_id, end, now=now, old_state=run.state)
+
+
+def _end(
+    session: Session,
+    run_id: int,
+    end: RunEnd,
+    *,
+    now: datetime,
+    run_seconds: float | None = None,
+    is_request: bool = False,
+    old_state: str | None = None,
+) -> bool:
+    """Run the one UPDATE that ends rows of `runs`; return whether it matched."""
+    values = asdict(end) | {
+        "state": end.state.value,
+        "is_retryable": None if end.is_retryable is None else int(end.is_retryable),
+        "next_attempt_at": format_time(end.next_attempt_at) if end.next_attempt_at else None,
+    }
     matched = session.execute(
         "end_run",
-        run_id=run.run_id,
-        state=end.state.value,
+        run_id=run_id,
         now=format_time(now),
-        run_seconds=round(max(0.0, (now - started_at).total_seconds()), 3),
-        is_retryable=None if end.is_retryable is None else int(end.is_retryable),
-        failure_count=end.failure_count,
-        next_attempt_at=format_time(end.next_attempt_at) if end.next_attempt_at else None,
-        error_code=end.error_code,
-        error_message=end.error_message,
-        next_step=end.next_step,
+        run_seconds=run_seconds,
+        is_request=int(is_request),
+        old_state=old_state,
+        **values,
     )
     return matched == 1
 
@@ -190,28 +218,26 @@ def end_run(session: Session, run: Run, end: RunEnd, *, now: datetime) -> bool:
 def reopen_run(
     session: Session, run_id: int, state: RunState, *, next_step: str, now: datetime
 ) -> None:
-    """Let an ended run go on from `state`, because a person asked for it."""
+    """Let an ended run continue from `state`, because a person asked for it."""
     session.execute(
         "reopen_run", run_id=run_id, state=state.value, next_step=next_step, now=format_time(now)
     )
 
 
 def set_run_selection(session: Session, run_id: int, **values: object) -> None:
-    """Store what the training selection gave: manifest, fingerprint, key and the four sample
-    counts.
-    """
+    """Store the result of the training selection: manifest, fingerprint, key, sample counts."""
     session.execute("set_run_selection", run_id=run_id, **values)
 
 
 def set_manifest_tokens(session: Session, manifest_id: int, token_count: int) -> None:
-    """Store how many tokens one epoch of a manifest has, unless that is known."""
+    """Store how many tokens one epoch of a manifest has, unless that is known already."""
     session.execute("set_manifest_tokens", manifest_id=manifest_id, token_count=token_count)
 
 
 def set_run_prompts(
     session: Session, run_id: int, *, prompts: int, eval_fingerprint: str, evaluation_key: str
 ) -> None:
-    """Store what the evaluation selection gave."""
+    """Store the result of the evaluation selection."""
     session.execute(
         "set_run_prompts",
         run_id=run_id,
@@ -236,18 +262,18 @@ def set_run_version(
 
 
 def get_desired_state(session: Session, run_id: int) -> str:
-    """Give what a person wants of the run, in their own word; a row that is gone is cancelled."""
+    """Return the run's desired state as written; a deleted row counts as cancelled."""
     row = session.fetch_one("get_desired_state", run_id=run_id)
     return str(row.desired_state) if row is not None else "cancelled"
 
 
 def request_cancel(session: Session, run_id: int) -> bool:
-    """Ask for the end of a run; False when it has ended or does not exist."""
+    """Ask for the end of a run; return False if it has ended or does not exist."""
     return session.execute("request_cancel", run_id=run_id) == 1
 
 
 def add_event(session: Session, run_id: int, event: str, message: str, *, now: datetime) -> None:
-    """Write down what happened, as the run's next event."""
+    """Record what happened as the run's next event."""
     row = session.fetch_one("get_last_event_number", run_id=run_id)
     number = (row.last_number if row else 0) + 1
     session.execute(
@@ -263,7 +289,7 @@ def add_event(session: Session, run_id: int, event: str, message: str, *, now: d
 def store_metrics(
     session: Session, run_id: int, steps: Sequence[dict[str, Any]], *, now: datetime
 ) -> None:
-    """Store training steps in order, in place of any from the first of them on.
+    """Store training steps in order; they replace stored steps from the first of them onwards.
 
     Args:
         session: the fenced transaction.
@@ -296,7 +322,7 @@ def _run(row: Any) -> Run:
     return Run(
         run_id=row.run_id,
         adapter_name=row.adapter_name,
-        # A word that no runner wrote: whoever tends the table ends the run.
+        # No runner writes any other word; reconciling ends such a run.
         state=_word(RunState, row.state) or RunState.FAILED,
         desired_state=row.desired_state,
         run_key=row.run_key,

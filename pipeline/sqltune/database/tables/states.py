@@ -1,7 +1,7 @@
-"""Who works on which adapter: claiming, renewing and releasing the lease.
+"""Adapters' leases: claiming, renewing and releasing them, and the last decision of a sync.
 
-A claim is a compare-and-set on `attempt`, counted only when one row matched and COMMIT returned;
-the lease goes by the database's own clock.
+A claim is a compare-and-set on `attempt` and counts only if one row matched and COMMIT returned.
+Leases use the database's own clock.
 """
 
 from __future__ import annotations
@@ -12,31 +12,38 @@ from datetime import datetime
 from sqltune.database.connection import Database, Session
 from sqltune.database.times import format_time, parse_time
 from sqltune.errors import DatabaseError, DatabaseUnavailable
-from sqltune.records import Claim
+from sqltune.records import Claim, SyncDecision
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Who works on an adapter, as a reader sees it."""
+    """An adapter's lease, as a reader sees it."""
 
     adapter_name: str
     owner: str
     claimed_at: datetime | None
     heartbeat_at: datetime | None
     until: datetime | None
-    run_id: int | None  #: None: it is still being planned
-    is_expired: bool  #: the owner was silent for longer than his lease
+    run_id: int | None  #: None: the adapter is still being planned
+    is_expired: bool  #: the owner did not renew it in time
+
+
+@dataclass(frozen=True, slots=True)
+class RetryTime:
+    """When a worker tries an adapter again."""
+
+    at: datetime | None  #: None: no attempt is due
 
 
 def claim_adapter(
     database: Database, adapter_name: str, *, owner: str, lease_seconds: float, now: datetime
 ) -> Claim | None:
-    """Take the adapter's lease; None when another runner has it.
+    """Claim the adapter's lease, or return None if another runner has it.
 
-    Asked again with the same owner after a lost connection, it gives what was taken before.
+    Called again with the same owner after a lost connection, it returns the earlier claim.
     """
-    attempt, holder = _current_attempt(database, adapter_name)
-    if holder == owner:
+    attempt, current_owner = _current_attempt(database, adapter_name)
+    if current_owner == owner:
         return Claim(adapter_name, owner, attempt)
     values = {
         "adapter_name": adapter_name,
@@ -50,13 +57,13 @@ def claim_adapter(
             matched = session.execute("claim_adapter", **values)
     except DatabaseUnavailable:
         if _is_untouched(database, adapter_name, attempt):
-            raise  # nobody has it: whoever is patient asks again
+            raise  # the lease is still free, so the caller can retry
         return _claim_after_doubt(database, adapter_name, owner, attempt + 1)
     return Claim(adapter_name, owner, attempt + 1) if matched == 1 else None
 
 
 def renew_lease(session: Session, claim: Claim, *, lease_seconds: float, now: datetime) -> bool:
-    """Prolong the lease; False when it went to another runner."""
+    """Prolong the lease; return False if another runner has it now."""
     matched = session.execute(
         "renew_lease",
         adapter_name=claim.adapter_name,
@@ -69,7 +76,7 @@ def renew_lease(session: Session, claim: Claim, *, lease_seconds: float, now: da
 
 
 def release_adapter(database: Database, claim: Claim) -> None:
-    """Give the lease back; one that was lost already is left alone."""
+    """Release the lease; one that was lost already is left alone."""
     with database.transaction() as session:
         session.execute(
             "release_adapter",
@@ -79,33 +86,68 @@ def release_adapter(database: Database, claim: Claim) -> None:
         )
 
 
-def record_decision_of_sync(
-    session: Session, adapter_name: str, *, decision: str, reason: str, now: datetime
+def record_sync_decision(
+    session: Session,
+    adapter_name: str,
+    *,
+    decision: SyncDecision,
+    reason: str,
+    retry: RetryTime | None,
+    now: datetime,
 ) -> None:
-    """Store what this sync decided for the adapter, and why."""
+    """Store what this sync decided for the adapter, and why.
+
+    Args:
+        session: the fenced transaction.
+        adapter_name: the adapter.
+        decision: the decision.
+        reason: why, in words.
+        retry: when a worker tries again; None leaves the stored time unchanged.
+        now: UTC.
+    """
+    at = retry.at if retry is not None else None
     session.execute(
-        "record_decision_of_sync",
+        "record_sync_decision",
         adapter_name=adapter_name,
-        decision=decision,
+        decision=decision.value,
         decision_reason=reason,
+        keeps_retry=int(retry is None),
+        retry_at=format_time(at) if at else None,
         now=format_time(now),
     )
 
 
 def set_retry_at(session: Session, adapter_name: str, at: datetime | None) -> None:
-    """Say when a worker tries again; None: nothing waits for that."""
+    """Store when a worker tries again; None: no attempt is due."""
     session.execute(
         "set_retry_at", adapter_name=adapter_name, retry_at=format_time(at) if at else None
     )
 
 
-def set_current_run(session: Session, adapter_name: str, run_id: int | None) -> None:
-    """Name the run that works on the adapter; None when it has ended."""
+def set_current_run(session: Session, adapter_name: str, run_id: int) -> None:
+    """Store the adapter's current run."""
     session.execute("set_current_run", adapter_name=adapter_name, run_id=run_id)
 
 
+def clear_current_run(session: Session, adapter_name: str, retry: RetryTime | None) -> None:
+    """Record that the adapter's run has ended, and when a worker tries again.
+
+    Args:
+        session: the fenced transaction.
+        adapter_name: the adapter.
+        retry: None leaves the stored time unchanged.
+    """
+    at = retry.at if retry is not None else None
+    session.execute(
+        "clear_current_run",
+        adapter_name=adapter_name,
+        keeps_retry=int(retry is None),
+        retry_at=format_time(at) if at else None,
+    )
+
+
 def list_leases(session: Session) -> dict[str, Lease]:
-    """Give every lease that is held, by adapter."""
+    """Return every lease by adapter, expired ones included."""
     leases = [
         Lease(
             adapter_name=row.adapter_name,
@@ -122,7 +164,7 @@ def list_leases(session: Session) -> dict[str, Lease]:
 
 
 def _current_attempt(database: Database, adapter_name: str) -> tuple[int, str | None]:
-    """Give the adapter's attempt and who holds its lease."""
+    """Return the adapter's attempt and the owner of its lease."""
     with database.read() as session:
         row = session.fetch_one("get_adapter_state", adapter_name=adapter_name)
     if row is not None:
@@ -136,21 +178,21 @@ def _add_state(database: Database, adapter_name: str) -> None:
         with database.transaction() as session:
             session.execute("add_adapter_state", adapter_name=adapter_name)
     except DatabaseError:
-        # Another runner added the same row first; anything else shows in the claim that follows.
+        # Another runner inserted the same row first; any other error shows in the claim below.
         with database.read() as session:
             if session.fetch_one("get_adapter_state", adapter_name=adapter_name) is None:
                 raise
 
 
 def _is_untouched(database: Database, adapter_name: str, attempt: int) -> bool:
-    """Whether nobody has claimed the adapter since it was looked at."""
+    """Whether the adapter has not been claimed since `attempt` was read."""
     return _current_attempt(database, adapter_name)[0] == attempt
 
 
 def _claim_after_doubt(
     database: Database, adapter_name: str, owner: str, attempt: int
 ) -> Claim | None:
-    """Look whether a claim was committed whose reply was lost; the owner's name is unique to it."""
+    """Return the claim if it was committed although its reply was lost; owners are unique."""
     with database.read() as session:
         row = session.fetch_one("get_adapter_state", adapter_name=adapter_name)
     if row is not None and row.lease_owner == owner and row.attempt == attempt:

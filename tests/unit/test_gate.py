@@ -1,4 +1,4 @@
-"""The gate's word, with its reason in figures."""
+"""The gate's verdict, with its reason in figures."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sqltune.evaluation.gate import decide
+from sqltune.evaluation.gate import reach_verdict
 from sqltune.records import Comparison, Phase
 
 GAINED = Comparison(
@@ -39,38 +39,38 @@ NOTHING = replace(
 
 
 def test_without_min_gain_every_version_passes_even_a_worse_one() -> None:
-    assert decide(replace(GAINED, mean_change=-0.5), None).is_accepted
-    assert decide(NOTHING, None).is_accepted
+    assert reach_verdict(replace(GAINED, mean_change=-0.5), None).is_accepted
+    assert reach_verdict(NOTHING, None).is_accepted
 
 
 def test_a_gain_that_is_just_reached_passes_in_spite_of_rounding() -> None:
     assert GAINED.mean_change is not None
     assert GAINED.mean_change < 0.1
-    assert decide(GAINED, 0.1).is_accepted
+    assert reach_verdict(GAINED, 0.1).is_accepted
 
 
 def test_a_smaller_gain_is_rejected() -> None:
-    decision = decide(GAINED, 0.11)
-    assert decision.decision == "rejected"
-    assert "below min_gain +0.11" in decision.reason
+    verdict = reach_verdict(GAINED, 0.11)
+    assert verdict.state == "rejected"
+    assert "below min_gain +0.11" in verdict.reason
 
 
-def test_a_negative_min_gain_allows_so_much_loss() -> None:
-    assert decide(replace(GAINED, mean_change=-0.01), -0.02).is_accepted
-    assert not decide(replace(GAINED, mean_change=-0.03), -0.02).is_accepted
+def test_a_negative_min_gain_allows_that_much_loss() -> None:
+    assert reach_verdict(replace(GAINED, mean_change=-0.01), -0.02).is_accepted
+    assert not reach_verdict(replace(GAINED, mean_change=-0.03), -0.02).is_accepted
 
 
 def test_a_gain_that_nothing_shows_is_rejected() -> None:
-    decision = decide(NOTHING, 0.0)
-    assert not decision.is_accepted
-    assert decision.reason == (
-        "rejected: the gain asked for (+0) is not shown; no prompt could be compared with the live "
+    verdict = reach_verdict(NOTHING, 0.0)
+    assert not verdict.is_accepted
+    assert verdict.reason == (
+        "rejected: the required gain (+0) is not shown; no prompt could be compared with the live "
         "version, 12 prompts left out because of errors"
     )
 
 
 def test_the_reason_has_every_figure() -> None:
-    assert decide(replace(GAINED, error_count=1), 0.05).reason == (
+    assert reach_verdict(replace(GAINED, error_count=1), 0.05).reason == (
         "accepted: the mean change reaches min_gain +0.05; mean score 0.200 -> 0.300 (+0.100, 95% "
         "interval +0.060 to +0.140) against the live version on 1,200 prompts: 900 better, 100 "
         "worse, 200 equal, 1 prompt left out because of errors"
@@ -78,7 +78,7 @@ def test_the_reason_has_every_figure() -> None:
 
 
 def test_the_reason_names_the_base_model_where_nothing_was_live() -> None:
-    reason = decide(replace(GAINED, compared_phase=Phase.BASE), None).reason
+    reason = reach_verdict(replace(GAINED, compared_phase=Phase.BASE), None).reason
     assert "against the base model" in reason
 
 
@@ -87,6 +87,6 @@ def test_one_prompt_is_one_prompt(count: int) -> None:
     comparison = replace(
         GAINED, prompts_compared=count, interval_low=None, interval_high=None, ties=0
     )
-    reason = decide(comparison, None).reason
+    reason = reach_verdict(comparison, None).reason
     assert f"on {count} prompt{'s' if count > 1 else ''}:" in reason
     assert "interval" not in reason

@@ -1,0 +1,112 @@
+"""The values that an adapter's row may have; checked before anything is read or sent."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqltune import evaluation, wanted_keys
+from sqltune.backends.options import check_options
+from sqltune.errors import ConfigError
+from sqltune.records import Adapter
+
+
+@dataclass(frozen=True, slots=True)
+class _NumberRule:
+    words: str
+    allows: Callable[[float], bool]
+    is_whole: bool = False
+    is_nullable: bool = False
+
+
+def _at_least_one(*, is_nullable: bool = False) -> _NumberRule:
+    words = "must be a whole number of at least 1"
+    return _NumberRule(words, lambda value: value >= 1, is_whole=True, is_nullable=is_nullable)
+
+
+def _within(low: float, high: float, *, is_nullable: bool = False) -> _NumberRule:
+    words = f"must be from {low:g} to {high:g}"
+    return _NumberRule(words, lambda value: low <= value <= high, is_nullable=is_nullable)
+
+
+_NUMBERS = {
+    "epochs": _at_least_one(),
+    "learning_rate": _NumberRule(
+        "must be a number above 0", lambda value: value > 0, is_nullable=True
+    ),
+    "lora_rank": _at_least_one(is_nullable=True),
+    "lora_alpha": _at_least_one(is_nullable=True),
+    "batch_size": _at_least_one(is_nullable=True),
+    # The range that torch and numpy accept.
+    "seed": _NumberRule(
+        "must be a whole number from 0 to 2^63 - 1", lambda value: 0 <= value < 2**63, is_whole=True
+    ),
+    "max_skipped_share": _within(0, 1),
+    "pass_threshold": _within(0, 1, is_nullable=True),
+    "max_new_tokens": _at_least_one(),
+    "temperature": _NumberRule("must be 0 or above", lambda value: value >= 0),
+    "min_gain": _within(-1, 1, is_nullable=True),
+    "min_new_samples": _at_least_one(is_nullable=True),
+}
+_WORDS = {
+    "rehearsal": ("auto", "on", "off"),
+    "sample_form": ("parts", "text"),
+    "on_bad_row": ("stop", "skip"),
+}
+#: Text columns without any other rule.
+_TEXTS = (
+    *("adapter_name", "base_model", "base_model_revision", "backend"),
+    *("training_query", "eval_query", "scorer", "prompt_template"),
+)
+_EVERY = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d|)", re.ASCII)
+_UNIT_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def check_adapter(adapter: Adapter) -> None:
+    """Refuse a row that no run could use: its values, its scorers, options its backend lacks.
+
+    Raises:
+        ConfigError: names the column and the value that it may have.
+    """
+    for column in _TEXTS:
+        value = getattr(adapter, column)
+        if value is not None and not isinstance(value, str):
+            raise _wrong(adapter, column, "must be a text")
+    for column, rule in _NUMBERS.items():
+        _check_number(adapter, column, rule)
+    for column, words in _WORDS.items():
+        if getattr(adapter, column) not in words:
+            raise _wrong(adapter, column, f"must be {', '.join(words[:-1])} or {words[-1]}")
+    if adapter.sync_every is not None and parse_every(adapter.sync_every) is None:
+        raise _wrong(adapter, "sync_every", "must be a time such as 30s, 15m, 6h or 1d")
+    evaluation.plan_scoring(adapter)
+    check_options(
+        adapter.backend, wanted_keys.training_options(adapter), wanted_keys.decoding_of(adapter)
+    )
+
+
+def parse_every(text: object) -> float | None:
+    """Return the seconds of a time such as 30s, 15m, 6h, 1d or 90 (seconds); None if it is none."""
+    found = _EVERY.fullmatch(str(text).strip().lower())
+    if found is None or not float(found[1]) > 0:
+        return None
+    return float(found[1]) * _UNIT_SECONDS[found[2]]
+
+
+def _check_number(adapter: Adapter, column: str, rule: _NumberRule) -> None:
+    value = getattr(adapter, column)
+    if value is None and rule.is_nullable:
+        return
+    # SQLite stores any value in any column, so a number column may hold text.
+    is_number = isinstance(value, int if rule.is_whole else int | float) and math.isfinite(value)
+    if not is_number or not rule.allows(value):
+        raise _wrong(adapter, column, rule.words)
+
+
+def _wrong(adapter: Adapter, column: str, rule: str) -> ConfigError:
+    return ConfigError(
+        f"adapters.{column} of {adapter.adapter_name!r} {rule}, got {getattr(adapter, column)!r}: "
+        "correct the adapter's row"
+    )

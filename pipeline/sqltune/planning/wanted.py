@@ -1,0 +1,71 @@
+"""The state that an adapter should be in, by its row and the rows that its queries select."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqltune import wanted_keys
+from sqltune.backends.base import BaseModel
+from sqltune.planning.adapter_rules import check_adapter
+from sqltune.records import Adapter, Run
+from sqltune.runtime import Runtime
+from sqltune.selection import fingerprint_prompts, fingerprint_samples
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The wanted keys and what they were computed from."""
+
+    base_model: BaseModel
+    fingerprint: str
+    eval_fingerprint: str
+    samples: int
+    prompts: int
+    training_key: str
+    evaluation_key: str
+
+
+def find_wanted(
+    runtime: Runtime,
+    adapter: Adapter,
+    check: Callable[[], None],
+    base_model: BaseModel | None = None,
+) -> Wanted:
+    """Read the adapter's selections and return the keys that its row asks for.
+
+    Args:
+        runtime: where to read.
+        adapter: its row.
+        check: called while rows are read; what it raises passes through.
+        base_model: the base model to assume; None asks the backend.
+
+    Raises:
+        ConfigError: a column of the row, or a setting, is wrong.
+        DataError: a query is refused or does not run.
+        BackendError: the backend does not have the base model.
+    """
+    check_adapter(adapter)
+    backend = runtime.backend(adapter.backend)
+    if base_model is None:
+        base_model = backend.describe(adapter.base_model, adapter.base_model_revision)
+    reader = runtime.selection_reader(check)
+    training = fingerprint_samples(reader, adapter)
+    prompts = fingerprint_prompts(reader, adapter)
+    return Wanted(
+        base_model=base_model,
+        fingerprint=training.text,
+        eval_fingerprint=prompts.text,
+        samples=training.row_count,
+        prompts=prompts.row_count,
+        training_key=wanted_keys.training_key(adapter, base_model, training.text),
+        evaluation_key=wanted_keys.evaluation_key(adapter, prompts.text),
+    )
+
+
+def assume_base_model(adapter: Adapter, last: Run | None) -> BaseModel:
+    """Return the base model as the last run recorded it, without asking the backend."""
+    name, revision = adapter.base_model, adapter.base_model_revision
+    if last is not None and (last.backend, last.base_model) == (adapter.backend, name):
+        revision = revision or last.base_model_revision
+    return BaseModel(name=name, revision=revision, max_tokens=None, is_simulated=False)

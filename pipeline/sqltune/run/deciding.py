@@ -1,0 +1,35 @@
+"""Decides: the answers are scored and compared, the gate reaches its verdict, the run ends."""
+
+from __future__ import annotations
+
+from sqltune.database.tables import runs, states
+from sqltune.errors import LeaseLost
+from sqltune.evaluation import (
+    compare,
+    plan_scoring,
+    reach_verdict,
+    record_verdict,
+    score_responses,
+)
+from sqltune.records import Run, RunState
+from sqltune.run.next_step import next_step
+from sqltune.run.work import Work, add_event, get_version
+
+
+def decide(work: Work, run: Run) -> None:
+    """Record whether the version goes live, and end the run with it, in one transaction."""
+    scope, adapter = work.scope, work.adapter
+    version = get_version(work, run.version_number)
+    score_responses(scope, plan_scoring(adapter))
+    comparison = compare(scope.database, run.run_id, seed=adapter.seed)
+    verdict = reach_verdict(comparison, adapter.min_gain)
+    state = RunState.SUCCEEDED if verdict.is_accepted else RunState.REJECTED
+    end = runs.RunEnd(state, next_step=next_step(state, run.run_kind))
+    now = scope.now()
+    with scope.transaction() as session:
+        reason = record_verdict(session, run, version, verdict, now=now)
+        add_event(work, session, state.value, reason)
+        if not runs.end_run(session, run, end, now=now):
+            raise LeaseLost(f"run {run.run_id} is no longer {run.state.value}")
+        states.clear_current_run(session, run.adapter_name, None)
+    work.say(reason)

@@ -1,0 +1,104 @@
+"""Prepares a run: its samples become a manifest, its evaluation prompts are frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqltune import wanted_keys
+from sqltune.backends.token_counts import count_epoch_tokens
+from sqltune.database.tables import runs
+from sqltune.evaluation import SCORERS
+from sqltune.records import Run, RunKind, Sample
+from sqltune.run.work import Work, count_noun, get_manifest_fingerprint
+from sqltune.selection import freeze_eval_prompts, read_samples, write_manifest
+
+#: Room for the words that a prompt form puts around a sample.
+_FORM_BYTES = 128
+
+
+def prepare(work: Work, run: Run) -> None:
+    """Select and freeze what the run is trained on and what it asks."""
+    # A manifest that the run already has was requested, or written before a crash.
+    if run.run_kind is RunKind.TRAIN and run.manifest_id is None:
+        _prepare_samples(work)
+    elif run.is_trial and run.manifest_id is not None and run.samples_used is None:
+        _take_manifest(work, run.manifest_id)
+    prompts = freeze_eval_prompts(work.scope, work.selection_reader, work.adapter, scorers=SCORERS)
+    with work.scope.transaction() as session:
+        runs.set_run_prompts(
+            session,
+            run.run_id,
+            prompts=prompts.prompt_count,
+            eval_fingerprint=prompts.fingerprint,
+            evaluation_key=wanted_keys.evaluation_key(work.adapter, prompts.fingerprint),
+        )
+    work.say(count_noun(prompts.prompt_count, "evaluation prompt"))
+
+
+def _prepare_samples(work: Work) -> None:
+    scope, reporter = work.scope, work.runtime.reporter
+    manifest = write_manifest(
+        scope,
+        work.selection_reader,
+        work.adapter,
+        too_long=_too_long(work),
+        on_progress=lambda rows: reporter.progress("selecting", rows, None),
+    )
+    reporter.finish()
+    samples = read_samples(scope.database, manifest.manifest_id)
+    tokens = count_epoch_tokens(work.backend, work.base_model, samples, len(samples))
+    with scope.transaction() as session:
+        if tokens is not None:
+            runs.set_manifest_tokens(session, manifest.manifest_id, tokens.count)
+        runs.set_run_selection(
+            session,
+            scope.run_id,
+            manifest_id=manifest.manifest_id,
+            fingerprint=manifest.fingerprint,
+            training_key=wanted_keys.training_key(
+                work.adapter, work.base_model, manifest.fingerprint
+            ),
+            samples_selected=manifest.selected,
+            samples_skipped=manifest.skipped,
+            samples_held_out=manifest.held_out,
+            samples_used=manifest.sample_count,
+        )
+    skipped = f", {manifest.skipped:,} skipped" if manifest.skipped else ""
+    work.say(f"{count_noun(manifest.sample_count, 'sample')}{skipped}")
+
+
+def _take_manifest(work: Work, manifest_id: int) -> None:
+    """Record the samples of the manifest that was requested with the run."""
+    scope = work.scope
+    fingerprint = get_manifest_fingerprint(work, manifest_id)
+    count = len(read_samples(scope.database, manifest_id))
+    with scope.transaction() as session:
+        runs.set_run_selection(
+            session,
+            scope.run_id,
+            manifest_id=manifest_id,
+            fingerprint=fingerprint,
+            training_key=wanted_keys.training_key(work.adapter, work.base_model, fingerprint),
+            samples_selected=count,
+            samples_skipped=0,
+            samples_held_out=0,
+            samples_used=count,
+        )
+    work.say(f"{count_noun(count, 'sample')} of manifest {manifest_id}")
+
+
+def _too_long(work: Work) -> Callable[[str], int | None] | None:
+    """Return a function that counts a sample's tokens if they are too many; None: no limit."""
+    limit = work.base_model.max_tokens
+    if limit is None:
+        return None
+
+    def count(text: str) -> int | None:
+        # A token is at least one byte of text: most samples need no tokenizer.
+        if len(text.encode("utf-8")) + _FORM_BYTES <= limit:
+            return None
+        sample = Sample("", text, ".", None, 1.0, None, None)
+        tokens = next(work.backend.count_tokens(work.base_model, [sample])).tokens
+        return tokens if tokens > limit else None
+
+    return count

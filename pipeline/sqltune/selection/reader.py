@@ -1,0 +1,57 @@
+"""Opens an adapter's selection: finds the query, streams its rows and maps its columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sqltune.database.connection import Database
+from sqltune.database.streaming import Rows, RowStream, open_stream
+from sqltune.records import Adapter, SelectionName
+from sqltune.selection.columns import ColumnMap, map_columns
+from sqltune.selection.sources import find_source
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionReader:
+    """Where selections are read, and when the reading must stop."""
+
+    database: Database  #: a connection of its own that may only read
+    check: Callable[[], None]  #: raises when the reading must stop; called at every page
+    timeout_seconds: float  #: longest time to wait for the server, in total
+
+
+class OpenSelection:
+    """The rows of one selection, page by page."""
+
+    def __init__(self, stream: RowStream, columns: ColumnMap) -> None:
+        """Read from a stream whose query was executed."""
+        self.columns = columns
+        self._stream = stream
+
+    def pages(self) -> Iterator[Rows]:
+        """Yield the rows in the order of the query, as the driver returned them."""
+        return self._stream.pages()
+
+
+@contextmanager
+def open_selection(
+    reader: SelectionReader, adapter: Adapter, selection: SelectionName
+) -> Iterator[OpenSelection]:
+    """Run the query of one of an adapter's two selections and yield its rows.
+
+    Raises:
+        QueryRefused: the adapter's own query is not one harmless SELECT.
+        DataError: the database rejects the query, it takes too long, or a required column is
+            missing.
+    """
+    source = find_source(adapter, selection, reader.database.kind)
+    with open_stream(
+        reader.database,
+        source.sql,
+        source.values,
+        check=reader.check,
+        timeout_seconds=reader.timeout_seconds,
+    ) as stream:
+        yield OpenSelection(stream, map_columns(stream.column_names, selection))

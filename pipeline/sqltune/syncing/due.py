@@ -1,0 +1,119 @@
+"""Which adapters are due: by their schedule, by a row that asks, or by a run left unfinished."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqltune.database.tables import adapters, requests, states
+from sqltune.database.tables.requests import Scheduled
+from sqltune.errors import ConfigError
+from sqltune.planning.adapter_rules import parse_every
+from sqltune.records import Adapter, DesiredState, OpenRun, RunState
+from sqltune.runtime import Runtime
+
+#: How often an adapter is due whose sync_every cannot be parsed, so that its refusal shows.
+_UNREADABLE_SCHEDULE_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class DueAdapters:
+    """What a worker's scan found."""
+
+    adapters: list[Adapter]
+    scheduled: set[str]  #: those due by their schedule; the others were asked for
+    abandoned: list[OpenRun]  #: cancelled runs whose adapter is no longer declared
+
+
+def read_declared(runtime: Runtime) -> dict[str, Adapter]:
+    """Return every declared adapter by name."""
+    with runtime.database.read() as session:
+        return {a.adapter_name: a for a in adapters.list_adapters(session)}
+
+
+def require_declared(names: Sequence[str], declared: Mapping[str, Adapter]) -> None:
+    """Refuse names that no adapter has.
+
+    Raises:
+        ConfigError: names the first of them, and the adapters that there are.
+    """
+    unknown = [name for name in names if name not in declared]
+    if unknown:
+        known = ", ".join(sorted(declared)) or "none"
+        raise ConfigError(f"no adapter named {unknown[0]!r} in table adapters (there are: {known})")
+
+
+def choose_adapters(runtime: Runtime, names: Sequence[str]) -> list[Adapter]:
+    """Return the named adapters, or all that are enabled or have an open run.
+
+    Raises:
+        ConfigError: a named adapter does not exist.
+    """
+    declared = read_declared(runtime)
+    require_declared(names, declared)
+    if names:
+        return [declared[name] for name in dict.fromkeys(names)]
+    with runtime.database.read() as session:
+        unfinished = {run.adapter_name for run in requests.list_open_runs(session)}
+    return [a for a in declared.values() if a.is_enabled or a.adapter_name in unfinished]
+
+
+def find_due(runtime: Runtime, names: Sequence[str]) -> DueAdapters:
+    """Return the adapters that are due now and that no runner works on."""
+    now, declared = runtime.now(), read_declared(runtime)
+    with runtime.database.read() as session:
+        open_runs = requests.list_open_runs(session)
+        schedule = requests.list_schedule(session)
+        alias_requests = requests.list_alias_requests(session)
+        leases = states.list_leases(session)
+    scheduled = {s.adapter_name for s in schedule if s.is_enabled and is_scheduled(s, now)}
+    due = apply_open_runs(scheduled | alias_requests, open_runs)
+    due -= {name for name, lease in leases.items() if not lease.is_expired}
+    chosen = [a for name, a in declared.items() if name in due and (not names or name in names)]
+    return DueAdapters(chosen, scheduled, find_abandoned(open_runs, declared))
+
+
+def is_scheduled(schedule: Scheduled, now: datetime) -> bool:
+    """Whether a retry or the adapter's own schedule is due."""
+    if schedule.retry_at is not None and schedule.retry_at <= now:
+        return True
+    if schedule.sync_every is None:
+        return False
+    if schedule.decided_at is None:
+        return True
+    seconds = parse_every(schedule.sync_every) or _UNREADABLE_SCHEDULE_SECONDS
+    elapsed = (now - schedule.decided_at).total_seconds()
+    # A time in the future was written by a wrong clock; waiting for it could take days.
+    return elapsed >= seconds or elapsed < -_UNREADABLE_SCHEDULE_SECONDS
+
+
+def apply_open_runs(due: set[str], open_runs: Sequence[OpenRun]) -> set[str]:
+    """Add adapters with unfinished runs or requests, and remove those whose run is paused.
+
+    A paused run keeps everything else of its adapter waiting.
+    """
+    unfinished = [run for run in open_runs if not run.is_request]
+    with_unfinished = {run.adapter_name for run in unfinished}
+    active = {run.adapter_name for run in unfinished if not _is_paused(run)}
+    requested = {
+        run.adapter_name
+        for run in open_runs
+        if run.is_request and run.desired_state == DesiredState.RUNNING
+    }
+    return (due | requested) - with_unfinished | active
+
+
+def find_abandoned(open_runs: Sequence[OpenRun], declared: Mapping[str, Adapter]) -> list[OpenRun]:
+    """Return cancelled runs whose adapter was deleted, so that no turn would end them."""
+    return [
+        run
+        for run in open_runs
+        if run.adapter_name not in declared
+        and not run.is_request
+        and run.desired_state == DesiredState.CANCELLED
+    ]
+
+
+def _is_paused(run: OpenRun) -> bool:
+    return run.state == RunState.PAUSED and run.desired_state == DesiredState.PAUSED

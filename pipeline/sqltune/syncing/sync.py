@@ -1,0 +1,84 @@
+"""Bring adapters up to date once: what `sqltune sync` and the Python API do.
+
+Everything that is to be done is in rows, so any number of syncs and workers may run at the same
+time, on any number of machines.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+
+from sqltune.database.patience import with_patience
+from sqltune.errors import PipelineError, RunInterrupted
+from sqltune.records import OpenRun, RunState, SyncDecision
+from sqltune.runtime import Runtime
+from sqltune.syncing.due import choose_adapters, find_abandoned, read_declared
+from sqltune.syncing.ending import cancel_run
+from sqltune.syncing.lease import lease_adapter
+from sqltune.syncing.outcomes import Outcome
+from sqltune.syncing.reconcile import reconcile
+from sqltune.syncing.turn import sync_adapter
+
+logger = logging.getLogger(__name__)
+
+
+def sync(
+    runtime: Runtime, names: Sequence[str], *, force: bool, stop: threading.Event
+) -> list[Outcome]:
+    """Bring the named adapters, or all that are enabled, up to date.
+
+    Args:
+        runtime: the parts to work with.
+        names: adapters; none means all that are enabled.
+        force: train regardless of the last run.
+        stop: set when this process is to end.
+
+    Raises:
+        ConfigError: a named adapter does not exist.
+        RunInterrupted: `stop` was set; what was begun can be resumed.
+        DatabaseUnavailable: the database stayed unavailable; what was begun can be resumed.
+    """
+    pauses = runtime.pauses_seconds
+    open_runs = with_patience(lambda: reconcile(runtime), stop, pauses)
+    declared = with_patience(lambda: read_declared(runtime), stop, pauses)
+    end_abandoned(runtime, find_abandoned(open_runs, declared), stop)
+    outcomes: list[Outcome] = []
+    for adapter in with_patience(lambda: choose_adapters(runtime, names), stop, pauses):
+        if stop.is_set():
+            raise RunInterrupted("stopped before the next adapter")
+        try:
+            outcomes.extend(sync_adapter(runtime, adapter, force=force, stop=stop))
+        except PipelineError:
+            raise
+        except Exception as error:
+            # An unexpected error in one adapter must not keep the others waiting.
+            outcomes.append(_report_broken(runtime, adapter.adapter_name, error))
+        finally:
+            runtime.reporter.finish()
+    return outcomes
+
+
+def end_abandoned(runtime: Runtime, abandoned: Sequence[OpenRun], stop: threading.Event) -> None:
+    """End cancelled runs whose adapter is no longer declared."""
+    for run in abandoned:
+        with lease_adapter(runtime, run.adapter_name, stop) as lease:
+            if lease is not None:
+                cancel_run(lease, run.run_id)
+
+
+def _report_broken(runtime: Runtime, adapter_name: str, error: Exception) -> Outcome:
+    """Report an adapter that failed in a way that no row records."""
+    reason = f"internal error: {type(error).__name__}: {error}"
+    runtime.reporter.say(f"{adapter_name}: {reason}")
+    logger.error(
+        "%s: %s",
+        adapter_name,
+        reason,
+        exc_info=error,
+        extra={"event": "adapter_broken", "adapter": adapter_name},
+    )
+    return Outcome(
+        adapter_name, SyncDecision.REFUSED, reason, state=RunState.FAILED, error_message=reason
+    )

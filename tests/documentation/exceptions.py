@@ -1,0 +1,35 @@
+"""What the documents show and no test of this folder runs, each with the reason."""
+
+from __future__ import annotations
+
+_OWN_VENV = "tests/end_to_end/test_install.py makes a virtual environment of its own"
+_WHEEL = "tests/end_to_end/test_install.py installs the wheel; these extras download"
+_DOWNLOADS = "downloads; tests/unit/test_make.py checks the same steps of `make venv`"
+_DOCKER = "needs a Docker engine; tests/unit/test_compose.py checks the file"
+
+#: Commands of console blocks.
+COMMANDS_NOT_RUN = {
+    "make venv": _DOWNLOADS,
+    "python3 -m venv .venv": _OWN_VENV,
+    ". .venv/bin/activate": _OWN_VENV,
+    "pip install torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu": _DOWNLOADS,
+    "pip install '.[local]'": _WHEEL,
+    "pip install '.[local,serve]'": _WHEEL,
+    "pip install '.[local,notebook]'": _WHEEL,
+    "docker compose up": _DOCKER,
+    "docker compose run --rm runner": _DOCKER,
+    "docker compose --profile worker up": _DOCKER,
+    "docker compose --profile mysql run --rm --build runner-mysql": _DOCKER,
+}
+
+#: Whole blocks, by page and first line.
+BLOCKS_NOT_RUN = {
+    (
+        "README.md",
+        "SELECT prompt, response_before, response_after, score_before, score_after",
+    ): "test_the_demo_prints_what_the_readme_shows compares it: answers differ between processors",
+    (
+        "docs/notebooks.md",
+        "SCHEDULE JOB USING NOTEBOOK 'sync_job.ipynb'",
+    ): "for SingleStore's Job Service; tests/notebooks/test_sync_job.py parses it",
+}

@@ -1,0 +1,125 @@
+"""Every block of the documents is run or listed, every link leads somewhere, tables are true."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+
+import pytest
+
+from sqltune.evaluation.scorers import SCORERS
+from sqltune.wiring import _BUILDERS as BACKENDS
+from tests.documentation.exceptions import BLOCKS_NOT_RUN, COMMANDS_NOT_RUN
+from tests.documentation.pages import (
+    ROOT,
+    page_names,
+    read_anchors,
+    read_blocks,
+    read_commands,
+    read_links,
+    read_page,
+)
+
+#: What a story runs.
+RUN = {"console", "sql", "python", "text", "cron", "ini", "yaml", "toml", "json"}
+PAGES = page_names()
+ALL_DOCUMENTS = [*PAGES, "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "sql/README.md"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_block_is_in_a_language_that_a_story_runs(page: str) -> None:
+    languages = {b.place: b.language for b in read_blocks(page)}
+    assert {place: word for place, word in languages.items() if word not in RUN} == {}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_fence_is_read_as_a_block(page: str) -> None:
+    assert len(re.findall(r"^ *```", read_page(page), re.MULTILINE)) == 2 * len(read_blocks(page))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_result_stands_below_the_sql_that_gives_it(page: str) -> None:
+    blocks = read_blocks(page)
+    for before, block in zip([None, *blocks], blocks, strict=False):
+        if block.language == "text" and (page, block.first_line) not in BLOCKS_NOT_RUN:
+            assert before is not None, block.place
+            assert before.language == "sql", block.place
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_line_of_a_console_block_belongs_to_a_command(page: str) -> None:
+    for block in read_blocks(page):
+        if block.language == "console":
+            assert block.text.startswith("$ "), block.place
+
+
+def test_every_exception_is_one_that_a_page_still_needs() -> None:
+    blocks = [block for page in PAGES for block in read_blocks(page)]
+    consoles = [block for block in blocks if block.language == "console"]
+    commands = {command.text for block in consoles for command in read_commands(block)}
+    assert set(COMMANDS_NOT_RUN) <= commands
+    assert set(BLOCKS_NOT_RUN) <= {(block.page, block.first_line) for block in blocks}
+
+
+@pytest.mark.parametrize("page", ALL_DOCUMENTS)
+def test_every_link_leads_to_a_file_and_an_anchor(page: str) -> None:
+    folder = (ROOT / page).parent
+    for link in read_links(page):
+        if link.startswith(("http://", "https://")):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (folder / path).resolve() if path else ROOT / page
+        assert target.is_relative_to(ROOT), f"{page}: {link}"
+        assert target.exists(), f"{page}: {link}"
+        if anchor:
+            assert anchor in read_anchors(target.relative_to(ROOT).as_posix()), f"{page}: {link}"
+
+
+def test_the_readme_is_short_enough_to_be_read() -> None:
+    assert len(read_page("README.md").splitlines()) <= 160
+
+
+def test_the_map_of_the_documentation_lists_every_page() -> None:
+    listed = {f"docs/{link}" for link in read_links("docs/README.md")}
+    assert set(PAGES) - {"README.md", "docs/README.md"} <= listed
+
+
+def test_the_extras_that_the_documents_name_exist() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    named = {
+        extra
+        for page in PAGES
+        for names in re.findall(r"'\.\[([\w,]+)\]'", read_page(page))
+        for extra in names.split(",")
+    }
+    assert named
+    assert named <= set(project["optional-dependencies"])
+
+
+def test_the_version_of_torch_that_the_documents_install_is_the_locked_one() -> None:
+    lock = (ROOT / "requirements.lock").read_text("utf-8")
+    for page in PAGES:
+        for version in re.findall(r"pip install (torch==\S+)", read_page(page)):
+            assert re.search(rf"^{re.escape(version)}$", lock, re.MULTILINE), page
+
+
+def test_the_page_on_scorers_lists_each_with_its_threshold() -> None:
+    rows = re.findall(
+        r"^\| `(\w+)`(?: \(default\))? \| .* \| ([\d.]+) \|", read_page("docs/scoring.md"), re.M
+    )
+    assert {name: float(threshold) for name, threshold in rows} == {
+        name: scorer.pass_threshold for name, scorer in SCORERS.items()
+    }
+
+
+def test_the_page_on_backends_lists_each() -> None:
+    rows = re.findall(r"^\| `(\w+)`", read_page("docs/backends.md"), re.MULTILINE)
+    assert set(rows) == set(BACKENDS)
+
+
+def test_the_page_on_results_lists_every_view() -> None:
+    views = re.findall(r"^## `(report_\w+)`", read_page("docs/reference/views.md"), re.MULTILINE)
+    assert views
+    assert set(views) == set(
+        re.findall(r"^\| `(report_\w+)`", read_page("docs/results.md"), re.MULTILINE)
+    )

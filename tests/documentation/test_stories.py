@@ -1,0 +1,93 @@
+"""A reader who follows a page from top to bottom gets what the page shows.
+
+Each page is run in a folder of its own, on empty tables or after the demo.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.documentation.pages import page_names, read_blocks, read_page
+from tests.documentation.story import BIN, Story
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+#: Pages whose reader has run the demo before.
+AFTER_THE_DEMO = (
+    "README.md",
+    "docs/control.md",
+    "docs/python-api.md",
+    "docs/results.md",
+    "docs/scoring.md",
+)
+PAGES = [page for page in page_names() if read_blocks(page)]
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Return a folder in which the demo was run for real, and what it printed."""
+    folder = tmp_path_factory.mktemp("demo")
+    story = Story(folder)
+    done = run_sqltune(story, "demo")
+    assert done.returncode == 0, done.stderr
+    return folder, done.stdout
+
+
+def run_sqltune(story: Story, command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [BIN / "sqltune", command],
+        cwd=story.folder,
+        env=story.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def begin_after(demo: tuple[Path, str], folder: Path) -> Story:
+    """Return a story on a copy of the demo's database; its weights stay where they are."""
+    shutil.copy(demo[0] / "sqltune.db", folder)
+    story = Story(folder, printed={"make demo": demo[1]})
+    story.environment["SQLTUNE_ARTIFACTS"] = str(demo[0] / "artifacts")
+    return story
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_a_page_shows_is_what_its_reader_gets(
+    page: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    if page in AFTER_THE_DEMO:
+        story = begin_after(request.getfixturevalue("demo"), tmp_path)
+    else:
+        story = Story(tmp_path)
+        assert run_sqltune(story, "init").returncode == 0
+    story.follow(read_blocks(page))
+
+
+def test_the_demo_prints_what_the_readme_shows(demo: tuple[Path, str]) -> None:
+    """The prompts, the SQL and the scores are compared; other processors may word an answer
+    otherwise.
+    """
+    shown = read_page("README.md").split("<!-- demo output -->")[1].split("<!-- end of")[0]
+    _, printed = demo
+    query = shown[shown.index("SELECT") : shown.index("┏")].strip()
+    assert query in printed
+    assert scores(shown)
+    assert scores(shown) == scores(printed)
+
+
+def test_the_demo_trains_nothing_the_second_time(demo: tuple[Path, str], tmp_path: Path) -> None:
+    again = run_sqltune(begin_after(demo, tmp_path), "demo")
+    assert again.returncode == 0, again.stderr
+    assert "nothing was trained" in again.stderr
+    assert "INSERT" not in again.stdout
+
+
+def scores(table: str) -> list[list[str]]:
+    """Return the last two cells of each row that has them."""
+    rows = [line.strip("│").split("│") for line in table.splitlines() if line.startswith("│")]
+    cells = [[cell.strip() for cell in row[-2:]] for row in rows]
+    return [pair for pair in cells if all(pair)]

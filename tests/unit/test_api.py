@@ -1,0 +1,149 @@
+"""The public Python API: open, init, plan, sync, and views as DataFrames with real times."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from sqlalchemy import text
+
+import sqltune
+from sqltune.database.views import is_date, is_time, view_columns
+from sqltune.syncing import turn
+from tests.unit.office import ADAPTER, PROMPT, SAMPLE
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[sqltune.Workspace]:
+    """A workspace over a new SQLite database with one adapter."""
+    url = f"sqlite:///{tmp_path}/sqltune.db"
+    with sqltune.open(url, artifacts=tmp_path / "artifacts") as opened:
+        opened.init()
+        with opened._runtime.database.transaction() as session:
+            for statement in (ADAPTER, SAMPLE, PROMPT):
+                session.connection.execute(text(statement))
+        yield opened
+
+
+def test_everything_public_is_importable_and_nothing_else_is_offered() -> None:
+    assert all(getattr(sqltune, name) is not None for name in sqltune.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'Database'"):
+        sqltune.Database  # noqa: B018  # type: ignore[attr-defined]
+
+
+def test_importing_the_package_imports_neither_pandas_nor_sqlalchemy() -> None:
+    code = "import sys, sqltune; print([m for m in ('pandas', 'sqlalchemy') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_package_is_marked_as_typed() -> None:
+    assert sqltune.__file__ is not None
+    assert (Path(sqltune.__file__).parent / "py.typed").is_file()
+
+
+def test_plan_says_what_sync_does_and_sync_does_it(workspace: sqltune.Workspace) -> None:
+    (planned,) = workspace.plan()
+    assert (planned.adapter_name, planned.decision, planned.reason) == (
+        "office", "train", "never trained",
+    )  # fmt: skip
+    assert (planned.samples, planned.prompts) == (1, 1)
+    (outcome,) = workspace.sync("office")
+    assert (outcome.decision, outcome.state, outcome.run_id) == ("train", "succeeded", 1)
+    assert workspace.plan()[0].decision == "up_to_date"
+
+
+def test_a_view_is_a_frame_with_real_times_and_dates(workspace: sqltune.Workspace) -> None:
+    workspace.sync()
+    runs = workspace.view("report_runs")
+    assert list(runs.columns) == list(view_columns()["report_runs"])
+    assert runs["queued_at"].dtype == "datetime64[us]"
+    assert runs["lease_until"].dtype == "datetime64[us]"  # NULL in every row
+    age = pd.Timestamp.now("UTC").tz_localize(None) - runs["queued_at"].iloc[0]
+    assert abs(age) < pd.Timedelta(hours=1)
+    assert isinstance(runs["queued_date"].iloc[0], datetime.date)
+    assert runs["run_id"].dtype == "Int64"
+
+
+@pytest.mark.parametrize("name", sorted(view_columns()))
+def test_every_view_can_be_read_empty_and_filled(workspace: sqltune.Workspace, name: str) -> None:
+    for _ in range(2):
+        frame = workspace.view(name)
+        times = [column for column in frame.columns if is_time(column)]
+        assert {str(frame[column].dtype) for column in times} <= {"datetime64[us]"}
+        for column in filter(is_date, frame.columns):
+            assert all(type(value) is datetime.date for value in frame[column].dropna())
+        workspace.sync()
+
+
+def test_a_view_is_filtered_by_its_columns(workspace: sqltune.Workspace) -> None:
+    workspace.sync()
+    assert len(workspace.view("report_before_after", adapter_name="office", is_latest=1)) == 1
+    assert workspace.view("report_before_after", adapter_name="attic").empty
+    assert len(workspace.view("report_runs", error_code=None)) == 1
+
+
+def test_an_unknown_view_or_column_is_refused_with_those_that_there_are(
+    workspace: sqltune.Workspace,
+) -> None:
+    with pytest.raises(sqltune.ConfigError, match=r"no view 'runs' .*report_runs"):
+        workspace.view("runs")
+    with pytest.raises(sqltune.ConfigError, match=r"no column 'adapter' .*adapter_name"):
+        workspace.view("report_runs", adapter="office")
+    with pytest.raises(sqltune.ConfigError, match="no view"):
+        workspace.view("report_runs; DROP TABLE runs")
+
+
+def test_before_init_every_method_says_what_to_do(tmp_path: Path) -> None:
+    with sqltune.open(f"sqlite:///{tmp_path}/new.db") as workspace:
+        for call in (workspace.plan, workspace.sync, lambda: workspace.view("report_runs")):
+            with pytest.raises(sqltune.DatabaseError, match="sqltune init"):
+                call()
+
+
+def test_an_unknown_setting_is_refused_with_the_one_that_was_meant() -> None:
+    with pytest.raises(sqltune.ConfigError, match="'artifact': did you mean artifacts"):
+        sqltune.open("sqlite://", artifact="weights")
+
+
+def test_events_are_reported_as_sentences(tmp_path: Path) -> None:
+    said: list[str] = []
+    with sqltune.open(f"sqlite:///{tmp_path}/new.db", report=said.append) as workspace:
+        workspace.init()
+        with workspace._runtime.database.transaction() as session:
+            session.connection.execute(text(ADAPTER))
+        (outcome,) = workspace.sync()
+    assert outcome.state == "failed"
+    assert said[0].startswith("office: train, never trained")
+
+
+def test_the_password_is_not_in_what_a_workspace_shows_of_itself() -> None:
+    with sqltune.open("mysql+pymysql://user:s3cret@127.0.0.1:9/db") as workspace:
+        assert "s3cret" not in repr(workspace)
+        assert "127.0.0.1" in repr(workspace)
+
+
+def test_an_interrupt_asks_the_sync_to_stop_and_waits_for_it(
+    workspace: sqltune.Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a notebook's stop button does; what was begun can be resumed."""
+    stopped: list[bool] = []
+
+    def wait_for_stop(lease: object, planned: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        stopped.append(lease.keeper._stop.wait(30))  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(turn, "execute", wait_for_stop)
+    with pytest.raises(KeyboardInterrupt):
+        workspace.sync()
+    assert stopped
+    assert all(stopped)
+    assert not [t for t in threading.enumerate() if t.name.startswith("sync")]
