@@ -221,7 +221,9 @@ def test_the_keeper_reads_no_desired_state_once_the_run_has_ended(
 ) -> None:
     execute(lease, planned(office))
     office.do("UPDATE runs SET desired_state = 'cancelled'")
+    lease.keeper._renew()
     lease.keeper.check()
+    assert states(office) == [(1, "succeeded", None)]
 
 
 def test_two_runners_never_adopt_the_same_request(office: Office, lease: AdapterLease) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -117,5 +118,5 @@ def test_an_unavailable_database_leaves_the_workers_own_figures() -> None:
 def test_every_help_text_stands_alone(line: str) -> None:
     words = line.split()[3:]
     assert len(words) >= 5, line
-    assert words[0][0].isupper() or words[0][0].isdigit()
+    assert re.match("[A-Z0-9]", words[0]), line
     assert not {"it", "them", "those", "one."} & set(words), line

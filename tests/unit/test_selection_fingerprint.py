@@ -131,6 +131,19 @@ def test_a_clean_column_has_no_value_with_a_problem(column: list[Any], required:
     assert not any(fast and slow for fast, slow in zip(accepted, refused, strict=True))
 
 
+@given(st.lists(texts, min_size=1, max_size=4), st.booleans())
+def test_a_column_of_texts_is_clean_exactly_if_none_has_a_problem(
+    column: list[bytes], required: bool
+) -> None:
+    problems = [text_problem("c", value, required=required) for value in column]
+    assert clean_text(column, required=required) == (set(problems) == {None})
+
+
+@given(st.lists(st.floats(), min_size=1, max_size=4))
+def test_a_column_of_weights_is_clean_exactly_if_none_has_a_problem(column: list[float]) -> None:
+    assert clean_weights(column) == (set(map(weight_problem, column)) == {None})
+
+
 @given(st.lists(st.tuples(*[values] * 7), max_size=6))
 def test_a_page_yields_the_samples_and_findings_that_its_rows_yield_one_by_one(
     page: list[tuple[Any, ...]],
