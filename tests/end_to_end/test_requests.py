@@ -236,7 +236,8 @@ def test_a_request_does_not_wait_for_more_samples(
 ) -> None:
     people.do("UPDATE adapters SET min_new_samples = 20")
     people.teach("office", "What is room 1?", "A room.")
-    assert "office: wait, 1 of the 20 samples that min_new_samples asks for are new" in sqltune.well("sync").err
+    waiting = sqltune.well("sync").err
+    assert "office: wait, 1 of the 20 samples that min_new_samples asks for are new" in waiting
     assert people.count("adapter_versions") == 1
     ask(people)
     sqltune.well("sync")
