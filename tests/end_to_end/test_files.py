@@ -198,7 +198,7 @@ def test_a_key_that_is_too_long_for_its_column_is_named(people: People, bring: A
     [
         ("none.csv", "none.csv cannot be read: No such file or directory"),
         ("rows.xlsx", "rows.xlsx: only .csv, .jsonl and .parquet files can be imported"),
-        (".", "only .csv, .jsonl and .parquet files can be imported"),
+        (".", ".: only .csv, .jsonl and .parquet files can be imported"),
     ],
 )
 def test_a_file_that_cannot_be_imported_says_why(sqltune: Sqltune, name: str, message: str) -> None:

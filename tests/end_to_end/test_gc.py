@@ -58,7 +58,7 @@ def test_what_a_failed_run_left_is_listed_and_only_remove_removes_it(
         "SELECT orphan_kind, state, backend, adapter_name, run_id, is_unknown_run, reason,"
         " removed_at FROM report_orphans"
     )
-    why = "run 2 has ended: nothing goes on from here"
+    why = "run 2 has ended: nothing continues from here"
     assert row == [("weights_without_row", "found", "scripted", "office", 2, 0, why, None)]
     (removed,) = listed(sqltune, "--remove")
     assert removed["state"] == "removed"
@@ -134,7 +134,7 @@ def test_an_adapter_that_is_being_worked_on_is_left_for_the_next_time(
     leave_a_part(sqltune, people)
     people.do("UPDATE adapter_states SET lease_owner = 'somebody', lease_until_ms = 99999999999999")
     done = sqltune.well("gc", "--remove", *NOW)
-    assert "scripted: 1 left alone, of adapters that are being worked on" in done.err
+    assert "scripted: 1 kept, of adapters that a runner has" in done.err
     assert len(files(sqltune)) == 2
     people.do("UPDATE adapter_states SET lease_owner = NULL, lease_until_ms = NULL")
     assert [row["state"] for row in listed(sqltune, "--remove")] == ["removed"]
@@ -143,7 +143,7 @@ def test_an_adapter_that_is_being_worked_on_is_left_for_the_next_time(
 def test_what_is_young_is_left_alone(sqltune: Sqltune, people: People) -> None:
     leave_a_part(sqltune, people)
     done = sqltune.well("gc", "--remove")
-    assert "1 left alone, younger than 600 seconds" in done.err
+    assert "1 kept, younger than 600 seconds" in done.err
     assert "no orphan" in done.err
     assert len(files(sqltune)) == 2
     (part,) = folder_of(sqltune).glob("*.part")
@@ -193,7 +193,7 @@ def test_a_backend_that_was_never_set_up_is_no_problem_and_one_that_rows_name_is
     people.do("UPDATE adapter_versions SET backend = 'gradient'")
     done = sqltune("gc", *NOW)
     assert done.code == 1
-    assert "backend gradient could not be looked at: GRADIENT_API_URL is not set" in done.err
+    assert "backend gradient could not be read: GRADIENT_API_URL is not set" in done.err
 
 
 def test_finished_weights_of_another_attempt_than_the_version_names_are_an_orphan(

@@ -234,7 +234,7 @@ def test_an_adapter_that_a_run_could_not_delete_is_found_and_removed(
 
     gone = sqltune("gc", "--grace-seconds", "0", "--remove")
     assert gone.code == 1
-    assert "backend gradient could not be looked at" in gone.err
+    assert "backend gradient could not be read" in gone.err
 
     with proxy_to(server.base_url) as new_proxy:
         sqltune.environment["GRADIENT_API_URL"] = new_proxy.url

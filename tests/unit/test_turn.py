@@ -10,7 +10,7 @@ import pytest
 from sqltune.planning.plan import AdapterPlan, Evaluate, Resume, Train, UpToDate
 from sqltune.records import RunKind, RunState, SyncDecision
 from sqltune.syncing.due import read_declared
-from sqltune.syncing.outcomes import Outcome
+from sqltune.syncing.outcomes import ExitCode, Outcome, exit_code
 from sqltune.syncing.turn import Turn, describe_busy, sync_adapter
 from tests.unit.made_records import (
     ADAPTER,
@@ -167,3 +167,31 @@ def test_an_alias_is_moved_before_anything_is_planned(office: Office) -> None:
     office.sync()
     assert office.rows("SELECT version_number FROM aliases") == [(1,)]
     assert office.rows("SELECT state FROM alias_changes") == [("applied",)]
+
+
+@pytest.mark.parametrize(
+    ("columns", "values", "reason"),
+    [
+        ("adapter_name", "'ofice'", "no adapter named 'ofice'"),
+        ("adapter_name, desired_state", "'office', 'soon'", "desired_state 'soon' must be one of"),
+        ("adapter_name, state", "'office', 'training'", "a request begins as queued"),
+    ],
+)
+def test_a_request_that_is_refused_before_any_turn_is_an_outcome_of_the_sync(
+    office: Office, columns: str, values: str, reason: str
+) -> None:
+    office.do(f"INSERT INTO runs ({columns}) VALUES ({values})")
+    refused, trained = office.sync()
+    assert (refused.decision, refused.run_id, refused.state) == (
+        SyncDecision.REFUSED, 1, RunState.FAILED,
+    )  # fmt: skip
+    assert refused.reason.startswith(reason)
+    assert exit_code([refused]) is ExitCode.RUN_FAILED
+    assert trained.state is RunState.SUCCEEDED
+
+
+def test_a_refused_request_of_another_adapter_is_no_outcome_of_a_named_sync(
+    office: Office,
+) -> None:
+    office.do("INSERT INTO runs (adapter_name) VALUES ('ofice')")
+    assert [o.adapter_name for o in office.sync("office")] == ["office"]

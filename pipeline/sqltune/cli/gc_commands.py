@@ -51,24 +51,24 @@ def gc(
     from sqltune.wiring import open_migrated_runtime
 
     with open_migrated_runtime(read_settings(), SilentReporter()) as runtime:
-        findings = gc.find_orphans(runtime, grace_seconds=grace_seconds)
+        report = gc.find_orphans(runtime, grace_seconds=grace_seconds)
         if remove:
-            gc.remove_orphans(runtime, findings, unknown_runs=unknown_runs)
-    _show(findings, as_json=as_json)
-    for problem in findings.problems:
+            gc.remove_orphans(runtime, report, unknown_runs=unknown_runs)
+    _show(report, as_json=as_json)
+    for problem in report.problems:
         say(f"sqltune: {problem}")
-    raise typer.Exit(1 if findings.problems else 0)
+    raise typer.Exit(1 if report.problems else 0)
 
 
-def _show(findings: OrphanReport, *, as_json: bool) -> None:
-    rows = [{**asdict(f.orphan), "state": f.state} for f in findings.found]
-    rows += [{**asdict(orphan), "state": "found"} for orphan in findings.missing]
+def _show(report: OrphanReport, *, as_json: bool) -> None:
+    rows = [{**asdict(f.orphan), "state": f.state} for f in report.found]
+    rows += [{**asdict(orphan), "state": "found"} for orphan in report.missing]
     if as_json:
         write_json(rows)
     elif rows:
         shown = [_short(row) for row in rows]
         write_table(shown, list(shown[0]))
-    for note in findings.notes:
+    for note in report.notes:
         say(note)
     if not as_json:
         say(_summary(rows))

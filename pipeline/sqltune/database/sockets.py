@@ -28,7 +28,7 @@ def watch_peer(connection: Any) -> None:
 
 
 def limit_silence(connection: Any, seconds: float) -> None:
-    """Give up a read after that long without a byte; 0: wait for ever."""
+    """Abort a read after this many seconds without a byte; 0 waits without a limit."""
     sock = getattr(connection, "_sock", None)
     if not isinstance(sock, socket.socket):
         return

@@ -16,7 +16,7 @@ LIVE = "live"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether the gate lets a version go live, and why."""
+    """Whether a version may go live, and why."""
 
     is_accepted: bool
     reason: str  #: in plain words, with the figures

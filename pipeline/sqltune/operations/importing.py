@@ -186,7 +186,7 @@ def _records(path: Path) -> Iterator[Row]:
     }
     reader = readers.get(path.suffix.lower())
     if reader is None:
-        raise ConfigError(f"{path.name}: only .csv, .jsonl and .parquet files can be imported")
+        raise ConfigError(f"{path}: only .csv, .jsonl and .parquet files can be imported")
     try:
         for record in reader(path):
             yield {str(name).strip().lower(): value for name, value in record.items()}

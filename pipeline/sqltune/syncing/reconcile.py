@@ -44,8 +44,16 @@ class Snapshot:
         return None if lease is None or lease.is_expired else lease
 
 
-def reconcile(runtime: Runtime) -> list[OpenRun]:
-    """Reconcile the rows with a runner's own clock and patience; return the open runs."""
+@dataclass(frozen=True)
+class Reconciliation:
+    """The open runs as they were read, and the ends that reconciling gave some of them."""
+
+    open_runs: list[OpenRun]
+    ended: list[tuple[OpenRun, runs.RunEnd]]
+
+
+def reconcile(runtime: Runtime) -> Reconciliation:
+    """Reconcile the rows with a runner's own clock and patience."""
     return reconcile_rows(
         runtime.database, now=runtime.now(), patience_seconds=runtime.settings.lease_seconds
     )
@@ -57,8 +65,8 @@ def reconcile_if_writable(database: Database, *, patience_seconds: float) -> Non
         reconcile_rows(database, now=DatabaseClock(database)(), patience_seconds=patience_seconds)
 
 
-def reconcile_rows(database: Database, *, now: datetime, patience_seconds: float) -> list[OpenRun]:
-    """Answer what cannot be carried out and mark stuck runs; return the open runs as read.
+def reconcile_rows(database: Database, *, now: datetime, patience_seconds: float) -> Reconciliation:
+    """Answer what cannot be carried out, and mark stuck runs.
 
     Args:
         database: where to read and write.
@@ -67,11 +75,15 @@ def reconcile_rows(database: Database, *, now: datetime, patience_seconds: float
     """
     snapshot = read_snapshot(database)
     waits_since = now - timedelta(seconds=patience_seconds)
+    ended = []
     for run in snapshot.open_runs:
-        if not _answer(database, run, snapshot, now):
+        end = _answer(database, run, snapshot, now)
+        if end is None:
             _record_progress(database, run, snapshot, waits_since)
+        else:
+            ended.append((run, end))
     _refuse_alias_requests(database, snapshot, now)
-    return snapshot.open_runs
+    return Reconciliation(snapshot.open_runs, ended)
 
 
 def reconcile_run(runtime: Runtime, run_id: int) -> None:
@@ -123,7 +135,7 @@ def find_request_end(run: OpenRun, enabled: Mapping[str, bool]) -> runs.RunEnd |
 def find_damage(run: OpenRun) -> str | None:
     """Return the word in a begun run's row that no runner writes, if there is one.
 
-    A person changed it by hand, and no runner can tell where the run continues.
+    A person changed it by hand, so no runner knows where the run continues.
     """
     if run.state not in OPEN_STATES:
         return f"state {run.state!r}"
@@ -155,25 +167,26 @@ def find_stuck_reason(run: OpenRun, snapshot: Snapshot) -> str | None:
     return f"no runner works on it since {last_alive}: {START_A_RUNNER} to resume the run"
 
 
-def _answer(database: Database, run: OpenRun, snapshot: Snapshot, now: datetime) -> bool:
-    """Answer what cannot be carried out; return True if that ended the run."""
+def _answer(
+    database: Database, run: OpenRun, snapshot: Snapshot, now: datetime
+) -> runs.RunEnd | None:
+    """Answer what cannot be carried out; return the end of the run if that ended it."""
     if run.is_request:
         end = find_request_end(run, snapshot.enabled)
         if end is None:
-            return False
+            return None
         with database.transaction() as session:
-            runs.end_request(session, run.run_id, end, now=now)
-        return True
+            return end if runs.end_request(session, run.run_id, end, now=now) else None
     if run.desired_state not in requests.DESIRED_STATES:
         with database.transaction() as session:
             requests.refuse_desired_state(session, run.run_id, run.desired_state, now=now)
     damage = find_damage(run)
-    if damage is not None:
-        _end_unreadable(database, run, damage, now)
-    return damage is not None
+    return None if damage is None else _end_unreadable(database, run, damage, now)
 
 
-def _end_unreadable(database: Database, run: OpenRun, damage: str, now: datetime) -> None:
+def _end_unreadable(
+    database: Database, run: OpenRun, damage: str, now: datetime
+) -> runs.RunEnd | None:
     step = ON_REQUEST if run.is_trial else next_try(now)
     message = f"no runner writes the {damage} of this row, so none can continue it: {step}"
     if run.desired_state == DesiredState.CANCELLED:
@@ -189,10 +202,11 @@ def _end_unreadable(database: Database, run: OpenRun, damage: str, now: datetime
         )
     with database.transaction() as session:
         if not runs.end_unreadable_run(session, run, end, now=now):
-            return
+            return None
         runs.add_event(session, run.run_id, end.state.value, message, now=now)
         if end.is_retryable and not run.is_trial:
             states.set_retry_at(session, run.adapter_name, now)
+    return end
 
 
 def _record_progress(

@@ -18,7 +18,7 @@ from sqltune.syncing.due import choose_adapters, find_abandoned, read_declared
 from sqltune.syncing.ending import cancel_run
 from sqltune.syncing.lease import lease_adapter
 from sqltune.syncing.outcomes import Outcome
-from sqltune.syncing.reconcile import reconcile
+from sqltune.syncing.reconcile import Reconciliation, reconcile
 from sqltune.syncing.turn import sync_adapter
 
 logger = logging.getLogger(__name__)
@@ -41,10 +41,10 @@ def sync(
         DatabaseUnavailable: the database stayed unavailable; what was begun can be resumed.
     """
     pauses = runtime.pauses_seconds
-    open_runs = with_patience(lambda: reconcile(runtime), stop, pauses)
+    reconciled = with_patience(lambda: reconcile(runtime), stop, pauses)
+    outcomes = _report_refused(runtime, reconciled, names)
     declared = with_patience(lambda: read_declared(runtime), stop, pauses)
-    end_abandoned(runtime, find_abandoned(open_runs, declared), stop)
-    outcomes: list[Outcome] = []
+    end_abandoned(runtime, find_abandoned(reconciled.open_runs, declared), stop)
     for adapter in with_patience(lambda: choose_adapters(runtime, names), stop, pauses):
         if stop.is_set():
             raise RunInterrupted("stopped before the next adapter")
@@ -66,6 +66,32 @@ def end_abandoned(runtime: Runtime, abandoned: Sequence[OpenRun], stop: threadin
         with lease_adapter(runtime, run.adapter_name, stop) as lease:
             if lease is not None:
                 cancel_run(lease, run.run_id)
+
+
+def _report_refused(
+    runtime: Runtime, reconciled: Reconciliation, names: Sequence[str]
+) -> list[Outcome]:
+    """Report the requests that reconciling ended as failed; no adapter's turn would show them."""
+    outcomes = []
+    for request, end in reconciled.ended:
+        if not request.is_request or end.state is not RunState.FAILED:
+            continue
+        if names and request.adapter_name not in names:
+            continue
+        reason = end.error_message or end.state.value
+        runtime.reporter.say(f"{request.adapter_name}: refused, {reason}")
+        outcomes.append(
+            Outcome(
+                request.adapter_name,
+                SyncDecision.REFUSED,
+                reason,
+                request.run_id,
+                end.state,
+                end.error_message,
+                is_new=True,
+            )
+        )
+    return outcomes
 
 
 def _report_broken(runtime: Runtime, adapter_name: str, error: Exception) -> Outcome:

@@ -106,7 +106,7 @@ class Worker:
         pause = self.runtime.settings.poll_seconds
         while not self.stop.is_set():
             try:
-                self.watcher.scanned(reconcile(self.runtime))
+                self.watcher.scanned(reconcile(self.runtime).open_runs)
                 pause = self._next_pause(pause, is_well=True)
             except Exception as error:
                 self._report(error)

@@ -4,7 +4,7 @@ Four samples that all ask who somebody is teach nothing about "What does she lik
 them says it: rehearsal even keeps the base model's guess there. So each usual question about such a
 name (wording.py) is joined with the response that fits it:
 
-- another wording of a sample's own question takes that sample's response;
+- another wording of a sample's question takes that sample's response;
 - for a question that no sample asks, the base model's own answer shows the form ("X likes ..."),
   and a response, or its first sentence, in the same form takes its place. Without one the
   question is not trained.

@@ -1,4 +1,4 @@
-"""Finds and removes orphans: artifacts that nobody needs, and rows whose adapter is gone."""
+"""Find and remove orphans: stored artifacts without a row, and rows without an artifact."""
 
 from __future__ import annotations
 

@@ -10,13 +10,13 @@ from sqltune.backends.inventory import Inventory, StoredArtifact
 from sqltune.database.tables import orphans, versions
 from sqltune.database.tables.orphans import Orphan
 from sqltune.errors import ConfigError, PipelineError
-from sqltune.operations.gc.calls import settle_open_calls
 from sqltune.operations.gc.judging import Judge, Rows, read_rows
+from sqltune.operations.gc.removal_calls import settle_open_calls
 from sqltune.records import AdapterVersion
 from sqltune.run.versions import trained_adapter
 from sqltune.runtime import Runtime
 
-#: What is younger than so many leases may be somebody's who only stalled.
+#: A younger artifact may belong to a runner that only stalled.
 GRACE_LEASES = 10
 
 
@@ -26,55 +26,55 @@ class FoundArtifact:
 
     orphan: Orphan
     artifact: StoredArtifact
-    state: str = "found"  #: as the orphan's row has it
+    state: str = "found"  #: as in the orphan's row
 
 
 @dataclass
 class OrphanReport:
-    """What a look at all backends gave."""
+    """What one scan of all backends found."""
 
     found: list[FoundArtifact] = field(default_factory=list)
     missing: list[Orphan] = field(default_factory=list)  #: rows whose adapter is gone
-    notes: list[str] = field(default_factory=list)  #: what was left alone, and why
-    problems: list[str] = field(default_factory=list)  #: what could not be looked at or removed
+    notes: list[str] = field(default_factory=list)  #: what was kept, and why
+    problems: list[str] = field(default_factory=list)  #: what could not be read or removed
 
 
 def find_orphans(runtime: Runtime, *, grace_seconds: float | None = None) -> OrphanReport:
     """Compare the stored artifacts of all backends with the rows, and record the orphans.
 
     Args:
-        runtime: what to look with.
-        grace_seconds: what is younger is left alone; None: ten leases.
+        runtime: the parts to work with.
+        grace_seconds: younger artifacts are kept; None means ten leases.
     """
     if grace_seconds is None:
         grace_seconds = GRACE_LEASES * runtime.settings.lease_seconds
-    findings = OrphanReport()
+    report = OrphanReport()
     with runtime.database.read() as session:
         used = {version.backend for version in versions.list_versions(session)}
     for name in sorted(used.union(runtime.settings.backends)):
         try:
             backend = runtime.backend(name)
             if isinstance(backend, Inventory):
-                _Look(runtime, name, backend, findings, grace_seconds).run()
+                _Scan(runtime, name, backend, report, grace_seconds).run()
         except (PipelineError, OSError) as error:
-            # One that is allowed by default and was never set up holds nothing of ours.
+            # A backend that is allowed by default and was never set up stores nothing of ours.
             if name in used or not isinstance(error, ConfigError):
-                findings.problems.append(f"backend {name} could not be looked at: {error}")
-    return findings
+                report.problems.append(f"backend {name} could not be read: {error}")
+    return report
 
 
 @dataclass(frozen=True)
-class _Look:
-    """A look at one backend."""
+class _Scan:
+    """The scan of one backend."""
 
     runtime: Runtime
     backend: str
     inventory: Inventory
-    findings: OrphanReport
+    report: OrphanReport
     grace_seconds: float
 
     def run(self) -> None:
-        """Find this backend's orphans, and settle those of earlier looks that are none any more."""
+        """Find this backend's orphans, and settle earlier ones that are no longer orphans."""
         artifacts = list(self.inventory.list_artifacts())
         with self.runtime.database.read() as session:
             rows = read_rows(session, artifacts)
@@ -95,10 +95,10 @@ class _Look:
         current = [*(f.orphan for f in found), *missing]
         orphans.store_orphans(self.runtime.database, current, now=self.runtime.now())
         self._settle_gone([*current, *young, *busy])
-        self.findings.found += found
-        self.findings.missing += missing
+        self.report.found += found
+        self.report.missing += missing
         self._note(young, f"younger than {self.grace_seconds:g} seconds")
-        self._note(busy, "of adapters that are being worked on")
+        self._note(busy, "of adapters that a runner has")
 
     def _is_young(self, artifact: StoredArtifact, rows: Rows) -> bool:
         run = rows.runs.get(artifact.address)
@@ -112,8 +112,10 @@ class _Look:
         return [version for trained, version in own if trained in gone]
 
     def _settle_gone(self, current: Sequence[Orphan]) -> None:
-        """Settle what an earlier look found and this one does not: somebody removed it, a row names
-        it now, or a removal of ours died before it could tell.
+        """Settle what an earlier scan found and this one does not.
+
+        It was removed elsewhere, a row names it now, or a removal of ours was killed before it
+        recorded its outcome.
         """
         database, now = self.runtime.database, self.runtime.now()
         with database.read() as session:
@@ -136,4 +138,4 @@ class _Look:
     def _note(self, left: Iterable[Orphan], why: str) -> None:
         count = len(list(left))
         if count:
-            self.findings.notes.append(f"{self.backend}: {count:,} left alone, {why}")
+            self.report.notes.append(f"{self.backend}: {count:,} kept, {why}")

@@ -21,13 +21,14 @@ from sqltune.records import AdapterVersion
 
 @dataclass(frozen=True)
 class Rows:
-    """What the rows say of some artifacts, read after these were listed: a run whose row says then
-    that it ended makes nothing more.
+    """The rows about some artifacts, read after these were listed.
+
+    A run that had ended by then makes nothing more.
     """
 
     runs: dict[str, RunStatus]  #: by the artifact's address
     versions: list[AdapterVersion]
-    busy: frozenset[str]  #: adapters that somebody works on
+    busy: frozenset[str]  #: adapters that a runner has
 
     @property
     def external_ids(self) -> frozenset[str]:
@@ -36,12 +37,12 @@ class Rows:
 
     @property
     def weights(self) -> frozenset[str]:
-        """Names of the files or folders that a version names, whichever way leads there."""
+        """Names of the files or folders that a version names, whatever their path."""
         return frozenset(PurePath(v.artifact_uri).name for v in self.versions if v.artifact_uri)
 
 
 def read_rows(session: Session, artifacts: Iterable[StoredArtifact]) -> Rows:
-    """Read what concerns these artifacts."""
+    """Read the rows about these artifacts."""
     leases = states.list_leases(session)
     return Rows(
         runs=_find_runs(session, artifacts),
@@ -59,7 +60,7 @@ def _find_runs(session: Session, artifacts: Iterable[StoredArtifact]) -> dict[st
             runs[artifact.address] = run
         elif artifact.kind is ArtifactKind.ADAPTER:
             nameless.append(artifact.address)
-    # Reads all calls of all runs, and so only where names do not tell.
+    # This reads all calls of all runs, so only artifacts without a run's name need it.
     created = orphans.list_created_adapters(session) if nameless else {}
     for address in nameless:
         run = orphans.get_run_end(session, created[address]) if address in created else None
@@ -70,7 +71,7 @@ def _find_runs(session: Session, artifacts: Iterable[StoredArtifact]) -> dict[st
 
 @dataclass(frozen=True)
 class Judge:
-    """Judges the artifacts of one backend."""
+    """Decides which artifacts of one backend are orphans."""
 
     backend: str
     place: str
@@ -102,7 +103,7 @@ class Judge:
         )
 
     def missing(self, version: AdapterVersion) -> Orphan:
-        """Give a version whose adapter is gone as an orphan."""
+        """Return a version whose adapter is gone as an orphan."""
         address = version.artifact_uri or version.external_id or ""
         number = str(version.version_number)
         kind = "row_without_adapter"
@@ -119,13 +120,13 @@ class Judge:
             external_id=version.external_id,
             address=address,
             size_bytes=None,
-            reason="the adapter of this version is gone: restore it or train anew; the row stays",
+            reason="the adapter of this version is gone: restore it or train again",
         )
 
     def _is_named(self, artifact: StoredArtifact) -> bool:
         if artifact.kind is ArtifactKind.ADAPTER:
             return artifact.address in self.rows.external_ids
-        # By its name alone: the same folder may be mounted elsewhere for whoever wrote the row.
+        # Only the name counts: the runner that wrote the row may have mounted the folder elsewhere.
         return artifact.kind is ArtifactKind.WEIGHTS and artifact.name in self.rows.weights
 
 
@@ -133,9 +134,9 @@ def _reason(artifact: StoredArtifact, run: RunStatus | None) -> str:
     if run is None:
         return "made by a run that this database does not know: --unknown-runs removes it"
     if artifact.kind is ArtifactKind.CHECKPOINT:
-        return f"run {run.run_id} has ended: nothing goes on from here"
+        return f"run {run.run_id} has ended: nothing continues from here"
     if artifact.kind is ArtifactKind.DRAFT:
-        return f"run {run.run_id} has ended before this was written to its end"
+        return f"run {run.run_id} ended before this was completely written"
     return f"run {run.run_id} has ended and no version names it"
 
 

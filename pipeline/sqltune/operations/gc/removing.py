@@ -1,6 +1,6 @@
-"""Removes orphans: the intent is committed first, the outcome after.
+"""Remove orphans: the intent is committed first, the outcome after.
 
-A version's row whose adapter is gone stays, for what was trained on what must not be forgotten.
+The row of a version whose adapter is gone is kept, because lineage must not be lost.
 """
 
 from __future__ import annotations
@@ -8,31 +8,31 @@ from __future__ import annotations
 from sqltune.backends.inventory import Inventory
 from sqltune.database.tables import calls, orphans
 from sqltune.errors import PipelineError
-from sqltune.operations.gc.calls import (
+from sqltune.operations.gc.finding import FoundArtifact, OrphanReport
+from sqltune.operations.gc.removal_calls import (
     DELETE_ADAPTER,
     DELETE_WEIGHTS,
     announce_call,
     settle_open_calls,
 )
-from sqltune.operations.gc.finding import FoundArtifact, OrphanReport
 from sqltune.runtime import Runtime
 
 
-def remove_orphans(runtime: Runtime, findings: OrphanReport, *, unknown_runs: bool) -> None:
-    """Remove what was found, each by itself; what fails is told and stays found.
+def remove_orphans(runtime: Runtime, report: OrphanReport, *, unknown_runs: bool) -> None:
+    """Remove what was found, one by one; what fails is reported and stays found.
 
     Args:
-        runtime: what to remove with.
-        findings: of a look just before.
-        unknown_runs: remove also what no run of this database made.
+        runtime: the parts to work with.
+        report: of the scan just before.
+        unknown_runs: also remove what no run of this database made.
     """
-    for found in findings.found:
+    for found in report.found:
         if found.orphan.is_unknown_run and not unknown_runs:
             continue
         try:
             _remove(runtime, found)
         except (PipelineError, OSError) as error:
-            findings.problems.append(f"{found.orphan.address} could not be removed: {error}")
+            report.problems.append(f"{found.orphan.address} could not be removed: {error}")
 
 
 def _remove(runtime: Runtime, found: FoundArtifact) -> None:
@@ -57,11 +57,11 @@ def _is_still_ended(runtime: Runtime, found: FoundArtifact) -> bool:
 
 
 def _announce(runtime: Runtime, found: FoundArtifact) -> int | None:
-    """Commit that this will be removed; where no run is known, the orphan's own row says it."""
+    """Commit the intent to remove; if the run is unknown, the orphan's own row records it."""
     orphan = found.orphan
     kind = DELETE_WEIGHTS if orphan.external_id is None else DELETE_ADAPTER
     with runtime.database.transaction() as session:
-        # Two at once wait for each other here, before they number their calls.
+        # Two removals at once wait for each other here, before they number their calls.
         orphans.set_orphan_state(session, orphan.orphan_key, "removing")
         if orphan.run_id is None:
             return None
@@ -92,5 +92,5 @@ def _settle(
                 now=now,
             )
         if orphan.run_id is not None and error_message is None:
-            # The run itself may have tried more than once without hearing how it ended.
+            # The run itself may have tried more than once without learning the outcome.
             settle_open_calls(session, orphan.run_id, orphan.address, now=now)

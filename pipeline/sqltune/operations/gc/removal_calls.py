@@ -1,4 +1,4 @@
-"""Removals as rows of `backend_calls`, beside the other calls of the run that made the orphan."""
+"""Removals as rows of `backend_calls`, among the calls of the run that made the orphan."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _OPEN = ("intended", "unknown")
 def announce_call(
     session: Session, run_id: int, call_kind: str, address: str, *, now: datetime
 ) -> int:
-    """Write the intent to remove what lies at an address; one whose outcome is open goes on."""
+    """Record the intent to remove an artifact; an earlier one whose outcome is open is reused."""
     for call in _open_calls(session, run_id, address):
         return call.call_number
     return calls.insert_call(session, run_id, call_kind=call_kind, request=address, now=now)
 
 
 def settle_open_calls(session: Session, run_id: int, address: str, *, now: datetime) -> None:
-    """Settle removals whose outcome was not known: what lay there is gone."""
+    """Settle removals of an artifact that is gone, whose outcome was unknown."""
     for call in _open_calls(session, run_id, address):
         calls.settle_call(
             session,
