@@ -22,9 +22,9 @@ UPDATE schema_migrations
  WHERE number = :number;
 
 -- name: take_init_lease
--- One init at a time; a lease that was held for too long belongs to a process that died.
+-- One `sqltune init` at a time; a lease that is too old belongs to a process that died.
 UPDATE schema_migrations
-   SET state = 'held',
+   SET state = 'leased',
        sha256 = :owner,
        applied_at = :now
  WHERE number = 0

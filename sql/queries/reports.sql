@@ -3,7 +3,7 @@
 -- name: list_status
 -- One row per declared adapter: what was decided last, and who works on it.
 SELECT a.adapter_name, a.is_enabled, a.backend, a.base_model,
-       s.decision, s.decision_reason, s.decided_at, s.lease_owner, s.claimed_at, s.heartbeat_at, s.lease_until,
+       s.decision, s.decision_reason, s.decided_at, s.lease_owner, s.claimed_at, s.heartbeat_at, s.lease_expires_at,
        l.version_number AS live_version
   FROM adapters a
   LEFT JOIN adapter_states s ON s.adapter_name = a.adapter_name
@@ -12,7 +12,7 @@ SELECT a.adapter_name, a.is_enabled, a.backend, a.base_model,
 
 -- name: find_last_run
 -- The adapter's run that was asked for last, and how it stands.
-SELECT run_id, state, COALESCE(state_since, finished_at, started_at, queued_at) AS state_since, last_alive_at, is_stuck, stuck_reason, next_step, error_message
+SELECT run_id, state, state_changed_at, last_alive_at, is_stuck, stuck_reason, next_step, error_message
   FROM runs
  WHERE adapter_name = :adapter_name
  ORDER BY queued_at DESC, run_id DESC
@@ -20,7 +20,7 @@ SELECT run_id, state, COALESCE(state_since, finished_at, started_at, queued_at) 
 
 -- name: get_run_report
 -- One run with everything that its row tells.
-SELECT run_id, adapter_name, state, COALESCE(state_since, finished_at, started_at, queued_at) AS state_since, desired_state, is_stuck, stuck_reason, next_step, last_alive_at,
+SELECT run_id, adapter_name, state, state_changed_at, desired_state, is_stuck, stuck_reason, next_step, last_alive_at,
        is_forced, is_trial, run_kind, trigger_reason, backend, is_simulated, base_model,
        base_model_revision, fingerprint, manifest_id, version_number, samples_selected, samples_skipped,
        samples_held_out, samples_used, prompts_selected, responses_stored, steps_done, steps_total,

@@ -63,7 +63,7 @@ UPDATE runs
        steps_done = 0,
        started_at = NULL,
        finished_at = NULL,
-       state_since = :now
+       state_changed_at = :now
  WHERE run_id = :run_id
    AND run_key IS NULL
    AND state = 'queued'
@@ -84,7 +84,7 @@ UPDATE runs
        desired_state = CASE WHEN desired_state = 'paused' THEN 'running' ELSE desired_state END,
        next_step = :next_step,
        finished_at = :now,
-       state_since = :now,
+       state_changed_at = :now,
        is_stuck = 0,
        stuck_reason = NULL
  WHERE run_id = :run_id
@@ -103,7 +103,7 @@ UPDATE runs
        is_retryable = 1,
        next_step = :next_step,
        finished_at = :now,
-       state_since = :now,
+       state_changed_at = :now,
        is_stuck = 0,
        stuck_reason = NULL
  WHERE run_id = :run_id

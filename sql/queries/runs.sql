@@ -4,7 +4,7 @@
 -- A new run; its id is read back by the key that the runner made.
 INSERT INTO runs (adapter_name, state, run_key, run_kind, trigger_reason, backend, is_simulated, base_model,
                   base_model_revision, fingerprint, eval_fingerprint, training_key, evaluation_key,
-                  manifest_id, version_number, before_version, settings, is_trial, failure_count, next_step, queued_at, state_since)
+                  manifest_id, version_number, before_version, settings, is_trial, failure_count, next_step, queued_at, state_changed_at)
 VALUES (:adapter_name, :state, :run_key, :run_kind, :trigger_reason, :backend, :is_simulated, :base_model,
         :base_model_revision, :fingerprint, :eval_fingerprint, :training_key, :evaluation_key,
         :manifest_id, :version_number, :before_version, :settings, :is_trial, :failure_count, :next_step, :now, :now);
@@ -72,7 +72,7 @@ UPDATE runs
 UPDATE runs
    SET state = :state,
        resume_state = :resume_state,
-       state_since = :now,
+       state_changed_at = :now,
        last_alive_at = :now,
        next_step = :next_step
  WHERE run_id = :run_id
@@ -159,7 +159,7 @@ UPDATE runs
        error_message = :error_message,
        resume_state = NULL,
        desired_state = CASE WHEN desired_state = 'paused' THEN 'running' ELSE desired_state END,
-       state_since = :now,
+       state_changed_at = :now,
        next_step = :next_step,
        is_stuck = 0,
        stuck_reason = NULL
@@ -172,7 +172,7 @@ UPDATE runs
    SET state = :state,
        desired_state = 'running',
        finished_at = NULL,
-       state_since = :now,
+       state_changed_at = :now,
        next_step = :next_step,
        error_code = NULL,
        error_message = NULL,

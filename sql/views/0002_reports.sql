@@ -107,7 +107,7 @@ SELECT t.run_id AS run_id,
 
 -- view: report_runs
 -- One row per run: what it was for, how it stands since when, what comes next, how long it took.
--- Stuck runs say why and what a person can do; where lease_until has passed, the runner is gone and a sync or worker goes on. is_simulated is 1 where the backend only plays back a script.
+-- Stuck runs say why and what a person can do; where lease_expires_at has passed, the runner is gone and a sync or worker goes on. is_simulated is 1 where the backend only plays back a script.
 SELECT r.run_id AS run_id,
        r.run_kind AS run_kind,
        r.state AS state,
@@ -139,9 +139,9 @@ SELECT r.run_id AS run_id,
        r.desired_state AS desired_state,
        r.is_forced AS is_forced,
        r.is_trial AS is_trial,
-       COALESCE(r.state_since, r.finished_at, r.started_at, r.queued_at) AS state_since,
+       r.state_changed_at AS state_changed_at,
        r.last_alive_at AS last_alive_at,
-       s.lease_until AS lease_until,
+       s.lease_expires_at AS lease_expires_at,
        r.is_stuck AS is_stuck,
        r.stuck_reason AS stuck_reason,
        CASE WHEN r.next_step IS NOT NULL THEN r.next_step

@@ -41,16 +41,19 @@ _FILL = f"""
 INSERT INTO contents (content_hash, prompt) SELECT SHA2(seq, 256), 'p' FROM seq_1_to_{_ROWS};
 INSERT INTO runs (adapter_name, state) SELECT CONCAT('a', seq), 'failed' FROM seq_1_to_{_ROWS};
 INSERT INTO adapter_states (adapter_name) SELECT CONCAT('a', seq) FROM seq_1_to_{_ROWS};
-INSERT INTO run_prompts SELECT MOD(seq, 40), seq, SHA2(seq, 256), 'c', 'exact'
+INSERT INTO run_prompts (run_id, prompt_key, content_hash, category, scorer)
+SELECT MOD(seq, 40), seq, SHA2(seq, 256), 'c', 'exact'
   FROM seq_1_to_{_ROWS};
 INSERT INTO responses (run_id, prompt_key, phase, content_hash, model_key, decoding_key,
                        answered_at)
 SELECT MOD(seq, 40), seq, 'base', SHA2(seq, 256), 'm', 'd', {_TIME} FROM seq_1_to_{_ROWS};
-INSERT INTO scores SELECT MOD(seq, 40), seq, 'base', 'exact', 1, 1, 1, NULL, {_TIME}
-  FROM seq_1_to_{_ROWS};
+INSERT INTO scores (run_id, prompt_key, phase, scorer, is_primary_scorer, score,
+                    pass_threshold, scored_at)
+SELECT MOD(seq, 40), seq, 'base', 'exact', 1, 1, 1, {_TIME} FROM seq_1_to_{_ROWS};
 INSERT INTO manifests (manifest_id, adapter_name, state, fingerprint, created_at)
 SELECT seq, CONCAT('a', seq), 'complete', seq, {_TIME} FROM seq_1_to_{_ROWS};
-INSERT INTO manifest_samples SELECT MOD(seq, 40), seq, seq, SHA2(seq, 256)
+INSERT INTO manifest_samples (manifest_id, position, sample_key, content_hash)
+SELECT MOD(seq, 40), seq, seq, SHA2(seq, 256)
   FROM seq_1_to_{_ROWS};
 INSERT INTO training_metrics (run_id, step, epoch, train_loss, logged_at)
 SELECT MOD(seq, 40), seq, 1, 1, {_TIME} FROM seq_1_to_{_ROWS};

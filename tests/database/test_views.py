@@ -32,8 +32,8 @@ CONTRACT = {
     "report_runs": f"run_id run_kind state {_ADAPTER} trigger_reason backend is_simulated "
     "base_model samples_used samples_skipped prompts_selected steps_done steps_total queued_at "
     "queued_date started_at finished_at wait_seconds run_seconds run_minutes is_failed error_code "
-    "error_message tokens_processed cost_usd desired_state is_forced is_trial state_since "
-    "last_alive_at lease_until is_stuck stuck_reason next_step",
+    "error_message tokens_processed cost_usd desired_state is_forced is_trial state_changed_at "
+    "last_alive_at lease_expires_at is_stuck stuck_reason next_step",
     "report_datasets": "manifest_id dataset_name version_number fingerprint sample_count "
     "samples_added samples_removed token_count created_at created_date",
     "report_samples": "dataset_name version_number manifest_id position sample_key content_hash "

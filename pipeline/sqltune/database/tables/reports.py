@@ -55,7 +55,7 @@ def _last_run(session: Session, adapter_name: str) -> dict[str, Any]:
     row = session.fetch_one("find_last_run", adapter_name=adapter_name)
     told = {} if row is None else dict(row._mapping)
     state = told.pop("state", None)
-    names = ("run_id", "state_since", "last_alive_at", "is_stuck", "stuck_reason", "next_step")
+    names = ("run_id", "state_changed_at", "last_alive_at", "is_stuck", "stuck_reason", "next_step")
     return {
         **{name: told.get(name) for name in (*names, "error_message")},
         "run_state": state,
