@@ -45,15 +45,14 @@ DELETE FROM scores
    AND phase = :phase;
 
 -- name: fetch_score_pairs
--- The primary scores of the next prompts in two phases, side by side; NULL where an answer or a score is missing or an error.
--- A prompt that cannot be scored, because nothing is expected, has a pair only if its scorer asks for no expected answer.
+-- The primary scores of the next prompts that can be scored, in two phases side by side; NULL where an answer or a score is missing
+-- or an error.
 SELECT p.prompt_key,
        b.decoding_key AS decoding_key_before,
        a.decoding_key AS decoding_key_after,
        sb.score AS score_before,
        sa.score AS score_after
   FROM run_prompts p
-  JOIN contents c ON c.content_hash = p.content_hash
   LEFT JOIN responses b ON b.run_id = p.run_id AND b.prompt_key = p.prompt_key AND b.phase = :compared_phase
   LEFT JOIN responses a ON a.run_id = p.run_id AND a.prompt_key = p.prompt_key AND a.phase = 'after'
   LEFT JOIN scores sb ON sb.run_id = p.run_id AND sb.prompt_key = p.prompt_key
@@ -62,6 +61,6 @@ SELECT p.prompt_key,
                      AND sa.phase = 'after' AND sa.scorer = p.scorer
  WHERE p.run_id = :run_id
    AND p.prompt_key > :after_key
-   AND (c.response IS NOT NULL OR p.scorer = 'json_valid')
+   AND p.is_scored = 1
  ORDER BY p.prompt_key
  LIMIT :page_size;

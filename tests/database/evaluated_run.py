@@ -16,6 +16,7 @@ from sqltune.backends.base import Backend, Decoding
 from sqltune.backends.scripted.backend import ScriptedBackend
 from sqltune.database.connection import Database
 from sqltune.evaluation import PhaseResult, Scoring, answer_phase, score_responses
+from sqltune.evaluation.scorers import SCORERS
 from sqltune.records import Claim, Phase
 
 ADAPTER = "demo"
@@ -78,14 +79,15 @@ class EvaluatedRun:
                 "INSERT INTO contents (content_hash, prompt, response) VALUES (:h, :p, :r)", *new
             )
         self.execute(
-            "INSERT INTO run_prompts (run_id, prompt_key, content_hash, scorer)"
-            " VALUES (:run_id, :k, :h, :scorer)",
+            "INSERT INTO run_prompts (run_id, prompt_key, content_hash, scorer, is_scored)"
+            " VALUES (:run_id, :k, :h, :scorer, :is_scored)",
             *[
                 {
                     "run_id": run_id or self.run_id,
                     "k": f"k{i:05}",
                     "h": c["h"],
                     "scorer": scorer,
+                    "is_scored": int(c["r"] is not None or not SCORERS[scorer].needs_expected),
                 }
                 for i, c in enumerate(contents)
             ],

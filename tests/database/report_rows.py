@@ -100,9 +100,9 @@ def _insert_prompts(database: Database) -> None:
         "run_prompts",
         [
             {"run_id": run, "prompt_key": key, "content_hash": f"h-{key}", "category": "c"}
-            | {"scorer": "exact"}
+            | {"scorer": "exact", "is_scored": int(answer is not None)}
             for run in (1, 2)
-            for key in expected
+            for key, answer in expected.items()
         ],
     )
 

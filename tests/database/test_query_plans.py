@@ -20,7 +20,7 @@ HOT = {
     "fetch_answered_keys": ["responses"],
     "fetch_known_answers": ["p", "r"],
     "fetch_unscored_responses": ["p", "r", "c", "s"],
-    "fetch_score_pairs": ["p", "c", "b", "a", "sb", "sa"],
+    "fetch_score_pairs": ["p", "b", "a", "sb", "sa"],
     "find_equal_manifest": ["manifests"],
     "fetch_samples_page": ["m", "c"],
     "get_last_position": ["manifest_samples"],
@@ -41,8 +41,8 @@ _FILL = f"""
 INSERT INTO contents (content_hash, prompt) SELECT SHA2(seq, 256), 'p' FROM seq_1_to_{_ROWS};
 INSERT INTO runs (adapter_name, state) SELECT CONCAT('a', seq), 'failed' FROM seq_1_to_{_ROWS};
 INSERT INTO adapter_states (adapter_name) SELECT CONCAT('a', seq) FROM seq_1_to_{_ROWS};
-INSERT INTO run_prompts (run_id, prompt_key, content_hash, category, scorer)
-SELECT MOD(seq, 40), seq, SHA2(seq, 256), 'c', 'exact'
+INSERT INTO run_prompts (run_id, prompt_key, content_hash, category, scorer, is_scored)
+SELECT MOD(seq, 40), seq, SHA2(seq, 256), 'c', 'exact', 1
   FROM seq_1_to_{_ROWS};
 INSERT INTO responses (run_id, prompt_key, phase, content_hash, model_key, decoding_key,
                        answered_at)

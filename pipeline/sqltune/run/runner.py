@@ -85,7 +85,7 @@ def prepare(work: Work, run: Run) -> None:
         work.adapter,
         check=work.check,
         now=work.runtime.now,
-        scorers=SCORERS,
+        scorers={name: scorer.needs_expected for name, scorer in SCORERS.items()},
         timeout_seconds=work.runtime.settings.selection_timeout_seconds,
     )
     with work.runtime.database.transaction(work.claim) as session:

@@ -6,7 +6,7 @@ memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -70,7 +70,7 @@ def freeze_eval_prompts(
     *,
     check: Callable[[], None],
     now: Callable[[], datetime],
-    scorers: Collection[str] | None = None,
+    scorers: Mapping[str, bool] | None = None,
     timeout_seconds: float = TIMEOUT_SECONDS,
 ) -> FrozenPrompts:
     """Select, validate and store the prompts of a run, and warn of those that its samples contain.
@@ -78,7 +78,8 @@ def freeze_eval_prompts(
     Args:
         check: raises when the run must not go on; asked at every page.
         now: the time, for callers that have a clock; nothing is stored with a time today.
-        scorers: names that a prompt's own scorer may have; None: any.
+        scorers: the scorers that a prompt may name, and whether each needs an expected text; None:
+            any name, and each needs one.
 
     Raises:
         DataError: the query cannot be used, or gives rows that cannot be asked and the adapter's
@@ -131,7 +132,7 @@ def fingerprint_prompts(
 
 
 def _read(
-    stream: RowStream, reading: _Reading, adapter: Adapter, scorers: Collection[str] | None
+    stream: RowStream, reading: _Reading, adapter: Adapter, scorers: Mapping[str, bool] | None
 ) -> Iterator[tuple[ContentRow, FrozenPrompt]]:
     """Give the prompts that may be asked; the others become findings."""
     columns = map_columns(stream.column_names, SelectionName.EVALUATION)
@@ -142,7 +143,7 @@ def _read(
             reading.total.add([_row_digest(row)], 1)
             problems = list(_find_problems(row, columns.gives("prompt_key"), scorers))
             if not problems:
-                content, prompt = _freeze(row, adapter)
+                content, prompt = _freeze(row, adapter, scorers or {})
                 if content[0] not in seen:
                     seen.add(content[0])
                     yield content, prompt
@@ -158,7 +159,7 @@ def _rows(columns: ColumnMap, page: Sequence[Sequence[Any]]) -> Iterator[tuple[A
 
 
 def _find_problems(
-    row: tuple[Any, ...], needs_key: bool, scorers: Collection[str] | None
+    row: tuple[Any, ...], needs_key: bool, scorers: Mapping[str, bool] | None
 ) -> Iterator[tuple[str, Problem]]:
     key, prompt, expected, system_prompt, category, scorer = row
     checks = (
@@ -172,7 +173,9 @@ def _find_problems(
     return ((column, problem) for column, problem in checks if problem is not None)
 
 
-def _freeze(row: tuple[Any, ...], adapter: Adapter) -> tuple[ContentRow, FrozenPrompt]:
+def _freeze(
+    row: tuple[Any, ...], adapter: Adapter, scorers: Mapping[str, bool]
+) -> tuple[ContentRow, FrozenPrompt]:
     key, prompt, expected, system_prompt, category, scorer = row
     digest = content_digest(prompt, expected, system_prompt, None, None, None).hex()
     name = digest if key is None else _as_text(key)
@@ -187,11 +190,13 @@ def _freeze(row: tuple[Any, ...], adapter: Adapter) -> tuple[ContentRow, FrozenP
         None,
     )
     own_scorer = None if scorer is None else _as_text(scorer)
+    primary = own_scorer or adapter.scorer
     return content, FrozenPrompt(
         prompt_key=name,
         content_hash=digest,
         category=None if category is None else _as_text(category),
-        scorer=own_scorer or adapter.scorer,
+        scorer=primary,
+        is_scored=expected is not None or not scorers.get(primary, True),
     )
 
 

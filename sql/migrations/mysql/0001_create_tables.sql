@@ -233,6 +233,7 @@ CREATE TABLE run_prompts (
     content_hash        VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     category            VARCHAR(100) COLLATE utf8mb4_bin NULL,
     scorer              VARCHAR(64) COLLATE utf8mb4_bin NOT NULL COMMENT 'the primary scorer of this prompt',
+    is_scored           TINYINT NOT NULL COMMENT '1: there is an expected text, or the scorer needs none; 0: the answers are only shown',
     PRIMARY KEY (run_id, prompt_key)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 

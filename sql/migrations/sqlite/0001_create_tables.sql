@@ -233,6 +233,7 @@ CREATE TABLE run_prompts (
     content_hash        VARCHAR(64) NOT NULL,
     category            VARCHAR(100) NULL,
     scorer              VARCHAR(64) NOT NULL,           -- the primary scorer of this prompt
+    is_scored           TINYINT NOT NULL,               -- 1: there is an expected text, or the scorer needs none; 0: the answers are only shown
     PRIMARY KEY (run_id, prompt_key)
 );
 
