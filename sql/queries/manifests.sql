@@ -48,6 +48,7 @@ UPDATE manifests
        dataset_number = :dataset_number,
        sample_count = :sample_count,
        samples_added = :samples_added,
+       samples_edited = :samples_edited,
        samples_removed = :samples_removed
  WHERE manifest_id = :manifest_id
    AND state = 'writing';
@@ -147,12 +148,37 @@ SELECT later.position, later.sample_key, earlier.sample_key AS first_key
  ORDER BY later.position
  LIMIT :row_limit;
 
--- name: count_contents_not_in
--- How many samples of one manifest have a content that another manifest has not.
+-- name: count_keys_not_in
+-- How many samples of one manifest have a key that another manifest lacks.
 SELECT COUNT(*) AS samples
   FROM manifest_samples AS one
  WHERE one.manifest_id = :manifest_id
    AND NOT EXISTS (SELECT 1
                      FROM manifest_samples AS other
-                    WHERE other.content_hash = one.content_hash
+                    WHERE other.sample_key = one.sample_key
                       AND other.manifest_id = :other_manifest_id);
+
+-- name: count_edited_samples
+-- How many samples of one manifest have the key of a sample of another manifest, and another content. No key repeats.
+SELECT COUNT(*) AS samples
+  FROM manifest_samples AS one
+  JOIN manifest_samples AS other
+    ON other.sample_key = one.sample_key
+   AND other.manifest_id = :other_manifest_id
+ WHERE one.manifest_id = :manifest_id
+   AND other.content_hash <> one.content_hash;
+
+-- name: count_further_copies
+-- How many samples one manifest has more than another under keys that both have. Only content hashes repeat as keys.
+SELECT COALESCE(SUM(CASE WHEN shared.copies > shared.other_copies THEN shared.copies - shared.other_copies ELSE 0 END), 0)
+       AS samples
+  FROM (SELECT repeated.copies, COUNT(*) AS other_copies
+          FROM (SELECT sample_key, COUNT(*) AS copies
+                  FROM manifest_samples
+                 WHERE manifest_id = :manifest_id
+                 GROUP BY sample_key
+                HAVING COUNT(*) > 1) AS repeated
+          JOIN manifest_samples AS other
+            ON other.sample_key = repeated.sample_key
+           AND other.manifest_id = :other_manifest_id
+         GROUP BY repeated.sample_key, repeated.copies) AS shared;

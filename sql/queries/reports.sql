@@ -61,8 +61,8 @@ SELECT MAX(version_number) AS version_number
 -- name: list_before_after
 -- The answers before and after of one version, the greatest change first.
 SELECT prompt_key, category, prompt, expected, response_before, response_after, score_before, score_after,
-       score_change, outcome, before_is_base
+       score_change, outcome, not_compared_reason, before_is_base
   FROM report_before_after
  WHERE adapter_name = :adapter_name
-   AND adapter_version = :version_number
+   AND version_number = :version_number
  ORDER BY score_change DESC, prompt_key;

@@ -69,7 +69,7 @@ def test_the_second_version_is_compared_with_the_live_one(
     sqltune_on.well("sync")
     report = people_on.rows(
         "SELECT response_base, response_before, response_after, before_is_base"
-        "  FROM report_before_after WHERE adapter_version = 2"
+        "  FROM report_before_after WHERE version_number = 2"
     )
     assert report == [(UNKNOWN, ANSWER, "Our office is in Delft.", 0)]
     latest = people_on.rows("SELECT version_number, is_latest FROM adapter_versions ORDER BY 1")

@@ -13,6 +13,7 @@ from sqltune.database.urls import EngineKind
 
 _FILE_NAME = re.compile(r"(?P<number>\d{4})_(?P<name>[a-z0-9_]+)\.sql")
 _VIEW_LINE = re.compile(r"^-- view: (?P<name>[a-z][a-z0-9_]*)\s*$", re.MULTILINE)
+_VIEW_COLUMN = re.compile(r" AS (\w+)(?:,\n|$)")
 _CREATED_TABLE = re.compile(r"CREATE (?:ROWSTORE )?TABLE (?:IF NOT EXISTS )?(\w+)")
 
 
@@ -56,6 +57,12 @@ class View:
     def sha256(self) -> str:
         """The hash of the SELECT, in hexadecimal."""
         return hashlib.sha256(self.select.encode("utf-8")).hexdigest()
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns, in order."""
+        listed, _, _ = self.select.partition("\n  FROM ")
+        return _VIEW_COLUMN.findall(listed)
 
     def statements(self, kind: EngineKind, *, exists: bool) -> list[str]:
         """Return what makes the view: not all engines have CREATE OR REPLACE."""

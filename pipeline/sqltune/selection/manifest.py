@@ -256,7 +256,11 @@ def _complete(work: Selecting, scan: Scan) -> Manifest:
         return _manifest(scan, equal, shared=True)
     with work.database.read() as session:
         change = manifests.compare_with_last(
-            session, work.run_id, name, sample_count=fingerprint.row_count
+            session,
+            work.run_id,
+            name,
+            sample_count=fingerprint.row_count,
+            has_own_keys=scan.rows.has_own_keys,
         )
     with work.database.transaction(work.claim) as session:
         manifests.complete_manifest(

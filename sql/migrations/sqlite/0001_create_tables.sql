@@ -191,8 +191,9 @@ CREATE TABLE manifests (
     state               VARCHAR(16) NOT NULL,           -- writing -> complete
     fingerprint         VARCHAR(96) NULL,               -- NULL while it is written
     sample_count        BIGINT NULL,
-    samples_added       BIGINT NULL,                    -- compared with the manifest of the adapter before this one
-    samples_removed     BIGINT NULL,
+    samples_added       BIGINT NULL,                    -- keys that the manifest of the adapter before this one lacks
+    samples_edited      BIGINT NULL,                    -- keys that both have, with another content; without keys of their own, an edit is a removal and an addition
+    samples_removed     BIGINT NULL,                    -- keys that only the one before has
     token_count         BIGINT NULL,                    -- of one epoch
     created_at          DATETIME(6) NOT NULL
 );

@@ -29,11 +29,15 @@ class StoredManifest:
 
 @dataclass(frozen=True, slots=True)
 class ManifestChange:
-    """A manifest against the adapter's manifest before."""
+    """What changed since the adapter's manifest before.
+
+    A reader counts rows: sample_count = sample_count before + added - removed.
+    """
 
     dataset_number: int  #: 1, 2, 3 ... per adapter
-    added: int  #: samples whose content the one before had not
-    removed: int  #: samples of the one before whose content is gone
+    added: int  #: samples with a new key
+    edited: int  #: samples whose key stays, with another content
+    removed: int  #: samples of the one before whose key is gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +98,33 @@ def find_equal_manifest(
 
 
 def compare_with_last(
-    session: Session, manifest_id: int, adapter_name: str, *, sample_count: int
+    session: Session, manifest_id: int, adapter_name: str, *, sample_count: int, has_own_keys: bool
 ) -> ManifestChange:
-    """Say what changed since the adapter's manifest before; all is new where there is none."""
+    """Return what changed since the adapter's manifest before; all is added where there is none.
+
+    Args:
+        session: reads.
+        manifest_id: the new manifest, completely written.
+        adapter_name: whose manifest it is.
+        sample_count: how many samples it has.
+        has_own_keys: whether its rows have keys of their own, each of them once. Content hashes as
+            keys may repeat, and an edited row has another one.
+    """
     last = session.fetch_one(
         "get_last_manifest", adapter_name=adapter_name, manifest_id=manifest_id
     )
     if last is None:
-        return ManifestChange(dataset_number=1, added=sample_count, removed=0)
+        return ManifestChange(dataset_number=1, added=sample_count, edited=0, removed=0)
+    both = {"manifest_id": manifest_id, "other_manifest_id": int(last.manifest_id)}
+    added = _count(session, "count_keys_not_in", both)
+    edited = _count(session, "count_edited_samples", both) if has_own_keys else 0
+    if not has_own_keys:
+        added += _count(session, "count_further_copies", both)
     return ManifestChange(
         dataset_number=int(last.dataset_number) + 1,
-        added=_count_not_in(session, manifest_id, int(last.manifest_id)),
-        removed=_count_not_in(session, int(last.manifest_id), manifest_id),
+        added=added,
+        edited=edited,
+        removed=int(last.sample_count) + added - sample_count,
     )
 
 
@@ -125,6 +144,7 @@ def complete_manifest(
         dataset_number=change.dataset_number,
         sample_count=sample_count,
         samples_added=change.added,
+        samples_edited=change.edited,
         samples_removed=change.removed,
     )
 
@@ -237,10 +257,8 @@ def fetch_samples_at(session: Session, manifest_id: int, positions: Sequence[int
     return [found[position] for position in positions]
 
 
-def _count_not_in(session: Session, manifest_id: int, other_manifest_id: int) -> int:
-    row = session.fetch_one(
-        "count_contents_not_in", manifest_id=manifest_id, other_manifest_id=other_manifest_id
-    )
+def _count(session: Session, statement: str, values: dict[str, int]) -> int:
+    row = session.fetch_one(statement, **values)
     return 0 if row is None else int(row.samples)
 
 
