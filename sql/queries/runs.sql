@@ -1,4 +1,4 @@
--- Statements about runs, their events, steps and outside calls.
+-- Statements about runs, their events and outside calls.
 
 -- name: insert_run
 -- A new run; its id is read back by the key that the runner made.
@@ -209,39 +209,6 @@ SELECT event_number, logged_at, event, message
   FROM run_events
  WHERE run_id = :run_id
  ORDER BY event_number;
-
--- name: delete_metrics_from
--- Steps that a resumed training does again.
-DELETE FROM training_metrics
- WHERE run_id = :run_id
-   AND step >= :step;
-
--- name: insert_metrics
--- One optimizer step.
-INSERT INTO training_metrics (run_id, step, epoch, train_loss, eval_loss, learning_rate, gradient_norm, tokens,
-                              trained_tokens, tokens_seen, logged_at)
-VALUES (:run_id, :step, :epoch, :train_loss, :eval_loss, :learning_rate, :gradient_norm, :tokens,
-        :trained_tokens, :tokens_seen, :now);
-
--- name: get_tokens_before
--- Tokens of the steps before this one.
-SELECT COALESCE(SUM(tokens), 0) AS tokens
-  FROM training_metrics
- WHERE run_id = :run_id
-   AND step < :step;
-
--- name: get_training_summary
--- Steps and tokens of a run, and its last step.
-SELECT COUNT(*) AS steps, COALESCE(SUM(tokens), 0) AS tokens, MAX(step) AS last_step
-  FROM training_metrics
- WHERE run_id = :run_id;
-
--- name: get_mean_loss_from
--- Mean loss of the steps from this one on.
-SELECT AVG(train_loss) AS train_loss
-  FROM training_metrics
- WHERE run_id = :run_id
-   AND step >= :step;
 
 -- name: get_last_call_number
 -- The number of the run's last outside call, 0 when there is none.

@@ -153,7 +153,7 @@ SELECT v.adapter_name AS adapter_name,
          ON f.adapter_name = v.adapter_name AND f.training_key = v.training_key;
 
 -- view: report_training_steps
--- One row per optimizer step: the loss curve.
+-- One row per optimizer step: the loss curve. For a line chart take smoothed_loss: once a step has had samples, it is never NULL.
 SELECT r.adapter_name AS adapter_name,
        v.version_number AS version_number,
        t.run_id AS run_id,
@@ -163,6 +163,8 @@ SELECT r.adapter_name AS adapter_name,
        COALESCE(v.is_latest, 0) AS is_latest,
        t.epoch AS epoch,
        t.train_loss AS train_loss,
+       t.sample_loss AS sample_loss,
+       t.smoothed_loss AS smoothed_loss,
        t.learning_rate AS learning_rate,
        t.tokens AS tokens,
        t.tokens_seen AS tokens_seen,

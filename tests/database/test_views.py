@@ -28,7 +28,8 @@ CONTRACT = {
     "score_before score_after score_change prompts_improved prompts_regressed pass_rate_before "
     "pass_rate_after cost_usd failed_runs train_seconds created_at created_date",
     "report_training_steps": "adapter_name version_number run_id step manifest_id adapter_label "
-    "is_latest epoch train_loss learning_rate tokens tokens_seen logged_at",
+    "is_latest epoch train_loss sample_loss smoothed_loss learning_rate tokens tokens_seen "
+    "logged_at",
     "report_runs": "adapter_name version_number run_id manifest_id adapter_label run_kind "
     "trigger_reason backend base_model is_latest is_forced is_trial is_simulated state "
     "desired_state next_step is_stuck stuck_reason is_failed samples_used samples_skipped "

@@ -57,7 +57,8 @@ def test_the_loss_of_the_samples_is_unweighted_and_without_rehearsal(
     trainer.close()
     trainer = LoraTrainer(llama, options, 10)
     together = trainer.step([sample, other])
-    assert together.sample_loss == pytest.approx(alone.loss * alone.trained_tokens, rel=1e-4)
+    assert together.sample_loss_sum == pytest.approx(alone.loss * alone.trained_tokens, rel=1e-4)
+    assert together.sample_tokens == alone.trained_tokens
 
 
 def test_what_is_remembered_comes_back_bit_by_bit(llama: LoadedModel, pairs: list[Pair]) -> None:

@@ -96,7 +96,9 @@ class StepMetrics:
     gradient_norm: float | None
     tokens: int | None  #: all tokens of the step
     trained_tokens: int | None  #: those that count in the loss
-    eval_loss: float | None = None
+    #: mean over the trained tokens of this step's samples, in nats, unweighted, rehearsal left out;
+    #: None where the step has no samples
+    sample_loss: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,4 +53,6 @@ class LoraStep:
     seconds: float
     #: Loss summed over the trained tokens of the samples, unweighted, rehearsal left out; in nats,
     #: before the step.
-    sample_loss: float
+    sample_loss_sum: float
+    #: Those tokens.
+    sample_tokens: int

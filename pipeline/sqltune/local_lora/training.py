@@ -130,7 +130,8 @@ class LoraTrainer:
             trained_tokens=sum(sample.response_tokens for sample in samples),
             gradient_norm=norm,
             seconds=time.monotonic() - started,
-            sample_loss=self.gradients.sample_loss,
+            sample_loss_sum=self.gradients.sample_loss,
+            sample_tokens=sum(s.response_tokens for s in samples if not s.is_rehearsal),
         )
 
     def save(

@@ -5,11 +5,11 @@ lease.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 
 from sqltune.backends.base import BackendCall, StepMetrics
 from sqltune.database.tables import calls, runs
 from sqltune.records import Claim
+from sqltune.run.step_rows import store_steps
 from sqltune.runtime import Runtime
 
 
@@ -77,9 +77,7 @@ class RunJournal:
         if not metrics:
             return
         with self._runtime.database.transaction(self._claim) as session:
-            runs.store_metrics(
-                session, self._run_id, [asdict(m) for m in metrics], now=self._runtime.now()
-            )
+            store_steps(session, self._run_id, metrics, now=self._runtime.now())
         last = metrics[-1]
         self._runtime.reporter.progress(
             "training", last.step, self._steps_total, f"loss {last.train_loss:.3f}"

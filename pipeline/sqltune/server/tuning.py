@@ -115,7 +115,7 @@ class FineTuneCall:
             done = (place - first) / order.steps_per_epoch
             share = 1.0 if passes is None else rate_share(passes + done)
             metrics = trainer.step_on(new + old, rate_share=share * _mean_multiplier(new))
-            losses.append(metrics.sample_loss)
+            losses.append(metrics.sample_loss_sum)
             rehearsed += len(step.rehearsal)
         if rehearsal:
             rehearsal.note_seen(self._texts)

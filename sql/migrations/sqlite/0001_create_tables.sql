@@ -173,7 +173,8 @@ CREATE TABLE training_metrics (
     step                BIGINT NOT NULL,                -- 1, 2, 3 ...
     epoch               DOUBLE NOT NULL,                -- epochs done after this step
     train_loss          DOUBLE NOT NULL,                -- mean over all trained tokens of the step, rehearsal included, weighted, in nats
-    eval_loss           DOUBLE NULL,
+    sample_loss         DOUBLE NULL,                    -- mean over the trained tokens of the samples, unweighted, rehearsal left out, in nats; NULL: the step has no samples
+    smoothed_loss       DOUBLE NULL,                    -- moving average of sample_loss; NULL only before the first step with samples
     learning_rate       DOUBLE NULL,
     gradient_norm       DOUBLE NULL,
     tokens              BIGINT NULL,                    -- all tokens of the step

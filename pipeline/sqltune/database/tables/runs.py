@@ -1,9 +1,8 @@
-"""Runs: their states, events and steps. Only the runner and the commands write them."""
+"""Runs: their states and events. Only the runner and the commands write them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -257,31 +256,6 @@ def add_event(session: Session, run_id: int, event: str, message: str, *, now: d
         now=format_time(now),
         event=event,
         message=message,
-    )
-
-
-def store_metrics(
-    session: Session, run_id: int, steps: Sequence[dict[str, Any]], *, now: datetime
-) -> None:
-    """Store training steps in order, in place of any from the first of them on.
-
-    Args:
-        session: the fenced transaction.
-        run_id: the run that trains.
-        steps: the fields of `StepMetrics`, ascending and without gaps.
-        now: UTC.
-    """
-    first = steps[0]["step"]
-    session.execute("delete_metrics_from", run_id=run_id, step=first)
-    row = session.fetch_one("get_tokens_before", run_id=run_id, step=first)
-    seen = int(row.tokens) if row else 0
-    rows = []
-    for step in steps:
-        seen += step["tokens"] or 0
-        rows.append({**step, "run_id": run_id, "tokens_seen": seen, "now": format_time(now)})
-    session.execute_many("insert_metrics", rows)
-    session.execute(
-        "set_run_progress", run_id=run_id, steps_done=steps[-1]["step"], tokens_processed=seen
     )
 
 
