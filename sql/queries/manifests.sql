@@ -7,7 +7,7 @@ VALUES (:manifest_id, :adapter_name, 'writing', :now);
 
 -- name: get_manifest
 -- One manifest.
-SELECT manifest_id, adapter_name, state, fingerprint, dataset_number, sample_count
+SELECT manifest_id, adapter_name, state, fingerprint, sample_count
   FROM manifests
  WHERE manifest_id = :manifest_id;
 
@@ -21,7 +21,7 @@ SELECT content_hash
 
 -- name: find_equal_manifest
 -- The adapter's complete manifest with this content, if there is one.
-SELECT manifest_id, sample_count
+SELECT manifest_id
   FROM manifests
  WHERE adapter_name = :adapter_name
    AND fingerprint = :fingerprint

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sqltune.database.connection import Database
-from sqltune.database.tables import aliases, decisions
+from sqltune.database.tables import aliases
 from sqltune.errors import LeaseLost
 from sqltune.evaluation import Scoring, compare, decide, forget_errors, write_decision
 from sqltune.evaluation import comparing as comparing_module
@@ -296,8 +296,7 @@ def test_a_runner_that_lost_the_adapter_decides_nothing(run: EvaluatedRun) -> No
     with pytest.raises(LeaseLost):
         _decide(run, 1, 1, claim=replace(CLAIM, attempt=0))
     assert _live(run) is None
-    with run.database.read() as session:
-        assert decisions.fetch_decision(session, 1) is None
+    assert run.value("SELECT COUNT(*) FROM gate_decisions") == 0
 
 
 def test_a_person_moves_an_alias_with_a_row_and_gets_an_answer_in_it(run: EvaluatedRun) -> None:

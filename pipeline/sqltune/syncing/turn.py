@@ -126,7 +126,7 @@ def _sync_held(held: Held, turn: _Turn) -> None:
     while True:
         with runtime.database.transaction(held.claim) as session:
             # Adapters and runs before this one may have taken hours since somebody read the row.
-            adapter = adapters.find_adapter(session, name)
+            adapter = adapters.get_adapter(session, name)
             if adapter is None:
                 return
             aliases.settle_alias_changes(session, name, now=runtime.now())

@@ -1,40 +1,23 @@
-"""Whether a version may go live, with the figures: `gate_decisions`."""
+"""The verdicts of the gate, with their figures: `gate_decisions`."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 
 from sqltune.database.connection import Session
-from sqltune.database.times import format_time, parse_time
+from sqltune.database.times import format_time
 from sqltune.records import Comparison
 
 
-@dataclass(frozen=True, slots=True)
-class GateDecision:
-    """What was decided about the version of one run."""
-
-    decision: str  #: accepted, rejected
-    reason: str
-    decided_at: datetime | None
-
-
-def fetch_decision(session: Session, run_id: int) -> GateDecision | None:
-    """Give the decision of a run; None when there is none yet."""
-    row = session.fetch_one("fetch_decision", run_id=run_id)
-    if row is None:
-        return None
-    return GateDecision(row.decision, row.reason, parse_time(row.decided_at))
-
-
 def fetch_before_version(session: Session, run_id: int) -> int | None:
-    """Give the version that was live when the run began; None when there was none other."""
+    """Return the version that was live when the run began; None if there was no other."""
     row = session.fetch_one("fetch_before_version", run_id=run_id)
     return None if row is None else row.before_version
 
 
 def is_trial(session: Session, run_id: int) -> bool:
-    """Whether the run was asked for with something else than the adapter's row says."""
+    """Return whether the run was asked for with other values than the adapter's row has."""
     row = session.fetch_one("fetch_before_version", run_id=run_id)
     return row is not None and bool(row.is_trial)
 
@@ -42,7 +25,7 @@ def is_trial(session: Session, run_id: int) -> bool:
 def find_later_evaluation(
     session: Session, adapter_name: str, version_number: int, run_id: int
 ) -> int | None:
-    """Give the run that evaluated the version after this run did; None when there is none."""
+    """Return the run that evaluated the version after this run did; None if there is none."""
     row = session.fetch_one(
         "find_later_evaluation",
         adapter_name=adapter_name,
@@ -65,8 +48,8 @@ def replace_decision(
     now: datetime,
     settles_version: bool,
 ) -> None:
-    """Store the decision in place of an earlier one, and settle the version's state with it unless
-    a later run has done so.
+    """Store the verdict in place of an earlier one, and settle the state of the version with it
+    unless a later run has done so.
     """
     session.execute("delete_decision", run_id=run_id)
     session.insert(
