@@ -38,7 +38,7 @@ SELECT r.prompt_key, c.prompt
  WHERE r.run_id = :run_id;
 
 -- name: add_run_prompt
--- One evaluation prompt of a run, as it will be asked.
+-- One evaluation prompt of a run as it will be asked.
 INSERT INTO run_prompts (run_id, prompt_key, content_hash, category, scorer, is_scored)
 VALUES (:run_id, :prompt_key, :content_hash, :category, :scorer, :is_scored);
 

@@ -1,7 +1,7 @@
--- Statements behind `sqltune status`, `show` and `compare`: what people also find in the report views.
+-- Statements of `sqltune status`, `show` and `compare`; the report views show the same to people.
 
 -- name: list_status
--- One row per declared adapter: what was decided last, and who works on it.
+-- One row per declared adapter: what the last sync decided, and which runner works on it.
 SELECT a.adapter_name, a.is_enabled, a.backend, a.base_model,
        s.decision, s.decision_reason, s.decided_at, s.lease_owner, s.claimed_at, s.heartbeat_at, s.lease_expires_at,
        l.version_number AS live_version
@@ -11,7 +11,7 @@ SELECT a.adapter_name, a.is_enabled, a.backend, a.base_model,
  ORDER BY a.adapter_name;
 
 -- name: find_last_run
--- The adapter's run that was asked for last, and how it stands.
+-- The run of the adapter that was queued last.
 SELECT run_id, state, state_changed_at, last_alive_at, is_stuck, stuck_reason, next_step, error_message
   FROM runs
  WHERE adapter_name = :adapter_name
@@ -19,7 +19,7 @@ SELECT run_id, state, state_changed_at, last_alive_at, is_stuck, stuck_reason, n
  LIMIT 1;
 
 -- name: get_run_report
--- One run with everything that its row tells.
+-- One run with everything that people ask about.
 SELECT run_id, adapter_name, state, state_changed_at, desired_state, is_stuck, stuck_reason, next_step, last_alive_at,
        is_forced, is_trial, run_kind, trigger_reason, backend, is_simulated, base_model,
        base_model_revision, fingerprint, manifest_id, version_number, samples_selected, samples_skipped,

@@ -1,8 +1,8 @@
--- What scorers said of responses, and the pairs that the comparison reads.
+-- Scores of responses, and the pairs that the comparison reads.
 
 -- name: fetch_unscored_responses
 -- The next answers of a phase without scores, with what the scorers need. Errors are not scored.
--- All scores of one answer are written together, so one row says that it was scored.
+-- All scores of one answer are written together, so one row shows that it was scored.
 SELECT r.prompt_key,
        r.response,
        c.response AS expected,
@@ -23,7 +23,7 @@ SELECT r.prompt_key,
  LIMIT :page_size;
 
 -- name: insert_score
--- Keep what one scorer said of one answer.
+-- The score that one scorer gave to one answer.
 INSERT INTO scores (run_id, prompt_key, phase, scorer, is_primary_scorer, score, pass_threshold, error_message, scored_at)
 VALUES (:run_id, :prompt_key, :phase, :scorer, :is_primary_scorer, :score, :pass_threshold, :error_message, :scored_at);
 
@@ -38,7 +38,7 @@ SELECT DISTINCT prompt_key,
  LIMIT :page_size;
 
 -- name: delete_scores
--- Forget all scores of one answer, so that it is scored again.
+-- Delete all scores of one answer, so that it is scored again.
 DELETE FROM scores
  WHERE run_id = :run_id
    AND prompt_key = :prompt_key

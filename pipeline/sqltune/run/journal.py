@@ -1,6 +1,4 @@
-"""The journal of a training: what the backend tells becomes rows, committed under the adapter's
-lease.
-"""
+"""The journal of a training: what the backend reports becomes rows, under the adapter's lease."""
 
 from __future__ import annotations
 
@@ -14,12 +12,12 @@ from sqltune.runtime import Runtime
 
 
 class RunJournal:
-    """Fulfils `backends.base.Journal` for one run."""
+    """Implements `backends.base.Journal` for one run."""
 
     def __init__(
         self, runtime: Runtime, claim: Claim, run_id: int, check: Callable[[], None]
     ) -> None:
-        """Write for `run_id` while `claim` holds; `check` raises when the run must not go on."""
+        """Write for `run_id` under the lease `claim`; `check` raises when the run must stop."""
         self._runtime = runtime
         self._claim = claim
         self._run_id = run_id
@@ -58,7 +56,7 @@ class RunJournal:
             )
 
     def calls(self) -> list[BackendCall]:
-        """Give the calls announced so far, also before a crash."""
+        """Return the calls announced so far, also those before a crash."""
         with self._runtime.database.read() as session:
             stored = calls.list_calls(session, self._run_id)
         return [
@@ -73,7 +71,7 @@ class RunJournal:
             runs.set_run_steps_total(session, self._run_id, steps_total)
 
     def record(self, metrics: Sequence[StepMetrics]) -> None:
-        """Commit steps and show the last of them."""
+        """Commit steps and show the last one."""
         if not metrics:
             return
         with self._runtime.database.transaction(self._claim) as session:
@@ -84,7 +82,7 @@ class RunJournal:
         )
 
     def event(self, event: str, message: str) -> None:
-        """Commit what happened and tell it."""
+        """Commit what happened and report it."""
         with self._runtime.database.transaction(self._claim) as session:
             runs.add_event(session, self._run_id, event, message, now=self._runtime.now())
         self._runtime.reporter.say(message)

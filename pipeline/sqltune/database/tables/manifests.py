@@ -1,4 +1,4 @@
-"""Manifests: beginning, completing, sharing and removing them, and reading their samples."""
+"""Manifests: how they are begun, completed, shared and removed, and their samples read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _COLUMNS_AT = 16
 
 @dataclass(frozen=True, slots=True)
 class StoredManifest:
-    """One row of `manifests`, the columns that are decided on."""
+    """One row of `manifests`, the columns that decisions depend on."""
 
     manifest_id: int
     adapter_name: str
@@ -42,7 +42,7 @@ class ManifestChange:
 
 @dataclass(frozen=True, slots=True)
 class RepeatedSample:
-    """A sample that another one came before, with the same key or the same content."""
+    """A sample with the key or the content of an earlier one."""
 
     position: int
     sample_key: str
@@ -63,7 +63,7 @@ def insert_manifest(
 
 
 def get_manifest(session: Session, manifest_id: int) -> StoredManifest | None:
-    """Give one manifest, None when there is none."""
+    """Return one manifest; None if there is none."""
     row = session.fetch_one("get_manifest", manifest_id=manifest_id)
     if row is None:
         return None
@@ -77,7 +77,7 @@ def get_manifest(session: Session, manifest_id: int) -> StoredManifest | None:
 
 
 def fetch_hashes_page(session: Session, manifest_id: int, first: int, end: int) -> list[str]:
-    """Give the content hashes of the samples at positions first..end-1, in hexadecimal."""
+    """Return the content hashes of the samples at positions first..end-1, in hexadecimal."""
     rows = session.fetch_all(
         "fetch_hashes_page", manifest_id=manifest_id, first_position=first, end_position=end
     )
@@ -87,7 +87,7 @@ def fetch_hashes_page(session: Session, manifest_id: int, first: int, end: int) 
 def find_equal_manifest(
     session: Session, adapter_name: str, fingerprint: str, *, besides: int
 ) -> int | None:
-    """Give the adapter's complete manifest with this content, None when there is none."""
+    """Return the complete manifest of the adapter with this content; None if there is none."""
     row = session.fetch_one(
         "find_equal_manifest",
         adapter_name=adapter_name,
@@ -136,7 +136,7 @@ def complete_manifest(
     fingerprint: str,
     sample_count: int,
 ) -> None:
-    """Make a manifest count whose samples are all written."""
+    """Complete a manifest whose samples are all written."""
     session.execute(
         "complete_manifest",
         manifest_id=manifest_id,
@@ -150,7 +150,7 @@ def complete_manifest(
 
 
 def has_other_users(session: Session, manifest_id: int, run_id: int) -> bool:
-    """Whether another run was trained on this manifest."""
+    """Return whether another run was trained on this manifest."""
     row = session.fetch_one("count_manifest_users", manifest_id=manifest_id, run_id=run_id)
     return row is not None and int(row.users) > 0
 
@@ -158,7 +158,7 @@ def has_other_users(session: Session, manifest_id: int, run_id: int) -> bool:
 def remove_manifest(
     database: Database, claim: Claim, manifest_id: int, *, check: Callable[[], None]
 ) -> None:
-    """Remove a manifest and its samples in short transactions; the first makes it unwritten."""
+    """Remove a manifest and its samples in short transactions; the first marks it as incomplete."""
     with database.transaction(claim) as session:
         session.execute("reopen_manifest", manifest_id=manifest_id)
         row = session.fetch_one("get_last_position", manifest_id=manifest_id)
@@ -187,7 +187,7 @@ def delete_samples(session: Session, manifest_id: int, first: int, end: int) -> 
 
 
 def move_sample(session: Session, manifest_id: int, *, old: int, new: int) -> None:
-    """Put the sample at one position at another one, which is free."""
+    """Move the sample at one position to another one, which is free."""
     row = session.fetch_one("get_manifest_sample", manifest_id=manifest_id, position=old)
     if row is None:
         raise DatabaseError(f"manifest {manifest_id} has no sample at position {old}")
@@ -203,13 +203,13 @@ def move_sample(session: Session, manifest_id: int, *, old: int, new: int) -> No
 
 
 def count_duplicate_keys(session: Session, manifest_id: int) -> int:
-    """Count the samples whose key another sample had before them."""
+    """Count the samples with the key of an earlier sample."""
     row = session.fetch_one("count_duplicate_keys", manifest_id=manifest_id)
     return 0 if row is None else int(row.duplicates)
 
 
 def list_duplicate_keys(session: Session, manifest_id: int, limit: int) -> list[RepeatedSample]:
-    """Give samples whose key another sample had before them, in order."""
+    """Return samples with the key of an earlier sample, in order."""
     rows = session.fetch_all("list_duplicate_keys", manifest_id=manifest_id, row_limit=limit)
     return [
         RepeatedSample(int(r.position), r.sample_key, r.content_hash, r.sample_key) for r in rows
@@ -217,32 +217,32 @@ def list_duplicate_keys(session: Session, manifest_id: int, limit: int) -> list[
 
 
 def count_duplicate_contents(session: Session, manifest_id: int) -> int:
-    """Count the samples whose content another sample had before them."""
+    """Count the samples with the content of an earlier sample."""
     row = session.fetch_one("count_duplicate_contents", manifest_id=manifest_id)
     return 0 if row is None else int(row.duplicates)
 
 
 def list_duplicate_contents(session: Session, manifest_id: int, limit: int) -> list[RepeatedSample]:
-    """Give samples whose content another sample had before them, in order."""
+    """Return samples with the content of an earlier sample, in order."""
     rows = session.fetch_all("list_duplicate_contents", manifest_id=manifest_id, row_limit=limit)
     return [RepeatedSample(int(r.position), r.sample_key, None, r.first_key) for r in rows]
 
 
 def fetch_samples_page(session: Session, manifest_id: int, first: int, end: int) -> list[Sample]:
-    """Give the samples at positions first..end-1, in order."""
+    """Return the samples at positions first..end-1, in order."""
     rows = session.fetch_all(
         "fetch_samples_page", manifest_id=manifest_id, first_position=first, end_position=end
     )
     if len(rows) != end - first:
         raise DatabaseError(
-            f"manifest {manifest_id} gives {len(rows)} samples for positions {first} to {end - 1}: "
+            f"manifest {manifest_id} has {len(rows)} samples for positions {first} to {end - 1}: "
             "rows of manifest_samples or contents were deleted"
         )
     return [_sample(row) for row in rows]
 
 
 def fetch_samples_at(session: Session, manifest_id: int, positions: Sequence[int]) -> list[Sample]:
-    """Give the samples at these positions, in the order asked."""
+    """Return the samples at these positions, in the order of `positions`."""
     found: dict[int, Sample] = {}
     wanted = sorted(set(positions))
     for start in range(0, len(wanted), _COLUMNS_AT):
