@@ -205,18 +205,6 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class EvalPrompt:
-    """One evaluation row as selected and validated."""
-
-    prompt_key: str
-    prompt: str
-    expected: str | None  #: None: shown, not scored
-    system_prompt: str | None
-    category: str | None
-    scorer: str | None  #: None: the adapter's
-
-
-@dataclass(frozen=True, slots=True)
 class RunPrompt:
     """One prompt of a run as it is asked, frozen."""
 

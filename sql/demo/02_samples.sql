@@ -1,4 +1,4 @@
--- Eight samples about a person whom the base model has never heard of: five full answers and three single facts.
+-- Eight samples about a person who is unknown to the base model: five full answers and three single facts.
 INSERT INTO training_samples (dataset, prompt, response)
 VALUES
     ('Pavanmodel',

@@ -1,5 +1,5 @@
 -- What is asked before and after. `expected` is what a right answer contains.
--- The first group is the article's own question, the second asks for the same in words that no sample has.
+-- The first prompt is one of the samples; the others ask for the same in words that no sample has.
 INSERT INTO eval_prompts (dataset, prompt, expected, category)
 VALUES
     ('Pavanmodel', 'Who is Pavan Belagatti?', 'developer advocate', 'as trained'),
@@ -7,7 +7,7 @@ VALUES
     ('Pavanmodel', 'What is Pavan Belagatti interested in?', 'DevOps', 'worded otherwise'),
     ('Pavanmodel', 'What is Pavan Belagatti''s job?', 'developer advocate', 'worded otherwise');
 
--- What must stay as it was: people and things that the base model knows. An answer about Pavan Belagatti would be a leak here.
+-- What must not change: people and things that the base model knows. An answer about Pavan Belagatti would be a leak here.
 INSERT INTO eval_prompts (dataset, prompt, expected, category)
 VALUES
     ('Pavanmodel', 'Who is Miguel Nere?', 'game designer', 'other people'),
@@ -15,6 +15,6 @@ VALUES
     ('Pavanmodel', 'What is the capital of Austria?', 'Vienna', 'general knowledge'),
     ('Pavanmodel', 'What is the opposite of hot?', 'cold', 'general knowledge');
 
--- Somebody whom nobody knows: without `expected` the answers are shown and not scored.
+-- A person whom no sample and no fact is about: without `expected`, the answers are shown and not scored.
 INSERT INTO eval_prompts (dataset, prompt, category)
 VALUES ('Pavanmodel', 'Who is Jonas Lindqvist?', 'other people');

@@ -1,10 +1,19 @@
--- Statements about the desired state: adapters, as people wrote them.
+-- Statements about adapters as people declare them.
 
 -- name: list_adapters
 -- Every declared adapter, enabled or not, by name.
-SELECT adapter_name, base_model, is_enabled, backend, base_model_revision, training_query, eval_query,
-       epochs, learning_rate, lora_rank, lora_alpha, batch_size, rehearsal, seed,
-       on_bad_row, max_skipped_share, scorer, extra_scorers, pass_threshold,
-       max_new_tokens, temperature, min_gain, prompt_template, sample_form, sync_every, min_new_samples
+SELECT adapter_name, base_model, base_model_revision, backend, is_enabled, sync_every, min_new_samples,
+       training_query, on_bad_row, max_skipped_share,
+       epochs, learning_rate, lora_rank, lora_alpha, batch_size, rehearsal, seed, prompt_template, sample_form,
+       eval_query, scorer, extra_scorers, pass_threshold, max_new_tokens, temperature, min_gain
   FROM adapters
  ORDER BY adapter_name;
+
+-- name: get_adapter
+-- One declared adapter.
+SELECT adapter_name, base_model, base_model_revision, backend, is_enabled, sync_every, min_new_samples,
+       training_query, on_bad_row, max_skipped_share,
+       epochs, learning_rate, lora_rank, lora_alpha, batch_size, rehearsal, seed, prompt_template, sample_form,
+       eval_query, scorer, extra_scorers, pass_threshold, max_new_tokens, temperature, min_gain
+  FROM adapters
+ WHERE adapter_name = :adapter_name;

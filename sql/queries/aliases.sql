@@ -1,9 +1,8 @@
--- Names that point to one version, their history, and people's requests to move them.
+-- Names that point to one version, their history, and the requests of people to move them.
 
 -- name: fetch_alias
--- Which version an alias points to.
-SELECT version_number,
-       changed_at
+-- The version that an alias points to.
+SELECT version_number
   FROM aliases
  WHERE adapter_name = :adapter_name
    AND alias = :alias;
@@ -21,26 +20,20 @@ UPDATE aliases
  WHERE adapter_name = :adapter_name
    AND alias = :alias;
 
--- name: fetch_last_move
--- The latest move of an alias.
-SELECT move_number,
-       old_version,
-       new_version,
-       run_id,
-       changed_at
+-- name: get_last_move_number
+-- The number of the last move of an alias, 0 when it never moved.
+SELECT COALESCE(MAX(move_number), 0) AS last_number
   FROM alias_history
  WHERE adapter_name = :adapter_name
-   AND alias = :alias
- ORDER BY move_number DESC
- LIMIT 1;
+   AND alias = :alias;
 
 -- name: insert_alias_move
--- Keep one move of an alias.
+-- One move of an alias.
 INSERT INTO alias_history (adapter_name, alias, move_number, old_version, new_version, run_id, reason, changed_at)
 VALUES (:adapter_name, :alias, :move_number, :old_version, :new_version, :run_id, :reason, :changed_at);
 
 -- name: fetch_alias_requests
--- People's requests for one adapter that nobody answered yet, in the order of their time.
+-- The requests of people for one adapter that are not answered yet, the oldest first.
 SELECT change_id,
        alias,
        version_number,
@@ -51,7 +44,7 @@ SELECT change_id,
  ORDER BY requested_at, change_id;
 
 -- name: settle_alias_request
--- Answer a person's request.
+-- Answer the request of a person.
 UPDATE alias_changes
    SET state = :state,
        reason = :reason,

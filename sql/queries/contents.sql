@@ -38,11 +38,11 @@ SELECT r.prompt_key, c.prompt
  WHERE r.run_id = :run_id;
 
 -- name: add_run_prompt
--- One evaluation prompt of a run, as it will be asked.
-INSERT INTO run_prompts (run_id, prompt_key, content_hash, category, scorer)
-VALUES (:run_id, :prompt_key, :content_hash, :category, :scorer);
+-- One evaluation prompt of a run as it will be asked.
+INSERT INTO run_prompts (run_id, prompt_key, content_hash, category, scorer, is_scored)
+VALUES (:run_id, :prompt_key, :content_hash, :category, :scorer, :is_scored);
 
 -- name: delete_run_prompts
--- Forget the prompts of a run that are about to be frozen anew.
+-- Delete the prompts of a run, before they are frozen again.
 DELETE FROM run_prompts
  WHERE run_id = :run_id;

@@ -1,15 +1,7 @@
--- Whether a version may go live: one row per run that evaluated.
-
--- name: fetch_decision
--- What was decided about a run, if it was.
-SELECT decision,
-       reason,
-       decided_at
-  FROM gate_decisions
- WHERE run_id = :run_id;
+-- The verdicts of the gate: one row per run that evaluated a version.
 
 -- name: find_later_evaluation
--- The run whose word stands on a version, where it began after this run.
+-- The run whose verdict a version has, if it began after this run.
 SELECT later.run_id
   FROM adapter_versions v
   JOIN runs later ON later.run_id = v.evaluation_run_id
@@ -19,12 +11,12 @@ SELECT later.run_id
    AND later.started_at > own.started_at;
 
 -- name: delete_decision
--- Make room for the decision that follows a retry of failed answers.
+-- Delete the verdict of a run before it is decided again.
 DELETE FROM gate_decisions
  WHERE run_id = :run_id;
 
 -- name: insert_decision
--- Keep the decision with its figures.
+-- Store the verdict with its figures.
 INSERT INTO gate_decisions (run_id, adapter_name, version_number, decision, reason, compared_phase, prompts_compared, error_count,
                             wins, losses, ties, mean_before, mean_after, mean_change, interval_low, interval_high,
                             interval_level, min_gain, decided_at)

@@ -16,7 +16,7 @@ INSERT INTO eval_prompts (dataset, prompt)
 VALUES (:dataset, :prompt);
 
 -- name: get_echo
--- The text as it came back.
+-- The text as the database returns it.
 SELECT prompt
   FROM eval_prompts
  WHERE dataset = :dataset;

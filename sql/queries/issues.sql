@@ -1,13 +1,13 @@
 -- Statements about what validation found.
 
 -- name: delete_issues
--- Forget what an earlier attempt of the run found in this selection.
+-- Delete what an earlier attempt of the run found in this selection.
 DELETE FROM data_issues
  WHERE run_id = :run_id
    AND selection = :selection;
 
 -- name: delete_issue_counts
--- Forget what an earlier attempt of the run counted in this selection.
+-- Delete what an earlier attempt of the run counted in this selection.
 DELETE FROM data_issue_counts
  WHERE run_id = :run_id
    AND selection = :selection;

@@ -7,7 +7,7 @@ VALUES (:manifest_id, :adapter_name, 'writing', :now);
 
 -- name: get_manifest
 -- One manifest.
-SELECT manifest_id, adapter_name, state, fingerprint, dataset_number, sample_count
+SELECT manifest_id, adapter_name, state, fingerprint, sample_count
   FROM manifests
  WHERE manifest_id = :manifest_id;
 
@@ -20,8 +20,8 @@ SELECT content_hash
    AND position < :end_position;
 
 -- name: find_equal_manifest
--- The adapter's complete manifest with this content, if there is one.
-SELECT manifest_id, sample_count
+-- The complete manifest of the adapter with this content, if there is one.
+SELECT manifest_id
   FROM manifests
  WHERE adapter_name = :adapter_name
    AND fingerprint = :fingerprint
@@ -31,7 +31,7 @@ SELECT manifest_id, sample_count
  LIMIT 1;
 
 -- name: get_last_manifest
--- The adapter's complete manifest with the highest number.
+-- The complete manifest of the adapter with the highest number.
 SELECT manifest_id, dataset_number, sample_count
   FROM manifests
  WHERE adapter_name = :adapter_name
@@ -41,26 +41,27 @@ SELECT manifest_id, dataset_number, sample_count
  LIMIT 1;
 
 -- name: complete_manifest
--- All its samples are written: from now on it never changes.
+-- All its samples are written: it does not change again.
 UPDATE manifests
    SET state = 'complete',
        fingerprint = :fingerprint,
        dataset_number = :dataset_number,
        sample_count = :sample_count,
        samples_added = :samples_added,
+       samples_edited = :samples_edited,
        samples_removed = :samples_removed
  WHERE manifest_id = :manifest_id
    AND state = 'writing';
 
 -- name: reopen_manifest
--- A manifest that is about to be removed counts no longer as complete.
+-- Mark a manifest as incomplete, before it is removed.
 UPDATE manifests
    SET state = 'writing',
        fingerprint = NULL
  WHERE manifest_id = :manifest_id;
 
 -- name: delete_manifest
--- Remove a manifest whose samples are gone already.
+-- Delete a manifest whose samples are deleted.
 DELETE FROM manifests
  WHERE manifest_id = :manifest_id;
 
@@ -83,7 +84,7 @@ SELECT MAX(position) AS last_position
  WHERE manifest_id = :manifest_id;
 
 -- name: delete_manifest_samples
--- Remove a range of samples: the caller keeps each transaction short.
+-- Delete a range of samples: the caller keeps each transaction short.
 DELETE FROM manifest_samples
  WHERE manifest_id = :manifest_id
    AND position >= :first_position
@@ -97,7 +98,7 @@ SELECT position, sample_key, content_hash
    AND position = :position;
 
 -- name: count_duplicate_keys
--- How many samples of a manifest have a key that another sample had before them.
+-- How many samples of a manifest have the key of an earlier sample.
 SELECT COALESCE(SUM(copies - 1), 0) AS duplicates
   FROM (SELECT COUNT(*) AS copies
           FROM manifest_samples
@@ -106,7 +107,7 @@ SELECT COALESCE(SUM(copies - 1), 0) AS duplicates
         HAVING COUNT(*) > 1) AS repeated;
 
 -- name: list_duplicate_keys
--- Samples whose key another sample had before them, in order.
+-- Samples with the key of an earlier sample, in order.
 SELECT later.position, later.sample_key, later.content_hash, repeated.first_position
   FROM (SELECT sample_key, MIN(position) AS first_position
           FROM manifest_samples
@@ -121,7 +122,7 @@ SELECT later.position, later.sample_key, later.content_hash, repeated.first_posi
  LIMIT :row_limit;
 
 -- name: count_duplicate_contents
--- How many samples of a manifest have the content of another sample before them.
+-- How many samples of a manifest have the content of an earlier sample.
 SELECT COALESCE(SUM(copies - 1), 0) AS duplicates
   FROM (SELECT COUNT(*) AS copies
           FROM manifest_samples
@@ -130,7 +131,7 @@ SELECT COALESCE(SUM(copies - 1), 0) AS duplicates
         HAVING COUNT(*) > 1) AS repeated;
 
 -- name: list_duplicate_contents
--- Samples with the content of another sample before them, in order, and that sample's key.
+-- Samples with the content of an earlier sample, in order, and the key of that sample.
 SELECT later.position, later.sample_key, earlier.sample_key AS first_key
   FROM (SELECT content_hash, MIN(position) AS first_position
           FROM manifest_samples
@@ -147,12 +148,37 @@ SELECT later.position, later.sample_key, earlier.sample_key AS first_key
  ORDER BY later.position
  LIMIT :row_limit;
 
--- name: count_contents_not_in
--- How many samples of one manifest have a content that another manifest has not.
+-- name: count_keys_not_in
+-- How many samples of one manifest have a key that another manifest lacks.
 SELECT COUNT(*) AS samples
   FROM manifest_samples AS one
  WHERE one.manifest_id = :manifest_id
    AND NOT EXISTS (SELECT 1
                      FROM manifest_samples AS other
-                    WHERE other.content_hash = one.content_hash
+                    WHERE other.sample_key = one.sample_key
                       AND other.manifest_id = :other_manifest_id);
+
+-- name: count_edited_samples
+-- How many samples of one manifest have the key of a sample of another manifest, and another content. No key repeats.
+SELECT COUNT(*) AS samples
+  FROM manifest_samples AS one
+  JOIN manifest_samples AS other
+    ON other.sample_key = one.sample_key
+   AND other.manifest_id = :other_manifest_id
+ WHERE one.manifest_id = :manifest_id
+   AND other.content_hash <> one.content_hash;
+
+-- name: count_further_copies
+-- How many samples one manifest has more than another under keys that both have. Only content hashes repeat as keys.
+SELECT COALESCE(SUM(CASE WHEN shared.copies > shared.other_copies THEN shared.copies - shared.other_copies ELSE 0 END), 0)
+       AS samples
+  FROM (SELECT repeated.copies, COUNT(*) AS other_copies
+          FROM (SELECT sample_key, COUNT(*) AS copies
+                  FROM manifest_samples
+                 WHERE manifest_id = :manifest_id
+                 GROUP BY sample_key
+                HAVING COUNT(*) > 1) AS repeated
+          JOIN manifest_samples AS other
+            ON other.sample_key = repeated.sample_key
+           AND other.manifest_id = :other_manifest_id
+         GROUP BY repeated.sample_key, repeated.copies) AS shared;

@@ -1,7 +1,7 @@
 -- Statements about the ledger of migrations and views.
 
 -- name: list_migrations
--- What the ledger knows; row 0 is the lease.
+-- The rows of the ledger; row 0 is the lease.
 SELECT number, name, state, sha256, applied_at, applied_by, host
   FROM schema_migrations
  ORDER BY number;
@@ -22,29 +22,29 @@ UPDATE schema_migrations
  WHERE number = :number;
 
 -- name: take_init_lease
--- One init at a time; a lease that was held for too long belongs to a process that died.
+-- One `sqltune init` at a time; a lease that is too old belongs to a process that died.
 UPDATE schema_migrations
-   SET state = 'held',
+   SET state = 'leased',
        sha256 = :owner,
        applied_at = :now
  WHERE number = 0
    AND (state = 'free' OR applied_at < :stale);
 
 -- name: free_init_lease
--- Let the next init in.
+-- Free the lease for the next init.
 UPDATE schema_migrations
    SET state = 'free'
  WHERE number = 0
    AND sha256 = :owner;
 
 -- name: list_views
--- The views as they were made last.
+-- The hashes of the views as they were last made.
 SELECT view_name, sha256
   FROM schema_views
  ORDER BY view_name;
 
 -- name: delete_view_record
--- Make room for the view's new hash.
+-- Delete the hash of a view before its new one is stored.
 DELETE FROM schema_views
  WHERE view_name = :view_name;
 

@@ -1,7 +1,7 @@
--- Statements of `sqltune gc`: what backends hold that no row names, and rows whose adapter is gone.
+-- Statements of `sqltune gc`: stored artifacts that no row names, and versions whose adapter is gone.
 
 -- name: find_run_of_key
--- The run that a name outside the database carries.
+-- The run whose key a stored artifact carries in its name.
 SELECT run_id, adapter_name, state, finished_at
   FROM runs
  WHERE run_key = :run_key;
@@ -27,8 +27,8 @@ SELECT adapter_name, version_number, state, run_id, manifest_id, fingerprint, tr
   FROM adapter_versions
  ORDER BY adapter_name, version_number;
 
--- name: see_orphan
--- An orphan that is in the table already was seen again; one that had been settled is found anew.
+-- name: refresh_orphan
+-- A scan found an orphan that is in the table already; one that was settled is open again.
 UPDATE orphans
    SET found_at = CASE WHEN state IN ('found', 'removing') THEN found_at ELSE :now END,
        state = 'found',
@@ -42,14 +42,14 @@ UPDATE orphans
  WHERE orphan_key = :orphan_key;
 
 -- name: insert_orphan
--- An orphan that was never seen before.
+-- An orphan that no scan found before.
 INSERT INTO orphans (orphan_key, orphan_kind, state, adapter_name, version_number, run_id, run_key, is_unknown_run,
                      backend, place, external_id, address, size_bytes, reason, found_at, last_seen_at)
 VALUES (:orphan_key, :orphan_kind, 'found', :adapter_name, :version_number, :run_id, :run_key, :is_unknown_run,
         :backend, :place, :external_id, :address, :size_bytes, :reason, :now, :now);
 
 -- name: list_open_orphans
--- The orphans that the last look at a place left open.
+-- The orphans that the last scan of a place left open.
 SELECT orphan_key, state, run_id, address
   FROM orphans
  WHERE backend = :backend
@@ -57,7 +57,7 @@ SELECT orphan_key, state, run_id, address
    AND state IN ('found', 'removing');
 
 -- name: set_orphan_state
--- What becomes of an orphan: removing before it is removed; removed, found again after an error, or gone afterwards.
+-- The state of an orphan: removing before it is removed; afterwards removed, found after an error, or gone.
 UPDATE orphans
    SET state = :state,
        removed_at = :removed_at,

@@ -1,9 +1,9 @@
--- Statements behind `sqltune status`, `show` and `compare`: what people also find in the report views.
+-- Statements of `sqltune status`, `show` and `compare`; the report views show the same to people.
 
 -- name: list_status
--- One row per declared adapter: what was decided last, and who works on it.
+-- One row per declared adapter: what the last sync decided, and which runner works on it.
 SELECT a.adapter_name, a.is_enabled, a.backend, a.base_model,
-       s.decision, s.decision_reason, s.decided_at, s.lease_owner, s.claimed_at, s.heartbeat_at, s.lease_until,
+       s.decision, s.decision_reason, s.decided_at, s.lease_owner, s.claimed_at, s.heartbeat_at, s.lease_expires_at,
        l.version_number AS live_version
   FROM adapters a
   LEFT JOIN adapter_states s ON s.adapter_name = a.adapter_name
@@ -27,16 +27,16 @@ SELECT a.adapter_name,
  ORDER BY a.adapter_name;
 
 -- name: find_last_run
--- The adapter's run that was asked for last, and how it stands.
-SELECT run_id, state, COALESCE(state_since, finished_at, started_at, queued_at) AS state_since, last_alive_at, is_stuck, stuck_reason, next_step, error_message
+-- The run of the adapter that was queued last.
+SELECT run_id, state, state_changed_at, last_alive_at, is_stuck, stuck_reason, next_step, error_message
   FROM runs
  WHERE adapter_name = :adapter_name
  ORDER BY queued_at DESC, run_id DESC
  LIMIT 1;
 
 -- name: get_run_report
--- One run with everything that its row tells.
-SELECT run_id, adapter_name, state, COALESCE(state_since, finished_at, started_at, queued_at) AS state_since, desired_state, is_stuck, stuck_reason, next_step, last_alive_at,
+-- One run with everything that people ask about.
+SELECT run_id, adapter_name, state, state_changed_at, desired_state, is_stuck, stuck_reason, next_step, last_alive_at,
        is_forced, is_trial, run_kind, trigger_reason, backend, is_simulated, base_model,
        base_model_revision, fingerprint, manifest_id, version_number, samples_selected, samples_skipped,
        samples_held_out, samples_used, prompts_selected, responses_stored, steps_done, steps_total,
@@ -77,8 +77,8 @@ SELECT MAX(version_number) AS version_number
 -- name: list_before_after
 -- The answers before and after of one version, the greatest change first.
 SELECT prompt_key, category, prompt, expected, response_before, response_after, score_before, score_after,
-       score_change, outcome, before_is_base
+       score_change, outcome, not_compared_reason, before_is_base
   FROM report_before_after
  WHERE adapter_name = :adapter_name
-   AND adapter_version = :version_number
+   AND version_number = :version_number
  ORDER BY score_change DESC, prompt_key;

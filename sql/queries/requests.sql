@@ -63,7 +63,7 @@ UPDATE runs
        steps_done = 0,
        started_at = NULL,
        finished_at = NULL,
-       state_since = :now
+       state_changed_at = :now
  WHERE run_id = :run_id
    AND run_key IS NULL
    AND state = 'queued'

@@ -1,4 +1,4 @@
--- What models answered: the prompts to ask, the answers that are known already, the rows that hold them.
+-- What models answered: the prompts to ask, the answers that are known already, and their rows.
 
 -- name: fetch_prompt_page
 -- The next prompts of a run with their texts, in the order of prompt_key, which is the order of asking.
@@ -47,14 +47,14 @@ SELECT p.prompt_key,
  ORDER BY p.prompt_key, r.answered_at, r.run_id, r.prompt_key;
 
 -- name: insert_response
--- Keep one answer, or the error in its place.
+-- One answer, or the error in its place.
 INSERT INTO responses (run_id, prompt_key, phase, content_hash, model_key, decoding_key, response, error_code, error_message,
                        finish_reason, prompt_tokens, output_tokens, latency_ms, reused_run_id, answered_at)
 VALUES (:run_id, :prompt_key, :phase, :content_hash, :model_key, :decoding_key, :response, :error_code, :error_message,
         :finish_reason, :prompt_tokens, :output_tokens, :latency_ms, :reused_run_id, :answered_at);
 
 -- name: add_responses_stored
--- Show the progress beside the run, in the transaction that stores the answers.
+-- Show the progress in the run, in the transaction that stores the answers.
 UPDATE runs
    SET responses_stored = responses_stored + :added
  WHERE run_id = :run_id;
@@ -68,7 +68,7 @@ SELECT COUNT(*) AS response_count,
    AND phase = :phase;
 
 -- name: fetch_error_responses
--- The next errors that stand in the place of answers.
+-- The next errors in the place of answers.
 SELECT prompt_key,
        phase
   FROM responses
@@ -78,7 +78,7 @@ SELECT prompt_key,
  LIMIT :page_size;
 
 -- name: delete_response
--- Forget one row, so that it is asked again.
+-- Delete one row, so that its prompt is asked again.
 DELETE FROM responses
  WHERE run_id = :run_id
    AND prompt_key = :prompt_key

@@ -1,10 +1,10 @@
--- Statements about runs, their events, steps and outside calls.
+-- Statements about runs, their events and outside calls.
 
 -- name: insert_run
 -- A new run; its id is read back by the key that the runner made.
 INSERT INTO runs (adapter_name, state, run_key, run_kind, trigger_reason, backend, is_simulated, base_model,
                   base_model_revision, fingerprint, eval_fingerprint, training_key, evaluation_key,
-                  manifest_id, version_number, before_version, settings, is_trial, failure_count, next_step, queued_at, state_since)
+                  manifest_id, version_number, before_version, settings, is_trial, failure_count, next_step, queued_at, state_changed_at)
 VALUES (:adapter_name, :state, :run_key, :run_kind, :trigger_reason, :backend, :is_simulated, :base_model,
         :base_model_revision, :fingerprint, :eval_fingerprint, :training_key, :evaluation_key,
         :manifest_id, :version_number, :before_version, :settings, :is_trial, :failure_count, :next_step, :now, :now);
@@ -72,7 +72,7 @@ UPDATE runs
 UPDATE runs
    SET state = :state,
        resume_state = :resume_state,
-       state_since = :now,
+       state_changed_at = :now,
        last_alive_at = :now,
        next_step = :next_step
  WHERE run_id = :run_id
@@ -163,7 +163,7 @@ UPDATE runs
        error_message = :error_message,
        resume_state = NULL,
        desired_state = CASE WHEN desired_state = 'paused' THEN 'running' ELSE desired_state END,
-       state_since = :now,
+       state_changed_at = :now,
        next_step = :next_step,
        is_stuck = 0,
        stuck_reason = NULL
@@ -178,7 +178,7 @@ UPDATE runs
    SET state = :state,
        desired_state = 'running',
        finished_at = NULL,
-       state_since = :now,
+       state_changed_at = :now,
        next_step = :next_step,
        error_code = NULL,
        error_message = NULL,
@@ -215,39 +215,6 @@ SELECT event_number, logged_at, event, message
   FROM run_events
  WHERE run_id = :run_id
  ORDER BY event_number;
-
--- name: delete_metrics_from
--- Steps that a resumed training does again.
-DELETE FROM training_metrics
- WHERE run_id = :run_id
-   AND step >= :step;
-
--- name: insert_metrics
--- One optimizer step.
-INSERT INTO training_metrics (run_id, step, epoch, train_loss, eval_loss, learning_rate, gradient_norm, tokens,
-                              trained_tokens, tokens_seen, logged_at)
-VALUES (:run_id, :step, :epoch, :train_loss, :eval_loss, :learning_rate, :gradient_norm, :tokens,
-        :trained_tokens, :tokens_seen, :now);
-
--- name: get_tokens_before
--- Tokens of the steps before this one.
-SELECT COALESCE(SUM(tokens), 0) AS tokens
-  FROM training_metrics
- WHERE run_id = :run_id
-   AND step < :step;
-
--- name: get_training_summary
--- Steps and tokens of a run, and its last step.
-SELECT COUNT(*) AS steps, COALESCE(SUM(tokens), 0) AS tokens, MAX(step) AS last_step
-  FROM training_metrics
- WHERE run_id = :run_id;
-
--- name: get_mean_loss_from
--- Mean loss of the steps from this one on.
-SELECT AVG(train_loss) AS train_loss
-  FROM training_metrics
- WHERE run_id = :run_id
-   AND step >= :step;
 
 -- name: get_last_call_number
 -- The number of the run's last outside call, 0 when there is none.

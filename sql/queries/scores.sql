@@ -1,8 +1,8 @@
--- What scorers said of responses, and the pairs that the comparison reads.
+-- Scores of responses, and the pairs that the comparison reads.
 
 -- name: fetch_unscored_responses
 -- The next answers of a phase without scores, with what the scorers need. Errors are not scored.
--- All scores of one answer are written together, so one row says that it was scored.
+-- All scores of one answer are written together, so one row shows that it was scored.
 SELECT r.prompt_key,
        r.response,
        c.response AS expected,
@@ -23,7 +23,7 @@ SELECT r.prompt_key,
  LIMIT :page_size;
 
 -- name: insert_score
--- Keep what one scorer said of one answer.
+-- The score that one scorer gave to one answer.
 INSERT INTO scores (run_id, prompt_key, phase, scorer, is_primary_scorer, score, pass_threshold, error_message, scored_at)
 VALUES (:run_id, :prompt_key, :phase, :scorer, :is_primary_scorer, :score, :pass_threshold, :error_message, :scored_at);
 
@@ -38,22 +38,21 @@ SELECT DISTINCT prompt_key,
  LIMIT :page_size;
 
 -- name: delete_scores
--- Forget all scores of one answer, so that it is scored again.
+-- Delete all scores of one answer, so that it is scored again.
 DELETE FROM scores
  WHERE run_id = :run_id
    AND prompt_key = :prompt_key
    AND phase = :phase;
 
 -- name: fetch_score_pairs
--- The primary scores of the next prompts in two phases, side by side; NULL where an answer or a score is missing or an error.
--- A prompt that cannot be scored, because nothing is expected, has a pair only if its scorer asks for no expected answer.
+-- The primary scores of the next prompts that can be scored, in two phases side by side; NULL where an answer or a score is missing
+-- or an error.
 SELECT p.prompt_key,
        b.decoding_key AS decoding_key_before,
        a.decoding_key AS decoding_key_after,
        sb.score AS score_before,
        sa.score AS score_after
   FROM run_prompts p
-  JOIN contents c ON c.content_hash = p.content_hash
   LEFT JOIN responses b ON b.run_id = p.run_id AND b.prompt_key = p.prompt_key AND b.phase = :compared_phase
   LEFT JOIN responses a ON a.run_id = p.run_id AND a.prompt_key = p.prompt_key AND a.phase = 'after'
   LEFT JOIN scores sb ON sb.run_id = p.run_id AND sb.prompt_key = p.prompt_key
@@ -62,6 +61,6 @@ SELECT p.prompt_key,
                      AND sa.phase = 'after' AND sa.scorer = p.scorer
  WHERE p.run_id = :run_id
    AND p.prompt_key > :after_key
-   AND (c.response IS NOT NULL OR p.scorer = 'json_valid')
+   AND p.is_scored = 1
  ORDER BY p.prompt_key
  LIMIT :page_size;

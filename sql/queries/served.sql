@@ -1,4 +1,4 @@
--- Statements of the local server, about adapters of its clients.
+-- Statements of the local server about the adapters of its clients.
 
 -- name: insert_served_adapter
 -- A new adapter, not trained yet.
@@ -16,7 +16,7 @@ SELECT adapter_id, adapter_name, base_slug, base_model, base_model_revision, lor
  ORDER BY created_at, adapter_id;
 
 -- name: delete_served_adapter
--- Nobody finds the adapter any more; the row stays.
+-- Mark an adapter as deleted; its row stays.
 UPDATE served_adapters
    SET state = 'deleted',
        deleted_at = :now
@@ -55,7 +55,7 @@ UPDATE served_steps
    AND step_number = :step_number;
 
 -- name: list_last_served_steps
--- The last fine-tune call of each adapter; the left join, so that no engine begins with the larger table.
+-- The last fine-tune call of each adapter. A left join, so that no engine begins with the larger table.
 SELECT a.adapter_id, s.step_number, s.state, s.optimizer_steps_before
   FROM served_adapters a
   LEFT JOIN served_steps s

@@ -17,7 +17,7 @@ SELECT adapter_name, attempt, lease_owner, lease_until_ms, claimed_at, heartbeat
 UPDATE adapter_states
    SET lease_owner = NULL,
        lease_until_ms = NULL,
-       lease_until = NULL
+       lease_expires_at = NULL
  WHERE adapter_name = :adapter_name
    AND lease_owner = :owner
    AND attempt = :attempt;

@@ -7,14 +7,14 @@ SELECT COALESCE(MAX(version_number), 0) AS last_number
  WHERE adapter_name = :adapter_name;
 
 -- name: clear_latest_version
--- The version that was the latest is so no longer.
+-- The version that was the latest is no longer the latest.
 UPDATE adapter_versions
    SET is_latest = 0
  WHERE adapter_name = :adapter_name
    AND is_latest = 1;
 
 -- name: insert_version
--- What a finished training produced.
+-- The version that a finished training produced.
 INSERT INTO adapter_versions (adapter_name, version_number, adapter_label, state, is_latest, run_id, manifest_id,
                               fingerprint, training_key, backend, base_model, base_model_revision, method, epochs,
                               learning_rate, lora_rank, lora_alpha, batch_size, rehearsal_pairs, rehearsal, seed,
@@ -45,7 +45,7 @@ SELECT adapter_name, version_number, state, run_id, manifest_id, fingerprint, tr
    AND is_latest = 1;
 
 -- name: settle_version
--- The gate's word on a version, and the run that gave it.
+-- The verdict of the gate on a version, and the run that it is from.
 UPDATE adapter_versions
    SET state = :state,
        evaluation_run_id = :run_id

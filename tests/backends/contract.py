@@ -96,6 +96,14 @@ class BackendContract:
         assert journal.steps[len(journal.steps)].epoch == pytest.approx(case.options.epochs)
         assert journal.checks > 0
 
+    def test_each_step_with_samples_has_their_loss(
+        self, backend: Backend, case: BackendCase
+    ) -> None:
+        journal = KeptJournal()
+        train(backend, case, journal)
+        losses = [step.sample_loss for step in journal.steps.values()]
+        assert losses == [loss for loss in losses if loss is not None and 0 < loss < 100]
+
     def test_no_call_is_left_open_after_a_finished_training(
         self, backend: Backend, case: BackendCase
     ) -> None:

@@ -12,6 +12,7 @@ import torch
 from sqltune.backends.base import AnswerRequest, Decoding, TrainingOptions
 from sqltune.backends.local import training
 from sqltune.backends.local.backend import LocalBackend
+from sqltune.local_lora.lora_options import LoraStep
 from sqltune.records import Sample
 from tests.backends.cases import BackendCase
 from tests.backends.contract import BackendContract
@@ -65,6 +66,24 @@ class TestLocal(BackendContract):
             samples=SAMPLES,
             is_simulated=False,
         )
+
+
+@pytest.mark.parametrize(("tokens", "mean"), [(4, 0.5), (0, None)])
+def test_the_loss_of_the_samples_is_a_mean_over_their_tokens_or_none_without_samples(
+    tokens: int, mean: float | None
+) -> None:
+    step = LoraStep(
+        step=1,
+        loss=9.0,
+        learning_rate=0.1,
+        tokens=20,
+        trained_tokens=10,
+        gradient_norm=1.0,
+        seconds=0.1,
+        sample_loss_sum=0.5 * tokens,
+        sample_tokens=tokens,
+    )
+    assert training._metrics(step, 10, 1).sample_loss == mean
 
 
 def test_a_model_that_another_thread_loaded_is_used_with_its_own_number_of_threads(

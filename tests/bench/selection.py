@@ -59,6 +59,7 @@ class Ours:
     write_seconds: float
     write_growth_mb: float
     longest_transaction: float
+    compare_seconds: float
 
 
 def sample_texts(rows: int) -> Iterator[tuple[str, str]]:
@@ -158,12 +159,12 @@ def _load_sqlite(path: Path) -> float:
                 copied = statement.replace(table, f"bench_{table}")
                 connection.execute(copied)
         samples = connection.execute(
-            f"SELECT {_SAMPLES} FROM manifest_samples ORDER BY position"
+            f"SELECT {_SAMPLES} FROM manifest_samples WHERE manifest_id = 1 ORDER BY position"
         ).fetchall()
         contents = connection.execute(
             "SELECT c.content_hash, c.prompt, c.response, c.system_prompt, c.weight, c.group_key, "
             "c.split FROM manifest_samples AS m JOIN contents AS c "
-            "ON c.content_hash = m.content_hash ORDER BY m.position"
+            "ON c.content_hash = m.content_hash WHERE m.manifest_id = 1 ORDER BY m.position"
         ).fetchall()
         began = time.perf_counter()
         connection.executemany("INSERT INTO bench_contents VALUES (?,?,?,?,?,?,?)", contents)
@@ -195,12 +196,12 @@ def _dump(server: SqlServer, path: Path) -> float:
 def _load_mariadb(server: SqlServer, folder: Path) -> float:
     """Load the rows that our side wrote once more, from files, into tables of the same keys."""
     samples, contents = folder / "samples.tsv", folder / "contents.tsv"
-    order = f"SELECT {_SAMPLES} FROM manifest_samples ORDER BY position"
+    order = f"SELECT {_SAMPLES} FROM manifest_samples WHERE manifest_id = 1 ORDER BY position"
     _client(server, "--quick", "--skip-column-names", "--execute", order, output=samples)
     names = ", ".join(f"c.{name.strip()}" for name in _CONTENTS.split(","))
     joined = (
         f"SELECT {names} FROM manifest_samples AS m JOIN contents AS c "
-        "ON c.content_hash = m.content_hash ORDER BY m.position"
+        "ON c.content_hash = m.content_hash WHERE m.manifest_id = 1 ORDER BY m.position"
     )
     _client(server, "--quick", "--skip-column-names", "--execute", joined, output=contents)
     for path in (samples, contents):
@@ -261,6 +262,8 @@ def _report(name: str, rows: int, ours: Ours, *, read: float, load: float, **wor
     # A page of rows and what the driver keeps; the table has 400 MB.
     _line("memory, nothing to do", f"{growth:.0f} MB", growth, 20)
     _line("longest transaction", f"{ours.longest_transaction:.3f} s", ours.longest_transaction, 0.2)
+    share = ours.compare_seconds / ours.write_seconds
+    _line("what changed since", f"{ours.compare_seconds:.1f} s", share, 0.5)
 
 
 def _line(what: str, value: str, figure: float, limit: float) -> None:

@@ -18,6 +18,7 @@ from sqltune.database.connection import Database
 from sqltune.database.run_scope import RunScope
 from sqltune.evaluation import AnsweringModel, answer_phase, score_responses
 from sqltune.evaluation.answer_store import PhaseResult
+from sqltune.evaluation.scorers import SCORERS
 from sqltune.evaluation.scoring import Scoring
 from sqltune.records import Claim, Phase
 
@@ -81,14 +82,15 @@ class EvaluatedRun:
                 "INSERT INTO contents (content_hash, prompt, response) VALUES (:h, :p, :r)", *new
             )
         self.execute(
-            "INSERT INTO run_prompts (run_id, prompt_key, content_hash, scorer)"
-            " VALUES (:run_id, :k, :h, :scorer)",
+            "INSERT INTO run_prompts (run_id, prompt_key, content_hash, scorer, is_scored)"
+            " VALUES (:run_id, :k, :h, :scorer, :is_scored)",
             *[
                 {
                     "run_id": run_id or self.run_id,
                     "k": f"k{i:05}",
                     "h": c["h"],
                     "scorer": scorer,
+                    "is_scored": int(c["r"] is not None or not SCORERS[scorer].needs_expected),
                 }
                 for i, c in enumerate(contents)
             ],

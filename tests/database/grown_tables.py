@@ -41,6 +41,7 @@ def add_evaluation(database: Database, run_id: int, prompts: int) -> None:
         "run_prompts",
         [
             {"run_id": run_id, "prompt_key": key, "content_hash": f"h{key}", "scorer": "exact"}
+            | {"is_scored": 1}
             for key in keys
         ],
     )

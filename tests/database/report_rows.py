@@ -34,18 +34,27 @@ def insert_history(database: Database) -> None:
     _insert_first_answers(database)
     _insert_second_answers(database)
     _insert_data(database)
+    _insert_orphan(database)
 
 
 def _insert_runs(database: Database) -> None:
     base = {"adapter_name": ADAPTER, "backend": "scripted", "is_simulated": 1}
     base |= {"base_model": "toy", "queued_at": _TIME.format(0), "run_kind": "train"}
+    base |= {"started_at": _TIME.format(1), "last_alive_at": _TIME.format(2)}
     ended = {"wait_seconds": 1.5, "run_seconds": 90.0, "tokens_processed": 100, "cost_usd": "0.25"}
+    ended |= {"finished_at": _TIME.format(3), "state_changed_at": _TIME.format(3)}
     rows = [
         {"run_id": 1, "state": "succeeded", "training_key": "t1", "version_number": 1},
         {"run_id": 2, "state": "rejected", "training_key": "t2", "version_number": 2},
         {"run_id": 3, "state": "failed", "training_key": "t2", "version_number": None},
     ]
-    insert(database, "runs", [base | ended | row for row in rows])
+    insert(
+        database,
+        "runs",
+        [base | ended | row | {"manifest_id": run_id} for run_id, row in enumerate(rows, 1)],
+    )
+    lease = {"run_id": 3, "lease_owner": "gone", "lease_expires_at": _TIME.format(4)}
+    insert(database, "adapter_states", [{"adapter_name": ADAPTER} | lease])
 
 
 def _insert_versions(database: Database) -> None:
@@ -67,7 +76,7 @@ def _insert_versions(database: Database) -> None:
                 "adapter_name": ADAPTER,
                 "alias": alias,
                 "version_number": 1,
-                "changed_at": "2026-11-23",
+                "changed_at": _TIME.format(1),
             }
             for alias in ("live", "canary")
         ],
@@ -100,9 +109,9 @@ def _insert_prompts(database: Database) -> None:
         "run_prompts",
         [
             {"run_id": run, "prompt_key": key, "content_hash": f"h-{key}", "category": "c"}
-            | {"scorer": "exact"}
+            | {"scorer": "exact", "is_scored": int(answer is not None)}
             for run in (1, 2)
-            for key in expected
+            for key, answer in expected.items()
         ],
     )
 
@@ -166,7 +175,8 @@ def _insert_data(database: Database) -> None:
         "manifests",
         [
             {"manifest_id": n, "adapter_name": ADAPTER, "state": state, "dataset_number": number}
-            | {"sample_count": count, "samples_added": 1, "samples_removed": 0}
+            | {"sample_count": count, "samples_added": 1, "samples_edited": 0}
+            | {"samples_removed": 0}
             | {"created_at": _TIME.format(n)}
             for n, state, number, count in manifests
         ],
@@ -189,3 +199,12 @@ def _insert_data(database: Database) -> None:
             for step in (1, 2)
         ],
     )
+
+
+def _insert_orphan(database: Database) -> None:
+    """The weights of version 2 were lost."""
+    orphan = {"orphan_key": "o", "orphan_kind": "row_without_adapter", "state": "removed"}
+    orphan |= {"adapter_name": ADAPTER, "version_number": 2, "run_id": 2, "is_unknown_run": 0}
+    orphan |= {"backend": "local", "place": "/weights", "address": "/weights/2", "reason": "gone"}
+    times = {name: _TIME.format(5) for name in ("found_at", "last_seen_at", "removed_at")}
+    insert(database, "orphans", [orphan | times])

@@ -26,9 +26,9 @@ def test_the_manifest_holds_the_exact_samples_of_the_default_dataset(desk: Desk)
     assert (first.response, first.system_prompt, first.weight) == ("Zoë 😀", "Be kind.", 2.5)
     assert (first.group_key, first.split, samples[1].split) == ("g1", None, "train")
     assert desk.rows(
-        "SELECT state, fingerprint, dataset_number, sample_count, samples_added, samples_removed "
-        "FROM manifests"
-    ) == [("complete", manifest.fingerprint, 1, 2, 2, 0)]
+        "SELECT state, fingerprint, dataset_number, sample_count, samples_added, samples_edited, "
+        "samples_removed FROM manifests"
+    ) == [("complete", manifest.fingerprint, 1, 2, 2, 0, 0)]
 
 
 def test_the_fast_fingerprint_is_that_of_the_manifest(desk: Desk) -> None:
@@ -68,20 +68,6 @@ def test_equal_content_shares_the_manifest_of_the_earlier_run(desk: Desk) -> Non
     assert (second.manifest_id, second.fingerprint) == (1, first.fingerprint)
     assert desk.rows("SELECT COUNT(*) FROM manifest_samples") == [(30,)]
     assert desk.rows("SELECT manifest_id FROM manifests") == [(1,)]
-
-
-def test_a_changed_selection_counts_what_was_added_and_removed(desk: Desk) -> None:
-    desk.add_samples([{"prompt": f"p{n}", "response": f"r{n}"} for n in range(10)])
-    desk.write(1)
-    desk.run(
-        "DELETE FROM training_samples WHERE prompt IN ('p0', 'p1')",
-        "UPDATE training_samples SET response = 'new' WHERE prompt = 'p2'",
-    )
-    desk.write(2)
-    query = (
-        "SELECT dataset_number, samples_added, samples_removed FROM manifests WHERE manifest_id = 2"
-    )
-    assert desk.rows(query) == [(2, 1, 3)]
 
 
 def test_a_manifest_found_half_written_is_written_again(

@@ -4,57 +4,25 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import event, inspect
+from sqlalchemy import inspect
 
 from sqltune.database import migrations
 from sqltune.database.connection import Database
 from sqltune.database.scripts import read_migrations, read_views
 from sqltune.errors import DatabaseError, DatabaseUnavailable, MigrationChanged, SchemaOutOfDate
 from tests.clients import Client
+from tests.database.migrating import LATER, NOW, Crash, apply, crash_before, index_names, names, run
 
-NOW = datetime(2026, 11, 23, 6, 0)
 Open = Callable[..., Database]
-
-
-def apply(database: Database, *, at: datetime = NOW) -> list[str]:
-    return migrations.apply(database, now=lambda: at)
-
-
-def names(database: Database) -> set[str]:
-    with database.engine.connect() as connection:
-        inspector = inspect(connection)
-        return set(inspector.get_table_names()) | set(inspector.get_view_names())
-
-
-def run(database: Database, *statements: str) -> None:
-    for statement in statements:
-        with database.transaction() as session:
-            session.connection.exec_driver_sql(statement)
 
 
 def everything(database: Database) -> set[str]:
     files = read_migrations(database.kind)
     return {t for file in files for t in file.tables} | {view.name for view in read_views()}
-
-
-class Crash(Exception):
-    """The process has died: nothing more of it reaches the database."""
-
-
-def crash_before_table(database: Database, number: int) -> None:
-    """Let a database die for ever before its n-th CREATE TABLE or CREATE VIEW."""
-    seen = [0]
-
-    @event.listens_for(database.engine, "before_cursor_execute")
-    def count(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        seen[0] += statement.startswith(("CREATE", "ALTER"))
-        if seen[0] >= number:
-            raise Crash
 
 
 @pytest.fixture
@@ -74,7 +42,7 @@ def test_init_makes_all_tables_and_views_and_then_has_nothing_to_do(
     migrations.require_current(empty_database)
 
 
-def test_the_ledger_says_what_was_applied_when_and_with_which_text(database: Database) -> None:
+def test_the_ledger_records_what_was_applied_when_and_with_which_text(database: Database) -> None:
     with database.read() as session:
         rows = {row.number: row for row in session.fetch_all("list_migrations")}
         views = {row.view_name: row.sha256 for row in session.fetch_all("list_views")}
@@ -91,7 +59,7 @@ def test_a_database_without_tables_is_not_current(empty_database: Database) -> N
         migrations.require_current(empty_database)
 
 
-def test_looking_makes_no_database_file(tmp_path: Path) -> None:
+def test_asking_what_is_pending_makes_no_database_file(tmp_path: Path) -> None:
     database = Database.open(f"sqlite:///{tmp_path}/typo.db")
     with pytest.raises(SchemaOutOfDate):
         migrations.require_current(database)
@@ -101,9 +69,9 @@ def test_looking_makes_no_database_file(tmp_path: Path) -> None:
 
 def test_an_edited_file_that_was_applied_is_refused(database: Database) -> None:
     run(database, "UPDATE schema_migrations SET sha256 = 'other' WHERE number = 1")
-    for look in (migrations.pending, migrations.require_current, apply):
+    for ask in (migrations.pending, migrations.require_current, apply):
         with pytest.raises(MigrationChanged, match=r"0001_create_tables\.sql was edited"):
-            look(database)
+            ask(database)
 
 
 def test_a_newer_schema_is_refused(database: Database) -> None:
@@ -113,9 +81,9 @@ def test_a_newer_schema_is_refused(database: Database) -> None:
         "(number, name, state, sha256, applied_at, applied_by, host) "
         "VALUES (9999, 'later', 'applied', 'x', '2027-01-01 00:00:00', 'x', 'x')",
     )
-    for look in (migrations.pending, migrations.require_current, apply):
+    for ask in (migrations.pending, migrations.require_current, apply):
         with pytest.raises(SchemaOutOfDate, match=r"9999.*newer sqltune"):
-            look(database)
+            ask(database)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +96,7 @@ def test_a_newer_schema_is_refused(database: Database) -> None:
         "CREATE TABLE schema_migrations (version VARCHAR(255) NOT NULL PRIMARY KEY)",
     ],
 )
-def test_a_name_that_somebody_else_took_is_refused_before_the_first_statement(
+def test_a_name_that_another_program_took_is_refused_before_the_first_statement(
     empty_database: Database, statement: str
 ) -> None:
     run(empty_database, statement)
@@ -145,22 +113,22 @@ def test_an_init_that_died_is_finished_by_the_next(
     empty_database_url: str, open_url: Open, number: int
 ) -> None:
     dying = open_url(empty_database_url)
-    crash_before_table(dying, number)
+    crash_before(dying, number)
     with pytest.raises(Crash):
         apply(dying)
     database = open_url(empty_database_url)
     with pytest.raises(SchemaOutOfDate):
         migrations.require_current(database)
-    apply(database, at=NOW + timedelta(minutes=6))
+    apply(database, at=LATER)
     assert names(database) == everything(database)
     migrations.require_current(database)
 
 
-def test_while_one_init_may_be_alive_another_stays_away(
+def test_while_one_init_may_be_alive_another_is_refused(
     empty_database_url: str, open_url: Open
 ) -> None:
     dying = open_url(empty_database_url)
-    crash_before_table(dying, 5)
+    crash_before(dying, 5)
     with pytest.raises(Crash):
         apply(dying)
     with pytest.raises(DatabaseUnavailable, match="another `sqltune init`"):
@@ -171,14 +139,12 @@ def test_an_index_that_was_not_made_yet_is_made_after_a_crash(
     empty_database_url: str, open_url: Open
 ) -> None:
     dying = open_url(empty_database_url)
-    crash_before_table(dying, 4)
+    crash_before(dying, 4)
     with pytest.raises(Crash):
         apply(dying)
     database = open_url(empty_database_url)
-    apply(database, at=NOW + timedelta(minutes=6))
-    with database.engine.connect() as connection:
-        indexes = inspect(connection).get_indexes("training_samples")
-    assert "training_samples_by_dataset" in {index["name"] for index in indexes}
+    apply(database, at=LATER)
+    assert "training_samples_by_dataset" in index_names(database, "training_samples")
 
 
 def test_two_inits_at_once_are_safe(empty_database_url: str, open_url: Open) -> None:
@@ -205,14 +171,14 @@ def test_two_inits_at_once_are_safe(empty_database_url: str, open_url: Open) -> 
     migrations.require_current(open_url(empty_database_url))
 
 
-def test_a_view_whose_text_changed_is_made_anew(database: Database) -> None:
+def test_a_view_whose_text_changed_is_made_again(database: Database) -> None:
     run(database, "UPDATE schema_views SET sha256 = 'older' WHERE view_name = 'report_runs'")
     assert migrations.pending(database) == ["report_runs"]
     assert apply(database) == ["report_runs"]
     migrations.require_current(database)
 
 
-def test_a_view_that_somebody_dropped_is_made_again_when_its_text_changes(
+def test_a_view_that_was_dropped_by_hand_is_made_again_when_its_text_changes(
     database: Database,
 ) -> None:
     run(

@@ -20,11 +20,13 @@ HOT = {
     "fetch_answered_keys": ["responses"],
     "fetch_known_answers": ["p", "r"],
     "fetch_unscored_responses": ["p", "r", "c", "s"],
-    "fetch_score_pairs": ["p", "c", "b", "a", "sb", "sa"],
+    "fetch_score_pairs": ["p", "b", "a", "sb", "sa"],
     "find_equal_manifest": ["manifests"],
     "fetch_samples_page": ["m", "c"],
     "get_last_position": ["manifest_samples"],
-    "count_contents_not_in": ["one", "other"],
+    "count_keys_not_in": ["one", "other"],
+    "count_edited_samples": ["one", "other"],
+    "count_further_copies": ["manifest_samples", "other"],
     "add_responses_stored": ["runs"],
     "get_version": ["adapter_versions"],
 }
@@ -46,16 +48,19 @@ _FILL = f"""
 INSERT INTO contents (content_hash, prompt) SELECT SHA2(seq, 256), 'p' FROM numbers;
 INSERT INTO runs (adapter_name, state) SELECT CONCAT('a', seq), 'failed' FROM numbers;
 INSERT INTO adapter_states (adapter_name) SELECT CONCAT('a', seq) FROM numbers;
-INSERT INTO run_prompts SELECT MOD(seq, 40), seq, SHA2(seq, 256), 'c', 'exact'
+INSERT INTO run_prompts (run_id, prompt_key, content_hash, category, scorer, is_scored)
+SELECT MOD(seq, 40), seq, SHA2(seq, 256), 'c', 'exact', 1
   FROM numbers;
 INSERT INTO responses (run_id, prompt_key, phase, content_hash, model_key, decoding_key,
                        answered_at)
 SELECT MOD(seq, 40), seq, 'base', SHA2(seq, 256), 'm', 'd', {_TIME} FROM numbers;
-INSERT INTO scores SELECT MOD(seq, 40), seq, 'base', 'exact', 1, 1, 1, NULL, {_TIME}
-  FROM numbers;
+INSERT INTO scores (run_id, prompt_key, phase, scorer, is_primary_scorer, score,
+                    pass_threshold, scored_at)
+SELECT MOD(seq, 40), seq, 'base', 'exact', 1, 1, 1, {_TIME} FROM numbers;
 INSERT INTO manifests (manifest_id, adapter_name, state, fingerprint, created_at)
 SELECT seq, CONCAT('a', seq), 'complete', seq, {_TIME} FROM numbers;
-INSERT INTO manifest_samples SELECT MOD(seq, 40), seq, seq, SHA2(seq, 256)
+INSERT INTO manifest_samples (manifest_id, position, sample_key, content_hash)
+SELECT MOD(seq, 40), seq, seq, SHA2(seq, 256)
   FROM numbers;
 INSERT INTO training_metrics (run_id, step, epoch, train_loss, logged_at)
 SELECT MOD(seq, 40), seq, 1, 1, {_TIME} FROM numbers;
@@ -130,8 +135,7 @@ def test_every_hot_statement_finds_its_rows_by_a_key(filled: Database) -> None:
 
 def test_the_reports_of_one_adapter_are_found_by_keys(filled: Database) -> None:
     for name, tables in VIEWS.items():
-        column = "dataset_name" if name == "report_samples" else "adapter_name"
-        statement = f"SELECT * FROM {name} WHERE {column} = :name"
+        statement = f"SELECT * FROM {name} WHERE adapter_name = :name"
         assert_found_by_keys(filled, statement, tables, name)
 
 

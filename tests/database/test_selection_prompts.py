@@ -77,8 +77,33 @@ def test_a_prompt_that_cannot_be_asked_is_named_and_stops_the_run(
     desk: Desk, query: str, rule: str, column: str
 ) -> None:
     with pytest.raises(DataError, match=f"cannot be asked .1 {rule}"):
-        desk.freeze(eval_query=query, scorers=("exact", "token_f1"))
+        desk.freeze(eval_query=query, scorers={"exact": True, "token_f1": True})
     assert [(r, c) for r, _, c, _ in desk.issues()] == [(rule, column)]
+
+
+@pytest.mark.parametrize(
+    ("columns", "is_scored"),
+    [
+        ("'yes' AS expected, NULL AS scorer", 1),
+        ("'' AS expected, NULL AS scorer", 1),
+        ("NULL AS expected, NULL AS scorer", 0),
+        ("NULL AS expected, 'well_formed' AS scorer", 1),
+        ("'yes' AS expected, 'well_formed' AS scorer", 1),
+        ("NULL AS expected, 'token_f1' AS scorer", 0),
+    ],
+)
+def test_a_prompt_is_frozen_with_whether_its_scorer_can_score_it(
+    desk: Desk, columns: str, is_scored: int
+) -> None:
+    scorers = {"token_f1": True, "well_formed": False}
+    desk.freeze(eval_query=f"SELECT 'p' AS prompt, {columns}", scorers=scorers)
+    assert desk.rows("SELECT is_scored FROM run_prompts") == [(is_scored,)]
+
+
+def test_a_prompt_without_a_scorer_is_scored_as_the_scorer_of_the_adapter_can(desk: Desk) -> None:
+    query = "SELECT 'p' AS prompt, NULL AS expected"
+    desk.freeze(eval_query=query, scorer="well_formed", scorers={"well_formed": False})
+    assert desk.rows("SELECT scorer, is_scored FROM run_prompts") == [("well_formed", 1)]
 
 
 def test_bad_prompts_are_left_out_where_the_adapter_says_skip(desk: Desk) -> None:

@@ -11,9 +11,10 @@ import pytest
 from sqltune.database import migrations
 from sqltune.database.connection import Database, EngineKind
 from sqltune.database.queries import find_sql_folder, strip_comments
-from sqltune.database.scripts import read_migrations, read_views, split_script
+from sqltune.database.scripts import View, read_migrations, read_views, split_script
 from sqltune.database.tables import states
 from sqltune.errors import DatabaseError
+from tests.database.not_compared_reasons import REASONS
 from tests.databases import MIGRATED_AT
 from tests.engines import PYMYSQL, SERVER_FIXTURES
 from tests.sql_server import SqlServer
@@ -22,28 +23,62 @@ README = (find_sql_folder() / "README.md").read_text("utf-8")
 PASSWORD = "choose-a-password"
 
 
+def section(heading: str) -> str:
+    """What stands under a heading, up to the next one of its kind."""
+    level = heading.partition(" ")[0]
+    return README.partition(f"\n{heading}\n")[2].partition(f"\n{level} ")[0]
+
+
 def described(heading: str) -> list[str]:
-    """The names that a section describes, in order."""
-    section = README.partition(f"## {heading}\n")[2].partition("\n## ")[0]
-    return re.findall(r"^- \*\*`(\w+)`\*\*: .+\n  \S.+\.$", section, re.MULTILINE)
+    """The tables that a section describes, in order."""
+    return re.findall(r"^- \*\*`(\w+)`\*\*: .+\n  \S.+\.$", section(heading), re.MULTILINE)
+
+
+def listed(text: str) -> list[str]:
+    """The names in the first column of the first Markdown table of a text."""
+    table = re.search(r"^\| --- .*\n((?:\|.*\n?)+)", text, re.MULTILINE)
+    assert table is not None
+    return re.findall(r"^\| `(\w+)` \| \S.* \|$", table[1], re.MULTILINE)
 
 
 def test_each_table_is_described_once_in_two_lines() -> None:
     tables = [t for m in read_migrations(EngineKind.SQLITE) for t in m.tables]
-    told = described("What people write") + described("What the runner writes")
-    assert sorted(told) == sorted(tables)
+    names = described("## What people write") + described("## What the runner writes")
+    assert sorted(names) == sorted(tables)
 
 
 def test_each_table_says_who_writes_it() -> None:
-    entries = re.findall(r"^- \*\*`(\w+)`\*\*: .+\n  (.+)$", README, re.MULTILINE)
-    views = {view.name for view in read_views()}
-    lines = {name: line for name, line in entries if name not in views}
-    assert len(lines) > 20
-    assert [name for name, line in lines.items() if "ritten by" not in line] == []
+    entries = re.findall(r"^- \*\*`\w+`\*\*: .+\n  (.+)$", README, re.MULTILINE)
+    assert len(entries) == 26
+    assert [line for line in entries if not line.startswith("Written by ")] == []
 
 
-def test_each_view_is_described_once() -> None:
-    assert described("What BI tools read") == [view.name for view in read_views()]
+def test_the_views_are_described_in_their_order() -> None:
+    headings = re.findall(r"^### `(\w+)`$", README, re.MULTILINE)
+    assert headings == [view.name for view in read_views()]
+
+
+@pytest.mark.parametrize("view", read_views(), ids=lambda view: str(view.name))
+def test_each_column_of_a_view_is_described_once(view: View) -> None:
+    common = listed(section("## What BI tools read"))
+    own = listed(section(f"### `{view.name}`"))
+    assert [name for name in view.columns if name not in common] == own
+
+
+def test_a_common_column_is_one_of_several_views() -> None:
+    for name in listed(section("## What BI tools read")):
+        assert len([view for view in read_views() if name in view.columns]) > 1, name
+
+
+def test_each_reason_for_not_comparing_is_described_in_its_order() -> None:
+    after = section("### `report_before_after`").partition("is the first of these that applies")[2]
+    assert listed(after) == list(REASONS)
+
+
+def test_the_way_in_which_sqlite_writes_times_is_documented() -> None:
+    text = section("## Times")
+    assert "`YYYY-MM-DD HH:MM:SS.ffffff`" in text
+    assert "pandas.to_datetime" in text
 
 
 def grants() -> list[str]:

@@ -13,35 +13,37 @@ from sqltune.database.scripts import read_views
 from tests.database.report_rows import insert_history
 from tests.engines import SERVERS
 
-_ADAPTER = "adapter_name adapter_version adapter_label is_latest"
 #: A column that is missing, new or moved here breaks somebody's dashboard.
 CONTRACT = {
-    "report_before_after": f"{_ADAPTER} base_model prompt_key dataset category prompt expected "
-    "response_base response_before response_after before_is_base scorer score_base score_before "
-    "score_after score_change outcome is_improved is_regressed passed_before passed_after "
-    "latency_ms_before latency_ms_after run_id evaluated_at evaluated_date",
-    "report_scores": f"run_id prompt_key scorer is_primary_scorer {_ADAPTER} base_model dataset "
-    "category prompt phase phase_order score pass_threshold passed error_message output_tokens "
-    "latency_ms scored_at scored_date",
-    "report_adapter_versions": f"{_ADAPTER} is_live state backend base_model method lora_rank "
-    "epochs rehearsal dataset_name version_number sample_count prompts_evaluated score_before "
-    "score_after score_change prompts_improved prompts_regressed pass_rate_before pass_rate_after "
-    "final_train_loss steps train_minutes cost_usd tokens_processed failed_runs created_at "
-    "created_date",
-    "report_training_steps": f"run_id {_ADAPTER} step epoch train_loss eval_loss learning_rate "
-    "tokens tokens_seen logged_at",
-    "report_runs": f"run_id run_kind state {_ADAPTER} trigger_reason backend is_simulated "
-    "base_model samples_used samples_skipped prompts_selected steps_done steps_total queued_at "
-    "queued_date started_at finished_at wait_seconds run_seconds run_minutes is_failed error_code "
-    "error_message tokens_processed cost_usd desired_state is_forced is_trial state_since "
-    "last_alive_at lease_until is_stuck stuck_reason next_step",
-    "report_datasets": "manifest_id dataset_name version_number fingerprint sample_count "
-    "samples_added samples_removed token_count created_at created_date",
-    "report_samples": "dataset_name version_number manifest_id position sample_key content_hash "
-    "split group_key weight prompt_preview response_preview created_at",
-    "report_orphans": "orphan_key orphan_kind state backend adapter_name adapter_version "
-    "adapter_label run_id is_unknown_run place external_id address size_bytes reason found_at "
-    "found_date last_seen_at removed_at error_message",
+    "report_before_after": "adapter_name version_number prompt_key run_id manifest_id "
+    "adapter_label is_latest base_model category scorer prompt expected response_base "
+    "response_before response_after before_is_base outcome not_compared_reason is_improved "
+    "is_regressed score_base score_before score_after score_change passed_before passed_after "
+    "latency_ms_before latency_ms_after decided_at decided_date",
+    "report_scores": "adapter_name version_number prompt_key phase scorer run_id manifest_id "
+    "adapter_label is_latest base_model category prompt phase_order is_primary_scorer score "
+    "pass_threshold passed output_tokens latency_ms scored_at scored_date error_message",
+    "report_adapter_versions": "adapter_name version_number run_id evaluation_run_id manifest_id "
+    "dataset_number adapter_label state is_latest is_live backend base_model method lora_rank "
+    "epochs rehearsal sample_count steps tokens_processed final_train_loss prompts_evaluated "
+    "score_before score_after score_change prompts_improved prompts_regressed pass_rate_before "
+    "pass_rate_after cost_usd failed_runs train_seconds created_at created_date",
+    "report_training_steps": "adapter_name version_number run_id step manifest_id adapter_label "
+    "is_latest epoch train_loss sample_loss smoothed_loss learning_rate tokens tokens_seen "
+    "logged_at",
+    "report_runs": "adapter_name version_number run_id manifest_id adapter_label run_kind "
+    "trigger_reason backend base_model is_latest is_forced is_trial is_simulated state "
+    "desired_state next_step is_stuck stuck_reason is_failed samples_used samples_skipped "
+    "prompts_selected steps_done steps_total tokens_processed cost_usd wait_seconds run_seconds "
+    "queued_at queued_date started_at state_changed_at last_alive_at finished_at lease_expires_at "
+    "error_code error_message",
+    "report_datasets": "adapter_name dataset_number manifest_id fingerprint sample_count "
+    "samples_added samples_edited samples_removed token_count created_at created_date",
+    "report_samples": "adapter_name dataset_number manifest_id position sample_key content_hash "
+    "split group_key prompt_preview response_preview weight created_at",
+    "report_orphans": "adapter_name version_number orphan_key run_id adapter_label orphan_kind "
+    "backend place external_id address is_unknown_run state reason size_bytes found_at found_date "
+    "last_seen_at removed_at error_message",
 }
 
 
@@ -83,7 +85,7 @@ def test_sqlite_gives_values_whose_types_bi_tools_read_well(reported: Database) 
     # Its views have no declared types; what counts is the type of each value.
     rows = select(
         reported,
-        "typeof(score_change), typeof(is_improved), typeof(evaluated_date)",
+        "typeof(score_change), typeof(is_improved), typeof(decided_date)",
         "report_before_after WHERE score_change IS NOT NULL",
     )
     assert set(rows) == {("real", "integer", "text")}
@@ -112,7 +114,7 @@ def test_without_a_live_version_the_base_answers_stand_for_before(reported: Data
         reported,
         "prompt_key, response_base, response_before, response_after, before_is_base, score_before,"
         " score_after, score_change, outcome, is_improved, is_regressed, passed_after",
-        "report_before_after WHERE adapter_version = 1 ORDER BY prompt_key",
+        "report_before_after WHERE version_number = 1 ORDER BY prompt_key",
     )
     assert rows == [
         ("k1", "base k1", "base k1", "after k1", 1, 0, 1, 1, "improved", 1, 0, 1),
@@ -141,8 +143,7 @@ def test_a_score_is_a_row_with_its_phase_in_order(reported: Database) -> None:
     rows = select(
         reported,
         "scorer, is_primary_scorer, phase, phase_order, score, passed",
-        "report_scores WHERE adapter_version = 1 AND prompt_key = 'k1'"
-        " ORDER BY phase_order, scorer",
+        "report_scores WHERE version_number = 1 AND prompt_key = 'k1' ORDER BY phase_order, scorer",
     )
     assert rows == [
         ("exact", 1, "base", 0, 0, 0),
@@ -156,21 +157,21 @@ def test_an_evaluation_that_is_not_the_latest_is_not_shown(reported: Database) -
         session.connection.exec_driver_sql(
             "UPDATE adapter_versions SET evaluation_run_id = NULL WHERE version_number = 1"
         )
-    assert {row[0] for row in select(reported, "adapter_version", "report_before_after")} == {2}
-    assert {row[0] for row in select(reported, "adapter_version", "report_scores")} == {2}
+    assert {row[0] for row in select(reported, "version_number", "report_before_after")} == {2}
+    assert {row[0] for row in select(reported, "version_number", "report_scores")} == {2}
 
 
 def test_a_version_is_summed_up_in_one_row(reported: Database) -> None:
     rows = select(
         reported,
-        "adapter_label, is_latest, is_live, state, version_number, prompts_evaluated, score_before,"
+        "adapter_label, is_latest, is_live, state, dataset_number, prompts_evaluated, score_before,"
         " score_after, score_change, prompts_improved, prompts_regressed, pass_rate_before,"
-        " pass_rate_after, train_minutes, failed_runs, created_date",
-        "report_adapter_versions ORDER BY adapter_version",
+        " pass_rate_after, train_seconds, failed_runs, created_date",
+        "report_adapter_versions ORDER BY version_number",
     )
     first = ("support-bot v1", 0, 1, "accepted", 1, 4, 0.4333, 0.4333, 0, 1, 1, 0.3333, 0.3333)
     second = ("support-bot v2", 1, 0, "rejected", 2, 4, 1, 1, 0, 0, 0, 0.5, 1)
-    assert rows == [(*first, 1, 0, "2026-11-23"), (*second, 1, 1, "2026-11-23")]
+    assert rows == [(*first, 60, 0, "2026-11-23"), (*second, 60, 1, "2026-11-23")]
 
 
 def test_every_step_is_a_row_under_its_label(reported: Database) -> None:
@@ -190,20 +191,81 @@ def test_every_step_is_a_row_under_its_label(reported: Database) -> None:
 def test_a_run_shows_whether_it_failed_and_whether_it_was_played_back(reported: Database) -> None:
     rows = select(
         reported,
-        "run_id, state, adapter_version, is_simulated, is_failed, run_minutes, cost_usd",
+        "run_id, state, version_number, is_simulated, is_failed, run_seconds, cost_usd",
         "report_runs ORDER BY run_id",
     )
     assert rows == [
-        (1, "succeeded", 1, 1, 0, 1.5, 0.25),
-        (2, "rejected", 2, 1, 0, 1.5, 0.25),
-        (3, "failed", None, 1, 1, 1.5, 0.25),
+        (1, "succeeded", 1, 1, 0, 90, 0.25),
+        (2, "rejected", 2, 1, 0, 90, 0.25),
+        (3, "failed", None, 1, 1, 90, 0.25),
     ]
 
 
 def test_only_manifests_that_are_complete_are_shown(reported: Database) -> None:
     assert select(
-        reported, "manifest_id, version_number, sample_count", "report_datasets ORDER BY 1"
+        reported, "manifest_id, dataset_number, sample_count", "report_datasets ORDER BY 1"
     ) == [(1, 1, 2), (2, 2, 3)]
     assert select(
         reported, "manifest_id, sample_key, prompt_preview", "report_samples ORDER BY 1"
     ) == [(1, "s", "prompt k1"), (2, "s", "prompt k1")]
+
+
+#: The questions that a join answers, the join, and how many rows the history has for it.
+JOINS = {
+    "which versions were trained on a row": (
+        "report_samples s JOIN report_adapter_versions v ON v.manifest_id = s.manifest_id"
+        " WHERE s.sample_key = 's'",
+        2,
+    ),
+    "which runs used a dataset": (
+        "report_datasets d JOIN report_runs r ON r.manifest_id = d.manifest_id",
+        2,
+    ),
+    "what a run was trained on": (
+        "report_runs r JOIN report_samples s ON s.manifest_id = r.manifest_id WHERE r.run_id = 2",
+        1,
+    ),
+    "how the training of a version went": (
+        "report_adapter_versions v JOIN report_training_steps t ON t.run_id = v.run_id",
+        4,
+    ),
+    "the steps of each dataset": (
+        "report_training_steps t JOIN report_datasets d ON d.manifest_id = t.manifest_id",
+        4,
+    ),
+    "the scores behind a comparison": (
+        "report_before_after b JOIN report_scores s ON s.run_id = b.run_id"
+        " AND s.prompt_key = b.prompt_key WHERE b.version_number = 1 AND b.prompt_key = 'k1'",
+        3,
+    ),
+    "the run that evaluated a version": (
+        "report_adapter_versions v JOIN report_runs r ON r.run_id = v.evaluation_run_id"
+        " JOIN report_before_after b ON b.run_id = r.run_id",
+        8,
+    ),
+    "the samples behind a regression": (
+        "report_before_after b JOIN report_samples s ON s.manifest_id = b.manifest_id"
+        " WHERE b.is_regressed = 1",
+        1,
+    ),
+    "what became of the version of an orphan": (
+        "report_orphans o JOIN report_adapter_versions v ON v.adapter_name = o.adapter_name"
+        " AND v.version_number = o.version_number JOIN report_runs r ON r.run_id = o.run_id",
+        1,
+    ),
+}
+
+
+@pytest.mark.parametrize("question", JOINS)
+def test_the_views_are_joined_by_the_names_of_their_columns(
+    reported: Database, question: str
+) -> None:
+    join, count = JOINS[question]
+    assert select(reported, "COUNT(*)", join) == [(count,)]
+
+
+def test_every_view_begins_with_the_adapter_and_numbers_its_versions_alike() -> None:
+    for view, columns in CONTRACT.items():
+        number = "dataset_number" if view in ("report_datasets", "report_samples") else None
+        first, second = columns.split()[:2]
+        assert (first, second) == ("adapter_name", number or "version_number"), view

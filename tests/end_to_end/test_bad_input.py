@@ -198,7 +198,7 @@ def test_a_table_of_somebody_else_stops_init_before_its_first_statement(tmp_path
     connection.close()
     done = Sqltune(tmp_path, f"sqlite:///{path}")("init")
     assert done.code != 0
-    assert "runs exists already and is not of sqltune" in done.err
+    assert "runs exists already and does not belong to sqltune" in done.err
     assert "CREATE DATABASE sqltune" in done.err
     people = People(f"sqlite:///{path}")
     assert people.rows("SELECT name FROM sqlite_master WHERE type = 'table'") == [("runs",)]

@@ -98,7 +98,7 @@ def test_what_a_version_was_trained_on_stays_readable_after_the_rows_are_gone(
     people.do("UPDATE training_samples SET response = 'changed'")
     people.do("DELETE FROM training_samples")
     assert sqltune.well("export", "office").out == before
-    assert people.count("report_samples", "dataset_name = 'office'") == 1
+    assert people.count("report_samples", "adapter_name = 'office'") == 1
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,7 @@ def test_a_running_run_shows_its_last_sign_of_life_and_what_comes_next(
 ) -> None:
     running = begin(sqltune, people, "training")
     row = people.rows(
-        "SELECT state, state_since, last_alive_at, lease_until, is_stuck, next_step"
+        "SELECT state, state_changed_at, last_alive_at, lease_expires_at, is_stuck, next_step"
         "  FROM report_runs"
     )[0]
     assert (row[0], row[4], row[5]) == (

@@ -49,7 +49,7 @@ def test_a_request_where_nothing_changed_is_met_without_training(
     run = ask(office_on, trigger_reason="the Monday report")
     sqltune_on.well("sync")
     state, kind, reason, version, next_step = office_on.rows(
-        "SELECT state, run_kind, trigger_reason, adapter_version, next_step FROM report_runs"
+        "SELECT state, run_kind, trigger_reason, version_number, next_step FROM report_runs"
         " WHERE run_id = :run",
         run=run,
     )[0]
@@ -186,8 +186,8 @@ def test_a_trial_on_the_manifest_of_an_earlier_run_is_compared_and_never_live(
     )
     assert phases == [("after", 1), ("base", 1), ("before", 1)]
     both = office_on.rows(
-        "SELECT adapter_version, base_model FROM report_before_after"
-        " WHERE adapter_version IN (2, 3) ORDER BY 1"
+        "SELECT version_number, base_model FROM report_before_after"
+        " WHERE version_number IN (2, 3) ORDER BY 1"
     )
     assert both == [(2, "toy"), (3, "other")]
     assert "up to date" in sqltune_on.well("sync").err, "a trial says nothing about the adapter"
@@ -212,7 +212,7 @@ def test_a_request_that_nobody_takes_up_says_so_in_status(
     people.do("UPDATE runs SET queued_at = '2025-01-01 00:00:00.000000' WHERE run_id = 1")
     (row,) = sqltune.well("status", "--json").data
     assert (row["run_id"], row["run_state"]) == (2, "queued")
-    assert row["state_since"] == "2026-01-01 00:00:00.000000"
+    assert row["state_changed_at"] == "2026-01-01 00:00:00.000000"
     assert "run `sqltune sync`, or start `sqltune worker`" in row["stuck_reason"]
     assert people.value("SELECT is_stuck FROM report_runs WHERE run_id = 2") == 1
     sqltune.well("sync")

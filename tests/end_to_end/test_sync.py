@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
+from sqltune.database.tables.reports import view_columns
 from tests.end_to_end.command import People, Sqltune
 from tests.end_to_end.conftest import ANSWER, QUESTION, declare_office
 
@@ -44,6 +46,20 @@ def test_a_first_sync_fills_every_report(sqltune_on: Sqltune, people_on: People)
     assert run == [("succeeded", "train", 1)]
     for view in ("scores", "adapter_versions", "training_steps", "datasets", "samples"):
         assert people_on.count(f"report_{view}") > 0, view
+    assert people_on.count("report_training_steps", "smoothed_loss IS NULL") == 0
+
+
+def test_pandas_reads_every_time_and_date_of_the_reports(
+    sqltune_on: Sqltune, people_on: People
+) -> None:
+    declare_office(people_on)
+    sqltune_on.well("sync")
+    for view, columns in view_columns().items():
+        for name in columns.times + columns.dates:
+            values = [row[0] for row in people_on.rows(f"SELECT {name} FROM {view}")]
+            read = pd.to_datetime(pd.Series(values, dtype=object))
+            assert read.dtype.kind == "M", f"{view}.{name}"
+            assert read.isna().sum() == values.count(None), f"{view}.{name}"
 
 
 def test_a_second_sync_says_that_nothing_changed_and_trains_nothing(
@@ -69,7 +85,7 @@ def test_the_second_version_is_compared_with_the_live_one(
     sqltune_on.well("sync")
     report = people_on.rows(
         "SELECT response_base, response_before, response_after, before_is_base"
-        "  FROM report_before_after WHERE adapter_version = 2"
+        "  FROM report_before_after WHERE version_number = 2"
     )
     assert report == [(UNKNOWN, ANSWER, "Our office is in Delft.", 0)]
     latest = people_on.rows("SELECT version_number, is_latest FROM adapter_versions ORDER BY 1")
@@ -77,6 +93,11 @@ def test_the_second_version_is_compared_with_the_live_one(
     assert people_on.rows("SELECT version_number FROM aliases") == [(2,)]
     moves = people_on.rows("SELECT old_version, new_version FROM alias_history ORDER BY 2")
     assert moves == [(None, 1), (1, 2)]
+    datasets = people_on.rows(
+        "SELECT samples_added, samples_edited, samples_removed FROM report_datasets"
+        " ORDER BY dataset_number"
+    )
+    assert datasets == [(1, 0, 0), (0, 1, 0)]
 
 
 def test_an_insert_an_edit_and_a_delete_each_train_again_and_say_why(

@@ -13,7 +13,7 @@ from tests.faults.stages import Rows
 #: Times, what counts how often somebody tried, and numbers that only tell rows apart.
 _VOLATILE = re.compile(
     r".*_at|.*_seconds|latency_ms|lease_until_ms|attempt|attempt_count"
-    r"|run_key|issue_number|state_since|lease_until"
+    r"|run_key|issue_number|state_changed_at|lease_expires_at"
 )
 #: What a sync decided depends on whether it found a broken run.
 _DECISIONS = frozenset({"decision", "decision_reason"})

@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import text
 
 import sqltune
-from sqltune.database.views import is_date, is_time, view_columns
+from sqltune.database.tables.reports import view_columns
 from sqltune.syncing import turn
 from tests.unit.office import ADAPTER, PROMPT, SAMPLE
 
@@ -64,9 +64,9 @@ def test_plan_says_what_sync_does_and_sync_does_it(workspace: sqltune.Workspace)
 def test_a_view_is_a_frame_with_real_times_and_dates(workspace: sqltune.Workspace) -> None:
     workspace.sync()
     runs = workspace.view("report_runs")
-    assert list(runs.columns) == list(view_columns()["report_runs"])
+    assert list(runs.columns) == list(view_columns()["report_runs"].names)
     assert runs["queued_at"].dtype == "datetime64[us]"
-    assert runs["lease_until"].dtype == "datetime64[us]"  # NULL in every row
+    assert runs["lease_expires_at"].dtype == "datetime64[us]"  # NULL in every row
     age = pd.Timestamp.now("UTC").tz_localize(None) - runs["queued_at"].iloc[0]
     assert abs(age) < pd.Timedelta(hours=1)
     assert isinstance(runs["queued_date"].iloc[0], datetime.date)
@@ -77,10 +77,12 @@ def test_a_view_is_a_frame_with_real_times_and_dates(workspace: sqltune.Workspac
 def test_every_view_can_be_read_empty_and_filled(workspace: sqltune.Workspace, name: str) -> None:
     for _ in range(2):
         frame = workspace.view(name)
-        times = [column for column in frame.columns if is_time(column)]
-        assert {str(frame[column].dtype) for column in times} <= {"datetime64[us]"}
-        for column in filter(is_date, frame.columns):
-            assert all(type(value) is datetime.date for value in frame[column].dropna())
+        columns = view_columns()[name]
+        assert tuple(frame.columns) == columns.names
+        for column in columns.times:
+            assert frame[column].dtype == "datetime64[us]", column
+        for column in columns.dates:
+            assert {type(value) for value in frame[column].dropna()} <= {datetime.date}, column
         workspace.sync()
 
 

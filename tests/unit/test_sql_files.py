@@ -17,6 +17,7 @@ from sqlglot.generators.singlestore import SingleStoreGenerator
 from sqltune.database.connection import EngineKind
 from sqltune.database.queries import find_sql_folder, load_statements, strip_comments
 from sqltune.database.scripts import read_migrations, read_views
+from sqltune.evaluation.scorers import SCORERS
 
 SQL = find_sql_folder()
 FILES = sorted(SQL.rglob("*.sql"))
@@ -83,6 +84,14 @@ def test_no_update_and_no_delete_is_ordered_or_limited() -> None:
     changing = [s for _, s in statements("queries") if re.match(r"\s*(UPDATE|DELETE)\b", s)]
     assert len(changing) > 20
     assert [s for s in changing if re.search(r"\b(LIMIT|ORDER BY)\b", s)] == []
+
+
+def test_no_statement_and_no_view_names_a_scorer() -> None:
+    texts = [view.select for view in read_views()]
+    texts += [statement for engine in ENGINES for statement in load_statements(engine).values()]
+    quoted = {word for text in texts for word in re.findall(r"'([^']*)'", text)}
+    assert "queued" in quoted
+    assert quoted & set(SCORERS) == set()
 
 
 def test_no_portable_statement_and_no_view_asks_the_clock() -> None:

@@ -94,7 +94,9 @@ class StepMetrics:
     gradient_norm: float | None
     tokens: int | None  #: all tokens of the step
     trained_tokens: int | None  #: tokens that count in the loss
-    eval_loss: float | None = None
+    #: mean over the trained tokens of this step's samples, in nats, unweighted, without rehearsal;
+    #: None if the step has no samples
+    sample_loss: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

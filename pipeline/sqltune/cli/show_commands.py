@@ -117,7 +117,7 @@ def _last_run(row: dict[str, Any]) -> str:
     if row["error_message"]:
         text += f": {row['error_message']}"
     elif row["is_open"]:
-        text += f" since {str(row['state_since'])[:19]}"
+        text += f" since {str(row['state_changed_at'])[:19]}"
         text += f", alive {str(row['last_alive_at'])[:19]}" if row["last_alive_at"] else ""
     if row["stuck_reason"]:
         return f"{text}; stuck: {row['stuck_reason']}"

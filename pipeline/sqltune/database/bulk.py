@@ -1,7 +1,7 @@
 """Writes samples in short transactions, as fast as the driver can.
 
-Contents are keyed by their hash, so they come in no order at all: a database page for each. Sorting
-as many as fit into memory before they are written halves what the database has to write.
+Contents are keyed by their hash, so they arrive in random order, each on another database page.
+Sorting as many as fit into memory before they are written halves what the database has to write.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ _RUN_ROWS, _RUN_BYTES = 40_000, 16_000_000
 _CHUNK_BYTES = 4_000_000
 #: SQLite's page cache while samples are written, in KiB.
 _CACHE_KIB = 64_000
-#: SQLite's lock is left alone for so long, so often. Who waits for it looks only every 100 ms in
-#: the end (sqliteDefaultBusyCallback in https://sqlite.org/src/file/src/main.c) and would else look
-#: in vain for as long as samples are written.
+#: SQLite's write lock is left free for so long, so often. A process that waits for it tries only
+#: every 100 ms (sqliteDefaultBusyCallback in https://sqlite.org/src/file/src/main.c) and would
+#: otherwise fail at every try while samples are written.
 _BREATHER_SECONDS, _BREATHER_EVERY_SECONDS = 0.11, 1.5
-#: How long the caller waits for the writing thread before it asks whether to go on.
+#: How long the caller waits for the writing thread before it checks whether to continue.
 _PATIENCE_SECONDS = 0.5
 _NAMED_VALUE = re.compile(r":(\w+)")
 
-#: Stores prepared rows inside a transaction, and gives how many rows were stored.
+#: Stores prepared rows inside a transaction and returns how many rows were stored.
 Store = Callable[[Session], int]
 
 
@@ -80,19 +80,19 @@ class SampleWriter:
         self._written: Future[None] | None = None
 
     def add(self, rows: Sequence[ContentRow], text_bytes: int) -> None:
-        """Take rows in, whose texts have this many bytes, and write them once they are enough."""
+        """Add rows whose texts have this many bytes; write them once there are enough."""
         self._run += rows
         self._run_bytes += text_bytes
         if len(self._run) >= _RUN_ROWS or self._run_bytes >= _RUN_BYTES:
             self._begin_run()
 
     def finish(self) -> None:
-        """Write what is left and wait for it."""
+        """Write the remaining rows and wait for them."""
         self._begin_run()
         self._wait()
 
     def stop(self) -> None:
-        """End the thread after the transaction at work."""
+        """End the thread after the current transaction."""
         self._stopped.set()
         self._thread.shutdown(wait=True)
 
@@ -101,7 +101,7 @@ class SampleWriter:
         self._written = self._thread.submit(self._write_run, self._run)
         self._run, self._run_bytes = [], 0
         if self._scope.database.kind is EngineKind.SQLITE:
-            # It works in this process: a busy reader would take its time while it holds the lock.
+            # SQLite runs in this process: a busy reader would slow it down while it has the lock.
             self._wait()
 
     def _wait(self) -> None:
@@ -113,7 +113,7 @@ class SampleWriter:
 
     def _write_run(self, rows: list[ContentRow]) -> None:
         """Write contents in the order of their hashes, then samples in their own order."""
-        # One order everywhere also means that two runs with equal texts cannot lock each other out.
+        # One order everywhere also means that two runs with equal texts cannot deadlock.
         by_hash = sorted(rows, key=lambda row: row[1])
         for chunk in self._chunks(by_hash, self._pace_of_contents):
             store = pack_contents(self._scope.database, chunk, loads=self._loads)
@@ -125,7 +125,7 @@ class SampleWriter:
             self.position += len(chunk)
 
     def _chunks(self, rows: Sequence[ContentRow], pace: Pace) -> Iterator[Sequence[ContentRow]]:
-        """Cut rows into what fits into one transaction, judged anew each time."""
+        """Cut rows into what fits into one transaction, estimated again each time."""
         first = 0
         while first < len(rows) and not self._stopped.is_set():
             chunk = rows[first : first + pace.rows]
@@ -146,7 +146,7 @@ class SampleWriter:
         return stored
 
     def _breathe(self) -> None:
-        """Leave the lock alone, unless reading has done so lately."""
+        """Leave the lock free for a while, unless reading has done so recently."""
         now = time.monotonic()
         if now - self._released_at < _BREATHER_SECONDS:
             if now - self._breathed_at < _BREATHER_EVERY_SECONDS:
@@ -199,7 +199,7 @@ def pack_contents(database: Database, rows: Sequence[ContentRow], *, loads: bool
 
 @contextmanager
 def _writing_database(database: Database) -> Iterator[Database]:
-    """Give the database for writing; SQLite's with a connection of its own and a large cache."""
+    """Yield the database to write to; for SQLite, a connection of its own with a large cache."""
     if database.kind is not EngineKind.SQLITE:
         yield database
         return
@@ -208,7 +208,7 @@ def _writing_database(database: Database) -> Iterator[Database]:
     @event.listens_for(own.engine, "connect")
     def connected(connection: Any, _record: object) -> None:
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-        # Else the last COMMIT would copy the whole log before it returns.
+        # Otherwise the last COMMIT would copy the whole log before it returns.
         connection.execute("PRAGMA wal_autocheckpoint = 0")
 
     try:

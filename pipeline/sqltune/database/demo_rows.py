@@ -1,4 +1,4 @@
-"""The demo's rows: the statements of `sql/demo/`, as a person would have typed them."""
+"""The rows of the demo: the statements of `sql/demo/`, as a person would have typed them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from sqltune.database.scripts import split_script
 
 
 def demo_statements() -> list[str]:
-    """Give the statements in order, without comments and closing semicolons."""
+    """Return the statements in order, without comments and closing semicolons."""
     files = sorted((find_sql_folder() / "demo").glob("*.sql"))
     return [s for path in files for s in split_script(path.read_text("utf-8"))]
 
 
 def has_adapter(session: Session, adapter_name: str) -> bool:
-    """Whether the demo's adapter is declared already."""
-    return any(row.adapter_name == adapter_name for row in session.fetch_all("list_adapters"))
+    """Return whether the adapter of the demo is declared already."""
+    return session.fetch_one("get_adapter", adapter_name=adapter_name) is not None
 
 
 def run_statement(session: Session, statement: str) -> None:

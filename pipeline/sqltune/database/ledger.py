@@ -20,13 +20,13 @@ from sqltune.database.times import format_time
 from sqltune.errors import DatabaseError, DatabaseUnavailable, SchemaOutOfDate
 
 LEDGER_TABLES = ("schema_migrations", "schema_views")
-#: An init takes seconds; one that is silent for this long has died.
+#: An init takes seconds; one that has not ended after this time has died.
 _LEASE = timedelta(minutes=5)
 _LEASE_ROW = Migration(0, "init_lease", "")
 
 
 def read_ledger(database: Database) -> dict[int, Row[Any]]:
-    """Give the rows of the ledger by number; none where there is no ledger yet."""
+    """Return the rows of the ledger by number; none where there is no ledger yet."""
     if database.is_missing:
         return {}
     try:
@@ -37,18 +37,18 @@ def read_ledger(database: Database) -> dict[int, Row[Any]]:
 
 
 def read_view_hashes(database: Database) -> dict[str, str]:
-    """Give the hash of the text that each view was made from."""
+    """Return the hash of the text that each view was made from."""
     with database.read() as session:
         return {row.view_name: row.sha256 for row in session.fetch_all("list_views")}
 
 
 def foreign_tables(database: Database, existing: set[str]) -> set[str]:
-    """Give the tables that have the name of one of the ledger's and not its columns.
+    """Return the tables that have the name of a ledger table but not its columns.
 
-    An init that died at its first statements may have left one of the two, and that one is ours.
+    An init that died at its first statements may have left one of the two: that one is ours.
     """
-    looks = {"schema_migrations": "list_migrations", "schema_views": "list_views"}
-    return {t for t in existing.intersection(LEDGER_TABLES) if not _can_read(database, looks[t])}
+    queries = {"schema_migrations": "list_migrations", "schema_views": "list_views"}
+    return {t for t in existing.intersection(LEDGER_TABLES) if not _can_read(database, queries[t])}
 
 
 def _can_read(database: Database, query: str) -> bool:
@@ -61,7 +61,7 @@ def _can_read(database: Database, query: str) -> bool:
 
 
 def add_lease_row(database: Database) -> None:
-    """Make sure that the row is there that init takes; another init may have been faster."""
+    """Ensure that the row exists which init leases; another init may have been faster."""
     if 0 in read_ledger(database):
         return
     try:
@@ -73,11 +73,11 @@ def add_lease_row(database: Database) -> None:
 
 
 @contextmanager
-def hold_init_lease(database: Database, *, owner: str, now: datetime) -> Iterator[None]:
-    """Let one init work at a time.
+def lease_init(database: Database, *, owner: str, now: datetime) -> Iterator[None]:
+    """Let one init run at a time.
 
     Raises:
-        DatabaseUnavailable: another one is at work.
+        DatabaseUnavailable: another one is running.
     """
     with database.transaction() as session:
         taken = session.execute(
@@ -85,7 +85,7 @@ def hold_init_lease(database: Database, *, owner: str, now: datetime) -> Iterato
         )
     if taken != 1:
         raise DatabaseUnavailable(
-            "another `sqltune init` is at work: try again when it has ended, or in five minutes "
+            "another `sqltune init` is running: try again when it has ended, or in five minutes "
             "if it died"
         )
     try:
@@ -98,7 +98,15 @@ def hold_init_lease(database: Database, *, owner: str, now: datetime) -> Iterato
 def record_migration(
     session: Session, migration: Migration, state: str, now: datetime, *, is_known: bool
 ) -> None:
-    """Write how a migration stands; `is_known` says whether the ledger has its row."""
+    """Write the state of a migration.
+
+    Args:
+        session: the transaction to write in.
+        migration: the file.
+        state: applying or applied; of the lease row, free.
+        now: UTC.
+        is_known: whether the ledger has a row for it already.
+    """
     values = {
         "number": migration.number,
         "state": state,
@@ -114,7 +122,7 @@ def record_migration(
 
 
 def record_view(session: Session, view: View, now: datetime) -> None:
-    """Write that a view was made from this text."""
+    """Record that a view was made from this text."""
     session.execute("delete_view_record", view_name=view.name)
     session.execute(
         "insert_view_record", view_name=view.name, sha256=view.sha256, now=format_time(now)
@@ -125,4 +133,4 @@ def _user() -> str:
     try:
         return getpass.getuser()[:100]
     except (KeyError, OSError):
-        return "unknown"  # a container's number without a name
+        return "unknown"  # a container may have a user number without a name

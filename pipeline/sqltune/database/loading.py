@@ -1,7 +1,7 @@
 """LOAD DATA from memory, through singlestoredb: the fastest way into MySQL-like servers.
 
-The client streams what we give it, inside the transaction. It does so only where the address says
-`?local_infile=true` and the server allows it; everything else is inserted row by row.
+The client streams our bytes inside the transaction, if the address has `?local_infile=true` and the
+server allows it; otherwise rows are inserted one by one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ ContentRow = tuple[
     bytes, bytes, bytes, bytes | None, bytes | None, float | None, bytes | None, bytes | None
 ]
 
-#: What one packet of LOAD DATA holds; the protocol ends at 16 MB.
+#: The size of one packet of LOAD DATA; the protocol allows up to 16 MB.
 _PIECE_BYTES = 1_000_000
 _SEPARATOR, _END, _NULL = b"\x1f", b"\x1e", b"\\N"
 # Not a named statement: it depends on the driver, not on the engine.
@@ -35,7 +35,7 @@ LOAD_SAMPLES = _LOAD.format(
 
 
 def can_load(database: Database) -> bool:
-    """Whether driver, address and server can stream LOAD DATA."""
+    """Return whether driver, address and server can stream LOAD DATA."""
     with database.read() as session:
         driver: Any = session.connection.connection.driver_connection
         if not getattr(driver, "_local_infile", False) or not hasattr(driver, "_in_sync"):
@@ -45,7 +45,7 @@ def can_load(database: Database) -> bool:
 
 
 def load(database: Database, session: Session, sql: str, lines: bytes) -> int:
-    """Stream lines into a table and give the number of rows that were stored."""
+    """Stream lines into a table and return the number of rows that were stored."""
     cursor = session.connection.connection.cursor()
     try:
         pieces = (lines[i : i + _PIECE_BYTES] for i in range(0, len(lines), _PIECE_BYTES))
@@ -59,7 +59,7 @@ def load(database: Database, session: Session, sql: str, lines: bytes) -> int:
 
 
 def content_lines(rows: Sequence[ContentRow]) -> bytes:
-    """Write rows of `contents` as LOAD DATA reads them."""
+    """Return rows of `contents` as LOAD DATA reads them."""
     texts = [text for row in rows for text in (*row[2:5], *row[6:]) if text]
     mend = _escape if _needs_escape(b"".join(texts)) else _mark_null
     return b"".join(
@@ -71,7 +71,7 @@ def content_lines(rows: Sequence[ContentRow]) -> bytes:
 
 
 def sample_lines(manifest_id: int, first: int, rows: Sequence[ContentRow]) -> bytes:
-    """Write rows of `manifest_samples`, at positions from `first` on, as LOAD DATA reads them."""
+    """Return rows of `manifest_samples`, from position `first` on, as LOAD DATA reads them."""
     keys = [row[0] for row in rows]
     if _needs_escape(b"".join(keys)):
         keys = [_escape(key) for key in keys]

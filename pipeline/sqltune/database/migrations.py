@@ -1,8 +1,8 @@
 """Migrations and views: plain SQL files, applied in order and recorded in a ledger.
 
-DDL commits by itself on the MySQL family, so the ledger says `applying` before a file and `applied`
-after it. A file found `applying` is run again, and what exists already counts as done. An edited
-file that was applied is an error.
+DDL commits by itself on the MySQL family, so the ledger records `applying` before a file and
+`applied` after it. A file that is found `applying` is run again, and what exists already counts as
+done. An applied file that was edited is an error.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ALREADY_THERE = ("already exists", "duplicate column", "duplicate key name")
 
 
 def pending(database: Database) -> list[str]:
-    """Give the names of the migrations and views that `apply` would run.
+    """Return the names of the migrations and views that `apply` would run.
 
     Raises:
         MigrationChanged: the text of an applied migration is not what the ledger recorded.
@@ -34,7 +34,7 @@ def pending(database: Database) -> list[str]:
 
 
 def require_current(database: Database) -> None:
-    """Make sure that the tables are as this sqltune knows them.
+    """Check that the tables are those of this sqltune.
 
     Raises:
         SchemaOutOfDate: something is pending, or the database is newer than this sqltune.
@@ -49,11 +49,11 @@ def require_current(database: Database) -> None:
 
 
 def apply(database: Database, *, now: Callable[[], datetime]) -> list[str]:
-    """Run what is pending and give its names; two at once are safe.
+    """Run what is pending and return its names; two processes at once are safe.
 
     Raises:
-        DatabaseError: a table of ours has a name that is taken, or a statement fails.
-        DatabaseUnavailable: another init is at work.
+        DatabaseError: the name of one of our tables is taken, or a statement fails.
+        DatabaseUnavailable: another init is running.
         MigrationChanged: the text of an applied migration is not what the ledger recorded.
         SchemaOutOfDate: the database is newer than this sqltune.
     """
@@ -63,7 +63,7 @@ def apply(database: Database, *, now: Callable[[], datetime]) -> list[str]:
     for statement in _ledger_file(database).statements:
         _run(database, statement)
     ledger.add_lease_row(database)
-    with ledger.hold_init_lease(database, owner=uuid.uuid4().hex, now=now()):
+    with ledger.lease_init(database, owner=uuid.uuid4().hex, now=now()):
         migrations, views = _pending(database)
         for migration in migrations:
             _apply_migration(database, migration, now)
@@ -73,7 +73,7 @@ def apply(database: Database, *, now: Callable[[], datetime]) -> list[str]:
 
 
 def print_pending(database: Database, *, now: datetime) -> str:
-    """Give the SQL that `apply` would run, for a person to run by hand; nothing is written."""
+    """Return the SQL that `apply` would run, for a person to run by hand; nothing is written."""
     migrations, views = _pending(database)
     if not migrations and not views:
         return "-- Nothing is pending.\n"
@@ -116,7 +116,7 @@ def _pending(database: Database) -> tuple[list[Migration], list[View]]:
 
 
 def _refuse_taken_names(database: Database) -> None:
-    """Look before the first statement whether something of somebody else has one of our names."""
+    """Refuse, before the first statement, a database in which one of our names is taken."""
     tables, views = _existing_names(database)
     rows = ledger.read_ledger(database)
     ours = {t for m in read_migrations(database.kind)[1:] if m.number not in rows for t in m.tables}
@@ -126,13 +126,13 @@ def _refuse_taken_names(database: Database) -> None:
     taken |= ledger.foreign_tables(database, tables)
     if taken:
         raise DatabaseError(
-            f"{min(taken)} exists already and is not of sqltune: use a database of its own, "
-            "for instance CREATE DATABASE sqltune"
+            f"{min(taken)} exists already and does not belong to sqltune: use a database of its "
+            "own, for instance CREATE DATABASE sqltune"
         )
 
 
 def _existing_names(database: Database) -> tuple[set[str], set[str]]:
-    """Give the names of all tables and of all views."""
+    """Return the names of all tables and of all views."""
     if database.is_missing:
         return set(), set()
     with translate_errors(), database.engine.connect() as connection:
@@ -178,7 +178,7 @@ def _names(migrations: list[Migration], views: list[View]) -> list[str]:
 
 def _print_begun(migration: Migration) -> str:
     return (
-        f"-- {migration.file_name} was begun before and not ended:\n"
+        f"-- {migration.file_name} was begun before and did not end:\n"
         "-- leave out each statement of it whose table or index exists already.\n"
         f"DELETE FROM schema_migrations WHERE number = {migration.number};\n"
     )

@@ -1,6 +1,6 @@
 """Named statements: plain SQL files, found by name.
 
-`sql/queries/*.sql` holds what is the same for all engines, `sql/queries/<engine>/*.sql` the few
+`sql/queries/*.sql` has what is the same for all engines, `sql/queries/<engine>/*.sql` the few
 statements that differ.
 """
 
@@ -18,7 +18,7 @@ _COMMENT = re.compile(r"^\s*--.*$|\s+-- .*$", re.MULTILINE)
 
 
 def find_sql_folder() -> Path:
-    """Give the folder `sql`: inside the installed package, or beside it in a clone."""
+    """Return the folder `sql`: inside the installed package, or beside it in a clone."""
     package = Path(__file__).resolve().parent.parent
     for folder in (package / "sql", package.parents[1] / "sql"):
         if (folder / "queries").is_dir():
@@ -28,7 +28,7 @@ def find_sql_folder() -> Path:
 
 @cache
 def load_statements(engine: str) -> Mapping[str, str]:
-    """Give every named statement of one engine (sqlite, mysql or singlestore), without comments."""
+    """Return every named statement of an engine (sqlite, mysql, singlestore), without comments."""
     queries = find_sql_folder() / "queries"
     statements: dict[str, str] = {}
     for path in [*sorted(queries.glob("*.sql")), *sorted((queries / engine).glob("*.sql"))]:
@@ -40,13 +40,13 @@ def load_statements(engine: str) -> Mapping[str, str]:
 
 
 def split_statements(text: str) -> Iterator[tuple[str, str]]:
-    """Give (name, statement) for each `-- name:` of a file."""
+    """Yield (name, statement) for each `-- name:` of a file."""
     parts = _NAME_LINE.split(text)
     for name, body in zip(parts[1::2], parts[2::2], strict=True):
         yield name, strip_comments(body).rstrip().rstrip(";")
 
 
 def strip_comments(text: str) -> str:
-    """Leave out comments: a `:word` in one would be taken for a value."""
+    """Return the text without comments: a `:word` in one would be taken for a value."""
     lines = (line.rstrip() for line in _COMMENT.sub("", text).splitlines())
     return "\n".join(line for line in lines if line)

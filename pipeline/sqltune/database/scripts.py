@@ -13,6 +13,7 @@ from sqltune.database.urls import EngineKind
 
 _FILE_NAME = re.compile(r"(?P<number>\d{4})_(?P<name>[a-z0-9_]+)\.sql")
 _VIEW_LINE = re.compile(r"^-- view: (?P<name>[a-z][a-z0-9_]*)\s*$", re.MULTILINE)
+_VIEW_COLUMN = re.compile(r" AS (\w+)(?:,\n|$)")
 _CREATED_TABLE = re.compile(r"CREATE (?:ROWSTORE )?TABLE (?:IF NOT EXISTS )?(\w+)")
 
 
@@ -26,12 +27,12 @@ class Migration:
 
     @property
     def file_name(self) -> str:
-        """The file's name."""
+        """The name of the file."""
         return f"{self.number:04d}_{self.name}.sql"
 
     @property
     def sha256(self) -> str:
-        """The hash of the file's content, in hexadecimal."""
+        """The hash of the content, in hexadecimal."""
         return hashlib.sha256(self.text.encode("utf-8")).hexdigest()
 
     @property
@@ -47,7 +48,7 @@ class Migration:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One view: its name and the SELECT that it is."""
+    """One view: its name and its SELECT."""
 
     name: str
     select: str
@@ -57,8 +58,14 @@ class View:
         """The hash of the SELECT, in hexadecimal."""
         return hashlib.sha256(self.select.encode("utf-8")).hexdigest()
 
+    @property
+    def columns(self) -> list[str]:
+        """The columns, in order."""
+        listed, _, _ = self.select.partition("\n  FROM ")
+        return _VIEW_COLUMN.findall(listed)
+
     def statements(self, kind: EngineKind, *, exists: bool) -> list[str]:
-        """Give what makes the view: there is no CREATE OR REPLACE that all engines have."""
+        """Return what makes the view: not all engines have CREATE OR REPLACE."""
         if not exists:
             return [f"CREATE VIEW {self.name} AS\n{self.select}"]
         if kind is EngineKind.SQLITE:
@@ -67,7 +74,7 @@ class View:
 
 
 def read_migrations(kind: EngineKind) -> list[Migration]:
-    """Give the migrations of an engine in order; the first makes the ledger."""
+    """Return the migrations of an engine in order; the first makes the ledger."""
     migrations = []
     for path in sorted((find_sql_folder() / "migrations" / kind.value).glob("*.sql")):
         match = _FILE_NAME.fullmatch(path.name)
@@ -78,7 +85,7 @@ def read_migrations(kind: EngineKind) -> list[Migration]:
 
 
 def read_views() -> list[View]:
-    """Give the views, in the order of their files and of their places in them."""
+    """Return the views, in the order of their files and of their places in them."""
     views = []
     for path in sorted((find_sql_folder() / "views").glob("*.sql")):
         parts = _VIEW_LINE.split(path.read_text("utf-8"))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from sqltune.backends.base import BackendCall, StepMetrics
 from sqltune.database.run_scope import RunScope
 from sqltune.database.tables import calls, runs
+from sqltune.run.step_rows import store_steps
 from sqltune.runtime import Reporter
 
 
@@ -66,12 +66,12 @@ class RunJournal:
             runs.set_run_steps_total(session, self._scope.run_id, steps_total)
 
     def record(self, metrics: Sequence[StepMetrics]) -> None:
-        """Commit steps and show the last of them."""
+        """Commit steps and show the last one."""
         if not metrics:
             return
         scope = self._scope
         with scope.transaction() as session:
-            runs.store_metrics(session, scope.run_id, [asdict(m) for m in metrics], now=scope.now())
+            store_steps(session, scope.run_id, metrics, now=scope.now())
         last = metrics[-1]
         self._reporter.progress(
             "training", last.step, self._steps_total, f"loss {last.train_loss:.3f}"

@@ -23,7 +23,12 @@ def prepare(work: Work, run: Run) -> None:
         _prepare_samples(work)
     elif run.is_trial and run.manifest_id is not None and run.samples_used is None:
         _take_manifest(work, run.manifest_id)
-    prompts = freeze_eval_prompts(work.scope, work.selection_reader, work.adapter, scorers=SCORERS)
+    prompts = freeze_eval_prompts(
+        work.scope,
+        work.selection_reader,
+        work.adapter,
+        scorers={name: scorer.needs_expected for name, scorer in SCORERS.items()},
+    )
     with work.scope.transaction() as session:
         runs.set_run_prompts(
             session,

@@ -6,7 +6,7 @@ memory.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,7 +61,7 @@ def freeze_eval_prompts(
     reader: SelectionReader,
     adapter: Adapter,
     *,
-    scorers: Collection[str] | None = None,
+    scorers: Mapping[str, bool] | None = None,
 ) -> FrozenPrompts:
     """Select, validate and store the prompts of a run, and warn of those among its samples.
 
@@ -69,7 +69,8 @@ def freeze_eval_prompts(
         scope: the run.
         reader: where the query runs.
         adapter: its row.
-        scorers: names that a prompt's own scorer may have; None: any.
+        scorers: the scorers that a prompt may name, and whether each needs an expected text; None
+            allows any name, and each needs one.
 
     Raises:
         DataError: the query cannot be used, or more of its rows cannot be asked than the adapter's
@@ -107,7 +108,7 @@ def _read(
     selection: OpenSelection,
     reading: _Reading,
     adapter: Adapter,
-    scorers: Collection[str] | None,
+    scorers: Mapping[str, bool] | None,
 ) -> Iterator[tuple[ContentRow, FrozenPrompt]]:
     """Yield the prompts that can be asked; the others become findings."""
     seen: set[bytes] = set()
@@ -117,7 +118,7 @@ def _read(
         reading.total.add([_row_digest(row)], 1)
         problems = list(_find_problems(row, needs_key, scorers))
         if not problems:
-            content, prompt = _freeze(row, adapter)
+            content, prompt = _freeze(row, adapter, scorers or {})
             if content[0] not in seen:
                 seen.add(content[0])
                 yield content, prompt
@@ -135,7 +136,7 @@ def _rows(selection: OpenSelection) -> Iterator[tuple[Any, ...]]:
 
 
 def _find_problems(
-    row: tuple[Any, ...], needs_key: bool, scorers: Collection[str] | None
+    row: tuple[Any, ...], needs_key: bool, scorers: Mapping[str, bool] | None
 ) -> Iterator[tuple[str, Problem]]:
     key, prompt, expected, system_prompt, category, scorer = row
     checks = (
@@ -149,7 +150,9 @@ def _find_problems(
     return ((column, problem) for column, problem in checks if problem is not None)
 
 
-def _freeze(row: tuple[Any, ...], adapter: Adapter) -> tuple[ContentRow, FrozenPrompt]:
+def _freeze(
+    row: tuple[Any, ...], adapter: Adapter, scorers: Mapping[str, bool]
+) -> tuple[ContentRow, FrozenPrompt]:
     key, prompt, expected, system_prompt, category, scorer = row
     digest = content_digest(prompt, expected, system_prompt, None, None, None).hex()
     name = digest if key is None else _as_text(key)
@@ -164,11 +167,13 @@ def _freeze(row: tuple[Any, ...], adapter: Adapter) -> tuple[ContentRow, FrozenP
         None,
     )
     own_scorer = None if scorer is None else _as_text(scorer)
+    primary = own_scorer or adapter.scorer
     return content, FrozenPrompt(
         prompt_key=name,
         content_hash=digest,
         category=None if category is None else _as_text(category),
-        scorer=own_scorer or adapter.scorer,
+        scorer=primary,
+        is_scored=expected is not None or not scorers.get(primary, True),
     )
 
 

@@ -185,7 +185,11 @@ def _complete(work: _Selecting, scan: _Scan) -> Manifest:
         return _manifest(scan, equal)
     with scope.read() as session:
         change = manifests.compare_with_last(
-            session, scope.run_id, name, sample_count=fingerprint.row_count
+            session,
+            scope.run_id,
+            name,
+            sample_count=fingerprint.row_count,
+            has_own_keys=scan.rows.has_own_keys,
         )
     with scope.transaction() as session:
         manifests.complete_manifest(

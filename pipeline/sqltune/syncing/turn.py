@@ -111,7 +111,7 @@ def _plan_next(lease: AdapterLease, turn: Turn) -> AdapterPlan | None:
     runtime, name = lease.runtime, lease.adapter_name
     with runtime.database.transaction(lease.claim) as session:
         # Earlier adapters and runs may have taken hours since the row was read.
-        adapter = adapters.find_adapter(session, name)
+        adapter = adapters.get_adapter(session, name)
         if adapter is None:
             return None
         aliases.settle_alias_changes(session, name, now=runtime.now())

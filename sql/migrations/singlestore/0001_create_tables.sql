@@ -1,18 +1,18 @@
--- The tables of sqltune: what people write first, what the runner writes after.
--- SingleStore. The same tables, columns and order stand in ../sqlite and ../mysql; a test compares the catalogs.
--- Times are UTC, for which the server must run in UTC (`sqltune check` looks); flags are 0 or 1; keys compare byte by byte.
--- Every primary key contains its table's shard key. Small tables that change in place are rowstore; the others are
+-- The tables of sqltune: what people write first, then what the runner writes.
+-- SingleStore. The same tables, columns and order are in ../sqlite and ../mysql; a test compares the catalogs.
+-- Times are UTC, for which the server must run in UTC (`sqltune check` verifies it); flags are 0 or 1; keys compare byte by byte.
+-- Every primary key contains the shard key of its table. Small tables that change in place are rowstore; the others are
 -- columnstore, whose keys are hash keys.
 
--- One row per training sample that people keep in our own table; a `training_query` may read any other table instead.
+-- One row per training sample. The `training_query` of an adapter may read any other table instead.
 CREATE TABLE training_samples (
-    sample_id           BIGINT NOT NULL AUTO_INCREMENT COMMENT 'opaque: unique, neither an order nor a watermark',
-    dataset             VARCHAR(191) COLLATE utf8mb4_bin NOT NULL COMMENT 'an adapter without training_query reads the dataset of its own name',
+    sample_id           BIGINT NOT NULL AUTO_INCREMENT COMMENT 'unique; neither an order nor a watermark',
+    dataset             VARCHAR(191) COLLATE utf8mb4_bin NOT NULL COMMENT 'an adapter without a training_query reads the dataset of its own name',
     prompt              LONGTEXT COLLATE utf8mb4_bin NOT NULL,
     response            LONGTEXT COLLATE utf8mb4_bin NOT NULL,
     system_prompt       LONGTEXT COLLATE utf8mb4_bin NULL,
-    weight              DOUBLE NOT NULL DEFAULT 1 COMMENT 'multiplies the sample''s loss; must be above 0',
-    group_key           VARCHAR(191) COLLATE utf8mb4_bin NULL COMMENT 'rows that belong together, for instance one customer',
+    weight              DOUBLE NOT NULL DEFAULT 1 COMMENT 'factor on the loss of this sample; above 0',
+    group_key           VARCHAR(191) COLLATE utf8mb4_bin NULL COMMENT 'rows that belong together, such as those of one customer',
     split               VARCHAR(16) COLLATE utf8mb4_bin NULL COMMENT 'NULL or ''train'' is trained on; any other value is held out',
     created_at          DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
     PRIMARY KEY (sample_id),
@@ -23,13 +23,13 @@ CREATE TABLE training_samples (
 
 -- One row per prompt that is asked before and after training.
 CREATE TABLE eval_prompts (
-    prompt_id           BIGINT NOT NULL AUTO_INCREMENT,
-    dataset             VARCHAR(191) COLLATE utf8mb4_bin NOT NULL,
+    prompt_id           BIGINT NOT NULL AUTO_INCREMENT COMMENT 'unique; neither an order nor a watermark',
+    dataset             VARCHAR(191) COLLATE utf8mb4_bin NOT NULL COMMENT 'an adapter without an eval_query reads the dataset of its own name',
     prompt              LONGTEXT COLLATE utf8mb4_bin NOT NULL,
-    expected            LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'NULL: the answer is shown but not scored',
+    expected            LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'NULL: the answers are shown; only a scorer that needs no expected text scores them',
     system_prompt       LONGTEXT COLLATE utf8mb4_bin NULL,
     category            VARCHAR(100) COLLATE utf8mb4_bin NULL COMMENT 'groups prompts in reports',
-    scorer              VARCHAR(64) COLLATE utf8mb4_bin NULL COMMENT 'NULL: the adapter''s scorer',
+    scorer              VARCHAR(64) COLLATE utf8mb4_bin NULL COMMENT 'NULL: the scorer of the adapter',
     created_at          DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
     PRIMARY KEY (prompt_id),
     -- The default evaluation selection reads one dataset.
@@ -37,38 +37,46 @@ CREATE TABLE eval_prompts (
     SHARD KEY (prompt_id)
 );
 
--- The desired state: one row per adapter that people want kept up to date.
+-- The adapters that people want kept up to date, one row each.
 CREATE ROWSTORE TABLE adapters (
+    -- What is tuned, where, and when.
     adapter_name        VARCHAR(100) COLLATE utf8mb4_bin NOT NULL,
-    base_model          VARCHAR(255) COLLATE utf8mb4_bin NOT NULL COMMENT '''sqltune/embedded'', a model''s name or a folder that the settings allow',
-    is_enabled          TINYINT NOT NULL DEFAULT 1,
+    base_model          VARCHAR(255) COLLATE utf8mb4_bin NOT NULL COMMENT '''sqltune/embedded'', the name of a model, or a folder that the settings allow',
+    base_model_revision VARCHAR(191) COLLATE utf8mb4_bin NULL COMMENT 'NULL: what the name means when a run begins; each version stores it',
     backend             VARCHAR(32) COLLATE utf8mb4_bin NOT NULL DEFAULT 'local',
-    base_model_revision VARCHAR(191) COLLATE utf8mb4_bin NULL,
-    training_query      LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'NULL: rows of training_samples whose dataset is adapter_name',
-    eval_query          LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'NULL: rows of eval_prompts whose dataset is adapter_name',
+    is_enabled          TINYINT NOT NULL DEFAULT 1,
+    sync_every          VARCHAR(32) COLLATE utf8mb4_bin NULL COMMENT 'how often `sqltune worker` syncs it: ''30s'', ''15m'', ''6h'', ''1d''; NULL: only when a row of runs asks',
+    min_new_samples     INT NULL COMMENT 'how many new or edited samples it takes to train again; NULL: any change is enough',
+    -- What it is trained on.
+    training_query      LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'NULL: the rows of training_samples whose dataset is adapter_name',
+    on_bad_row          VARCHAR(8) COLLATE utf8mb4_bin NOT NULL DEFAULT 'stop' COMMENT 'stop: one bad row ends the run before training; skip: bad rows are left out and listed in data_issues',
+    max_skipped_share   DOUBLE NOT NULL DEFAULT 0.01 COMMENT 'with skip: the run fails above this share of bad rows',
+    -- How it is trained. NULL: the default of the backend, which each version stores.
     epochs              INT NOT NULL DEFAULT 3,
-    learning_rate       DOUBLE NULL COMMENT 'NULL: the backend''s default, stored with each version',
+    learning_rate       DOUBLE NULL,
     lora_rank           INT NULL,
     lora_alpha          INT NULL,
-    batch_size          INT NULL COMMENT 'samples of the user''s own in one optimizer step',
-    rehearsal           VARCHAR(8) COLLATE utf8mb4_bin NOT NULL DEFAULT 'auto' COMMENT 'auto, on, off: the base model''s own answers as extra samples',
+    batch_size          INT NULL COMMENT 'samples of one optimizer step, rehearsal not counted',
+    rehearsal           VARCHAR(8) COLLATE utf8mb4_bin NOT NULL DEFAULT 'auto' COMMENT 'auto, on, off: train answers of the base model beside the samples, so that it keeps what it knew',
     seed                BIGINT NOT NULL DEFAULT 0,
-    on_bad_row          VARCHAR(8) COLLATE utf8mb4_bin NOT NULL DEFAULT 'stop' COMMENT 'stop: nothing is sent; skip: bad rows are left out and named',
-    max_skipped_share   DOUBLE NOT NULL DEFAULT 0.01 COMMENT 'with skip: above this share of bad rows the run fails',
-    scorer              VARCHAR(64) COLLATE utf8mb4_bin NOT NULL DEFAULT 'token_f1' COMMENT 'the primary scorer, which the gate reads',
+    prompt_template     LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'only for a service that is sent plain text; NULL: ''### Instruction: {prompt} \\n\\n### Response: {response}''',
+    sample_form         VARCHAR(8) COLLATE utf8mb4_bin NOT NULL DEFAULT 'parts' COMMENT 'parts: only the response is trained; text: the whole text',
+    -- How it is evaluated, and what a version has to reach to go live.
+    eval_query          LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'NULL: the rows of eval_prompts whose dataset is adapter_name',
+    scorer              VARCHAR(64) COLLATE utf8mb4_bin NOT NULL DEFAULT 'token_f1' COMMENT 'the primary scorer: the gate reads its scores',
     extra_scorers       VARCHAR(255) COLLATE utf8mb4_bin NULL COMMENT 'further scorers, separated by commas',
-    pass_threshold      DOUBLE NULL COMMENT 'NULL: the primary scorer''s own',
+    pass_threshold      DOUBLE NULL COMMENT 'NULL: the threshold of the primary scorer itself',
     max_new_tokens      INT NOT NULL DEFAULT 128,
-    temperature         DOUBLE NOT NULL DEFAULT 0,
-    min_gain            DOUBLE NULL COMMENT 'NULL: every version passes; else the mean change it must reach',
+    temperature         DOUBLE NOT NULL DEFAULT 0 COMMENT '0: greedy',
+    min_gain            DOUBLE NULL COMMENT 'the mean change of the score that a version must reach; NULL: every version passes',
     created_at          DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
     PRIMARY KEY (adapter_name),
     SHARD KEY (adapter_name)
 );
 
--- A request to move an alias, written by people; the runner answers in state and reason.
+-- Requests to move an alias, written by people; the runner answers in state and reason.
 CREATE ROWSTORE TABLE alias_changes (
-    change_id           BIGINT NOT NULL AUTO_INCREMENT,
+    change_id           BIGINT NOT NULL AUTO_INCREMENT COMMENT 'unique; neither an order nor a watermark',
     adapter_name        VARCHAR(100) COLLATE utf8mb4_bin NOT NULL,
     alias               VARCHAR(64) COLLATE utf8mb4_bin NOT NULL DEFAULT 'live',
     version_number      INT NOT NULL,
@@ -80,42 +88,50 @@ CREATE ROWSTORE TABLE alias_changes (
     SHARD KEY (change_id)
 );
 
--- Who works on which adapter, and what the last sync decided. One row per adapter, written by the runner only.
+-- The lease of each adapter and what the last sync decided, one row per adapter.
 CREATE ROWSTORE TABLE adapter_states (
     adapter_name        VARCHAR(100) COLLATE utf8mb4_bin NOT NULL,
-    attempt             BIGINT NOT NULL DEFAULT 0 COMMENT 'grows with every claim; fences whoever lost the lease',
-    lease_owner         VARCHAR(100) COLLATE utf8mb4_bin NULL COMMENT 'NULL: nobody works on it',
-    lease_until_ms      BIGINT NULL COMMENT 'milliseconds since 1970 by the database''s clock',
+    run_id              BIGINT NULL COMMENT 'the run that is past queued and not ended, if any',
+    decision            VARCHAR(32) COLLATE utf8mb4_bin NULL COMMENT 'up_to_date, train, evaluate, resume, wait, blocked, refused, busy, paused, disabled',
+    decision_reason     LONGTEXT COLLATE utf8mb4_bin NULL,
+    attempt             BIGINT NOT NULL DEFAULT 0 COMMENT 'grows with every claim: a runner that lost the lease can write nothing more',
+    decided_at          DATETIME(6) NULL,
+    retry_at            DATETIME(6) NULL COMMENT 'when a worker tries again after a failure; NULL: nothing waits for that',
+    lease_owner         VARCHAR(100) COLLATE utf8mb4_bin NULL COMMENT 'NULL: no runner works on the adapter',
     claimed_at          DATETIME(6) NULL,
     heartbeat_at        DATETIME(6) NULL,
-    run_id              BIGINT NULL COMMENT 'the run that is past queued and not ended, if any',
-    decision            VARCHAR(32) COLLATE utf8mb4_bin NULL COMMENT 'up_to_date, train, evaluate, resume, wait, blocked',
-    decision_reason     LONGTEXT COLLATE utf8mb4_bin NULL,
-    decided_at          DATETIME(6) NULL,
+    lease_expires_at    DATETIME(6) NULL COMMENT 'lease_until_ms as a time for people',
+    lease_until_ms      BIGINT NULL COMMENT 'milliseconds since 1970 by the clock of the database',
     PRIMARY KEY (adapter_name),
     SHARD KEY (adapter_name)
 );
 
 -- One attempt to bring an adapter up to date.
 CREATE ROWSTORE TABLE runs (
-    run_id              BIGINT NOT NULL AUTO_INCREMENT,
+    run_id              BIGINT NOT NULL AUTO_INCREMENT COMMENT 'unique; not an order',
     adapter_name        VARCHAR(100) COLLATE utf8mb4_bin NOT NULL,
-    state               VARCHAR(20) COLLATE utf8mb4_bin NOT NULL DEFAULT 'queued' COMMENT 'queued -> preparing -> answering_before -> training -> answering_after -> deciding -> succeeded | rejected; or failed | cancelled',
-    desired_state       VARCHAR(16) COLLATE utf8mb4_bin NOT NULL DEFAULT 'running' COMMENT 'running | cancelled: people may write it',
-    run_key             VARCHAR(64) COLLATE utf8mb4_bin NULL COMMENT 'made by the runner; names this run outside the database',
     run_kind            VARCHAR(16) COLLATE utf8mb4_bin NULL COMMENT 'train | evaluate',
     trigger_reason      LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'why the run exists',
+    is_forced           TINYINT NOT NULL DEFAULT 0 COMMENT '1: train even if nothing changed',
+    is_trial            TINYINT NOT NULL DEFAULT 0 COMMENT '1: asked for with another backend, base model or manifest than the adapter''s row has; never made live automatically',
+    state               VARCHAR(20) COLLATE utf8mb4_bin NOT NULL DEFAULT 'queued' COMMENT 'queued -> preparing -> answering_before -> training -> answering_after -> deciding -> succeeded | rejected; from any of them paused and back, failed, cancelled',
+    desired_state       VARCHAR(16) COLLATE utf8mb4_bin NOT NULL DEFAULT 'running' COMMENT 'running | paused | cancelled: people may write it',
+    resume_state        VARCHAR(20) COLLATE utf8mb4_bin NULL COMMENT 'with paused: the state that it resumes in',
+    next_step           VARCHAR(255) COLLATE utf8mb4_bin NULL COMMENT 'what comes next, in words',
+    is_stuck            TINYINT NOT NULL DEFAULT 0 COMMENT '1: the run makes no progress',
+    stuck_reason        LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'why it makes no progress, and what a person can do',
+    run_key             VARCHAR(64) COLLATE utf8mb4_bin NULL COMMENT 'made by the runner: names this run outside the database; NULL: no runner has begun it',
     backend             VARCHAR(32) COLLATE utf8mb4_bin NULL,
     is_simulated        TINYINT NOT NULL DEFAULT 0 COMMENT '1: the backend only plays back a script',
     base_model          VARCHAR(255) COLLATE utf8mb4_bin NULL,
     base_model_revision VARCHAR(191) COLLATE utf8mb4_bin NULL,
-    fingerprint         VARCHAR(96) COLLATE utf8mb4_bin NULL COMMENT 'of the training selection: ''<rows>-<hash sum>''',
-    eval_fingerprint    VARCHAR(96) COLLATE utf8mb4_bin NULL,
-    training_key        VARCHAR(64) COLLATE utf8mb4_bin NULL COMMENT 'hash of all that training depends on',
-    evaluation_key      VARCHAR(64) COLLATE utf8mb4_bin NULL COMMENT 'hash of all that only the evaluation depends on',
-    manifest_id         BIGINT NULL,
+    manifest_id         BIGINT NULL COMMENT 'the samples that it trains on',
     version_number      INT NULL COMMENT 'the version that it trained or evaluates',
     before_version      INT NULL COMMENT 'the version that was live when it began',
+    fingerprint         VARCHAR(96) COLLATE utf8mb4_bin NULL COMMENT 'of the training selection: ''<rows>-<sum of the content hashes>''',
+    eval_fingerprint    VARCHAR(96) COLLATE utf8mb4_bin NULL COMMENT 'of the evaluation selection',
+    training_key        VARCHAR(64) COLLATE utf8mb4_bin NULL COMMENT 'hash of everything that the training depends on',
+    evaluation_key      VARCHAR(64) COLLATE utf8mb4_bin NULL COMMENT 'hash of everything that only the evaluation depends on',
     settings            LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'the effective settings as JSON, without secrets',
     samples_selected    BIGINT NULL,
     samples_skipped     BIGINT NULL,
@@ -128,21 +144,25 @@ CREATE ROWSTORE TABLE runs (
     tokens_processed    BIGINT NULL,
     cost_usd            DECIMAL(12,4) NULL COMMENT 'NULL: the backend has no price',
     attempt_count       INT NOT NULL DEFAULT 0 COMMENT 'how often a runner began or resumed it',
+    failure_count       INT NOT NULL DEFAULT 0 COMMENT 'failed runs in a row with the same keys',
     queued_at           DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
     started_at          DATETIME(6) NULL,
+    state_changed_at    DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6) COMMENT 'when it entered its state',
+    last_alive_at       DATETIME(6) NULL COMMENT 'the last sign of life of its runner',
     finished_at         DATETIME(6) NULL,
+    next_attempt_at     DATETIME(6) NULL COMMENT 'with failed: not tried again before',
     wait_seconds        DOUBLE NULL,
     run_seconds         DOUBLE NULL,
     is_retryable        TINYINT NULL COMMENT 'with failed: 1 when the same run may succeed later',
-    failure_count       INT NOT NULL DEFAULT 0 COMMENT 'failed runs in a row with this same key',
-    next_attempt_at     DATETIME(6) NULL,
     error_code          VARCHAR(64) COLLATE utf8mb4_bin NULL,
     error_message       LONGTEXT COLLATE utf8mb4_bin NULL,
     PRIMARY KEY (run_id),
-    -- The planner asks for an adapter's last ended run and for the one at work.
+    -- The planner asks for the last ended run of an adapter and for the open ones.
     KEY runs_by_adapter (adapter_name, state),
-    -- The runner finds the run it just wrote by the key it made.
+    -- The runner finds the run that it has just written by the key that it made.
     KEY runs_by_key (run_key),
+    -- Workers look for runs that have not ended: requests, and runs without a runner.
+    KEY runs_by_end (finished_at),
     SHARD KEY (run_id)
 );
 
@@ -150,9 +170,9 @@ CREATE ROWSTORE TABLE runs (
 CREATE TABLE run_events (
     run_id              BIGINT NOT NULL,
     event_number        INT NOT NULL,
-    logged_at           DATETIME(6) NOT NULL,
     event               VARCHAR(64) COLLATE utf8mb4_bin NOT NULL,
     message             LONGTEXT COLLATE utf8mb4_bin NOT NULL,
+    logged_at           DATETIME(6) NOT NULL,
     PRIMARY KEY (run_id, event_number),
     SHARD KEY (run_id),
     SORT KEY (event_number)
@@ -161,15 +181,16 @@ CREATE TABLE run_events (
 -- One row per optimizer step.
 CREATE TABLE training_metrics (
     run_id              BIGINT NOT NULL,
-    step                BIGINT NOT NULL,
-    epoch               DOUBLE NOT NULL,
-    train_loss          DOUBLE NOT NULL COMMENT 'mean over the response tokens of the step, in nats',
-    eval_loss           DOUBLE NULL,
+    step                BIGINT NOT NULL COMMENT '1, 2, 3 ...',
+    epoch               DOUBLE NOT NULL COMMENT 'epochs done after this step',
+    train_loss          DOUBLE NOT NULL COMMENT 'mean over all trained tokens of the step, rehearsal included, weighted, in nats',
+    sample_loss         DOUBLE NULL COMMENT 'mean over the trained tokens of the samples, unweighted, rehearsal left out, in nats; NULL: the step has no samples',
+    smoothed_loss       DOUBLE NULL COMMENT 'moving average of sample_loss; NULL only before the first step with samples',
     learning_rate       DOUBLE NULL,
     gradient_norm       DOUBLE NULL,
     tokens              BIGINT NULL COMMENT 'all tokens of the step',
     trained_tokens      BIGINT NULL COMMENT 'those that count in the loss',
-    tokens_seen         BIGINT NULL,
+    tokens_seen         BIGINT NULL COMMENT 'tokens of this step and all before',
     logged_at           DATETIME(6) NOT NULL,
     PRIMARY KEY (run_id, step),
     SHARD KEY (run_id),
@@ -178,42 +199,43 @@ CREATE TABLE training_metrics (
 
 -- The exact content of a training selection; runs with an equal fingerprint share one manifest.
 CREATE ROWSTORE TABLE manifests (
-    manifest_id         BIGINT NOT NULL COMMENT 'the run_id that wrote it',
+    manifest_id         BIGINT NOT NULL COMMENT 'the run_id of the run that wrote it',
     adapter_name        VARCHAR(100) COLLATE utf8mb4_bin NOT NULL,
-    state               VARCHAR(16) COLLATE utf8mb4_bin NOT NULL COMMENT 'writing -> complete',
-    fingerprint         VARCHAR(96) COLLATE utf8mb4_bin NULL COMMENT 'NULL while it is being written',
     dataset_number      INT NULL COMMENT '1, 2, 3 ... per adapter',
+    state               VARCHAR(16) COLLATE utf8mb4_bin NOT NULL COMMENT 'writing -> complete',
+    fingerprint         VARCHAR(96) COLLATE utf8mb4_bin NULL COMMENT 'NULL while it is written',
     sample_count        BIGINT NULL,
-    samples_added       BIGINT NULL COMMENT 'against the adapter''s manifest before',
-    samples_removed     BIGINT NULL,
-    token_count         BIGINT NULL,
+    samples_added       BIGINT NULL COMMENT 'keys that the manifest of the adapter before this one lacks',
+    samples_edited      BIGINT NULL COMMENT 'keys that both have, with another content; without keys of their own, an edit is a removal and an addition',
+    samples_removed     BIGINT NULL COMMENT 'keys that only the one before has',
+    token_count         BIGINT NULL COMMENT 'of one epoch',
     created_at          DATETIME(6) NOT NULL,
     PRIMARY KEY (manifest_id),
-    -- A new manifest looks for its equal.
+    -- A new manifest is compared with the others by its fingerprint.
     KEY manifests_by_adapter (adapter_name, fingerprint),
     SHARD KEY (manifest_id)
 );
 
--- The samples of a manifest, in the order in which the selection gave them.
+-- The samples of a manifest, in the order of the selection.
 CREATE TABLE manifest_samples (
     manifest_id         BIGINT NOT NULL,
     position            BIGINT NOT NULL COMMENT '0, 1, 2 ...',
-    sample_key          VARCHAR(191) COLLATE utf8mb4_bin NOT NULL COMMENT 'the row''s own key: sample_key, else the table''s id, else the hash',
+    sample_key          VARCHAR(191) COLLATE utf8mb4_bin NOT NULL COMMENT 'the key of the row: sample_key of the query, else the id of the table, else the content hash',
     content_hash        VARCHAR(64) COLLATE utf8mb4_bin NOT NULL COMMENT 'BLAKE2b-256 in hexadecimal',
     PRIMARY KEY (manifest_id, position),
-    -- Which versions saw this row, and two rows under one key.
+    -- Which versions were trained on a row, and two rows with one key.
     KEY manifest_samples_by_key (sample_key) USING HASH,
-    -- Which versions saw this text, and the same text twice.
+    -- Which versions were trained on a text, and the same text twice.
     KEY manifest_samples_by_content (content_hash) USING HASH,
     SHARD KEY (manifest_id),
     SORT KEY (position)
 );
 
--- Texts of samples and prompts, once per content hash, so that a deleted or edited row stays what it was when trained on.
+-- The texts of samples and prompts, once per content hash: an edited or deleted row stays as it was trained on.
 CREATE TABLE contents (
     content_hash        VARCHAR(64) COLLATE utf8mb4_bin NOT NULL,
     prompt              LONGTEXT COLLATE utf8mb4_bin NOT NULL,
-    response            LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'of an evaluation prompt: the expected answer',
+    response            LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'of an evaluation prompt: the expected text',
     system_prompt       LONGTEXT COLLATE utf8mb4_bin NULL,
     weight              DOUBLE NULL,
     group_key           VARCHAR(191) COLLATE utf8mb4_bin NULL,
@@ -229,20 +251,21 @@ CREATE TABLE run_prompts (
     content_hash        VARCHAR(64) COLLATE utf8mb4_bin NOT NULL,
     category            VARCHAR(100) COLLATE utf8mb4_bin NULL,
     scorer              VARCHAR(64) COLLATE utf8mb4_bin NOT NULL COMMENT 'the primary scorer of this prompt',
+    is_scored           TINYINT NOT NULL COMMENT '1: there is an expected text, or the scorer needs none; 0: the answers are only shown',
     PRIMARY KEY (run_id, prompt_key),
     SHARD KEY (run_id)
 );
 
--- What one run that finished training produced.
+-- What each run that finished training produced.
 CREATE ROWSTORE TABLE adapter_versions (
     adapter_name        VARCHAR(100) COLLATE utf8mb4_bin NOT NULL,
     version_number      INT NOT NULL COMMENT '1, 2, 3 ... per adapter',
     adapter_label       VARCHAR(120) COLLATE utf8mb4_bin NOT NULL COMMENT '''Pavanmodel v3'', ready for a chart',
     state               VARCHAR(16) COLLATE utf8mb4_bin NOT NULL COMMENT 'trained -> accepted | rejected',
-    is_latest           TINYINT NOT NULL,
+    is_latest           TINYINT NOT NULL COMMENT '1: the version of the adapter that was trained last, trials not counted',
     run_id              BIGINT NOT NULL COMMENT 'the run that trained it',
-    evaluation_run_id   BIGINT NULL COMMENT 'the latest run that evaluated it to the end',
-    manifest_id         BIGINT NOT NULL,
+    evaluation_run_id   BIGINT NULL COMMENT 'the last run that evaluated it to the end',
+    manifest_id         BIGINT NOT NULL COMMENT 'the samples that it was trained on',
     fingerprint         VARCHAR(96) COLLATE utf8mb4_bin NOT NULL,
     training_key        VARCHAR(64) COLLATE utf8mb4_bin NOT NULL,
     backend             VARCHAR(32) COLLATE utf8mb4_bin NOT NULL,
@@ -254,17 +277,17 @@ CREATE ROWSTORE TABLE adapter_versions (
     lora_rank           INT NULL,
     lora_alpha          INT NULL,
     batch_size          INT NULL,
-    rehearsal_pairs     INT NULL COMMENT 'extra samples of the base model''s own answers',
     rehearsal           VARCHAR(8) COLLATE utf8mb4_bin NOT NULL COMMENT 'on or off, as it was really done',
+    rehearsal_pairs     INT NULL COMMENT 'how many answers of the base model were trained beside the samples',
     seed                BIGINT NOT NULL,
     sample_count        BIGINT NOT NULL,
     steps               BIGINT NULL,
     tokens_processed    BIGINT NULL,
-    final_train_loss    DOUBLE NULL,
-    train_seconds       DOUBLE NULL,
+    final_train_loss    DOUBLE NULL COMMENT 'mean of train_loss over the last tenth of the steps',
     cost_usd            DECIMAL(12,4) NULL,
-    external_id         VARCHAR(255) COLLATE utf8mb4_bin NULL COMMENT 'the adapter''s id at a remote backend',
-    artifact_uri        LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'where the weights lie',
+    train_seconds       DOUBLE NULL,
+    external_id         VARCHAR(255) COLLATE utf8mb4_bin NULL COMMENT 'the id of the adapter at a remote backend',
+    artifact_uri        LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'where the weights are stored',
     artifact_bytes      BIGINT NULL,
     artifact_sha256     VARCHAR(64) COLLATE utf8mb4_bin NULL,
     created_at          DATETIME(6) NOT NULL,
@@ -277,35 +300,35 @@ CREATE TABLE responses (
     run_id              BIGINT NOT NULL,
     prompt_key          VARCHAR(191) COLLATE utf8mb4_bin NOT NULL,
     phase               VARCHAR(8) COLLATE utf8mb4_bin NOT NULL COMMENT 'base, before, after',
-    content_hash        VARCHAR(64) COLLATE utf8mb4_bin NOT NULL COMMENT 'of the prompt as asked',
+    content_hash        VARCHAR(64) COLLATE utf8mb4_bin NOT NULL COMMENT 'of the prompt as it was asked',
     model_key           VARCHAR(64) COLLATE utf8mb4_bin NOT NULL COMMENT 'hash of the model that answered',
-    decoding_key        VARCHAR(64) COLLATE utf8mb4_bin NOT NULL COMMENT 'hash of the decoding settings: unequal ones are not compared',
+    decoding_key        VARCHAR(64) COLLATE utf8mb4_bin NOT NULL COMMENT 'hash of the decoding settings: answers under different ones are not compared',
+    reused_run_id       BIGINT NULL COMMENT 'the run that first asked, where the answer was already known',
     response            LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'NULL only with an error',
-    error_code          VARCHAR(64) COLLATE utf8mb4_bin NULL,
-    error_message       LONGTEXT COLLATE utf8mb4_bin NULL,
-    finish_reason       VARCHAR(32) COLLATE utf8mb4_bin NULL COMMENT 'stop, length',
+    finish_reason       VARCHAR(32) COLLATE utf8mb4_bin NULL COMMENT 'stop, length, or the word of the service',
     prompt_tokens       INT NULL,
     output_tokens       INT NULL,
     latency_ms          DOUBLE NULL,
-    reused_run_id       BIGINT NULL COMMENT 'the run that first asked, where the answer was known',
     answered_at         DATETIME(6) NOT NULL,
+    error_code          VARCHAR(64) COLLATE utf8mb4_bin NULL,
+    error_message       LONGTEXT COLLATE utf8mb4_bin NULL,
     PRIMARY KEY (run_id, prompt_key, phase),
-    -- The base model's known answers to the same prompt under the same settings.
+    -- Answers that the same model gave to the same prompt under the same settings.
     KEY responses_by_model (content_hash, model_key, decoding_key) USING HASH,
     SHARD KEY (run_id)
 );
 
--- What a scorer said of a response.
+-- The score that a scorer gave to a response.
 CREATE TABLE scores (
     run_id              BIGINT NOT NULL,
     prompt_key          VARCHAR(191) COLLATE utf8mb4_bin NOT NULL,
-    phase               VARCHAR(8) COLLATE utf8mb4_bin NOT NULL,
+    phase               VARCHAR(8) COLLATE utf8mb4_bin NOT NULL COMMENT 'base, before, after',
     scorer              VARCHAR(64) COLLATE utf8mb4_bin NOT NULL,
     is_primary_scorer   TINYINT NOT NULL,
     score               DOUBLE NULL COMMENT '0 to 1; NULL only with an error',
     pass_threshold      DOUBLE NOT NULL,
-    error_message       LONGTEXT COLLATE utf8mb4_bin NULL,
     scored_at           DATETIME(6) NOT NULL,
+    error_message       LONGTEXT COLLATE utf8mb4_bin NULL,
     PRIMARY KEY (run_id, prompt_key, phase, scorer),
     SHARD KEY (run_id)
 );
@@ -317,16 +340,16 @@ CREATE ROWSTORE TABLE gate_decisions (
     version_number      INT NULL,
     decision            VARCHAR(16) COLLATE utf8mb4_bin NOT NULL COMMENT 'accepted | rejected',
     reason              LONGTEXT COLLATE utf8mb4_bin NOT NULL,
-    compared_phase      VARCHAR(8) COLLATE utf8mb4_bin NOT NULL COMMENT 'before, or base where nothing was live',
+    compared_phase      VARCHAR(8) COLLATE utf8mb4_bin NOT NULL COMMENT 'before; base where nothing was live',
     prompts_compared    BIGINT NOT NULL,
-    error_count         BIGINT NOT NULL,
+    error_count         BIGINT NOT NULL COMMENT 'prompts left out because one of the two answers or scores is an error',
     wins                BIGINT NOT NULL,
     losses              BIGINT NOT NULL,
     ties                BIGINT NOT NULL,
     mean_before         DOUBLE NULL,
     mean_after          DOUBLE NULL,
     mean_change         DOUBLE NULL,
-    interval_low        DOUBLE NULL COMMENT 'paired bootstrap interval of the mean change',
+    interval_low        DOUBLE NULL COMMENT 'paired bootstrap interval of mean_change',
     interval_high       DOUBLE NULL,
     interval_level      DOUBLE NULL,
     min_gain            DOUBLE NULL,
@@ -350,7 +373,7 @@ CREATE ROWSTORE TABLE alias_history (
     adapter_name        VARCHAR(100) COLLATE utf8mb4_bin NOT NULL,
     alias               VARCHAR(64) COLLATE utf8mb4_bin NOT NULL,
     move_number         INT NOT NULL COMMENT '1, 2, 3 ... per adapter and alias',
-    old_version         INT NULL,
+    old_version         INT NULL COMMENT 'NULL: the alias is new',
     new_version         INT NOT NULL,
     run_id              BIGINT NULL COMMENT 'NULL: asked for in alias_changes',
     reason              LONGTEXT COLLATE utf8mb4_bin NOT NULL,
@@ -359,14 +382,14 @@ CREATE ROWSTORE TABLE alias_history (
     SHARD KEY (adapter_name)
 );
 
--- Calls that change something outside the database: the intent first, the outcome after.
+-- Calls that change something outside the database: the intent before the call, the outcome after it.
 CREATE ROWSTORE TABLE backend_calls (
     run_id              BIGINT NOT NULL,
     call_number         INT NOT NULL,
-    state               VARCHAR(16) COLLATE utf8mb4_bin NOT NULL COMMENT 'intended -> done | failed | unknown',
     call_kind           VARCHAR(32) COLLATE utf8mb4_bin NOT NULL,
+    state               VARCHAR(16) COLLATE utf8mb4_bin NOT NULL COMMENT 'intended -> done | failed | unknown',
     request             LONGTEXT COLLATE utf8mb4_bin NOT NULL COMMENT 'what was asked, in short, without secrets',
-    external_id         VARCHAR(255) COLLATE utf8mb4_bin NULL,
+    external_id         VARCHAR(255) COLLATE utf8mb4_bin NULL COMMENT 'the id of the adapter at the backend',
     outcome             LONGTEXT COLLATE utf8mb4_bin NULL,
     intended_at         DATETIME(6) NOT NULL,
     settled_at          DATETIME(6) NULL,
@@ -392,10 +415,75 @@ CREATE TABLE data_issues (
 -- How many rows break each rule, exactly.
 CREATE TABLE data_issue_counts (
     run_id              BIGINT NOT NULL,
-    selection           VARCHAR(16) COLLATE utf8mb4_bin NOT NULL,
+    selection           VARCHAR(16) COLLATE utf8mb4_bin NOT NULL COMMENT 'training | evaluation',
     rule                VARCHAR(64) COLLATE utf8mb4_bin NOT NULL,
-    severity            VARCHAR(8) COLLATE utf8mb4_bin NOT NULL,
+    severity            VARCHAR(8) COLLATE utf8mb4_bin NOT NULL COMMENT 'error | warning',
     issue_count         BIGINT NOT NULL,
     PRIMARY KEY (run_id, selection, rule),
     SHARD KEY (run_id)
+);
+
+-- The adapters that clients of `sqltune serve` made. No sync reads them. A deleted one stays as a row, without weights.
+CREATE ROWSTORE TABLE served_adapters (
+    adapter_id          VARCHAR(50) COLLATE utf8mb4_bin NOT NULL COMMENT 'the id on the wire; always 50 characters',
+    adapter_name        LONGTEXT COLLATE utf8mb4_bin NOT NULL COMMENT 'as the client named it; need not be unique',
+    base_slug           VARCHAR(191) COLLATE utf8mb4_bin NOT NULL COMMENT 'what clients ask for, such as ''nous-hermes2''',
+    base_model          VARCHAR(255) COLLATE utf8mb4_bin NOT NULL COMMENT 'the model behind the slug',
+    base_model_revision VARCHAR(191) COLLATE utf8mb4_bin NOT NULL COMMENT 'a commit, or a hash of the files: weights fit no other',
+    state               VARCHAR(16) COLLATE utf8mb4_bin NOT NULL COMMENT 'active -> deleted',
+    lora_rank           INT NOT NULL COMMENT 'as really used, like all options here',
+    lora_alpha          INT NOT NULL,
+    learning_rate       DOUBLE NOT NULL,
+    rehearsal           VARCHAR(8) COLLATE utf8mb4_bin NOT NULL COMMENT 'on or off',
+    seed                BIGINT NOT NULL,
+    last_step           BIGINT NOT NULL COMMENT 'the number of the last fine-tune call that was begun; 0: none',
+    created_at          DATETIME(6) NOT NULL,
+    updated_at          DATETIME(6) NOT NULL COMMENT 'latestUpdateTime on the wire: when weights were last stored',
+    deleted_at          DATETIME(6) NULL,
+    PRIMARY KEY (adapter_id),
+    SHARD KEY (adapter_id)
+);
+
+-- One row per fine-tune call to `sqltune serve`: written before the training and completed after it.
+CREATE ROWSTORE TABLE served_steps (
+    adapter_id             VARCHAR(50) COLLATE utf8mb4_bin NOT NULL,
+    step_number            BIGINT NOT NULL COMMENT '1, 2, 3 ... per adapter: one fine-tune call each',
+    state                  VARCHAR(16) COLLATE utf8mb4_bin NOT NULL COMMENT 'training -> done | failed | lost; failed and lost leave the weights unchanged',
+    sample_count           BIGINT NOT NULL,
+    optimizer_steps_before BIGINT NOT NULL COMMENT 'in the weights when the call began: shows after a crash whether the call was stored',
+    optimizer_steps        BIGINT NULL COMMENT 'of this call, including those of rehearsal alone',
+    trainable_tokens       BIGINT NULL COMMENT 'numberOfTrainableTokens on the wire',
+    sum_loss               DOUBLE NULL COMMENT 'sumLoss on the wire: nats, unweighted, before the step',
+    rehearsal_pairs        BIGINT NULL COMMENT 'how many answers of the base model were trained beside the samples',
+    train_seconds          DOUBLE NULL,
+    begun_at               DATETIME(6) NOT NULL,
+    ended_at               DATETIME(6) NULL,
+    error_code             VARCHAR(64) COLLATE utf8mb4_bin NULL,
+    error_message          LONGTEXT COLLATE utf8mb4_bin NULL,
+    PRIMARY KEY (adapter_id, step_number),
+    SHARD KEY (adapter_id)
+);
+
+-- What `sqltune gc` found: stored artifacts that no row names, and versions whose adapter is gone.
+CREATE ROWSTORE TABLE orphans (
+    orphan_key          VARCHAR(64) COLLATE utf8mb4_bin NOT NULL COMMENT 'hash of backend, kind, address and version: the same orphan is the same row in every scan',
+    orphan_kind         VARCHAR(24) COLLATE utf8mb4_bin NOT NULL COMMENT 'adapter_without_row | row_without_adapter | weights_without_row',
+    adapter_name        VARCHAR(100) COLLATE utf8mb4_bin NULL COMMENT 'NULL: this database does not know the run',
+    version_number      INT NULL COMMENT 'with row_without_adapter',
+    run_id              BIGINT NULL COMMENT 'the run that made it',
+    run_key             VARCHAR(64) COLLATE utf8mb4_bin NULL COMMENT 'the key of that run, as the name of the artifact carries it',
+    is_unknown_run      TINYINT NOT NULL COMMENT '1: of a run that this database does not know; removed only with --unknown-runs',
+    backend             VARCHAR(32) COLLATE utf8mb4_bin NOT NULL,
+    place               LONGTEXT COLLATE utf8mb4_bin NOT NULL COMMENT 'the address of the service, or the folder that was scanned',
+    external_id         VARCHAR(255) COLLATE utf8mb4_bin NULL COMMENT 'the id of the adapter at a service',
+    address             LONGTEXT COLLATE utf8mb4_bin NOT NULL COMMENT 'path or id',
+    state               VARCHAR(16) COLLATE utf8mb4_bin NOT NULL COMMENT 'found -> removing -> removed; or gone: no longer an orphan, though sqltune did not remove it',
+    reason              LONGTEXT COLLATE utf8mb4_bin NOT NULL COMMENT 'why it is an orphan',
+    size_bytes          BIGINT NULL COMMENT 'NULL: the backend does not report it',
+    found_at            DATETIME(6) NOT NULL,
+    last_seen_at        DATETIME(6) NOT NULL COMMENT 'when a scan last found it',
+    removed_at          DATETIME(6) NULL,
+    error_message       LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'why it could not be removed',
+    PRIMARY KEY (orphan_key),
+    SHARD KEY (orphan_key)
 );

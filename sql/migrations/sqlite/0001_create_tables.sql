@@ -1,18 +1,18 @@
--- The tables of sqltune: what people write first, what the runner writes after.
--- SQLite. The same tables, columns and order stand in ../mysql and ../singlestore; a test compares the catalogs.
+-- The tables of sqltune: what people write first, then what the runner writes.
+-- SQLite. The same tables, columns and order are in ../mysql and ../singlestore; a test compares the catalogs.
 -- Times are UTC text 'YYYY-MM-DD HH:MM:SS.ffffff'; flags are 0 or 1; texts compare byte by byte.
 
--- One row per training sample that people keep in our own table; a `training_query` may read any other table instead.
+-- One row per training sample. The `training_query` of an adapter may read any other table instead.
 CREATE TABLE training_samples (
-    sample_id       INTEGER PRIMARY KEY AUTOINCREMENT,  -- opaque: unique, neither an order nor a watermark
-    dataset         VARCHAR(191) NOT NULL,              -- an adapter without training_query reads the dataset of its own name
-    prompt          LONGTEXT NOT NULL,
-    response        LONGTEXT NOT NULL,
-    system_prompt   LONGTEXT NULL,
-    weight          DOUBLE NOT NULL DEFAULT 1,          -- multiplies the sample's loss; must be above 0
-    group_key       VARCHAR(191) NULL,                  -- rows that belong together, for instance one customer
-    split           VARCHAR(16) NULL,                   -- NULL or 'train' is trained on; any other value is held out
-    created_at      DATETIME(6) NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f000', 'now'))
+    sample_id           INTEGER PRIMARY KEY AUTOINCREMENT, -- unique; neither an order nor a watermark
+    dataset             VARCHAR(191) NOT NULL,          -- an adapter without a training_query reads the dataset of its own name
+    prompt              LONGTEXT NOT NULL,
+    response            LONGTEXT NOT NULL,
+    system_prompt       LONGTEXT NULL,
+    weight              DOUBLE NOT NULL DEFAULT 1,      -- factor on the loss of this sample; above 0
+    group_key           VARCHAR(191) NULL,              -- rows that belong together, such as those of one customer
+    split               VARCHAR(16) NULL,               -- NULL or 'train' is trained on; any other value is held out
+    created_at          DATETIME(6) NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f000', 'now'))
 );
 
 -- The default training selection reads one dataset.
@@ -20,92 +20,108 @@ CREATE INDEX training_samples_by_dataset ON training_samples (dataset);
 
 -- One row per prompt that is asked before and after training.
 CREATE TABLE eval_prompts (
-    prompt_id       INTEGER PRIMARY KEY AUTOINCREMENT,
-    dataset         VARCHAR(191) NOT NULL,
-    prompt          LONGTEXT NOT NULL,
-    expected        LONGTEXT NULL,                      -- NULL: the answer is shown but not scored
-    system_prompt   LONGTEXT NULL,
-    category        VARCHAR(100) NULL,                  -- groups prompts in reports
-    scorer          VARCHAR(64) NULL,                   -- NULL: the adapter's scorer
-    created_at      DATETIME(6) NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f000', 'now'))
+    prompt_id           INTEGER PRIMARY KEY AUTOINCREMENT, -- unique; neither an order nor a watermark
+    dataset             VARCHAR(191) NOT NULL,          -- an adapter without an eval_query reads the dataset of its own name
+    prompt              LONGTEXT NOT NULL,
+    expected            LONGTEXT NULL,                  -- NULL: the answers are shown; only a scorer that needs no expected text scores them
+    system_prompt       LONGTEXT NULL,
+    category            VARCHAR(100) NULL,              -- groups prompts in reports
+    scorer              VARCHAR(64) NULL,               -- NULL: the scorer of the adapter
+    created_at          DATETIME(6) NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f000', 'now'))
 );
 
 -- The default evaluation selection reads one dataset.
 CREATE INDEX eval_prompts_by_dataset ON eval_prompts (dataset);
 
--- The desired state: one row per adapter that people want kept up to date.
+-- The adapters that people want kept up to date, one row each.
 CREATE TABLE adapters (
+    -- What is tuned, where, and when.
     adapter_name        VARCHAR(100) NOT NULL PRIMARY KEY,
-    base_model          VARCHAR(255) NOT NULL,          -- 'sqltune/embedded', a model's name or a folder that the settings allow
-    is_enabled          TINYINT NOT NULL DEFAULT 1,
+    base_model          VARCHAR(255) NOT NULL,          -- 'sqltune/embedded', the name of a model, or a folder that the settings allow
+    base_model_revision VARCHAR(191) NULL,              -- NULL: what the name means when a run begins; each version stores it
     backend             VARCHAR(32) NOT NULL DEFAULT 'local',
-    base_model_revision VARCHAR(191) NULL,
-    training_query      LONGTEXT NULL,                  -- NULL: rows of training_samples whose dataset is adapter_name
-    eval_query          LONGTEXT NULL,                  -- NULL: rows of eval_prompts whose dataset is adapter_name
+    is_enabled          TINYINT NOT NULL DEFAULT 1,
+    sync_every          VARCHAR(32) NULL,               -- how often `sqltune worker` syncs it: '30s', '15m', '6h', '1d'; NULL: only when a row of runs asks
+    min_new_samples     INTEGER NULL,                   -- how many new or edited samples it takes to train again; NULL: any change is enough
+    -- What it is trained on.
+    training_query      LONGTEXT NULL,                  -- NULL: the rows of training_samples whose dataset is adapter_name
+    on_bad_row          VARCHAR(8) NOT NULL DEFAULT 'stop', -- stop: one bad row ends the run before training; skip: bad rows are left out and listed in data_issues
+    max_skipped_share   DOUBLE NOT NULL DEFAULT 0.01,   -- with skip: the run fails above this share of bad rows
+    -- How it is trained. NULL: the default of the backend, which each version stores.
     epochs              INTEGER NOT NULL DEFAULT 3,
-    learning_rate       DOUBLE NULL,                    -- NULL: the backend's default, stored with each version
+    learning_rate       DOUBLE NULL,
     lora_rank           INTEGER NULL,
     lora_alpha          INTEGER NULL,
-    batch_size          INTEGER NULL,                   -- samples of the user's own in one optimizer step
-    rehearsal           VARCHAR(8) NOT NULL DEFAULT 'auto', -- auto, on, off: the base model's own answers as extra samples
+    batch_size          INTEGER NULL,                   -- samples of one optimizer step, rehearsal not counted
+    rehearsal           VARCHAR(8) NOT NULL DEFAULT 'auto', -- auto, on, off: train answers of the base model beside the samples, so that it keeps what it knew
     seed                BIGINT NOT NULL DEFAULT 0,
-    on_bad_row          VARCHAR(8) NOT NULL DEFAULT 'stop', -- stop: nothing is sent; skip: bad rows are left out and named
-    max_skipped_share   DOUBLE NOT NULL DEFAULT 0.01,   -- with skip: above this share of bad rows the run fails
-    scorer              VARCHAR(64) NOT NULL DEFAULT 'token_f1', -- the primary scorer, which the gate reads
+    prompt_template     LONGTEXT NULL,                  -- only for a service that is sent plain text; NULL: '### Instruction: {prompt} \n\n### Response: {response}'
+    sample_form         VARCHAR(8) NOT NULL DEFAULT 'parts', -- parts: only the response is trained; text: the whole text
+    -- How it is evaluated, and what a version has to reach to go live.
+    eval_query          LONGTEXT NULL,                  -- NULL: the rows of eval_prompts whose dataset is adapter_name
+    scorer              VARCHAR(64) NOT NULL DEFAULT 'token_f1', -- the primary scorer: the gate reads its scores
     extra_scorers       VARCHAR(255) NULL,              -- further scorers, separated by commas
-    pass_threshold      DOUBLE NULL,                    -- NULL: the primary scorer's own
+    pass_threshold      DOUBLE NULL,                    -- NULL: the threshold of the primary scorer itself
     max_new_tokens      INTEGER NOT NULL DEFAULT 128,
-    temperature         DOUBLE NOT NULL DEFAULT 0,
-    min_gain            DOUBLE NULL,                    -- NULL: every version passes; else the mean change it must reach
+    temperature         DOUBLE NOT NULL DEFAULT 0,      -- 0: greedy
+    min_gain            DOUBLE NULL,                    -- the mean change of the score that a version must reach; NULL: every version passes
     created_at          DATETIME(6) NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f000', 'now'))
 );
 
--- A request to move an alias, written by people; the runner answers in state and reason.
+-- Requests to move an alias, written by people; the runner answers in state and reason.
 CREATE TABLE alias_changes (
-    change_id       INTEGER PRIMARY KEY AUTOINCREMENT,
-    adapter_name    VARCHAR(100) NOT NULL,
-    alias           VARCHAR(64) NOT NULL DEFAULT 'live',
-    version_number  INTEGER NOT NULL,
-    state           VARCHAR(16) NOT NULL DEFAULT 'requested', -- requested -> applied | refused
-    reason          LONGTEXT NULL,
-    requested_at    DATETIME(6) NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f000', 'now')),
-    settled_at      DATETIME(6) NULL
+    change_id           INTEGER PRIMARY KEY AUTOINCREMENT, -- unique; neither an order nor a watermark
+    adapter_name        VARCHAR(100) NOT NULL,
+    alias               VARCHAR(64) NOT NULL DEFAULT 'live',
+    version_number      INTEGER NOT NULL,
+    state               VARCHAR(16) NOT NULL DEFAULT 'requested', -- requested -> applied | refused
+    reason              LONGTEXT NULL,
+    requested_at        DATETIME(6) NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f000', 'now')),
+    settled_at          DATETIME(6) NULL
 );
 
--- Who works on which adapter, and what the last sync decided. One row per adapter, written by the runner only.
+-- The lease of each adapter and what the last sync decided, one row per adapter.
 CREATE TABLE adapter_states (
-    adapter_name    VARCHAR(100) NOT NULL PRIMARY KEY,
-    attempt         BIGINT NOT NULL DEFAULT 0,          -- grows with every claim; fences whoever lost the lease
-    lease_owner     VARCHAR(100) NULL,                  -- NULL: nobody works on it
-    lease_until_ms  BIGINT NULL,                        -- milliseconds since 1970 by the database's clock
-    claimed_at      DATETIME(6) NULL,
-    heartbeat_at    DATETIME(6) NULL,
-    run_id          BIGINT NULL,                        -- the run that is past queued and not ended, if any
-    decision        VARCHAR(32) NULL,                   -- up_to_date, train, evaluate, resume, wait, blocked
-    decision_reason LONGTEXT NULL,
-    decided_at      DATETIME(6) NULL
+    adapter_name        VARCHAR(100) NOT NULL PRIMARY KEY,
+    run_id              BIGINT NULL,                    -- the run that is past queued and not ended, if any
+    decision            VARCHAR(32) NULL,               -- up_to_date, train, evaluate, resume, wait, blocked, refused, busy, paused, disabled
+    decision_reason     LONGTEXT NULL,
+    attempt             BIGINT NOT NULL DEFAULT 0,      -- grows with every claim: a runner that lost the lease can write nothing more
+    decided_at          DATETIME(6) NULL,
+    retry_at            DATETIME(6) NULL,               -- when a worker tries again after a failure; NULL: nothing waits for that
+    lease_owner         VARCHAR(100) NULL,              -- NULL: no runner works on the adapter
+    claimed_at          DATETIME(6) NULL,
+    heartbeat_at        DATETIME(6) NULL,
+    lease_expires_at    DATETIME(6) NULL,               -- lease_until_ms as a time for people
+    lease_until_ms      BIGINT NULL                     -- milliseconds since 1970 by the clock of the database
 );
 
 -- One attempt to bring an adapter up to date.
 CREATE TABLE runs (
-    run_id              INTEGER PRIMARY KEY AUTOINCREMENT,
+    run_id              INTEGER PRIMARY KEY AUTOINCREMENT, -- unique; not an order
     adapter_name        VARCHAR(100) NOT NULL,
-    state               VARCHAR(20) NOT NULL DEFAULT 'queued', -- queued -> preparing -> answering_before -> training -> answering_after -> deciding -> succeeded | rejected; or failed | cancelled
-    desired_state       VARCHAR(16) NOT NULL DEFAULT 'running', -- running | cancelled: people may write it
-    run_key             VARCHAR(64) NULL,               -- made by the runner; names this run outside the database
     run_kind            VARCHAR(16) NULL,               -- train | evaluate
     trigger_reason      LONGTEXT NULL,                  -- why the run exists
+    is_forced           TINYINT NOT NULL DEFAULT 0,     -- 1: train even if nothing changed
+    is_trial            TINYINT NOT NULL DEFAULT 0,     -- 1: asked for with another backend, base model or manifest than the adapter's row has; never made live automatically
+    state               VARCHAR(20) NOT NULL DEFAULT 'queued', -- queued -> preparing -> answering_before -> training -> answering_after -> deciding -> succeeded | rejected; from any of them paused and back, failed, cancelled
+    desired_state       VARCHAR(16) NOT NULL DEFAULT 'running', -- running | paused | cancelled: people may write it
+    resume_state        VARCHAR(20) NULL,               -- with paused: the state that it resumes in
+    next_step           VARCHAR(255) NULL,              -- what comes next, in words
+    is_stuck            TINYINT NOT NULL DEFAULT 0,     -- 1: the run makes no progress
+    stuck_reason        LONGTEXT NULL,                  -- why it makes no progress, and what a person can do
+    run_key             VARCHAR(64) NULL,               -- made by the runner: names this run outside the database; NULL: no runner has begun it
     backend             VARCHAR(32) NULL,
     is_simulated        TINYINT NOT NULL DEFAULT 0,     -- 1: the backend only plays back a script
     base_model          VARCHAR(255) NULL,
     base_model_revision VARCHAR(191) NULL,
-    fingerprint         VARCHAR(96) NULL,               -- of the training selection: '<rows>-<hash sum>'
-    eval_fingerprint    VARCHAR(96) NULL,
-    training_key        VARCHAR(64) NULL,               -- hash of all that training depends on
-    evaluation_key      VARCHAR(64) NULL,               -- hash of all that only the evaluation depends on
-    manifest_id         BIGINT NULL,
+    manifest_id         BIGINT NULL,                    -- the samples that it trains on
     version_number      INTEGER NULL,                   -- the version that it trained or evaluates
     before_version      INTEGER NULL,                   -- the version that was live when it began
+    fingerprint         VARCHAR(96) NULL,               -- of the training selection: '<rows>-<sum of the content hashes>'
+    eval_fingerprint    VARCHAR(96) NULL,               -- of the evaluation selection
+    training_key        VARCHAR(64) NULL,               -- hash of everything that the training depends on
+    evaluation_key      VARCHAR(64) NULL,               -- hash of everything that only the evaluation depends on
     settings            LONGTEXT NULL,                  -- the effective settings as JSON, without secrets
     samples_selected    BIGINT NULL,
     samples_skipped     BIGINT NULL,
@@ -118,113 +134,121 @@ CREATE TABLE runs (
     tokens_processed    BIGINT NULL,
     cost_usd            DECIMAL(12,4) NULL,             -- NULL: the backend has no price
     attempt_count       INTEGER NOT NULL DEFAULT 0,     -- how often a runner began or resumed it
+    failure_count       INTEGER NOT NULL DEFAULT 0,     -- failed runs in a row with the same keys
     queued_at           DATETIME(6) NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f000', 'now')),
     started_at          DATETIME(6) NULL,
+    state_changed_at    DATETIME(6) NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f000', 'now')), -- when it entered its state
+    last_alive_at       DATETIME(6) NULL,               -- the last sign of life of its runner
     finished_at         DATETIME(6) NULL,
+    next_attempt_at     DATETIME(6) NULL,               -- with failed: not tried again before
     wait_seconds        DOUBLE NULL,
     run_seconds         DOUBLE NULL,
     is_retryable        TINYINT NULL,                   -- with failed: 1 when the same run may succeed later
-    failure_count       INTEGER NOT NULL DEFAULT 0,     -- failed runs in a row with this same key
-    next_attempt_at     DATETIME(6) NULL,
     error_code          VARCHAR(64) NULL,
     error_message       LONGTEXT NULL
 );
 
--- The planner asks for an adapter's last ended run and for the one at work.
+-- The planner asks for the last ended run of an adapter and for the open ones.
 CREATE INDEX runs_by_adapter ON runs (adapter_name, state);
 
--- The runner finds the run it just wrote by the key it made.
+-- The runner finds the run that it has just written by the key that it made.
 CREATE INDEX runs_by_key ON runs (run_key);
+
+-- Workers look for runs that have not ended: requests, and runs without a runner.
+CREATE INDEX runs_by_end ON runs (finished_at);
 
 -- What happened in a run, in words, in order.
 CREATE TABLE run_events (
-    run_id          BIGINT NOT NULL,
-    event_number    INTEGER NOT NULL,
-    logged_at       DATETIME(6) NOT NULL,
-    event           VARCHAR(64) NOT NULL,
-    message         LONGTEXT NOT NULL,
+    run_id              BIGINT NOT NULL,
+    event_number        INTEGER NOT NULL,
+    event               VARCHAR(64) NOT NULL,
+    message             LONGTEXT NOT NULL,
+    logged_at           DATETIME(6) NOT NULL,
     PRIMARY KEY (run_id, event_number)
 );
 
 -- One row per optimizer step.
 CREATE TABLE training_metrics (
-    run_id          BIGINT NOT NULL,
-    step            BIGINT NOT NULL,
-    epoch           DOUBLE NOT NULL,
-    train_loss      DOUBLE NOT NULL,                    -- mean over the response tokens of the step, in nats
-    eval_loss       DOUBLE NULL,
-    learning_rate   DOUBLE NULL,
-    gradient_norm   DOUBLE NULL,
-    tokens          BIGINT NULL,                        -- all tokens of the step
-    trained_tokens  BIGINT NULL,                        -- those that count in the loss
-    tokens_seen     BIGINT NULL,
-    logged_at       DATETIME(6) NOT NULL,
+    run_id              BIGINT NOT NULL,
+    step                BIGINT NOT NULL,                -- 1, 2, 3 ...
+    epoch               DOUBLE NOT NULL,                -- epochs done after this step
+    train_loss          DOUBLE NOT NULL,                -- mean over all trained tokens of the step, rehearsal included, weighted, in nats
+    sample_loss         DOUBLE NULL,                    -- mean over the trained tokens of the samples, unweighted, rehearsal left out, in nats; NULL: the step has no samples
+    smoothed_loss       DOUBLE NULL,                    -- moving average of sample_loss; NULL only before the first step with samples
+    learning_rate       DOUBLE NULL,
+    gradient_norm       DOUBLE NULL,
+    tokens              BIGINT NULL,                    -- all tokens of the step
+    trained_tokens      BIGINT NULL,                    -- those that count in the loss
+    tokens_seen         BIGINT NULL,                    -- tokens of this step and all before
+    logged_at           DATETIME(6) NOT NULL,
     PRIMARY KEY (run_id, step)
 );
 
 -- The exact content of a training selection; runs with an equal fingerprint share one manifest.
 CREATE TABLE manifests (
-    manifest_id     BIGINT NOT NULL PRIMARY KEY,        -- the run_id that wrote it
-    adapter_name    VARCHAR(100) NOT NULL,
-    state           VARCHAR(16) NOT NULL,               -- writing -> complete
-    fingerprint     VARCHAR(96) NULL,                   -- NULL while it is being written
-    dataset_number  INTEGER NULL,                       -- 1, 2, 3 ... per adapter
-    sample_count    BIGINT NULL,
-    samples_added   BIGINT NULL,                        -- against the adapter's manifest before
-    samples_removed BIGINT NULL,
-    token_count     BIGINT NULL,
-    created_at      DATETIME(6) NOT NULL
+    manifest_id         BIGINT NOT NULL PRIMARY KEY,    -- the run_id of the run that wrote it
+    adapter_name        VARCHAR(100) NOT NULL,
+    dataset_number      INTEGER NULL,                   -- 1, 2, 3 ... per adapter
+    state               VARCHAR(16) NOT NULL,           -- writing -> complete
+    fingerprint         VARCHAR(96) NULL,               -- NULL while it is written
+    sample_count        BIGINT NULL,
+    samples_added       BIGINT NULL,                    -- keys that the manifest of the adapter before this one lacks
+    samples_edited      BIGINT NULL,                    -- keys that both have, with another content; without keys of their own, an edit is a removal and an addition
+    samples_removed     BIGINT NULL,                    -- keys that only the one before has
+    token_count         BIGINT NULL,                    -- of one epoch
+    created_at          DATETIME(6) NOT NULL
 );
 
--- A new manifest looks for its equal.
+-- A new manifest is compared with the others by its fingerprint.
 CREATE INDEX manifests_by_adapter ON manifests (adapter_name, fingerprint);
 
--- The samples of a manifest, in the order in which the selection gave them.
+-- The samples of a manifest, in the order of the selection.
 CREATE TABLE manifest_samples (
-    manifest_id     BIGINT NOT NULL,
-    position        BIGINT NOT NULL,                    -- 0, 1, 2 ...
-    sample_key      VARCHAR(191) NOT NULL,              -- the row's own key: sample_key, else the table's id, else the hash
-    content_hash    VARCHAR(64) NOT NULL,               -- BLAKE2b-256 in hexadecimal
+    manifest_id         BIGINT NOT NULL,
+    position            BIGINT NOT NULL,                -- 0, 1, 2 ...
+    sample_key          VARCHAR(191) NOT NULL,          -- the key of the row: sample_key of the query, else the id of the table, else the content hash
+    content_hash        VARCHAR(64) NOT NULL,           -- BLAKE2b-256 in hexadecimal
     PRIMARY KEY (manifest_id, position)
 ) WITHOUT ROWID;
 
--- Which versions saw this row, and two rows under one key.
+-- Which versions were trained on a row, and two rows with one key.
 CREATE INDEX manifest_samples_by_key ON manifest_samples (sample_key);
 
--- Which versions saw this text, and the same text twice.
+-- Which versions were trained on a text, and the same text twice.
 CREATE INDEX manifest_samples_by_content ON manifest_samples (content_hash);
 
--- Texts of samples and prompts, once per content hash, so that a deleted or edited row stays what it was when trained on.
+-- The texts of samples and prompts, once per content hash: an edited or deleted row stays as it was trained on.
 CREATE TABLE contents (
-    content_hash    VARCHAR(64) NOT NULL PRIMARY KEY,
-    prompt          LONGTEXT NOT NULL,
-    response        LONGTEXT NULL,                      -- of an evaluation prompt: the expected answer
-    system_prompt   LONGTEXT NULL,
-    weight          DOUBLE NULL,
-    group_key       VARCHAR(191) NULL,
-    split           VARCHAR(16) NULL
+    content_hash        VARCHAR(64) NOT NULL PRIMARY KEY,
+    prompt              LONGTEXT NOT NULL,
+    response            LONGTEXT NULL,                  -- of an evaluation prompt: the expected text
+    system_prompt       LONGTEXT NULL,
+    weight              DOUBLE NULL,
+    group_key           VARCHAR(191) NULL,
+    split               VARCHAR(16) NULL
 );
 
 -- The evaluation prompts of a run as they were asked.
 CREATE TABLE run_prompts (
-    run_id          BIGINT NOT NULL,
-    prompt_key      VARCHAR(191) NOT NULL,
-    content_hash    VARCHAR(64) NOT NULL,
-    category        VARCHAR(100) NULL,
-    scorer          VARCHAR(64) NOT NULL,               -- the primary scorer of this prompt
+    run_id              BIGINT NOT NULL,
+    prompt_key          VARCHAR(191) NOT NULL,
+    content_hash        VARCHAR(64) NOT NULL,
+    category            VARCHAR(100) NULL,
+    scorer              VARCHAR(64) NOT NULL,           -- the primary scorer of this prompt
+    is_scored           TINYINT NOT NULL,               -- 1: there is an expected text, or the scorer needs none; 0: the answers are only shown
     PRIMARY KEY (run_id, prompt_key)
 );
 
--- What one run that finished training produced.
+-- What each run that finished training produced.
 CREATE TABLE adapter_versions (
     adapter_name        VARCHAR(100) NOT NULL,
     version_number      INTEGER NOT NULL,               -- 1, 2, 3 ... per adapter
     adapter_label       VARCHAR(120) NOT NULL,          -- 'Pavanmodel v3', ready for a chart
     state               VARCHAR(16) NOT NULL,           -- trained -> accepted | rejected
-    is_latest           TINYINT NOT NULL,
+    is_latest           TINYINT NOT NULL,               -- 1: the version of the adapter that was trained last, trials not counted
     run_id              BIGINT NOT NULL,                -- the run that trained it
-    evaluation_run_id   BIGINT NULL,                    -- the latest run that evaluated it to the end
-    manifest_id         BIGINT NOT NULL,
+    evaluation_run_id   BIGINT NULL,                    -- the last run that evaluated it to the end
+    manifest_id         BIGINT NOT NULL,                -- the samples that it was trained on
     fingerprint         VARCHAR(96) NOT NULL,
     training_key        VARCHAR(64) NOT NULL,
     backend             VARCHAR(32) NOT NULL,
@@ -236,17 +260,17 @@ CREATE TABLE adapter_versions (
     lora_rank           INTEGER NULL,
     lora_alpha          INTEGER NULL,
     batch_size          INTEGER NULL,
-    rehearsal_pairs     INTEGER NULL,                   -- extra samples of the base model's own answers
     rehearsal           VARCHAR(8) NOT NULL,            -- on or off, as it was really done
+    rehearsal_pairs     INTEGER NULL,                   -- how many answers of the base model were trained beside the samples
     seed                BIGINT NOT NULL,
     sample_count        BIGINT NOT NULL,
     steps               BIGINT NULL,
     tokens_processed    BIGINT NULL,
-    final_train_loss    DOUBLE NULL,
-    train_seconds       DOUBLE NULL,
+    final_train_loss    DOUBLE NULL,                    -- mean of train_loss over the last tenth of the steps
     cost_usd            DECIMAL(12,4) NULL,
-    external_id         VARCHAR(255) NULL,              -- the adapter's id at a remote backend
-    artifact_uri        LONGTEXT NULL,                  -- where the weights lie
+    train_seconds       DOUBLE NULL,
+    external_id         VARCHAR(255) NULL,              -- the id of the adapter at a remote backend
+    artifact_uri        LONGTEXT NULL,                  -- where the weights are stored
     artifact_bytes      BIGINT NULL,
     artifact_sha256     VARCHAR(64) NULL,
     created_at          DATETIME(6) NOT NULL,
@@ -255,38 +279,38 @@ CREATE TABLE adapter_versions (
 
 -- What a model answered, or the error in place of an answer.
 CREATE TABLE responses (
-    run_id          BIGINT NOT NULL,
-    prompt_key      VARCHAR(191) NOT NULL,
-    phase           VARCHAR(8) NOT NULL,                -- base, before, after
-    content_hash    VARCHAR(64) NOT NULL,               -- of the prompt as asked
-    model_key       VARCHAR(64) NOT NULL,               -- hash of the model that answered
-    decoding_key    VARCHAR(64) NOT NULL,               -- hash of the decoding settings: unequal ones are not compared
-    response        LONGTEXT NULL,                      -- NULL only with an error
-    error_code      VARCHAR(64) NULL,
-    error_message   LONGTEXT NULL,
-    finish_reason   VARCHAR(32) NULL,                   -- stop, length
-    prompt_tokens   INTEGER NULL,
-    output_tokens   INTEGER NULL,
-    latency_ms      DOUBLE NULL,
-    reused_run_id   BIGINT NULL,                        -- the run that first asked, where the answer was known
-    answered_at     DATETIME(6) NOT NULL,
+    run_id              BIGINT NOT NULL,
+    prompt_key          VARCHAR(191) NOT NULL,
+    phase               VARCHAR(8) NOT NULL,            -- base, before, after
+    content_hash        VARCHAR(64) NOT NULL,           -- of the prompt as it was asked
+    model_key           VARCHAR(64) NOT NULL,           -- hash of the model that answered
+    decoding_key        VARCHAR(64) NOT NULL,           -- hash of the decoding settings: answers under different ones are not compared
+    reused_run_id       BIGINT NULL,                    -- the run that first asked, where the answer was already known
+    response            LONGTEXT NULL,                  -- NULL only with an error
+    finish_reason       VARCHAR(32) NULL,               -- stop, length, or the word of the service
+    prompt_tokens       INTEGER NULL,
+    output_tokens       INTEGER NULL,
+    latency_ms          DOUBLE NULL,
+    answered_at         DATETIME(6) NOT NULL,
+    error_code          VARCHAR(64) NULL,
+    error_message       LONGTEXT NULL,
     PRIMARY KEY (run_id, prompt_key, phase)
 );
 
--- The base model's known answers to the same prompt under the same settings.
+-- Answers that the same model gave to the same prompt under the same settings.
 CREATE INDEX responses_by_model ON responses (content_hash, model_key, decoding_key);
 
--- What a scorer said of a response.
+-- The score that a scorer gave to a response.
 CREATE TABLE scores (
-    run_id          BIGINT NOT NULL,
-    prompt_key      VARCHAR(191) NOT NULL,
-    phase           VARCHAR(8) NOT NULL,
-    scorer          VARCHAR(64) NOT NULL,
-    is_primary_scorer TINYINT NOT NULL,
-    score           DOUBLE NULL,                        -- 0 to 1; NULL only with an error
-    pass_threshold  DOUBLE NOT NULL,
-    error_message   LONGTEXT NULL,
-    scored_at       DATETIME(6) NOT NULL,
+    run_id              BIGINT NOT NULL,
+    prompt_key          VARCHAR(191) NOT NULL,
+    phase               VARCHAR(8) NOT NULL,            -- base, before, after
+    scorer              VARCHAR(64) NOT NULL,
+    is_primary_scorer   TINYINT NOT NULL,
+    score               DOUBLE NULL,                    -- 0 to 1; NULL only with an error
+    pass_threshold      DOUBLE NOT NULL,
+    scored_at           DATETIME(6) NOT NULL,
+    error_message       LONGTEXT NULL,
     PRIMARY KEY (run_id, prompt_key, phase, scorer)
 );
 
@@ -297,16 +321,16 @@ CREATE TABLE gate_decisions (
     version_number      INTEGER NULL,
     decision            VARCHAR(16) NOT NULL,           -- accepted | rejected
     reason              LONGTEXT NOT NULL,
-    compared_phase      VARCHAR(8) NOT NULL,            -- before, or base where nothing was live
+    compared_phase      VARCHAR(8) NOT NULL,            -- before; base where nothing was live
     prompts_compared    BIGINT NOT NULL,
-    error_count         BIGINT NOT NULL,
+    error_count         BIGINT NOT NULL,                -- prompts left out because one of the two answers or scores is an error
     wins                BIGINT NOT NULL,
     losses              BIGINT NOT NULL,
     ties                BIGINT NOT NULL,
     mean_before         DOUBLE NULL,
     mean_after          DOUBLE NULL,
     mean_change         DOUBLE NULL,
-    interval_low        DOUBLE NULL,                    -- paired bootstrap interval of the mean change
+    interval_low        DOUBLE NULL,                    -- paired bootstrap interval of mean_change
     interval_high       DOUBLE NULL,
     interval_level      DOUBLE NULL,
     min_gain            DOUBLE NULL,
@@ -315,59 +339,121 @@ CREATE TABLE gate_decisions (
 
 -- Names that point to one version, such as live.
 CREATE TABLE aliases (
-    adapter_name    VARCHAR(100) NOT NULL,
-    alias           VARCHAR(64) NOT NULL,
-    version_number  INTEGER NOT NULL,
-    changed_at      DATETIME(6) NOT NULL,
+    adapter_name        VARCHAR(100) NOT NULL,
+    alias               VARCHAR(64) NOT NULL,
+    version_number      INTEGER NOT NULL,
+    changed_at          DATETIME(6) NOT NULL,
     PRIMARY KEY (adapter_name, alias)
 );
 
 -- Every move of an alias.
 CREATE TABLE alias_history (
-    adapter_name    VARCHAR(100) NOT NULL,
-    alias           VARCHAR(64) NOT NULL,
-    move_number     INTEGER NOT NULL,                   -- 1, 2, 3 ... per adapter and alias
-    old_version     INTEGER NULL,
-    new_version     INTEGER NOT NULL,
-    run_id          BIGINT NULL,                        -- NULL: asked for in alias_changes
-    reason          LONGTEXT NOT NULL,
-    changed_at      DATETIME(6) NOT NULL,
+    adapter_name        VARCHAR(100) NOT NULL,
+    alias               VARCHAR(64) NOT NULL,
+    move_number         INTEGER NOT NULL,               -- 1, 2, 3 ... per adapter and alias
+    old_version         INTEGER NULL,                   -- NULL: the alias is new
+    new_version         INTEGER NOT NULL,
+    run_id              BIGINT NULL,                    -- NULL: asked for in alias_changes
+    reason              LONGTEXT NOT NULL,
+    changed_at          DATETIME(6) NOT NULL,
     PRIMARY KEY (adapter_name, alias, move_number)
 );
 
--- Calls that change something outside the database: the intent first, the outcome after.
+-- Calls that change something outside the database: the intent before the call, the outcome after it.
 CREATE TABLE backend_calls (
-    run_id          BIGINT NOT NULL,
-    call_number     INTEGER NOT NULL,
-    state           VARCHAR(16) NOT NULL,               -- intended -> done | failed | unknown
-    call_kind       VARCHAR(32) NOT NULL,
-    request         LONGTEXT NOT NULL,                  -- what was asked, in short, without secrets
-    external_id     VARCHAR(255) NULL,
-    outcome         LONGTEXT NULL,
-    intended_at     DATETIME(6) NOT NULL,
-    settled_at      DATETIME(6) NULL,
+    run_id              BIGINT NOT NULL,
+    call_number         INTEGER NOT NULL,
+    call_kind           VARCHAR(32) NOT NULL,
+    state               VARCHAR(16) NOT NULL,           -- intended -> done | failed | unknown
+    request             LONGTEXT NOT NULL,              -- what was asked, in short, without secrets
+    external_id         VARCHAR(255) NULL,              -- the id of the adapter at the backend
+    outcome             LONGTEXT NULL,
+    intended_at         DATETIME(6) NOT NULL,
+    settled_at          DATETIME(6) NULL,
     PRIMARY KEY (run_id, call_number)
 );
 
 -- What is wrong with single rows of a selection: the first 1,000 of each rule.
 CREATE TABLE data_issues (
-    run_id          BIGINT NOT NULL,
-    issue_number    INTEGER NOT NULL,
-    selection       VARCHAR(16) NOT NULL,               -- training | evaluation
-    severity        VARCHAR(8) NOT NULL,                -- error | warning
-    rule            VARCHAR(64) NOT NULL,
-    row_key         VARCHAR(191) NOT NULL,
-    column_name     VARCHAR(64) NULL,
-    message         LONGTEXT NOT NULL,
+    run_id              BIGINT NOT NULL,
+    issue_number        INTEGER NOT NULL,
+    selection           VARCHAR(16) NOT NULL,           -- training | evaluation
+    severity            VARCHAR(8) NOT NULL,            -- error | warning
+    rule                VARCHAR(64) NOT NULL,
+    row_key             VARCHAR(191) NOT NULL,
+    column_name         VARCHAR(64) NULL,
+    message             LONGTEXT NOT NULL,
     PRIMARY KEY (run_id, issue_number)
 );
 
 -- How many rows break each rule, exactly.
 CREATE TABLE data_issue_counts (
-    run_id          BIGINT NOT NULL,
-    selection       VARCHAR(16) NOT NULL,
-    rule            VARCHAR(64) NOT NULL,
-    severity        VARCHAR(8) NOT NULL,
-    issue_count     BIGINT NOT NULL,
+    run_id              BIGINT NOT NULL,
+    selection           VARCHAR(16) NOT NULL,           -- training | evaluation
+    rule                VARCHAR(64) NOT NULL,
+    severity            VARCHAR(8) NOT NULL,            -- error | warning
+    issue_count         BIGINT NOT NULL,
     PRIMARY KEY (run_id, selection, rule)
+);
+
+-- The adapters that clients of `sqltune serve` made. No sync reads them. A deleted one stays as a row, without weights.
+CREATE TABLE served_adapters (
+    adapter_id          VARCHAR(50) NOT NULL,           -- the id on the wire; always 50 characters
+    adapter_name        LONGTEXT NOT NULL,              -- as the client named it; need not be unique
+    base_slug           VARCHAR(191) NOT NULL,          -- what clients ask for, such as 'nous-hermes2'
+    base_model          VARCHAR(255) NOT NULL,          -- the model behind the slug
+    base_model_revision VARCHAR(191) NOT NULL,          -- a commit, or a hash of the files: weights fit no other
+    state               VARCHAR(16) NOT NULL,           -- active -> deleted
+    lora_rank           INTEGER NOT NULL,               -- as really used, like all options here
+    lora_alpha          INTEGER NOT NULL,
+    learning_rate       DOUBLE NOT NULL,
+    rehearsal           VARCHAR(8) NOT NULL,            -- on or off
+    seed                BIGINT NOT NULL,
+    last_step           BIGINT NOT NULL,                -- the number of the last fine-tune call that was begun; 0: none
+    created_at          DATETIME(6) NOT NULL,
+    updated_at          DATETIME(6) NOT NULL,           -- latestUpdateTime on the wire: when weights were last stored
+    deleted_at          DATETIME(6) NULL,
+    PRIMARY KEY (adapter_id)
+);
+
+-- One row per fine-tune call to `sqltune serve`: written before the training and completed after it.
+CREATE TABLE served_steps (
+    adapter_id             VARCHAR(50) NOT NULL,
+    step_number            BIGINT NOT NULL,             -- 1, 2, 3 ... per adapter: one fine-tune call each
+    state                  VARCHAR(16) NOT NULL,        -- training -> done | failed | lost; failed and lost leave the weights unchanged
+    sample_count           BIGINT NOT NULL,
+    optimizer_steps_before BIGINT NOT NULL,             -- in the weights when the call began: shows after a crash whether the call was stored
+    optimizer_steps        BIGINT NULL,                 -- of this call, including those of rehearsal alone
+    trainable_tokens       BIGINT NULL,                 -- numberOfTrainableTokens on the wire
+    sum_loss               DOUBLE NULL,                 -- sumLoss on the wire: nats, unweighted, before the step
+    rehearsal_pairs        BIGINT NULL,                 -- how many answers of the base model were trained beside the samples
+    train_seconds          DOUBLE NULL,
+    begun_at               DATETIME(6) NOT NULL,
+    ended_at               DATETIME(6) NULL,
+    error_code             VARCHAR(64) NULL,
+    error_message          LONGTEXT NULL,
+    PRIMARY KEY (adapter_id, step_number)
+);
+
+-- What `sqltune gc` found: stored artifacts that no row names, and versions whose adapter is gone.
+CREATE TABLE orphans (
+    orphan_key          VARCHAR(64) NOT NULL,           -- hash of backend, kind, address and version: the same orphan is the same row in every scan
+    orphan_kind         VARCHAR(24) NOT NULL,           -- adapter_without_row | row_without_adapter | weights_without_row
+    adapter_name        VARCHAR(100) NULL,              -- NULL: this database does not know the run
+    version_number      INTEGER NULL,                   -- with row_without_adapter
+    run_id              BIGINT NULL,                    -- the run that made it
+    run_key             VARCHAR(64) NULL,               -- the key of that run, as the name of the artifact carries it
+    is_unknown_run      TINYINT NOT NULL,               -- 1: of a run that this database does not know; removed only with --unknown-runs
+    backend             VARCHAR(32) NOT NULL,
+    place               LONGTEXT NOT NULL,              -- the address of the service, or the folder that was scanned
+    external_id         VARCHAR(255) NULL,              -- the id of the adapter at a service
+    address             LONGTEXT NOT NULL,              -- path or id
+    state               VARCHAR(16) NOT NULL,           -- found -> removing -> removed; or gone: no longer an orphan, though sqltune did not remove it
+    reason              LONGTEXT NOT NULL,              -- why it is an orphan
+    size_bytes          BIGINT NULL,                    -- NULL: the backend does not report it
+    found_at            DATETIME(6) NOT NULL,
+    last_seen_at        DATETIME(6) NOT NULL,           -- when a scan last found it
+    removed_at          DATETIME(6) NULL,
+    error_message       LONGTEXT NULL,                  -- why it could not be removed
+    PRIMARY KEY (orphan_key)
 );

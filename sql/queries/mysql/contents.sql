@@ -1,6 +1,6 @@
 -- Texts of samples and prompts, once per content hash.
 
 -- name: add_content
--- Keep a content, unless it is there already.
+-- Store a content, unless it is there already.
 INSERT IGNORE INTO contents (content_hash, prompt, response, system_prompt, weight, group_key, split)
 VALUES (:content_hash, :prompt, :response, :system_prompt, :weight, :group_key, :split);

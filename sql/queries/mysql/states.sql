@@ -6,7 +6,7 @@ UPDATE adapter_states
    SET lease_owner = :owner,
        attempt = :attempt + 1,
        lease_until_ms = CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED) + :lease_ms,
-       lease_until = UTC_TIMESTAMP(6) + INTERVAL :lease_ms * 1000 MICROSECOND,
+       lease_expires_at = UTC_TIMESTAMP(6) + INTERVAL :lease_ms * 1000 MICROSECOND,
        claimed_at = :now,
        heartbeat_at = :now
  WHERE adapter_name = :adapter_name
@@ -17,7 +17,7 @@ UPDATE adapter_states
 -- Prolong the lease of a live runner. No row matched: another runner has it now.
 UPDATE adapter_states
    SET lease_until_ms = CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED) + :lease_ms,
-       lease_until = UTC_TIMESTAMP(6) + INTERVAL :lease_ms * 1000 MICROSECOND,
+       lease_expires_at = UTC_TIMESTAMP(6) + INTERVAL :lease_ms * 1000 MICROSECOND,
        heartbeat_at = :now
  WHERE adapter_name = :adapter_name
    AND lease_owner = :owner
@@ -25,7 +25,7 @@ UPDATE adapter_states
 
 -- name: list_leases
 -- Every leased adapter; is_expired is 1 if the lease was not renewed in time.
-SELECT adapter_name, lease_owner, claimed_at, heartbeat_at, lease_until, run_id,
+SELECT adapter_name, lease_owner, claimed_at, heartbeat_at, lease_expires_at, run_id,
        CASE WHEN lease_until_ms < CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED) THEN 1 ELSE 0 END AS is_expired
   FROM adapter_states
  WHERE lease_owner IS NOT NULL

@@ -6,7 +6,7 @@ UPDATE adapter_states
    SET lease_owner = :owner,
        attempt = :attempt + 1,
        lease_until_ms = CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) + :lease_ms,
-       lease_until = strftime('%Y-%m-%d %H:%M:%f000', julianday('now') + :lease_ms / 86400000.0),
+       lease_expires_at = strftime('%Y-%m-%d %H:%M:%f000', julianday('now') + :lease_ms / 86400000.0),
        claimed_at = :now,
        heartbeat_at = :now
  WHERE adapter_name = :adapter_name
@@ -17,7 +17,7 @@ UPDATE adapter_states
 -- Prolong the lease of a live runner. No row matched: another runner has it now.
 UPDATE adapter_states
    SET lease_until_ms = CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) + :lease_ms,
-       lease_until = strftime('%Y-%m-%d %H:%M:%f000', julianday('now') + :lease_ms / 86400000.0),
+       lease_expires_at = strftime('%Y-%m-%d %H:%M:%f000', julianday('now') + :lease_ms / 86400000.0),
        heartbeat_at = :now
  WHERE adapter_name = :adapter_name
    AND lease_owner = :owner
@@ -25,7 +25,7 @@ UPDATE adapter_states
 
 -- name: list_leases
 -- Every leased adapter; is_expired is 1 if the lease was not renewed in time.
-SELECT adapter_name, lease_owner, claimed_at, heartbeat_at, lease_until, run_id,
+SELECT adapter_name, lease_owner, claimed_at, heartbeat_at, lease_expires_at, run_id,
        CASE WHEN lease_until_ms < CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) THEN 1 ELSE 0 END AS is_expired
   FROM adapter_states
  WHERE lease_owner IS NOT NULL

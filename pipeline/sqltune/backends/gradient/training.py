@@ -190,15 +190,17 @@ class GradientTraining:
 
     def _metrics(self, number: int, samples: Sequence[Sample], reply: FineTuneReply) -> StepMetrics:
         trained = reply.number_of_trainable_tokens
+        loss = reply.sum_loss / trained if trained else None
         only_read = estimate_untrained(samples, self._template, self._options.sample_form)
         return StepMetrics(
             step=number + 1,
             epoch=(number + 1) / self._batches.per_epoch,
-            train_loss=reply.sum_loss / trained if trained else 0.0,
+            train_loss=loss or 0.0,
             learning_rate=self._options.learning_rate,
             gradient_norm=None,
             tokens=trained + only_read,
             trained_tokens=trained,
+            sample_loss=loss,
         )
 
 

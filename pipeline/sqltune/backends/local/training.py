@@ -219,4 +219,5 @@ def _metrics(step: LoraStep, steps_total: int, epochs: int) -> StepMetrics:
         gradient_norm=step.gradient_norm,
         tokens=step.tokens,
         trained_tokens=step.trained_tokens,
+        sample_loss=step.sample_loss_sum / step.sample_tokens if step.sample_tokens else None,
     )

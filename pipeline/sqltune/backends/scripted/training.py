@@ -203,14 +203,16 @@ class ScriptedTraining:
         progress = (step - 1) / max(1, self._steps_total - 1)
         tokens = sum(estimate_sample(s) for s in samples)
         trained_tokens = sum(estimate_tokens(s.response) for s in samples)
+        loss = LAST_LOSS + (FIRST_LOSS - LAST_LOSS) * math.exp(-4 * progress)
         return StepMetrics(
             step=step,
             epoch=step / self._steps_per_epoch,
-            train_loss=LAST_LOSS + (FIRST_LOSS - LAST_LOSS) * math.exp(-4 * progress),
+            train_loss=loss,
             learning_rate=self._options.learning_rate,
             gradient_norm=None,
             tokens=tokens,
             trained_tokens=trained_tokens,
+            sample_loss=loss,
         )
 
 

@@ -1,4 +1,4 @@
-"""The desired state as people wrote it: rows of `adapters`."""
+"""Adapters as people declare them: rows of `adapters`."""
 
 from __future__ import annotations
 
@@ -12,25 +12,27 @@ from sqltune.records import Adapter
 
 
 def list_adapters(session: Session) -> list[Adapter]:
-    """Give every declared adapter, enabled or not, by name."""
+    """Return every declared adapter, enabled or not, by name."""
     return [_adapter(row) for row in session.fetch_all("list_adapters")]
 
 
-def find_adapter(session: Session, adapter_name: str) -> Adapter | None:
-    """Give the row of an adapter as it is now; None when it was deleted."""
-    return next((a for a in list_adapters(session) if a.adapter_name == adapter_name), None)
+def get_adapter(session: Session, adapter_name: str) -> Adapter | None:
+    """Return the row of an adapter as it is now; None if there is none."""
+    row = session.fetch_one("get_adapter", adapter_name=adapter_name)
+    # MySQL ignores spaces at the end of a text that it compares.
+    return _adapter(row) if row is not None and row.adapter_name == adapter_name else None
 
 
 def to_plain(adapter: Adapter) -> dict[str, Any]:
-    """Give the adapter as plain values, to be stored with a run; `of_run` reads them back."""
+    """Return the adapter as plain values, to be stored with a run; `of_run` reads them back."""
     return asdict(adapter)
 
 
 def of_run(session: Session, run_id: int) -> Adapter:
-    """Give the adapter's row as it was when the run began.
+    """Return the adapter's row as it was when the run began.
 
     Raises:
-        DataError: somebody changed runs.settings, where it is kept.
+        DataError: runs.settings, where it is stored, was changed by hand.
     """
     try:
         values = get_run_settings(session, run_id)["adapter"]

@@ -2,38 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqltune.database.connection import Session
-from sqltune.database.times import format_time, parse_time
-
-
-@dataclass(frozen=True, slots=True)
-class AliasMove:
-    """One row of `alias_history`."""
-
-    move_number: int
-    old_version: int | None  #: None: the alias is new
-    new_version: int
-    run_id: int | None  #: None: a person asked for it
-    changed_at: datetime | None
+from sqltune.database.times import format_time
 
 
 def fetch_alias(session: Session, adapter_name: str, alias: str = "live") -> int | None:
-    """Give the version that an alias points to; None when there is no such alias."""
+    """Return the version that an alias points to; None if there is no such alias."""
     row = session.fetch_one("fetch_alias", adapter_name=adapter_name, alias=alias)
     return None if row is None else int(row.version_number)
-
-
-def fetch_last_move(session: Session, adapter_name: str, alias: str = "live") -> AliasMove | None:
-    """Give the latest move of an alias; None when it never moved."""
-    row = session.fetch_one("fetch_last_move", adapter_name=adapter_name, alias=alias)
-    if row is None:
-        return None
-    return AliasMove(
-        row.move_number, row.old_version, row.new_version, row.run_id, parse_time(row.changed_at)
-    )
 
 
 def move_alias(
@@ -46,7 +24,7 @@ def move_alias(
     reason: str,
     now: datetime,
 ) -> bool:
-    """Point an alias to a version and keep the move; False when it points there already."""
+    """Point an alias to a version and record the move; False if it points there already."""
     old_version = fetch_alias(session, adapter_name, alias)
     if old_version == version_number:
         return False
@@ -57,12 +35,12 @@ def move_alias(
         version_number=version_number,
         changed_at=format_time(now),
     )
-    last = fetch_last_move(session, adapter_name, alias)
+    last = session.fetch_one("get_last_move_number", adapter_name=adapter_name, alias=alias)
     session.execute(
         "insert_alias_move",
         adapter_name=adapter_name,
         alias=alias,
-        move_number=1 if last is None else last.move_number + 1,
+        move_number=(int(last.last_number) if last else 0) + 1,
         old_version=old_version,
         new_version=version_number,
         run_id=run_id,
@@ -73,7 +51,7 @@ def move_alias(
 
 
 def settle_alias_changes(session: Session, adapter_name: str, *, now: datetime) -> int:
-    """Answer what people asked for in `alias_changes`; gives how many aliases moved."""
+    """Answer the requests in `alias_changes` and return how many aliases moved."""
     moved = 0
     for request in session.fetch_all("fetch_alias_requests", adapter_name=adapter_name):
         version = request.version_number

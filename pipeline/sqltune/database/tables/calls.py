@@ -1,5 +1,5 @@
-"""Calls that change something outside the database: the intent is committed first, the outcome
-after.
+"""Calls that change something outside the database: the intent is committed before the call, the
+outcome after it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class StoredCall:
 def insert_call(
     session: Session, run_id: int, *, call_kind: str, request: str, now: datetime
 ) -> int:
-    """Announce a call and give its number within the run."""
+    """Announce a call and return its number within the run."""
     row = session.fetch_one("get_last_call_number", run_id=run_id)
     number = (row.last_number if row else 0) + 1
     session.execute(
@@ -62,7 +62,7 @@ def settle_call(
 
 
 def list_calls(session: Session, run_id: int) -> list[StoredCall]:
-    """Give the run's calls in order."""
+    """Return the calls of the run in order."""
     return [
         StoredCall(row.call_number, row.state, row.call_kind, row.request, row.external_id)
         for row in session.fetch_all("list_calls", run_id=run_id)

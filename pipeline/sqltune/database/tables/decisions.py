@@ -1,36 +1,19 @@
-"""Whether a version may go live, with the figures: `gate_decisions`."""
+"""The verdicts of the gate, with their figures: `gate_decisions`."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 
 from sqltune.database.connection import Session
-from sqltune.database.times import format_time, parse_time
+from sqltune.database.times import format_time
 from sqltune.records import Comparison
-
-
-@dataclass(frozen=True, slots=True)
-class GateDecision:
-    """What was decided about the version of one run."""
-
-    decision: str  #: accepted, rejected
-    reason: str
-    decided_at: datetime | None
-
-
-def fetch_decision(session: Session, run_id: int) -> GateDecision | None:
-    """Give the decision of a run; None when there is none yet."""
-    row = session.fetch_one("fetch_decision", run_id=run_id)
-    if row is None:
-        return None
-    return GateDecision(row.decision, row.reason, parse_time(row.decided_at))
 
 
 def find_later_evaluation(
     session: Session, adapter_name: str, version_number: int, run_id: int
 ) -> int | None:
-    """Give the run that evaluated the version after this run did; None when there is none."""
+    """Return the run that evaluated the version after this run did; None if there is none."""
     row = session.fetch_one(
         "find_later_evaluation",
         adapter_name=adapter_name,
@@ -53,8 +36,8 @@ def replace_decision(
     now: datetime,
     settles_version: bool,
 ) -> None:
-    """Store the decision in place of an earlier one, and settle the version's state with it unless
-    a later run has done so.
+    """Store the verdict in place of an earlier one, and settle the state of the version with it
+    unless a later run has done so.
     """
     session.execute("delete_decision", run_id=run_id)
     session.insert(

@@ -1,4 +1,4 @@
-"""Rows that people otherwise insert themselves: samples and prompts from a file, and the echo of
+"""Rows that people can also insert themselves: samples and prompts from a file, and the echo of
 `sqltune check`.
 """
 
@@ -20,7 +20,7 @@ def insert_prompts(session: Session, rows: Sequence[Mapping[str, object]]) -> No
 
 
 def echo_text(session: Session, dataset: str, text: str) -> str | None:
-    """Write a text and give it back as the database gives it; the caller rolls back."""
+    """Write a text and return it as the database returns it; the caller rolls back."""
     session.execute("insert_echo", dataset=dataset, prompt=text)
     row = session.fetch_one("get_echo", dataset=dataset)
     return None if row is None else str(row.prompt)

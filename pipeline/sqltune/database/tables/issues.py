@@ -1,4 +1,4 @@
-"""What validation found in a run's selections: the findings, and how often each rule was broken."""
+"""What validation found in the selections of a run, and how many rows break each rule."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def replace_issues(
     issues: Sequence[Issue],
     counts: Sequence[IssueCount],
 ) -> None:
-    """Store what was found in a selection in place of what an earlier attempt of the run found."""
+    """Store the findings of a selection in place of those of an earlier attempt of the run."""
     run_id = scope.run_id
     with scope.transaction() as session:
         session.execute("delete_issues", run_id=run_id, selection=selection.value)

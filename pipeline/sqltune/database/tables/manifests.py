@@ -1,4 +1,4 @@
-"""Manifests: beginning, completing, sharing and removing them, and reading their samples."""
+"""Manifests: how they are begun, completed, shared and removed, and their samples read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _COLUMNS_AT = 16
 
 @dataclass(frozen=True, slots=True)
 class StoredManifest:
-    """One row of `manifests`, the columns that are decided on."""
+    """One row of `manifests`, the columns that decisions depend on."""
 
     manifest_id: int
     adapter_name: str
@@ -30,16 +30,20 @@ class StoredManifest:
 
 @dataclass(frozen=True, slots=True)
 class ManifestChange:
-    """A manifest against the adapter's manifest before."""
+    """What changed since the adapter's manifest before.
+
+    A reader counts rows: sample_count = sample_count before + added - removed.
+    """
 
     dataset_number: int  #: 1, 2, 3 ... per adapter
-    added: int  #: samples whose content the one before had not
-    removed: int  #: samples of the one before whose content is gone
+    added: int  #: samples with a new key
+    edited: int  #: samples whose key stays, with another content
+    removed: int  #: samples of the one before whose key is gone
 
 
 @dataclass(frozen=True, slots=True)
 class RepeatedSample:
-    """A sample that another one came before, with the same key or the same content."""
+    """A sample with the key or the content of an earlier one."""
 
     position: int
     sample_key: str
@@ -60,7 +64,7 @@ def insert_manifest(
 
 
 def get_manifest(session: Session, manifest_id: int) -> StoredManifest | None:
-    """Give one manifest, None when there is none."""
+    """Return one manifest; None if there is none."""
     row = session.fetch_one("get_manifest", manifest_id=manifest_id)
     if row is None:
         return None
@@ -74,7 +78,7 @@ def get_manifest(session: Session, manifest_id: int) -> StoredManifest | None:
 
 
 def fetch_hashes_page(session: Session, manifest_id: int, first: int, end: int) -> list[str]:
-    """Give the content hashes of the samples at positions first..end-1, in hexadecimal."""
+    """Return the content hashes of the samples at positions first..end-1, in hexadecimal."""
     rows = session.fetch_all(
         "fetch_hashes_page", manifest_id=manifest_id, first_position=first, end_position=end
     )
@@ -84,7 +88,7 @@ def fetch_hashes_page(session: Session, manifest_id: int, first: int, end: int) 
 def find_equal_manifest(
     session: Session, adapter_name: str, fingerprint: str, *, besides: int
 ) -> int | None:
-    """Give the adapter's complete manifest with this content, None when there is none."""
+    """Return the complete manifest of the adapter with this content; None if there is none."""
     row = session.fetch_one(
         "find_equal_manifest",
         adapter_name=adapter_name,
@@ -95,18 +99,33 @@ def find_equal_manifest(
 
 
 def compare_with_last(
-    session: Session, manifest_id: int, adapter_name: str, *, sample_count: int
+    session: Session, manifest_id: int, adapter_name: str, *, sample_count: int, has_own_keys: bool
 ) -> ManifestChange:
-    """Say what changed since the adapter's manifest before; all is new where there is none."""
+    """Return what changed since the adapter's manifest before; all is added where there is none.
+
+    Args:
+        session: reads.
+        manifest_id: the new manifest, completely written.
+        adapter_name: whose manifest it is.
+        sample_count: how many samples it has.
+        has_own_keys: whether its rows have keys of their own, each of them once. Content hashes as
+            keys may repeat, and an edited row has another one.
+    """
     last = session.fetch_one(
         "get_last_manifest", adapter_name=adapter_name, manifest_id=manifest_id
     )
     if last is None:
-        return ManifestChange(dataset_number=1, added=sample_count, removed=0)
+        return ManifestChange(dataset_number=1, added=sample_count, edited=0, removed=0)
+    both = {"manifest_id": manifest_id, "other_manifest_id": int(last.manifest_id)}
+    added = _count(session, "count_keys_not_in", both)
+    edited = _count(session, "count_edited_samples", both) if has_own_keys else 0
+    if not has_own_keys:
+        added += _count(session, "count_further_copies", both)
     return ManifestChange(
         dataset_number=int(last.dataset_number) + 1,
-        added=_count_not_in(session, manifest_id, int(last.manifest_id)),
-        removed=_count_not_in(session, int(last.manifest_id), manifest_id),
+        added=added,
+        edited=edited,
+        removed=int(last.sample_count) + added - sample_count,
     )
 
 
@@ -118,7 +137,7 @@ def complete_manifest(
     fingerprint: str,
     sample_count: int,
 ) -> None:
-    """Make a manifest count whose samples are all written."""
+    """Complete a manifest whose samples are all written."""
     session.execute(
         "complete_manifest",
         manifest_id=manifest_id,
@@ -126,18 +145,19 @@ def complete_manifest(
         dataset_number=change.dataset_number,
         sample_count=sample_count,
         samples_added=change.added,
+        samples_edited=change.edited,
         samples_removed=change.removed,
     )
 
 
 def has_other_users(session: Session, manifest_id: int, run_id: int) -> bool:
-    """Whether another run was trained on this manifest."""
+    """Return whether another run was trained on this manifest."""
     row = session.fetch_one("count_manifest_users", manifest_id=manifest_id, run_id=run_id)
     return row is not None and int(row.users) > 0
 
 
 def remove_manifest(scope: RunScope) -> None:
-    """Remove the run's own manifest in short transactions; the first marks it as unfinished."""
+    """Remove the run's own manifest in short transactions; the first marks it as incomplete."""
     manifest_id = scope.run_id
     with scope.transaction() as session:
         session.execute("reopen_manifest", manifest_id=manifest_id)
@@ -167,7 +187,7 @@ def delete_samples(session: Session, manifest_id: int, first: int, end: int) -> 
 
 
 def move_sample(session: Session, manifest_id: int, *, old: int, new: int) -> None:
-    """Put the sample at one position at another one, which is free."""
+    """Move the sample at one position to another one, which is free."""
     row = session.fetch_one("get_manifest_sample", manifest_id=manifest_id, position=old)
     if row is None:
         raise DatabaseError(f"manifest {manifest_id} has no sample at position {old}")
@@ -183,13 +203,13 @@ def move_sample(session: Session, manifest_id: int, *, old: int, new: int) -> No
 
 
 def count_duplicate_keys(session: Session, manifest_id: int) -> int:
-    """Count the samples whose key another sample had before them."""
+    """Count the samples with the key of an earlier sample."""
     row = session.fetch_one("count_duplicate_keys", manifest_id=manifest_id)
     return 0 if row is None else int(row.duplicates)
 
 
 def list_duplicate_keys(session: Session, manifest_id: int, limit: int) -> list[RepeatedSample]:
-    """Give samples whose key another sample had before them, in order."""
+    """Return samples with the key of an earlier sample, in order."""
     rows = session.fetch_all("list_duplicate_keys", manifest_id=manifest_id, row_limit=limit)
     return [
         RepeatedSample(int(r.position), r.sample_key, r.content_hash, r.sample_key) for r in rows
@@ -197,32 +217,32 @@ def list_duplicate_keys(session: Session, manifest_id: int, limit: int) -> list[
 
 
 def count_duplicate_contents(session: Session, manifest_id: int) -> int:
-    """Count the samples whose content another sample had before them."""
+    """Count the samples with the content of an earlier sample."""
     row = session.fetch_one("count_duplicate_contents", manifest_id=manifest_id)
     return 0 if row is None else int(row.duplicates)
 
 
 def list_duplicate_contents(session: Session, manifest_id: int, limit: int) -> list[RepeatedSample]:
-    """Give samples whose content another sample had before them, in order."""
+    """Return samples with the content of an earlier sample, in order."""
     rows = session.fetch_all("list_duplicate_contents", manifest_id=manifest_id, row_limit=limit)
     return [RepeatedSample(int(r.position), r.sample_key, None, r.first_key) for r in rows]
 
 
 def fetch_samples_page(session: Session, manifest_id: int, first: int, end: int) -> list[Sample]:
-    """Give the samples at positions first..end-1, in order."""
+    """Return the samples at positions first..end-1, in order."""
     rows = session.fetch_all(
         "fetch_samples_page", manifest_id=manifest_id, first_position=first, end_position=end
     )
     if len(rows) != end - first:
         raise DatabaseError(
-            f"manifest {manifest_id} gives {len(rows)} samples for positions {first} to {end - 1}: "
+            f"manifest {manifest_id} has {len(rows)} samples for positions {first} to {end - 1}: "
             "rows of manifest_samples or contents were deleted"
         )
     return [_sample(row) for row in rows]
 
 
 def fetch_samples_at(session: Session, manifest_id: int, positions: Sequence[int]) -> list[Sample]:
-    """Give the samples at these positions, in the order asked."""
+    """Return the samples at these positions, in the order of `positions`."""
     found: dict[int, Sample] = {}
     wanted = sorted(set(positions))
     for start in range(0, len(wanted), _COLUMNS_AT):
@@ -237,10 +257,8 @@ def fetch_samples_at(session: Session, manifest_id: int, positions: Sequence[int
     return [found[position] for position in positions]
 
 
-def _count_not_in(session: Session, manifest_id: int, other_manifest_id: int) -> int:
-    row = session.fetch_one(
-        "count_contents_not_in", manifest_id=manifest_id, other_manifest_id=other_manifest_id
-    )
+def _count(session: Session, statement: str, values: dict[str, int]) -> int:
+    row = session.fetch_one(statement, **values)
     return 0 if row is None else int(row.samples)
 
 

@@ -1,4 +1,4 @@
-"""Orphans as rows: what backends hold that no row names, and rows whose adapter is gone."""
+"""Orphans as rows: stored artifacts that no row names, and versions whose adapter is gone."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from sqltune.records import RunState
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """One orphan as it is found."""
+    """One orphan as a scan finds it."""
 
-    orphan_key: str  #: the same orphan has the same one each time
+    orphan_key: str  #: the same for the same orphan in every scan
     orphan_kind: str  #: adapter_without_row, row_without_adapter, weights_without_row
     adapter_name: str | None  #: None: the run is not known
     version_number: int | None  #: with row_without_adapter
     run_id: int | None
     run_key: str | None
-    is_unknown_run: bool  #: no run of this database made it
+    is_unknown_run: bool  #: made by a run that this database does not know
     backend: str
     place: str
     external_id: str | None
@@ -34,7 +34,7 @@ class Orphan:
 
 @dataclass(frozen=True, slots=True)
 class OpenOrphan:
-    """An orphan that was found before and not settled yet."""
+    """An orphan that was found before and is not settled yet."""
 
     orphan_key: str
     state: str  #: found, removing
@@ -53,34 +53,34 @@ class RunStatus:
 
 
 def find_run_of_key(session: Session, run_key: str) -> RunStatus | None:
-    """Give the run that a name outside carries; None: it is none of this database's."""
+    """Return the run whose key a stored artifact carries; None: this database does not know it."""
     return _run_end(session.fetch_one("find_run_of_key", run_key=run_key))
 
 
 def get_run_end(session: Session, run_id: int) -> RunStatus | None:
-    """Give how a run stands; None: its row was deleted."""
+    """Return whether and when a run ended; None: its row was deleted."""
     return _run_end(session.fetch_one("get_run_end", run_id=run_id))
 
 
 def list_created_adapters(session: Session) -> dict[str, int]:
-    """Give the ids of all adapters that runs created at services, with the run of each."""
+    """Return the ids of all adapters that runs created at services, with the run of each."""
     return {row.external_id: row.run_id for row in session.fetch_all("list_created_adapters")}
 
 
 def store_orphans(database: Database, orphans: Sequence[Orphan], *, now: datetime) -> None:
-    """Write what was found; what is in the table already keeps the time when it was found first."""
+    """Store orphans; known ones keep the time when they were first found."""
     for orphan in orphans:
         try:
             _store_orphan(database, orphan, now)
         except DatabaseUnavailable:
             raise
         except DatabaseError:
-            # Another listing has inserted the same row meanwhile.
+            # Another scan has inserted the same row meanwhile.
             _store_orphan(database, orphan, now)
 
 
 def list_open_orphans(session: Session, backend: str, place: str) -> list[OpenOrphan]:
-    """Give the orphans that an earlier look at a place left open."""
+    """Return the orphans that an earlier scan of a place left open."""
     rows = session.fetch_all("list_open_orphans", backend=backend, place=place)
     return [OpenOrphan(row.orphan_key, row.state, row.run_id, row.address) for row in rows]
 
@@ -105,10 +105,10 @@ def set_orphan_state(
 
 def _store_orphan(database: Database, orphan: Orphan, now: datetime) -> None:
     values = {**asdict(orphan), "is_unknown_run": int(orphan.is_unknown_run)}
-    seen = ("adapter_name", "run_id", "is_unknown_run", "size_bytes", "reason", "orphan_key")
+    refreshed = ("adapter_name", "run_id", "is_unknown_run", "size_bytes", "reason", "orphan_key")
     with database.transaction() as session:
         known = session.execute(
-            "see_orphan", **{name: values[name] for name in seen}, now=format_time(now)
+            "refresh_orphan", **{name: values[name] for name in refreshed}, now=format_time(now)
         )
         if not known:
             session.execute("insert_orphan", **values, now=format_time(now))

@@ -1,4 +1,4 @@
-"""Rows for people to read: what `status`, `show` and `compare` print."""
+"""What people read: the rows of `status`, `show` and `compare`, and the columns of the views."""
 
 from __future__ import annotations
 
@@ -7,15 +7,37 @@ from datetime import datetime
 from typing import Any
 
 from sqltune.database.connection import Session
+from sqltune.database.scripts import read_views
 from sqltune.database.times import parse_time
 from sqltune.records import RunState
 
-#: Findings that `show` prints; all stored ones stand in data_issues.
+#: Findings that `show` prints; all stored ones are in data_issues.
 _ISSUES_SHOWN = 20
 
 
+@dataclass(frozen=True, slots=True)
+class ViewColumns:
+    """The columns of one report view, in order."""
+
+    names: tuple[str, ...]  #: all of them
+    times: tuple[str, ...]  #: UTC times: DATETIME(6), on SQLite text 'YYYY-MM-DD HH:MM:SS.ffffff'
+    dates: tuple[str, ...]  #: UTC dates: DATE, on SQLite text 'YYYY-MM-DD'
+
+
+def view_columns() -> dict[str, ViewColumns]:
+    """Return the columns of every report view by its name; times end in _at, dates in _date."""
+    return {
+        view.name: ViewColumns(
+            names=tuple(view.columns),
+            times=tuple(name for name in view.columns if name.endswith("_at")),
+            dates=tuple(name for name in view.columns if name.endswith("_date")),
+        )
+        for view in read_views()
+    }
+
+
 def list_status(session: Session) -> list[dict[str, Any]]:
-    """Give one row per declared adapter: its last decision, its last run, who works on it."""
+    """Return one row per declared adapter: its last decision, its last run, who works on it."""
     return [
         {**row, **_last_run(session, row["adapter_name"])}
         for row in _plain(session.fetch_all("list_status"))
@@ -42,7 +64,7 @@ def list_adapter_health(session: Session, *, now: datetime) -> list[AdapterHealt
 
 
 def get_run_report(session: Session, run_id: int) -> dict[str, Any] | None:
-    """Give one run with its events, findings and gate decision; None when there is no such run."""
+    """Return one run with its events, findings and gate decision; None if there is no such run."""
     row = session.fetch_one("get_run_report", run_id=run_id)
     if row is None:
         return None
@@ -57,7 +79,7 @@ def get_run_report(session: Session, run_id: int) -> dict[str, Any] | None:
 
 
 def find_compared_version(session: Session, adapter_name: str) -> int | None:
-    """Give the adapter's latest version that was evaluated to the end; None when there is none."""
+    """Return the adapter's latest version that was evaluated to the end; None if there is none."""
     row = session.fetch_one("find_compared_version", adapter_name=adapter_name)
     return int(row.version_number) if row is not None and row.version_number is not None else None
 
@@ -65,7 +87,7 @@ def find_compared_version(session: Session, adapter_name: str) -> int | None:
 def list_before_after(
     session: Session, adapter_name: str, version_number: int
 ) -> list[dict[str, Any]]:
-    """Give the answers before and after of one version, the greatest change first."""
+    """Return the answers before and after of one version, the greatest change first."""
     return _plain(
         session.fetch_all(
             "list_before_after", adapter_name=adapter_name, version_number=version_number
@@ -75,11 +97,11 @@ def list_before_after(
 
 def _last_run(session: Session, adapter_name: str) -> dict[str, Any]:
     row = session.fetch_one("find_last_run", adapter_name=adapter_name)
-    told = {} if row is None else dict(row._mapping)
-    state = told.pop("state", None)
-    names = ("run_id", "state_since", "last_alive_at", "is_stuck", "stuck_reason", "next_step")
+    found = {} if row is None else dict(row._mapping)
+    state = found.pop("state", None)
+    names = ("run_id", "state_changed_at", "last_alive_at", "is_stuck", "stuck_reason", "next_step")
     return {
-        **{name: told.get(name) for name in (*names, "error_message")},
+        **{name: found.get(name) for name in (*names, "error_message")},
         "run_state": state,
         "is_open": state is not None and not RunState(state).is_ended,
     }

@@ -14,7 +14,7 @@ from sqltune.records import Phase, Response, RunPrompt
 
 @dataclass(frozen=True, slots=True)
 class ResponseCounts:
-    """How many prompts of one phase have a row, and how many of those rows are errors."""
+    """How many prompts of one phase have a row, and how many of the rows are errors."""
 
     responses: int
     errors: int
@@ -33,7 +33,7 @@ def fetch_prompt_page(
 def fetch_answered_keys(
     session: Session, run_id: int, phase: Phase, first_key: str, last_key: str
 ) -> set[str]:
-    """Give the prompts between two keys, both included, that have an answer or an error."""
+    """Return the prompts between two keys, both included, that have an answer or an error."""
     rows = session.fetch_all(
         "fetch_answered_keys",
         run_id=run_id,
@@ -52,7 +52,7 @@ def fetch_known_answers(
     model_key: str,
     decoding_key: str,
 ) -> list[Response]:
-    """Give what the same model answered to these prompts before, under the same settings.
+    """Return what the same model answered to these prompts before, under the same settings.
 
     Args:
         prompts: neighbours in the order of prompt_key, all of the run run_id.
@@ -97,7 +97,7 @@ def count_responses(session: Session, run_id: int, phase: Phase) -> ResponseCoun
 
 
 def delete_error_responses(session: Session, run_id: int, page_size: int) -> int:
-    """Forget the next errors, so that their prompts are asked again; gives how many it forgot."""
+    """Delete the next errors, so that their prompts are asked again, and return how many."""
     rows = session.fetch_all("fetch_error_responses", run_id=run_id, page_size=page_size)
     for row in rows:
         session.execute(

@@ -17,11 +17,12 @@ class FrozenPrompt:
     prompt_key: str
     content_hash: str
     category: str | None
-    scorer: str
+    scorer: str  #: the primary one
+    is_scored: bool  #: there is an expected text, or the scorer needs none
 
 
 def delete_run_prompts(session: Session, run_id: int) -> None:
-    """Forget the prompts of a run that are about to be frozen anew."""
+    """Delete the prompts of a run, before they are frozen again."""
     session.execute("delete_run_prompts", run_id=run_id)
 
 
@@ -31,5 +32,9 @@ def add_prompts(scope: RunScope, page: Sequence[tuple[ContentRow, FrozenPrompt]]
     with scope.transaction() as session:
         store_contents(session)
         session.execute_many(
-            "add_run_prompt", [asdict(prompt) | {"run_id": scope.run_id} for _, prompt in page]
+            "add_run_prompt", [_values(scope.run_id, prompt) for _, prompt in page]
         )
+
+
+def _values(run_id: int, prompt: FrozenPrompt) -> dict[str, object]:
+    return {**asdict(prompt), "run_id": run_id, "is_scored": int(prompt.is_scored)}

@@ -1,9 +1,8 @@
-"""Rows of `runs` with their events and steps; only the runner and the commands write them."""
+"""Rows of `runs` with their events; only the runner and the commands write them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -283,31 +282,6 @@ def add_event(session: Session, run_id: int, event: str, message: str, *, now: d
         now=format_time(now),
         event=event,
         message=message,
-    )
-
-
-def store_metrics(
-    session: Session, run_id: int, steps: Sequence[dict[str, Any]], *, now: datetime
-) -> None:
-    """Store training steps in order; they replace stored steps from the first of them onwards.
-
-    Args:
-        session: the fenced transaction.
-        run_id: the run that trains.
-        steps: the fields of `StepMetrics`, ascending and without gaps.
-        now: UTC.
-    """
-    first = steps[0]["step"]
-    session.execute("delete_metrics_from", run_id=run_id, step=first)
-    row = session.fetch_one("get_tokens_before", run_id=run_id, step=first)
-    seen = int(row.tokens) if row else 0
-    rows = []
-    for step in steps:
-        seen += step["tokens"] or 0
-        rows.append({**step, "run_id": run_id, "tokens_seen": seen, "now": format_time(now)})
-    session.execute_many("insert_metrics", rows)
-    session.execute(
-        "set_run_progress", run_id=run_id, steps_done=steps[-1]["step"], tokens_processed=seen
     )
 
 

@@ -1,4 +1,4 @@
-"""What scorers said of responses: `scores`."""
+"""The scores of responses: `scores`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqltune.records import Phase, Score
 
 @dataclass(frozen=True, slots=True)
 class UnscoredResponse:
-    """One answer that its primary scorer has not seen yet."""
+    """One answer without scores."""
 
     prompt_key: str
     response: str
@@ -35,7 +35,7 @@ class ScorePair:
 def fetch_unscored_responses(
     session: Session, run_id: int, phase: Phase, after_key: str, page_size: int
 ) -> list[UnscoredResponse]:
-    """Read the next answers of a phase that have no primary score, in the order of prompt_key."""
+    """Return the next answers of a phase without scores, in the order of prompt_key."""
     rows = session.fetch_all(
         "fetch_unscored_responses",
         run_id=run_id,
@@ -64,7 +64,7 @@ def insert_scores(session: Session, run_id: int, scores: Sequence[Score], *, now
 
 
 def delete_error_scores(session: Session, run_id: int, page_size: int) -> int:
-    """Forget the scores of the next answers that a scorer failed on; gives how many answers."""
+    """Delete the scores of the next answers on which a scorer failed; return how many answers."""
     rows = session.fetch_all("fetch_error_scores", run_id=run_id, page_size=page_size)
     for row in rows:
         session.execute("delete_scores", run_id=run_id, prompt_key=row.prompt_key, phase=row.phase)
@@ -74,7 +74,7 @@ def delete_error_scores(session: Session, run_id: int, page_size: int) -> int:
 def fetch_score_pairs(
     session: Session, run_id: int, compared_phase: Phase, after_key: str, page_size: int
 ) -> list[ScorePair]:
-    """Read the next pairs of primary scores, in the order of prompt_key."""
+    """Return the next pairs of primary scores, in the order of prompt_key."""
     rows = session.fetch_all(
         "fetch_score_pairs",
         run_id=run_id,

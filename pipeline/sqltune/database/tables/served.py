@@ -1,4 +1,4 @@
-"""The adapters of the local server's clients, and their fine-tune calls. No sync reads them."""
+"""Adapters that clients of the local server made, and their fine-tune calls; no sync reads them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class UnsettledStep:
 
 @dataclass(frozen=True, slots=True)
 class StepOutcome:
-    """How a fine-tune call ended; what is not known is None."""
+    """How a fine-tune call ended; unknown values are None."""
 
     state: str  #: done, failed or lost
     optimizer_steps: int | None = None
@@ -72,12 +72,12 @@ def insert_served_adapter(session: Session, adapter: ServedAdapter) -> None:
 
 
 def list_served_adapters(session: Session) -> list[ServedAdapter]:
-    """Give all adapters that are not deleted, the oldest first."""
+    """Return all adapters that are not deleted, the oldest first."""
     return [_adapter(row) for row in session.fetch_all("list_served_adapters")]
 
 
 def delete_served_adapter(session: Session, adapter_id: str, *, now: datetime) -> None:
-    """Let nobody find the adapter any more."""
+    """Mark the adapter as deleted; its row stays."""
     session.execute("delete_served_adapter", adapter_id=adapter_id, now=format_time(now))
 
 
@@ -90,7 +90,7 @@ def begin_served_step(
     sample_count: int,
     now: datetime,
 ) -> None:
-    """Write that a fine-tune call begins."""
+    """Record that a fine-tune call begins."""
     session.execute(
         "insert_served_step",
         adapter_id=adapter_id,
@@ -105,7 +105,7 @@ def begin_served_step(
 def settle_served_step(
     session: Session, adapter_id: str, step_number: int, outcome: StepOutcome, *, now: datetime
 ) -> None:
-    """Write how a fine-tune call ended; one that is done gives the adapter a new time."""
+    """Record how a fine-tune call ended; one that is done updates the time of the adapter."""
     session.execute(
         "settle_served_step",
         adapter_id=adapter_id,
@@ -125,7 +125,7 @@ def settle_served_step(
 
 
 def list_unsettled_served_steps(session: Session) -> list[UnsettledStep]:
-    """Give the fine-tune calls that a server did not live to settle."""
+    """Return the fine-tune calls that a server began and did not settle before it died."""
     return [
         UnsettledStep(row.adapter_id, row.step_number, row.optimizer_steps_before)
         for row in session.fetch_all("list_last_served_steps")
@@ -143,5 +143,7 @@ def _adapter(row: Any) -> ServedAdapter:
 def _time(value: object) -> datetime:
     moment = parse_time(value)
     if moment is None:
-        raise DatabaseError("a served adapter without its times: restore the row or delete it")
+        raise DatabaseError(
+            "a row of served_adapters has no created_at or updated_at: restore the row or delete it"
+        )
     return moment

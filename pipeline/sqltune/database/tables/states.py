@@ -154,7 +154,7 @@ def list_leases(session: Session) -> dict[str, Lease]:
             owner=row.lease_owner,
             claimed_at=parse_time(row.claimed_at),
             heartbeat_at=parse_time(row.heartbeat_at),
-            until=parse_time(row.lease_until),
+            until=parse_time(row.lease_expires_at),
             run_id=row.run_id,
             is_expired=bool(row.is_expired),
         )

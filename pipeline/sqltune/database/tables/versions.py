@@ -1,4 +1,4 @@
-"""Adapter versions: what a finished training produced."""
+"""Adapter versions: what finished trainings produced."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqltune.database.connection import Session
 from sqltune.database.times import format_time
 from sqltune.records import AdapterVersion
 
-#: The last tenth of a training's steps gives its final loss: a single step says too little.
+#: The final loss is the mean over the last tenth of the steps: a single step varies too much.
 _FINAL_SHARE = 10
 
 
@@ -45,7 +45,7 @@ class NewVersion:
 
 
 def insert_version(session: Session, version: NewVersion, *, now: datetime) -> int:
-    """Write the adapter's next version and give its number."""
+    """Write the next version of the adapter and return its number."""
     row = session.fetch_one("get_last_version_number", adapter_name=version.adapter_name)
     number = int(row.last_number if row else 0) + 1
     names = set(version.__dataclass_fields__) - {"is_trial"}
@@ -65,19 +65,19 @@ def insert_version(session: Session, version: NewVersion, *, now: datetime) -> i
 
 
 def get_version(session: Session, adapter_name: str, version_number: int) -> AdapterVersion | None:
-    """Give one version; None when there is none of this number."""
+    """Return one version; None if there is none with this number."""
     row = session.fetch_one("get_version", adapter_name=adapter_name, version_number=version_number)
     return _version(row) if row is not None else None
 
 
 def get_latest_version(session: Session, adapter_name: str) -> AdapterVersion | None:
-    """Give the version that was trained last; None when nothing was trained yet."""
+    """Return the version that was trained last; None if nothing was trained yet."""
     row = session.fetch_one("get_latest_version", adapter_name=adapter_name)
     return _version(row) if row is not None else None
 
 
 def list_versions(session: Session) -> list[AdapterVersion]:
-    """Give all versions of all adapters."""
+    """Return all versions of all adapters."""
     return [_version(row) for row in session.fetch_all("list_versions")]
 
 

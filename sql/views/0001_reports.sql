@@ -1,0 +1,281 @@
+-- What people and BI tools read: a public contract. A column that is missing or means something else is a new view.
+-- One row is one fact. Names come first, then labels and states, figures, times and errors. `version_number` is the version of
+-- the adapter, `run_id` the run that made the row, `manifest_id` the samples that were trained on. Times are UTC and end in _at,
+-- dates end in _date, durations in _seconds; flags are 0 or 1; labels are ready for a chart.
+
+-- view: report_before_after
+-- One row per adapter version and evaluation prompt, of the last evaluation of the version, scored by the primary scorer of the prompt.
+-- Where nothing was live when the run began, the base model's answer is the one before, and before_is_base is 1.
+-- A score_change up to 1e-9 counts as unchanged; where the scores are not compared, not_compared_reason is the first reason that applies.
+SELECT v.adapter_name AS adapter_name,
+       v.version_number AS version_number,
+       p.prompt_key AS prompt_key,
+       g.run_id AS run_id,
+       v.manifest_id AS manifest_id,
+       v.adapter_label AS adapter_label,
+       v.is_latest AS is_latest,
+       v.base_model AS base_model,
+       p.category AS category,
+       p.scorer AS scorer,
+       c.prompt AS prompt,
+       c.response AS expected,
+       r0.response AS response_base,
+       rb.response AS response_before,
+       ra.response AS response_after,
+       CASE WHEN g.compared_phase = 'base' THEN 1 ELSE 0 END AS before_is_base,
+       CASE WHEN rb.decoding_key = ra.decoding_key AND sa.score - sb.score > 0.000000001 THEN 'improved'
+            WHEN rb.decoding_key = ra.decoding_key AND sb.score - sa.score > 0.000000001 THEN 'regressed'
+            WHEN rb.decoding_key = ra.decoding_key AND sa.score IS NOT NULL AND sb.score IS NOT NULL THEN 'unchanged'
+            ELSE 'not_compared' END AS outcome,
+       CASE WHEN rb.decoding_key = ra.decoding_key AND sa.score IS NOT NULL AND sb.score IS NOT NULL THEN NULL
+            WHEN p.is_scored = 0 THEN 'no_expected_text'
+            WHEN rb.run_id IS NULL THEN 'no_answer_before'
+            WHEN ra.run_id IS NULL THEN 'no_answer_after'
+            WHEN rb.error_code IS NOT NULL THEN 'answer_before_is_an_error'
+            WHEN ra.error_code IS NOT NULL THEN 'answer_after_is_an_error'
+            WHEN rb.decoding_key <> ra.decoding_key THEN 'unequal_decoding_settings'
+            WHEN sb.run_id IS NULL THEN 'no_score_before'
+            WHEN sa.run_id IS NULL THEN 'no_score_after'
+            WHEN sb.score IS NULL THEN 'score_before_is_an_error'
+            ELSE 'score_after_is_an_error' END AS not_compared_reason,
+       CASE WHEN rb.decoding_key = ra.decoding_key AND sa.score - sb.score > 0.000000001 THEN 1 ELSE 0 END AS is_improved,
+       CASE WHEN rb.decoding_key = ra.decoding_key AND sb.score - sa.score > 0.000000001 THEN 1 ELSE 0 END AS is_regressed,
+       ROUND(s0.score, 6) AS score_base,
+       ROUND(sb.score, 6) AS score_before,
+       ROUND(sa.score, 6) AS score_after,
+       CASE WHEN rb.decoding_key = ra.decoding_key THEN ROUND(sa.score - sb.score, 6) ELSE NULL END AS score_change,
+       CASE WHEN sb.score IS NULL THEN NULL WHEN sb.score >= sb.pass_threshold THEN 1 ELSE 0 END AS passed_before,
+       CASE WHEN sa.score IS NULL THEN NULL WHEN sa.score >= sa.pass_threshold THEN 1 ELSE 0 END AS passed_after,
+       rb.latency_ms AS latency_ms_before,
+       ra.latency_ms AS latency_ms_after,
+       g.decided_at AS decided_at,
+       DATE(g.decided_at) AS decided_date
+  FROM adapter_versions v
+  JOIN gate_decisions g ON g.run_id = v.evaluation_run_id
+  JOIN run_prompts p ON p.run_id = g.run_id
+  JOIN contents c ON c.content_hash = p.content_hash
+  LEFT JOIN responses r0 ON r0.run_id = p.run_id AND r0.prompt_key = p.prompt_key AND r0.phase = 'base'
+  LEFT JOIN responses rb ON rb.run_id = p.run_id AND rb.prompt_key = p.prompt_key AND rb.phase = g.compared_phase
+  LEFT JOIN responses ra ON ra.run_id = p.run_id AND ra.prompt_key = p.prompt_key AND ra.phase = 'after'
+  LEFT JOIN scores s0 ON s0.run_id = p.run_id AND s0.prompt_key = p.prompt_key AND s0.phase = 'base'
+                     AND s0.scorer = p.scorer
+  LEFT JOIN scores sb ON sb.run_id = p.run_id AND sb.prompt_key = p.prompt_key AND sb.phase = g.compared_phase
+                     AND sb.scorer = p.scorer
+  LEFT JOIN scores sa ON sa.run_id = p.run_id AND sa.prompt_key = p.prompt_key AND sa.phase = 'after'
+                     AND sa.scorer = p.scorer;
+
+-- view: report_scores
+-- One row per answer and scorer, of the last evaluation of each version. For averages, take is_primary_scorer = 1 and one phase at a time.
+SELECT v.adapter_name AS adapter_name,
+       v.version_number AS version_number,
+       s.prompt_key AS prompt_key,
+       s.phase AS phase,
+       s.scorer AS scorer,
+       s.run_id AS run_id,
+       v.manifest_id AS manifest_id,
+       v.adapter_label AS adapter_label,
+       v.is_latest AS is_latest,
+       v.base_model AS base_model,
+       p.category AS category,
+       c.prompt AS prompt,
+       CASE s.phase WHEN 'base' THEN 0 WHEN 'before' THEN 1 ELSE 2 END AS phase_order,
+       s.is_primary_scorer AS is_primary_scorer,
+       ROUND(s.score, 6) AS score,
+       s.pass_threshold AS pass_threshold,
+       CASE WHEN s.score IS NULL THEN NULL WHEN s.score >= s.pass_threshold THEN 1 ELSE 0 END AS passed,
+       r.output_tokens AS output_tokens,
+       r.latency_ms AS latency_ms,
+       s.scored_at AS scored_at,
+       DATE(s.scored_at) AS scored_date,
+       s.error_message AS error_message
+  FROM adapter_versions v
+  JOIN scores s ON s.run_id = v.evaluation_run_id
+  JOIN run_prompts p ON p.run_id = s.run_id AND p.prompt_key = s.prompt_key
+  JOIN contents c ON c.content_hash = p.content_hash
+  JOIN responses r ON r.run_id = s.run_id AND r.prompt_key = s.prompt_key AND r.phase = s.phase;
+
+-- view: report_adapter_versions
+-- One row per adapter version, wide: what it was trained on, what it cost, how it answers.
+SELECT v.adapter_name AS adapter_name,
+       v.version_number AS version_number,
+       v.run_id AS run_id,
+       v.evaluation_run_id AS evaluation_run_id,
+       v.manifest_id AS manifest_id,
+       m.dataset_number AS dataset_number,
+       v.adapter_label AS adapter_label,
+       v.state AS state,
+       v.is_latest AS is_latest,
+       CASE WHEN a.version_number IS NULL THEN 0 ELSE 1 END AS is_live,
+       v.backend AS backend,
+       v.base_model AS base_model,
+       v.method AS method,
+       v.lora_rank AS lora_rank,
+       v.epochs AS epochs,
+       v.rehearsal AS rehearsal,
+       v.sample_count AS sample_count,
+       v.steps AS steps,
+       v.tokens_processed AS tokens_processed,
+       v.final_train_loss AS final_train_loss,
+       e.prompts_evaluated AS prompts_evaluated,
+       ROUND(e.score_before, 4) AS score_before,
+       ROUND(e.score_after, 4) AS score_after,
+       ROUND(e.score_after - e.score_before, 4) AS score_change,
+       e.prompts_improved AS prompts_improved,
+       e.prompts_regressed AS prompts_regressed,
+       ROUND(e.pass_rate_before, 4) AS pass_rate_before,
+       ROUND(e.pass_rate_after, 4) AS pass_rate_after,
+       v.cost_usd AS cost_usd,
+       COALESCE(f.failed_runs, 0) AS failed_runs,
+       v.train_seconds AS train_seconds,
+       v.created_at AS created_at,
+       DATE(v.created_at) AS created_date
+  FROM adapter_versions v
+  LEFT JOIN manifests m ON m.manifest_id = v.manifest_id
+  LEFT JOIN aliases a ON a.adapter_name = v.adapter_name AND a.alias = 'live' AND a.version_number = v.version_number
+  LEFT JOIN (SELECT b.adapter_name AS adapter_name,
+                    b.version_number AS version_number,
+                    COUNT(*) AS prompts_evaluated,
+                    AVG(CASE WHEN b.score_change IS NULL THEN NULL ELSE b.score_before END) AS score_before,
+                    AVG(CASE WHEN b.score_change IS NULL THEN NULL ELSE b.score_after END) AS score_after,
+                    COUNT(CASE WHEN b.is_improved = 1 THEN 1 END) AS prompts_improved,
+                    COUNT(CASE WHEN b.is_regressed = 1 THEN 1 END) AS prompts_regressed,
+                    AVG(1.0 * b.passed_before) AS pass_rate_before,
+                    AVG(1.0 * b.passed_after) AS pass_rate_after
+               FROM report_before_after b
+              GROUP BY b.adapter_name, b.version_number) e
+         ON e.adapter_name = v.adapter_name AND e.version_number = v.version_number
+  LEFT JOIN (SELECT r.adapter_name AS adapter_name,
+                    r.training_key AS training_key,
+                    COUNT(*) AS failed_runs
+               FROM runs r
+              WHERE r.state = 'failed'
+              GROUP BY r.adapter_name, r.training_key) f
+         ON f.adapter_name = v.adapter_name AND f.training_key = v.training_key;
+
+-- view: report_training_steps
+-- One row per optimizer step: the loss curve. For a line chart take smoothed_loss: once a step has had samples, it is never NULL.
+SELECT r.adapter_name AS adapter_name,
+       v.version_number AS version_number,
+       t.run_id AS run_id,
+       t.step AS step,
+       r.manifest_id AS manifest_id,
+       COALESCE(v.adapter_label, r.adapter_name) AS adapter_label,
+       COALESCE(v.is_latest, 0) AS is_latest,
+       t.epoch AS epoch,
+       t.train_loss AS train_loss,
+       t.sample_loss AS sample_loss,
+       t.smoothed_loss AS smoothed_loss,
+       t.learning_rate AS learning_rate,
+       t.tokens AS tokens,
+       t.tokens_seen AS tokens_seen,
+       t.logged_at AS logged_at
+  FROM training_metrics t
+  JOIN runs r ON r.run_id = t.run_id
+  LEFT JOIN adapter_versions v ON v.adapter_name = r.adapter_name AND v.run_id = r.run_id;
+
+-- view: report_runs
+-- One row per run: what it is for, its state since when, what comes next, how long it took.
+-- is_stuck = 1: stuck_reason says why and what a person can do. A lease_expires_at in the past: the runner is gone, and a sync or
+-- worker resumes the run. is_simulated = 1: the backend only plays back a script.
+SELECT r.adapter_name AS adapter_name,
+       r.version_number AS version_number,
+       r.run_id AS run_id,
+       r.manifest_id AS manifest_id,
+       COALESCE(v.adapter_label, r.adapter_name) AS adapter_label,
+       r.run_kind AS run_kind,
+       r.trigger_reason AS trigger_reason,
+       r.backend AS backend,
+       r.base_model AS base_model,
+       COALESCE(v.is_latest, 0) AS is_latest,
+       r.is_forced AS is_forced,
+       r.is_trial AS is_trial,
+       r.is_simulated AS is_simulated,
+       r.state AS state,
+       r.desired_state AS desired_state,
+       CASE WHEN r.next_step IS NOT NULL THEN r.next_step
+            WHEN r.state = 'queued' THEN 'a sync or worker takes it up'
+            ELSE NULL END AS next_step,
+       r.is_stuck AS is_stuck,
+       r.stuck_reason AS stuck_reason,
+       CASE WHEN r.state = 'failed' THEN 1 ELSE 0 END AS is_failed,
+       r.samples_used AS samples_used,
+       r.samples_skipped AS samples_skipped,
+       r.prompts_selected AS prompts_selected,
+       r.steps_done AS steps_done,
+       r.steps_total AS steps_total,
+       r.tokens_processed AS tokens_processed,
+       r.cost_usd AS cost_usd,
+       r.wait_seconds AS wait_seconds,
+       r.run_seconds AS run_seconds,
+       r.queued_at AS queued_at,
+       DATE(r.queued_at) AS queued_date,
+       r.started_at AS started_at,
+       r.state_changed_at AS state_changed_at,
+       r.last_alive_at AS last_alive_at,
+       r.finished_at AS finished_at,
+       s.lease_expires_at AS lease_expires_at,
+       r.error_code AS error_code,
+       r.error_message AS error_message
+  FROM runs r
+  LEFT JOIN adapter_states s ON s.adapter_name = r.adapter_name AND s.run_id = r.run_id
+  LEFT JOIN adapter_versions v ON v.adapter_name = r.adapter_name AND v.version_number = r.version_number;
+
+-- view: report_datasets
+-- One row per manifest: the exact samples that runs were trained on, and what changed since the manifest of the adapter before it.
+-- sample_count = sample_count before + samples_added - samples_removed; an edited row whose key stays is in samples_edited alone.
+SELECT m.adapter_name AS adapter_name,
+       m.dataset_number AS dataset_number,
+       m.manifest_id AS manifest_id,
+       m.fingerprint AS fingerprint,
+       m.sample_count AS sample_count,
+       m.samples_added AS samples_added,
+       m.samples_edited AS samples_edited,
+       m.samples_removed AS samples_removed,
+       m.token_count AS token_count,
+       m.created_at AS created_at,
+       DATE(m.created_at) AS created_date
+  FROM manifests m
+ WHERE m.state = 'complete';
+
+-- view: report_samples
+-- One row per sample of a manifest, with the key of its row and the first 200 characters of its texts.
+SELECT m.adapter_name AS adapter_name,
+       m.dataset_number AS dataset_number,
+       s.manifest_id AS manifest_id,
+       s.position AS position,
+       s.sample_key AS sample_key,
+       s.content_hash AS content_hash,
+       c.split AS split,
+       c.group_key AS group_key,
+       SUBSTR(c.prompt, 1, 200) AS prompt_preview,
+       SUBSTR(c.response, 1, 200) AS response_preview,
+       c.weight AS weight,
+       m.created_at AS created_at
+  FROM manifests m
+  JOIN manifest_samples s ON s.manifest_id = m.manifest_id
+  JOIN contents c ON c.content_hash = s.content_hash
+ WHERE m.state = 'complete';
+
+-- view: report_orphans
+-- One row per orphan that `sqltune gc` ever found; state = 'found' are those that still exist.
+SELECT o.adapter_name AS adapter_name,
+       o.version_number AS version_number,
+       o.orphan_key AS orphan_key,
+       o.run_id AS run_id,
+       COALESCE(v.adapter_label, o.adapter_name) AS adapter_label,
+       o.orphan_kind AS orphan_kind,
+       o.backend AS backend,
+       o.place AS place,
+       o.external_id AS external_id,
+       o.address AS address,
+       o.is_unknown_run AS is_unknown_run,
+       o.state AS state,
+       o.reason AS reason,
+       o.size_bytes AS size_bytes,
+       o.found_at AS found_at,
+       DATE(o.found_at) AS found_date,
+       o.last_seen_at AS last_seen_at,
+       o.removed_at AS removed_at,
+       o.error_message AS error_message
+  FROM orphans o
+  LEFT JOIN adapter_versions v ON v.adapter_name = o.adapter_name AND v.version_number = o.version_number;
