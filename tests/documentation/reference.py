@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from sqltune.cli import app
 from sqltune.database.queries import find_sql_folder
 from sqltune.settings import Settings
-from tests.documentation.sql_columns import Column, read_tables, read_view_columns
+from tests.documentation.sql_columns import Column, read_tables
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 _NOTE = "<!-- Written from the source by `make docs-reference`; edit the source instead. -->"
@@ -115,33 +115,33 @@ flags are 0 or 1. BI tools read the [views](views.md) instead. The files themsel
 
 
 def views_page() -> str:
-    """Return the columns of all views."""
-    views = read_view_columns()
+    """Return what sql/README.md says of the views and their columns."""
+    section = re.sub(r"^###", "##", _section("What BI tools read"), flags=re.MULTILINE)
     return f"""
 # Views
 
-What BI tools read: a public contract, with the same text in every engine. A breaking change is a
-new view. Times are UTC; flags are 0 or 1. [Results and BI](../results.md) shows them in use.
+[Results and BI](../results.md) shows them in use.
 
-{_described("What BI tools read", views, level="##")}
+{section.strip()}
 """
 
 
-def _described(heading: str, columns: dict[str, list[Column]], level: str = "###") -> str:
-    """Return the tables or views of one section of sql/README.md, each with its two sentences."""
-    readme = (find_sql_folder() / "README.md").read_text("utf-8")
-    section = readme.partition(f"## {heading}\n")[2].partition("\n## ")[0]
-    entries = re.findall(r"^- \*\*`(\w+)`\*\*: (.+)\n  (\S.+)$", section, re.MULTILINE)
+def _described(heading: str, columns: dict[str, list[Column]]) -> str:
+    """Return the tables of one section of sql/README.md, each with its two sentences."""
+    entries = re.findall(r"^- \*\*`(\w+)`\*\*: (.+)\n  (\S.+)$", _section(heading), re.MULTILINE)
     return "\n\n".join(
-        f"{level} `{name}`\n\n{first[0].upper()}{first[1:]}\n{second}\n\n{_columns(columns[name])}"
+        f"### `{name}`\n\n{first[0].upper()}{first[1:]}\n{second}\n\n{_columns(columns[name])}"
         for name, first, second in entries
     )
 
 
+def _section(heading: str) -> str:
+    readme = (find_sql_folder() / "README.md").read_text("utf-8")
+    return readme.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+
+
 def _columns(columns: Iterable[Column]) -> str:
     rows = [(f"`{c.name}`", c.type, c.default, c.meaning) for c in columns]
-    if all(row[1] == "" for row in rows):
-        return _table(("column", "meaning"), [(row[0], row[3]) for row in rows])
     return _table(("column", "type", "default", "meaning"), rows)
 
 

@@ -1,8 +1,7 @@
-"""The columns of tables and views, as the files of sql/ describe them.
+"""The columns of the tables, as the migrations of MySQL describe them.
 
-A table's column is described by its COMMENT in the migrations of MySQL, a view's column by the
-comment at the end of its line. What has none is described in columns.toml, beside this file; there,
-a view's column needs an entry only where the comment of the column it shows does not fit.
+A column without a COMMENT is described in columns.toml, beside this file; sql/README.md describes
+the columns of the views.
 """
 
 from __future__ import annotations
@@ -13,12 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import sqlglot
-from sqlglot import exp
-
 from sqltune.database.connection import EngineKind
-from sqltune.database.queries import find_sql_folder
-from sqltune.database.scripts import View, read_migrations, read_views
+from sqltune.database.scripts import read_migrations
 
 DESCRIPTIONS = Path(__file__).parent / "columns.toml"
 _COLUMN = re.compile(
@@ -37,11 +32,11 @@ _BLOCK = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a table or a view."""
+    """One column of a table."""
 
     name: str
-    type: str  #: empty in a view
-    default: str  #: as a person reads it; empty in a view
+    type: str
+    default: str  #: as a person reads it
     meaning: str
 
 
@@ -84,64 +79,8 @@ def _default(rest: str) -> str:
     return "now" if "TIMESTAMP" in found["value"] else f"`{found['value'].strip(chr(39))}`"
 
 
-def read_view_columns() -> dict[str, list[Column]]:
-    """Return the columns of every view, in the order of the files."""
-    known = {
-        name: {column.name: column.meaning for column in columns}
-        for name, columns in read_tables().items()
-    }
-    views: dict[str, list[Column]] = {}
-    for view in read_views():
-        columns = list(_view_columns(view, known))
-        views[view.name] = _with_descriptions("any", columns)
-        known[view.name] = {column.name: column.meaning for column in views[view.name]}
-    return views
-
-
-def _view_columns(view: View, known: dict[str, dict[str, str]]) -> Iterator[Column]:
-    select = sqlglot.parse_one(view.select, dialect="mysql")
-    tables = {t.alias_or_name: t.name for t in _own_tables(select)}
-    notes, own = line_comments(view.name), read_descriptions().get(view.name, {})
-    for selected in select.expressions:
-        name = selected.alias_or_name
-        meaning = notes.get(name) or own.get(name) or _inherited(selected, tables, known)
-        yield Column(name, "", "", meaning)
-
-
-def _own_tables(select: exp.Expression) -> Iterator[exp.Table]:
-    """Yield the tables of the outermost FROM."""
-    for source in [select.args.get("from_") or select.args["from"], *select.args.get("joins", [])]:
-        if isinstance(source.this, exp.Table):
-            yield source.this
-
-
-def _inherited(
-    selected: exp.Expression, tables: dict[str, str], known: dict[str, dict[str, str]]
-) -> str:
-    """Return the comment of the one column that the expression shows, else an empty text."""
-    shown = selected.unalias()
-    is_date = isinstance(shown, exp.Date | exp.TsOrDsToDate)
-    while isinstance(shown, exp.Round | exp.Date | exp.Coalesce | exp.TsOrDsToDate):
-        shown = shown.this
-    if not isinstance(shown, exp.Column):
-        return ""
-    if is_date:
-        return f"the date of `{shown.name}`"
-    return known.get(tables.get(shown.table, ""), {}).get(shown.name, "")
-
-
-def line_comments(view: str) -> dict[str, str]:
-    """Return the comments at the ends of a view's lines, by column."""
-    for path in sorted((find_sql_folder() / "views").glob("*.sql")):
-        parts = re.split(r"^-- view: (\w+)\s*$", path.read_text("utf-8"), flags=re.MULTILINE)
-        if view in parts[1::2]:
-            body = parts[parts.index(view) + 1]
-            return dict(re.findall(r"\bAS (\w+),?\s+-- (.*)$", body, re.MULTILINE))
-    return {}
-
-
 def read_descriptions() -> dict[str, dict[str, str]]:
-    """Return columns.toml: the columns that no comment describes, by table or view."""
+    """Return columns.toml: the columns that no comment describes, by table."""
     return tomllib.loads(DESCRIPTIONS.read_text("utf-8"))
 
 

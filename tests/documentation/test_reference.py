@@ -6,14 +6,13 @@ from dataclasses import fields
 
 import pytest
 
+from sqltune.database.scripts import read_views
 from sqltune.settings import Settings
 from tests.documentation.reference import FOLDER, pages
 from tests.documentation.sql_columns import (
-    line_comments,
     read_descriptions,
     read_own_comments,
     read_tables,
-    read_view_columns,
 )
 
 
@@ -28,20 +27,20 @@ def test_the_folder_has_no_page_that_nothing_writes() -> None:
 
 
 def test_every_column_is_described() -> None:
-    columns = read_tables() | read_view_columns()
+    columns = read_tables()
     missing = [f"{name}.{c.name}" for name in columns for c in columns[name] if not c.meaning]
     assert missing == [], "write a COMMENT in sql/, or a line in tests/documentation/columns.toml"
 
 
 def test_no_description_is_left_of_a_column_that_is_gone_or_has_a_comment() -> None:
-    columns = read_tables() | read_view_columns()
+    columns = read_tables()
     descriptions = read_descriptions()
     assert descriptions
     for name, written in descriptions.items():
         if name == "any":
             known = {column.name for listed in columns.values() for column in listed}
         else:
-            comments = line_comments(name) | read_own_comments().get(name, {})
+            comments = read_own_comments().get(name, {})
             known = {column.name for column in columns[name]} - comments.keys()
         assert set(written) - known == set(), name
 
@@ -54,7 +53,7 @@ def test_every_setting_is_described() -> None:
 
 
 def test_every_table_and_view_has_a_section() -> None:
-    for page, listed in (("tables.md", read_tables()), ("views.md", read_view_columns())):
+    views = {view.name for view in read_views()}
+    for page, listed in (("tables.md", set(read_tables())), ("views.md", views)):
         sections = [line for line in pages()[page].splitlines() if line.startswith("##")]
-        named = {line.split("`")[1] for line in sections if "`" in line}
-        assert named == set(listed)
+        assert {line.split("`")[1] for line in sections if "`" in line} == listed

@@ -1,6 +1,6 @@
 """Migrations and views: plain SQL files, applied in order and recorded in a ledger.
 
-DDL commits by itself on the MySQL family, so the ledger records `applying` before a file and
+DDL commits automatically on the MySQL family, so the ledger records `applying` before a file and
 `applied` after it. A file that is found `applying` is run again, and what exists already counts as
 done. An applied file that was edited is an error.
 """

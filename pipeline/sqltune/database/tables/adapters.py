@@ -39,8 +39,8 @@ def of_run(session: Session, run_id: int) -> Adapter:
         return Adapter(**{**values, "extra_scorers": tuple(values["extra_scorers"])})
     except (KeyError, TypeError) as error:
         raise DataError(
-            f"runs.settings of run {run_id} does not hold what its runner wrote: the run cannot go "
-            "on; use --force to begin anew",
+            f"runs.settings of run {run_id} does not hold what its runner wrote, so the run cannot "
+            "continue; use --force to train again",
             table="runs",
             key=str(run_id),
             column="settings",
