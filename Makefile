@@ -21,7 +21,8 @@ PIP   := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(PIP_
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo check ci format lint types layers test-unit test-database test-backends \
-        test-local test-server test-notebooks test-e2e test-faults test-cluster bench rates lock clean clean-demo
+        test-local test-server test-notebooks test-e2e test-faults fault-points test-cluster bench rates lock \
+        clean clean-demo
 
 help:            ## this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) \
@@ -78,6 +79,9 @@ test-e2e: $(READY)      ## the installed command, from outside
 
 test-faults: $(READY)   ## kill runs at every commit and outside call, let networks and databases fail, and compare
 	$(BIN)/python -m pytest tests/faults tests/faults_database -n $(JOBS) --dist worksteal $(PYTEST)
+
+fault-points: $(READY)  ## tests/faults/points.json from undisturbed runs, after code that commits or calls was moved
+	RECORD_FAULT_POINTS=1 $(BIN)/python -m pytest tests/faults/test_points.py -k "not engine" $(PYTEST)
 
 test-cluster: $(READY)  ## races of ten processes that are killed and frozen, on SQLite, MariaDB and a cluster
 	$(BIN)/python -m pytest tests/races -m "races or cluster" $(PYTEST)

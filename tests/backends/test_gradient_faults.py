@@ -331,7 +331,7 @@ def test_a_reply_that_comes_while_the_process_is_asked_to_stop_saves_the_adapter
 ) -> None:
     first, second = case.open(), case.open()
     journal = StoppingJournal(proxy=proxy)
-    proxy.faults.append(Fault("POST", FINE_TUNE, 2, held_until=journal.reply_may_come))
+    proxy.faults.append(Fault("POST", FINE_TUNE, 2, waits_for=journal.reply_may_come))
     with pytest.raises(RunInterrupted):
         train(first, case, journal, run_key="stopped")
     assert [call.state for call in journal.kept_calls] == ["done"] * 3
@@ -348,7 +348,7 @@ def test_a_training_that_is_cancelled_during_a_call_leaves_no_adapter_behind(
     server: ServerAtWork, proxy: FaultyProxy, backend: Backend, case: BackendCase
 ) -> None:
     journal = StoppingJournal(proxy=proxy, stop_during=lambda: RunCancelled("enough"))
-    proxy.faults.append(Fault("POST", FINE_TUNE, 2, held_until=journal.reply_may_come))
+    proxy.faults.append(Fault("POST", FINE_TUNE, 2, waits_for=journal.reply_may_come))
     with pytest.raises(RunCancelled, match="enough"):
         train(backend, case, journal, run_key="cancelled")
     assert states(server, "cancelled") == ["deleted"]

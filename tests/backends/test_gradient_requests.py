@@ -223,7 +223,7 @@ def test_answers_wait_for_no_one_but_their_own_slot(
     proxy: FaultyProxy, backend: Backend, case: BackendCase
 ) -> None:
     may_come = threading.Event()
-    proxy.faults.append(Fault("POST", "/complete", 1, held_until=may_come))
+    proxy.faults.append(Fault("POST", "/complete", 1, waits_for=may_come))
     base_model = backend.describe(SLUG, None)
     answers = backend.answer(base_model, None, requests_of(case), DECODING)
     others = [next(answers) for _ in range(len(requests_of(case)) - 1)]
@@ -237,8 +237,8 @@ def test_closing_ends_what_waits_for_a_reply(
 ) -> None:
     never = threading.Event()
     backend = case.open()
-    proxy.faults.append(Fault("POST", "/complete", None, held_until=never))
-    proxy.faults.append(Fault("POST", "/fine-tune", None, held_until=never))
+    proxy.faults.append(Fault("POST", "/complete", None, waits_for=never))
+    proxy.faults.append(Fault("POST", "/fine-tune", None, waits_for=never))
     failures: list[BaseException] = []
 
     def wait(do: Callable[[], object]) -> None:

@@ -113,7 +113,7 @@ def test_a_sync_killed_during_a_fine_tune_is_resumed_and_no_batch_is_in_it_twice
     sqltune: Sqltune, people: People, proxy: FaultyProxy, server: ServerAtWork, office: str
 ) -> None:
     never = threading.Event()
-    proxy.faults.append(Fault("POST", FINE_TUNE, 2, held_until=never))
+    proxy.faults.append(Fault("POST", FINE_TUNE, 2, waits_for=never))
     running = sqltune.start("sync", SQLTUNE_LEASE_SECONDS="1")
     people.await_row("SELECT 1 FROM backend_calls WHERE call_number = 3")
     running.signal(signal.SIGKILL)
@@ -221,7 +221,7 @@ def test_an_adapter_left_behind_while_the_service_was_gone_is_found_and_removed(
     sqltune: Sqltune, people: People, proxy: FaultyProxy, server: ServerAtWork, office: str
 ) -> None:
     never = threading.Event()
-    proxy.faults.append(Fault("POST", FINE_TUNE, 2, held_until=never))
+    proxy.faults.append(Fault("POST", FINE_TUNE, 2, waits_for=never))
     running = sqltune.start("sync", SQLTUNE_MAX_ATTEMPTS="1")
     people.await_row("SELECT 1 FROM backend_calls WHERE call_number = 3")
     proxy.stop()
