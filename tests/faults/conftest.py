@@ -11,6 +11,7 @@ from tests.databases import ServerDatabases, copy_sqlite
 from tests.faults.points import read_points
 from tests.faults.seeds import OneSeed
 from tests.faults.stages import ServerStage, SqliteStage, Stage
+from tests.faults.timeline import Timeline
 from tests.faults.worlds import (
     FEW_CERTIFICATES,
     ForkServer,
@@ -60,23 +61,29 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def stage_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where all cases are played: rows contain the addresses of files."""
+    return tmp_path_factory.mktemp("stages") / "stage"
+
+
 @pytest.fixture(params=["sqlite", "mariadb-pymysql"])
 def stage(
     request: pytest.FixtureRequest,
     sqlite_template: Path,
     server_databases: Callable[[str], ServerDatabases],
-    tmp_path: Path,
+    stage_folder: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Stage]:
     """A migrated database without rows, on each engine in turn, and a folder."""
     if request.param == "sqlite":
-        yield SqliteStage(sqlite_template, tmp_path / "stage")
+        yield SqliteStage(sqlite_template, stage_folder)
         return
     for name, value in FEW_CERTIFICATES.items():
         monkeypatch.setenv(name, value)
     databases = server_databases(request.param)
     name = databases.make_migrated()
-    stage = ServerStage(databases.address(name), tmp_path / "stage")
+    stage = ServerStage(databases.address(name), stage_folder)
     yield stage
     stage.close()
     databases.give_back(name)
@@ -86,6 +93,18 @@ def stage(
 def world(stage: Stage, fork_server: ForkServer) -> World:
     """The command on a stage."""
     return World(stage, fork_server)
+
+
+@pytest.fixture(scope="session")
+def timelines(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Timeline]:
+    """The scenes on SQLite and on a server."""
+    return {is_server: Timeline(tmp_path_factory.mktemp("timeline")) for is_server in (False, True)}
+
+
+@pytest.fixture
+def timeline(stage: Stage, timelines: dict[bool, Timeline]) -> Timeline:
+    """The scenes on the engine of a stage."""
+    return timelines[stage.is_server]
 
 
 @pytest.fixture

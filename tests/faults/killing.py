@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.faults.hooks import Hit
 from tests.faults.outcome import Outcome, compare_outcomes, read_outcome
 from tests.faults.points import WATCHED_ROOMS
-from tests.faults.scenes import SCENES, Scene
+from tests.faults.scenes import Scene
 from tests.faults.worlds import KILLED, Command, World
 
 #: A point as it is in the code: its name, before or after, and the line.
@@ -34,20 +34,12 @@ class Rehearsed:
     expected: Outcome
 
 
-def play_before(world: World, scene: Scene) -> set[Place]:
-    """Play all scenes before this one, and return the places that they passed."""
-    passed: set[Place] = set()
-    for earlier in SCENES[: SCENES.index(scene)]:
-        passed |= {place_of(hit) for hit in earlier.play(world)}
-    return passed
-
-
 def place_of(hit: Hit) -> Place:
     """Return where a point is passed, whichever time it is."""
     return (hit.point, hit.moment, hit.line)
 
 
-def choose_first(world: World, hits: Sequence[Hit], passed: set[Place]) -> list[Hit]:
+def choose_first(world: World, hits: Sequence[Hit], passed: Set[Place]) -> list[Hit]:
     """Return the points to kill at: each place in the first scene that passes it."""
     if EVERY_KILL:
         return list(hits)

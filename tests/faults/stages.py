@@ -39,7 +39,7 @@ class SqliteStage:
     is_server = False
 
     def __init__(self, template: Path, folder: Path) -> None:
-        folder.mkdir()
+        _make_empty(folder)
         shutil.copyfile(template, folder / "sqltune.db")
         self.folder = folder
         self.url = f"sqlite:///{folder}/sqltune.db"
@@ -67,7 +67,7 @@ class ServerStage:
     is_server = True
 
     def __init__(self, url: str, folder: Path) -> None:
-        folder.mkdir()
+        _make_empty(folder)
         self.folder = folder
         self.url = url
         self._database = Database.open(url)
@@ -94,6 +94,11 @@ class ServerStage:
     def close(self) -> None:
         """Close the connections."""
         self._database.close()
+
+
+def _make_empty(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
 
 
 def read_rows(database: Database, tables: frozenset[str]) -> Rows:
