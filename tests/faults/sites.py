@@ -30,10 +30,10 @@ _WRITING = frozenset({"write_bytes", "write_text"})
 _WORK = frozenset({"rename", "rmtree", "submit", "unlink"})
 
 
-def find_points() -> Points:
+def find_points(package: Path = PACKAGE) -> Points:
     """Find every place of the source where a run has to be killed."""
-    commits = Counter(_find_commits())
-    calls = {*_find_backend_calls(), *_find_work()}
+    commits = Counter(_find_commits(package))
+    calls = {*_find_backend_calls(package), *_find_work(package)}
     client = name_class(GradientClient)
     calls |= {f"{client}: {method}" for method in public_methods(GradientClient)}
     return Points(dict(commits), sorted(calls))
@@ -41,20 +41,19 @@ def find_points() -> Points:
 
 def find_working() -> set[str]:
     """Find the functions that open a transaction or work outside, the excluded ones included."""
-    names = {name for name, node in _nodes() if _commits(node)}
-    return names | {name for name, node in _nodes() if _work_of(node)}
+    return {name for name, node in _nodes(PACKAGE) if _commits(node) or _work_of(node)}
 
 
-def _find_commits() -> Iterator[str]:
-    for function, node in _nodes():
+def _find_commits(package: Path) -> Iterator[str]:
+    for function, node in _nodes(package):
         # One that is called `transaction` opens the transactions of others.
         is_own = not function.endswith(".transaction") and not is_excluded(function)
         if is_own and _commits(node):
             yield function
 
 
-def _find_backend_calls() -> Iterator[str]:
-    for function, node in _nodes():
+def _find_backend_calls(package: Path) -> Iterator[str]:
+    for function, node in _nodes(package):
         if function.startswith(_IMPLEMENTATIONS) or not isinstance(node, ast.Attribute):
             continue
         owner = ast.unparse(node.value)
@@ -62,9 +61,9 @@ def _find_backend_calls() -> Iterator[str]:
             yield f"{function}: {node.attr}"
 
 
-def _find_work() -> Iterator[str]:
+def _find_work(package: Path) -> Iterator[str]:
     # An undisturbed run enters no handler.
-    for function, node in _nodes(leave_out=ast.ExceptHandler):
+    for function, node in _nodes(package, leave_out=ast.ExceptHandler):
         work = _work_of(node)
         if work and function.startswith(WATCHED_ROOMS) and not is_excluded(function):
             yield f"{function}: {work}"
@@ -95,10 +94,12 @@ def _work_of(node: ast.AST) -> str | None:
     return "write" if opens or name in _WRITING else None
 
 
-def _nodes(leave_out: type[ast.AST] | tuple[()] = ()) -> Iterator[tuple[str, ast.AST]]:
-    """Yield every node of the package with the name of the function that it is in."""
-    for path in sorted(PACKAGE.rglob("*.py")):
-        module = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+def _nodes(
+    package: Path, leave_out: type[ast.AST] | tuple[()] = ()
+) -> Iterator[tuple[str, ast.AST]]:
+    """Yield every node of a package with the name of the function that it is in."""
+    for path in sorted(package.rglob("*.py")):
+        module = ".".join(path.relative_to(package).with_suffix("").parts)
         tree = ast.parse(path.read_text("utf-8"))
         yield from _walk(tree, module.removesuffix(".__init__"), ".", leave_out)
 

@@ -19,6 +19,28 @@ ADVICE = (
     "run `make fault-points`; what no undisturbed run passes then needs a scene in "
     "tests/faults/scenes.py, or a reason in EXCLUDED of tests/faults/points.py"
 )
+#: Code that commits, asks a backend and writes, beside some that only looks like it.
+NEW_COMMAND = """
+class New:
+    def save(self, text):
+        with self.scope.transaction() as session:
+            session.execute(text.replace("a", "b"))
+
+    def ask(self, backend):
+        def ask_all():
+            if backend:
+                return backend.answer([])
+        return ask_all
+"""
+NEW_BACKEND = """
+def keep(draft, path):
+    try:
+        draft.open("wb").write(b"")
+        draft.replace(path)
+    except OSError:
+        draft.unlink()
+    return path.open().read()
+"""
 
 
 @pytest.fixture
@@ -68,3 +90,17 @@ def test_every_exclusion_is_about_something_that_commits_or_works_outside() -> N
     found = find_working()
     idle = [entry for entry in EXCLUDED if not any(fnmatchcase(name, entry) for name in found)]
     assert idle == []
+
+
+def test_new_code_that_commits_or_calls_something_outside_is_found(tmp_path: Path) -> None:
+    before = find_points(tmp_path)
+    for name, content in (("run/new.py", NEW_COMMAND), ("backends/local/new.py", NEW_BACKEND)):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    found = find_points(tmp_path)
+    assert found.commits == {"run.new.New.save": 1}
+    assert set(found.calls) - set(before.calls) == {
+        "run.new.New.ask.<locals>.ask_all: answer",
+        "backends.local.new.keep: write",
+        "backends.local.new.keep: replace",
+    }
