@@ -22,8 +22,8 @@ PIP       := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo docs docs-reference check ci format lint types layers test-unit test-database \
-        test-backends test-local test-server test-notebooks test-e2e test-docs test-faults test-cluster \
-        bench rates lock clean clean-demo
+        test-backends test-local test-server test-notebooks test-e2e test-docs test-faults fault-points \
+        test-cluster bench rates lock clean clean-demo
 
 help:            ## this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) \
@@ -89,6 +89,9 @@ test-docs: $(READY_DEV)     ## every command, statement and link of the document
 
 test-faults: $(READY_DEV)   ## kill runs at every commit and outside call, let networks and databases fail, and compare
 	$(BIN)/python -m pytest tests/faults tests/faults_database -n $(JOBS) --dist worksteal $(PYTEST)
+
+fault-points: $(READY_DEV)  ## tests/faults/points.json from undisturbed runs, after code that commits or calls was moved
+	RECORD_FAULT_POINTS=1 $(BIN)/python -m pytest tests/faults/test_points.py -k "not engine" $(PYTEST)
 
 test-cluster: $(READY_DEV)  ## races of ten processes that are killed and frozen, on SQLite, MariaDB and a cluster
 	$(BIN)/python -m pytest tests/races -m "races or cluster" $(PYTEST)

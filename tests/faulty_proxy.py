@@ -1,6 +1,6 @@
-"""An HTTP proxy on loopback that forwards to a real server, and spoils the replies it is told to.
+"""An HTTP proxy on loopback that forwards to a real server, and spoils chosen replies.
 
-What it forwards, the server carries out; what a client hears of it is another matter.
+The server carries out all that it forwards, whether or not the client receives the reply.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 class _Server(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is none of the proxy's business."""
+        """Ignore a client that has closed its connection."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
 
@@ -34,10 +34,10 @@ class Fault:
     number: int | None = 1  #: 1 is the first such request; None: every one
     status: int | None = None  #: reply this, and forward nothing
     headers: dict[str, str] = field(default_factory=dict)
-    body: bytes = b'{"message": "the proxy says so"}'
+    body: bytes = b'{"message": "a fault of the proxy"}'
     is_forwarded: bool = True  #: without a status: whether the server gets it
     replied_bytes: int | None = None  #: of the body, before the connection breaks; None: all
-    held_until: threading.Event | None = None  #: everything waits for it
+    waits_for: threading.Event | None = None  #: before anything else
     seen: int = 0
 
 
@@ -45,8 +45,8 @@ class FaultyProxy:
     """Forwards to `target` and lets its faults happen.
 
     Attributes:
-        requests: method and path of all that came, in order.
-        bodies: what came with the POSTs, in order.
+        requests: method and path of all requests, in order.
+        bodies: of the POSTs, in order.
     """
 
     def __init__(self, target: str) -> None:
@@ -54,7 +54,7 @@ class FaultyProxy:
         self.requests: list[tuple[str, str]] = []
         self.bodies: list[Any] = []
         self.faults: list[Fault] = []
-        self.has_come = threading.Condition()
+        self._arrival = threading.Condition()
         self._is_stopped = threading.Event()
         proxy = self
 
@@ -79,13 +79,13 @@ class FaultyProxy:
         self.faults.append(Fault(method, ends, number, replied_bytes=-1))
 
     def count(self, method: str, ends: str) -> int:
-        """Count the requests that came to paths that end so."""
+        """Return the number of requests to paths that end so."""
         return sum(m == method and path.endswith(ends) for m, path in self.requests)
 
     def await_request(self, method: str, ends: str) -> None:
-        """Wait until such a request has come."""
-        with self.has_come:
-            assert self.has_come.wait_for(
+        """Wait until there was such a request."""
+        with self._arrival:
+            assert self._arrival.wait_for(
                 lambda: any(m == method and p.endswith(ends) for m, p in self.requests), 60
             )
 
@@ -93,13 +93,13 @@ class FaultyProxy:
         """Serve one request."""
         body = handler.rfile.read(int(handler.headers.get("content-length", 0)))
         path = handler.path.partition("?")[0]
-        with self.has_come:
+        with self._arrival:
             fault = self._find_fault(handler.command, path)
             self.requests.append((handler.command, path))
             self.bodies += [json.loads(body)] if body else []
-            self.has_come.notify_all()
-        if fault is not None and fault.held_until is not None:
-            fault.held_until.wait(60)
+            self._arrival.notify_all()
+        if fault is not None and fault.waits_for is not None:
+            fault.waits_for.wait(60)
         if self._is_stopped.is_set():
             _break(handler)
             return
@@ -151,7 +151,7 @@ class FaultyProxy:
 
 @contextmanager
 def proxy_to(target: str) -> Iterator[FaultyProxy]:
-    """Give a proxy at work, without faults so far."""
+    """Run a proxy, without faults so far."""
     proxy = FaultyProxy(target)
     proxy.start()
     try:
@@ -161,13 +161,13 @@ def proxy_to(target: str) -> Iterator[FaultyProxy]:
 
 
 def free_port() -> int:
-    """Give a port of this machine where nobody listens."""
+    """Return a port of this machine on which no process listens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
 
 def error_body(**fields: object) -> bytes:
-    """Give the body of an error of Gradient's API."""
+    """Return the body of an error of Gradient's API."""
     return json.dumps(fields).encode()
 
 

@@ -1,8 +1,8 @@
 """A private cluster of three MariaDB nodes on loopback: Galera, gone after the tests.
 
-A node is a process that can be killed and started again; the data of one that starts again is
-thrown away and sent by a living node. The programs are the machine's own; root on Debian or Ubuntu
-gets what is missing (no service is set up or started).
+A node is a process that can be killed and started again; the data of one that returns is removed
+and sent again by a living node. The programs are the machine's own; as root on Debian or Ubuntu,
+what is missing is installed (no service is set up or started).
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Node:
         return self.server.url("mysql+pymysql", database)
 
     def start(self, members: list[Node]) -> None:
-        """Start a cluster, or join its living members; return when the node takes statements."""
+        """Begin a cluster, or join its living members; return when the node takes statements."""
         self.folder.mkdir(exist_ok=True)
         data = self.folder / "data"
         shutil.rmtree(data, ignore_errors=True)
@@ -89,7 +89,7 @@ class Node:
         else:
             shutil.copytree(empty_data_folder(), data)
         user = server_user()
-        _give(self.folder, user)
+        _give_to(self.folder, user)
         command = [*with_parent(), find_program("mariadbd") or "mariadbd", "--no-defaults"]
         command += [f"--user={user}", f"--datadir={data}", f"--socket={self.folder}/s.sock"]
         command += [f"--pid-file={self.folder}/pid", f"--tmpdir={self.folder}"]
@@ -165,7 +165,7 @@ class Cluster:
                 node.start(self.living)
 
     def stop(self) -> None:
-        """Kill all nodes: their data is thrown away."""
+        """Kill all nodes, whose data is removed."""
         for node in reversed(self.nodes):
             node.kill()
 
@@ -192,7 +192,7 @@ def prepare_cluster() -> None:
     """Ensure that a cluster can be started here.
 
     Raises:
-        RuntimeError: something is missing, and this user may not install it.
+        RuntimeError: something is missing, and this user may not install it; says what to do.
     """
     missing = [package for package, program in PACKAGES.items() if not _has(package, program)]
     if missing:
@@ -235,7 +235,7 @@ def remove_transfer_scripts() -> None:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports below those that outgoing connections take: a node comes back to its own."""
+    """Return ports below those of outgoing connections: a node returns to its own."""
     found: list[int] = []
     while len(found) < count:
         port = random.SystemRandom().choice(_PORTS)
@@ -250,11 +250,11 @@ def free_ports(count: int) -> list[int]:
 
 
 def server_user() -> str:
-    """Return the user of the nodes: never root, whose rsync would write files as another user."""
+    """Return the user that runs the nodes: never root, whose rsync would write as another user."""
     return "nobody" if os.geteuid() == 0 else user_name()
 
 
-def _give(folder: Path, user: str) -> None:
+def _give_to(folder: Path, user: str) -> None:
     if os.geteuid() == 0:
         for path in (folder, *folder.rglob("*")):
             shutil.chown(path, user)

@@ -182,7 +182,7 @@ def test_a_service_that_refuses_connections_is_unavailable_and_nothing_was_sent(
 
 def test_a_reply_that_takes_too_long_is_a_timeout(service: FaultyProxy, open_client: Open) -> None:
     never = threading.Event()
-    service.faults.append(Fault("POST", "", None, status=200, held_until=never))
+    service.faults.append(Fault("POST", "", None, status=200, waits_for=never))
     client = open_client(service.url, timeout_seconds=0.05)
     with pytest.raises(BackendTimeout):
         fine_tune(client)

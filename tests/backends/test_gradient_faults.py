@@ -293,7 +293,7 @@ def test_a_reply_that_arrives_while_the_process_is_asked_to_stop_avoids_a_rebuil
 ) -> None:
     first, second = case.open(), case.open()
     journal = StoppingJournal(proxy=proxy)
-    proxy.faults.append(Fault("POST", FINE_TUNE, 2, held_until=journal.reply_may_arrive))
+    proxy.faults.append(Fault("POST", FINE_TUNE, 2, waits_for=journal.reply_may_arrive))
     with pytest.raises(RunInterrupted):
         train(first, case, journal, run_key="stopped")
     assert [call.state for call in journal.kept_calls] == ["done"] * 3
@@ -310,7 +310,7 @@ def test_a_training_that_is_cancelled_during_a_call_leaves_no_adapter(
     server: ServerAtWork, proxy: FaultyProxy, backend: Backend, case: BackendCase
 ) -> None:
     journal = StoppingJournal(proxy=proxy, stop_during=lambda: RunCancelled("enough"))
-    proxy.faults.append(Fault("POST", FINE_TUNE, 2, held_until=journal.reply_may_arrive))
+    proxy.faults.append(Fault("POST", FINE_TUNE, 2, waits_for=journal.reply_may_arrive))
     with pytest.raises(RunCancelled, match="enough"):
         train(backend, case, journal, run_key="cancelled")
     assert states(server, "cancelled") == ["deleted"]

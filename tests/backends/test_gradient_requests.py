@@ -224,7 +224,7 @@ def test_a_slow_answer_delays_no_answer_in_another_slot(
     proxy: FaultyProxy, backend: Backend, case: BackendCase
 ) -> None:
     may_arrive = threading.Event()
-    proxy.faults.append(Fault("POST", "/complete", 1, held_until=may_arrive))
+    proxy.faults.append(Fault("POST", "/complete", 1, waits_for=may_arrive))
     base_model = backend.describe(SLUG, None)
     answers = backend.answer(base_model, None, requests_of(case), DECODING)
     others = [next(answers) for _ in range(len(requests_of(case)) - 1)]
@@ -236,8 +236,8 @@ def test_a_slow_answer_delays_no_answer_in_another_slot(
 def test_closing_ends_a_wait_for_a_reply(proxy: FaultyProxy, case: BackendCase, work: str) -> None:
     never = threading.Event()
     backend = case.open()
-    proxy.faults.append(Fault("POST", "/complete", None, held_until=never))
-    proxy.faults.append(Fault("POST", "/fine-tune", None, held_until=never))
+    proxy.faults.append(Fault("POST", "/complete", None, waits_for=never))
+    proxy.faults.append(Fault("POST", "/fine-tune", None, waits_for=never))
     failures: list[BaseException] = []
 
     def wait(do: Callable[[], object]) -> None:

@@ -112,7 +112,7 @@ def test_a_sync_that_was_killed_during_a_fine_tune_is_resumed_without_a_batch_tw
     sqltune: Sqltune, people: People, proxy: FaultyProxy, server: ServerAtWork, office: str
 ) -> None:
     never = threading.Event()
-    proxy.faults.append(Fault("POST", FINE_TUNE, 2, held_until=never))
+    proxy.faults.append(Fault("POST", FINE_TUNE, 2, waits_for=never))
     running = sqltune.start("sync", SQLTUNE_LEASE_SECONDS="1")
     people.await_row("SELECT 1 FROM backend_calls WHERE call_number = 3")
     running.signal(signal.SIGKILL)
@@ -220,7 +220,7 @@ def test_an_adapter_that_a_run_could_not_delete_is_found_and_removed(
     sqltune: Sqltune, people: People, proxy: FaultyProxy, server: ServerAtWork, office: str
 ) -> None:
     never = threading.Event()
-    proxy.faults.append(Fault("POST", FINE_TUNE, 2, held_until=never))
+    proxy.faults.append(Fault("POST", FINE_TUNE, 2, waits_for=never))
     running = sqltune.start("sync", SQLTUNE_MAX_ATTEMPTS="1")
     people.await_row("SELECT 1 FROM backend_calls WHERE call_number = 3")
     proxy.stop()

@@ -1,4 +1,4 @@
-"""What a run comes to, without what may differ between two runs that came to the same."""
+"""The end of a run, without what may differ between two runs that ended equally."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from sqltune.backends.scripted.training import PART
 from tests.faults.stages import Rows
 
-#: Times, what counts how often somebody tried, and numbers that only tell rows apart.
+#: Times, numbers of attempts, and numbers that only distinguish rows.
 _VOLATILE = re.compile(
     r".*_at|.*_seconds|latency_ms|lease_until_ms|attempt|attempt_count"
     r"|run_key|issue_number|state_changed_at|lease_expires_at"
@@ -18,7 +18,7 @@ _VOLATILE = re.compile(
 #: What a sync decided depends on whether it found a broken run.
 _DECISIONS = frozenset({"decision", "decision_reason"})
 _RUN_IDS = frozenset({"run_id", "manifest_id", "evaluation_run_id", "reused_run_id"})
-#: Events that say what became of a run; the others tell how it went there.
+#: Events that say how a run ended; the others say what happened on the way.
 _EVENTS = frozenset(
     {"begun", "state_changed", "trained", "succeeded", "rejected", "failed", "cancelled"}
 )
@@ -26,8 +26,8 @@ _EVENTS = frozenset(
 _ATTEMPT = re.compile(r"\.attempt-\d+")
 _SERVED = re.compile(r"[0-9a-f-]{36}_model_adapter")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
-#: What the backends keep for themselves, and drafts of files, which `gc` lists and removes.
-_OWN_FILES = re.compile(r"trainings\S*|fault-\d+|identities\.json|\..*\.tmp")
+#: What the backends store for themselves, and drafts of files.
+_OWN_FILES = re.compile(r"trainings\S*|fault-\d+|identities\.json\S*|\..*\.tmp")
 
 #: Characters of a row that are shown.
 _WIDTH = 300
@@ -36,7 +36,7 @@ Outcome = dict[str, list[Any]]
 
 
 def read_outcome(rows: Rows, artifacts: Path) -> Outcome:
-    """Give the rows and files that must be the same whatever was killed on the way."""
+    """Return the rows and files that must be the same whatever was killed on the way."""
     names = _Names(rows)
     found: Outcome = {
         table: sorted((names.plain(row) for row in rows[table]), key=repr)
@@ -55,7 +55,7 @@ def read_outcome(rows: Rows, artifacts: Path) -> Outcome:
 
 
 def compare_outcomes(expected: Outcome, found: Outcome) -> list[str]:
-    """Say what differs, part by part."""
+    """Return what differs, part by part."""
     faults = []
     for part in expected:
         if expected[part] != found[part]:
@@ -90,7 +90,7 @@ class _Names:
         }
 
     def text(self, value: str) -> str:
-        """Give a text with the runs' numbers in place of ids and keys."""
+        """Return a text with the runs' numbers in place of ids and keys."""
         for key, name in self._keys.items():
             value = value.replace(key, name)
         value = _MOMENT.sub("<time>", _ATTEMPT.sub("", _SERVED.sub("<adapter>", value)))
@@ -101,7 +101,7 @@ class _Names:
         )
 
     def plain(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Give a row without what may differ."""
+        """Return a row without what may differ."""
         return {
             column: self._plain_value(column, value)
             for column, value in row.items()
@@ -109,7 +109,7 @@ class _Names:
         }
 
     def events(self, rows: list[dict[str, Any]]) -> list[Any]:
-        """Give the events that matter, in order."""
+        """Return the events that matter, in order."""
         ordered = sorted(rows, key=lambda row: (row["run_id"], row["event_number"]))
         return [
             (self._numbers.get(row["run_id"]), row["event"], self.text(row["message"]))
@@ -118,7 +118,7 @@ class _Names:
         ]
 
     def calls(self, rows: list[dict[str, Any]], *states: str) -> list[Any]:
-        """Give the calls in these states."""
+        """Return the calls in these states."""
         return sorted(
             (
                 self._numbers.get(row["run_id"], 0),
@@ -141,7 +141,7 @@ def _files(folder: Path) -> list[tuple[str, str]]:
         for path in folder.rglob("*")
         if path.is_file() and not any(_OWN_FILES.fullmatch(part) for part in path.parts)
     ]
-    # Each attempt of a run that fails leaves a part of its own, for `gc`; the longest has them all.
+    # Each attempt of a failing run leaves a part of its own, for `gc`; the longest has all steps.
     parts = sorted((f for f in found if f[0].endswith(PART)), key=lambda part: len(part[1]))
     longest = {_ATTEMPT.sub("", name): content for name, content in parts}
     whole = [f for f in found if not f[0].endswith(PART)]

@@ -1,7 +1,7 @@
 """What happens to one adapter over its life, scene by scene; the last ones need the earlier ones.
 
 To add a scene: what people do before, the command, and what is run again after a kill where that
-is not the same command. A kill at every point of it is then tried by itself.
+is not the same command. A kill at every point of it is then tried automatically.
 """
 
 from __future__ import annotations
@@ -10,16 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.faults.hooks import Hit
-from tests.faults.worlds import KILLED, World
+from tests.faults.worlds import LAST_RUN, SYNC, Command, World
 
-Command = tuple[str, ...]
-SYNC: Command = ("sync",)
-#: A word of a command that stands for the id of the adapter's last run.
-LAST_RUN = "LAST"
-LOOK_FOR_ORPHANS: Command = ("gc", "--grace-seconds", "0")
-REMOVE_ORPHANS: Command = (*LOOK_FOR_ORPHANS, "--remove", "--unknown-runs")
-RELEASE: Command = ("resume", LAST_RUN)
-#: One key for two rows, so that one of them is taken out.
+FIND_ORPHANS: Command = ("gc", "--grace-seconds", "0")
+REMOVE_OWN_ORPHANS: Command = (*FIND_ORPHANS, "--remove")
+REMOVE_ORPHANS: Command = (*REMOVE_OWN_ORPHANS, "--unknown-runs")
+RESUME: Command = ("resume", LAST_RUN)
+#: One key for two rows, so that one of them is left out.
 KEYED = (
     "SELECT COALESCE(group_key, prompt) AS sample_key, prompt, response"
     " FROM training_samples WHERE dataset = 'office' ORDER BY sample_id"
@@ -28,18 +25,26 @@ KEYED = (
 
 @dataclass(frozen=True)
 class Scene:
-    """One command at work, and what leads to it."""
+    """One command, and what leads to it."""
 
     name: str
     prepare: Callable[[World], None]
     command: Command = SYNC
     after_kill: tuple[Command, ...] = (SYNC,)
-    #: Whether the command, given again, does again what is not lost: its events come twice then.
+    #: Whether the command, given again, repeats what is not lost: its events come twice then.
     repeats_events: bool = False
+
+    def play(self, world: World) -> tuple[Hit, ...]:
+        """Play it undisturbed, and return what it passed."""
+        self.prepare(world)
+        return world.run_to_end(*world.fill(self.command)).hits
 
 
 def declare(world: World) -> None:
-    """An adapter with six samples, one of them twice under one key and one empty, and prompts."""
+    """Declare an adapter with six samples and four prompts.
+
+    Two samples have one key, one sample and one prompt are empty.
+    """
     world.play(max_tokens=64)
     with world.people() as people:
         people.declare(
@@ -62,7 +67,7 @@ def declare(world: World) -> None:
 
 
 def improve(world: World) -> None:
-    """Another response, and a request for an alias."""
+    """Write another response, and a request for an alias."""
     with world.people() as people:
         people.do(
             "UPDATE training_samples SET response = 'Room 1 is blue.'"
@@ -73,42 +78,42 @@ def improve(world: World) -> None:
 
 
 def expect_otherwise(world: World) -> None:
-    """Another expected answer: nothing is trained."""
+    """Write another expected answer, for which nothing is trained."""
     with world.people() as people:
         people.do("UPDATE eval_prompts SET expected = 'blue' WHERE prompt = 'What is room 2?'")
 
 
 def spoil(world: World) -> None:
-    """A response that is worse than the one before."""
+    """Write a response that is worse than the one before."""
     with world.people() as people:
         people.do(
-            "UPDATE training_samples SET response = 'Nobody knows.'"
+            "UPDATE training_samples SET response = 'This is not known.'"
             " WHERE prompt = 'What is room 1?'"
         )
 
 
 def repeat_samples(world: World) -> None:
-    """One more bad row: what may be trained on is what it was."""
+    """Write one more bad row, so that the samples that can be trained stay what they were."""
     with world.people() as people:
         people.teach("office", "What is room 5?", "")
 
 
 def forbid_bad_rows(world: World) -> None:
-    """Bad rows are refused from now on."""
+    """Refuse bad rows from now on."""
     with world.people() as people:
         people.do("UPDATE adapters SET on_bad_row = 'stop'")
         people.teach("office", "What is room 6?", "Room 6 is new.")
 
 
 def break_training(world: World) -> None:
-    """Good rows alone, and a service that fails."""
+    """Accept bad rows again, and let the service fail."""
     world.play(faults=[{"at": "step", "number": 2}])
     with world.people() as people:
         people.do("UPDATE adapters SET on_bad_row = 'skip'")
 
 
-def mend_training(world: World) -> None:
-    """The service works again, but not for one prompt; and one score goes wrong."""
+def repair_training(world: World) -> None:
+    """Let the service work again, except for one prompt; and let one score fail."""
     world.play(faults=[{"at": "answer", "prompt": "What is the time?"}])
     with world.people() as people:
         people.do(
@@ -117,13 +122,13 @@ def mend_training(world: World) -> None:
         )
 
 
-def mend_answers(world: World) -> None:
-    """All prompts can be answered."""
+def repair_answers(world: World) -> None:
+    """Let all prompts be answered."""
     world.play()
 
 
 def lose_weights(world: World) -> None:
-    """The live version's weights are gone, and there is something new."""
+    """Remove the weights of the live version, and write something new."""
     with world.people() as people:
         key = people.value(
             "SELECT v.external_id FROM aliases a JOIN adapter_versions v"
@@ -136,76 +141,75 @@ def lose_weights(world: World) -> None:
 
 
 def refuse(world: World) -> None:
-    """A query that is not one; no run can begin."""
+    """Write a query that is not one, so that no run can begin."""
     with world.people() as people:
         people.do("UPDATE adapters SET eval_query = 'DELETE FROM eval_prompts'")
 
 
-def break_off(world: World) -> None:
-    """A run that a dead runner left when its training was over, but not told; and an odd wish."""
+def kill_after_training(world: World) -> None:
+    """Kill a run when its training is over but not recorded, and write an unknown desired state."""
     with world.people() as people:
         people.teach("office", "What is room 8?", "Room 8 is white.")
-    leave_behind(
-        world, Hit("backends.scripted.training.ScriptedTraining._finish: replace", "after")
-    )
+    world.kill(Hit("replace", "after"))
     with world.people() as people:
         people.do("UPDATE runs SET desired_state = 'quickly' WHERE finished_at IS NULL")
 
 
-def stop_halfway(world: World) -> None:
-    """A run that a dead runner left in its training, for `cancel`."""
+def kill_in_training(world: World) -> None:
+    """Kill a run after its first step, for `cancel`."""
     with world.people() as people:
         people.teach("office", "What is room 9?", "Room 9 is black.")
-    leave_behind(world, Hit("run.journal.RunJournal.record", "after"))
+    world.kill(Hit("record", "after"))
 
 
-def leave_behind(world: World, target: Hit) -> None:
-    """Kill a run there; its lease is over."""
-    assert world.run(*SYNC, target=target).code == KILLED
-    world.recover(())
-
-
-def look_for_orphans(world: World) -> None:
-    """What a failed training left was found, and of what was found a part is gone already."""
+def find_orphans(world: World) -> None:
+    """Find what a failed training left, of which a part is gone by now."""
     folder = world.stage.folder / "artifacts" / "scripted"
-    gone = folder / f"somebody-{'0' * 32}.jsonl"
+    gone = folder / f"stranger-{'0' * 32}.jsonl"
     gone.write_text("{}", encoding="utf-8")
-    world.well(*LOOK_FOR_ORPHANS)
+    world.run_to_end(*FIND_ORPHANS)
     gone.unlink()
 
 
 def ask_by_rows(world: World) -> None:
-    """A request that needs no run, one that nobody can meet, one for an alias of nobody, and a run
-    that nobody can go on with.
+    """Ask for a run that is not needed, for one of an unknown adapter and for its alias, and leave
+    a run of it that cannot be resumed.
     """
     with world.people() as people:
         people.do("UPDATE adapters SET eval_query = NULL")
-    world.well(*SYNC)
+    world.run_to_end(*SYNC)
     with world.people() as people:
-        people.insert("alias_changes", adapter_name="nobody", version_number=1)
-        people.insert("runs", adapter_name="nobody")
-        people.insert("runs", adapter_name="nobody", run_key="made-up", state="stopped")
+        people.insert("alias_changes", adapter_name="unknown", version_number=1)
+        people.insert("runs", adapter_name="unknown")
+        people.insert("runs", adapter_name="unknown", run_key="made-up", state="stopped")
         people.insert("runs", adapter_name="office")
 
 
 def ask_for_a_trial(world: World) -> None:
-    """A request with another base model, and the manifest of an earlier run."""
+    """Ask for a run with another base model, and the manifest of an earlier run."""
     with world.people() as people:
         first = people.value("SELECT MIN(manifest_id) FROM manifests")
         people.insert("runs", adapter_name="office", base_model="other", manifest_id=first)
 
 
-def hold(world: World) -> None:
-    """A run that a dead runner left, and that a person wants to be held."""
+def pause(world: World) -> None:
+    """Kill a run as its training begins, and pause it."""
     with world.people() as people:
         people.teach("office", "What is room 10?", "Room 10 is grey.")
-    leave_behind(world, Hit("run.journal.RunJournal.intend", "after"))
+    world.kill(Hit("intend", "after"))
     with world.people() as people:
         people.do("UPDATE runs SET desired_state = 'paused' WHERE finished_at IS NULL")
 
 
+def interrupt_training(world: World) -> None:
+    """Interrupt a training, as a signal does."""
+    world.play(faults=[{"at": "train", "code": "run_interrupted"}])
+    with world.people() as people:
+        people.teach("office", "What is room 11?", "Room 11 is brown.")
+
+
 def nothing(_world: World) -> None:
-    """Nothing."""
+    """Do nothing."""
 
 
 SCENES = (
@@ -217,11 +221,11 @@ SCENES = (
     Scene("same_samples", repeat_samples),
     Scene("bad_rows", forbid_bad_rows),
     Scene("failing_training", break_training),
-    Scene("orphans", look_for_orphans, REMOVE_ORPHANS, (REMOVE_ORPHANS,)),
-    Scene("failing_answers", mend_training),
+    Scene("orphans", find_orphans, REMOVE_ORPHANS, (REMOVE_ORPHANS,)),
+    Scene("failing_answers", repair_training),
     Scene(
         "retry",
-        mend_answers,
+        repair_answers,
         ("retry", LAST_RUN, "--failed"),
         (SYNC, ("retry", LAST_RUN, "--failed")),
         repeats_events=True,
@@ -230,9 +234,10 @@ SCENES = (
     Scene("refusal", refuse),
     Scene("requests", ask_by_rows),
     Scene("trial", ask_for_a_trial),
-    Scene("resumed", break_off),
-    Scene("held", hold),
-    Scene("resume", nothing, RELEASE, (RELEASE,)),
-    Scene("released", nothing),
-    Scene("cancel", stop_halfway, ("cancel", LAST_RUN), (("cancel", LAST_RUN), SYNC)),
+    Scene("killed", kill_after_training),
+    Scene("paused", pause),
+    Scene("resume", nothing, RESUME, (RESUME,)),
+    Scene("resumed", nothing),
+    Scene("cancel", kill_in_training, ("cancel", LAST_RUN), (("cancel", LAST_RUN), SYNC)),
+    Scene("interrupted", interrupt_training),
 )

@@ -1,4 +1,4 @@
-"""Where a case is played: a database and a folder, which can be put back to how they were."""
+"""Where a case is played: a database and a folder, which can be restored."""
 
 from __future__ import annotations
 
@@ -22,21 +22,24 @@ class Stage(Protocol):
 
     url: str
     folder: Path
+    is_server: bool
 
     def save(self, place: Path) -> object:
-        """Remember how everything is now; `place` is a folder that does not exist yet."""
+        """Save how everything is now; `place` is a folder that does not exist yet."""
         ...
 
     def restore(self, saved: Any) -> None:
-        """Make everything as it was."""
+        """Make everything as it was when it was saved."""
         ...
 
 
 class SqliteStage:
     """The database is a file in the folder: both are copied together."""
 
+    is_server = False
+
     def __init__(self, template: Path, folder: Path) -> None:
-        folder.mkdir()
+        _make_empty(folder)
         shutil.copyfile(template, folder / "sqltune.db")
         self.folder = folder
         self.url = f"sqlite:///{folder}/sqltune.db"
@@ -59,10 +62,12 @@ class _Saved:
 
 
 class ServerStage:
-    """The rows of a server's database are read, and written again."""
+    """The rows of a server's database are read and written back."""
+
+    is_server = True
 
     def __init__(self, url: str, folder: Path) -> None:
-        folder.mkdir()
+        _make_empty(folder)
         self.folder = folder
         self.url = url
         self._database = Database.open(url)
@@ -74,7 +79,7 @@ class ServerStage:
         return _Saved(place, read_rows(self._database, self._tables))
 
     def restore(self, saved: _Saved) -> None:
-        """Copy the folder back, and write all rows anew."""
+        """Copy the folder back, and write all rows again."""
         shutil.rmtree(self.folder)
         shutil.copytree(saved.place, self.folder)
         with self._database.transaction() as session:
@@ -91,8 +96,13 @@ class ServerStage:
         self._database.close()
 
 
+def _make_empty(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+
+
 def read_rows(database: Database, tables: frozenset[str]) -> Rows:
-    """Give all rows of these tables."""
+    """Return all rows of these tables."""
     with database.read() as session:
         return {
             table: [
@@ -104,12 +114,12 @@ def read_rows(database: Database, tables: frozenset[str]) -> Rows:
 
 
 def read_all(database: Database) -> Rows:
-    """Give every row of every table of ours."""
+    """Return every row of every table of ours."""
     return read_rows(database, find_tables(database))
 
 
 @cache
 def find_tables(database: Database) -> frozenset[str]:
-    """Give the tables that a run may write."""
+    """Return the tables that a run may write."""
     with database.engine.connect() as connection:
         return frozenset(inspect(connection).get_table_names()) - _NOT_OURS

@@ -10,14 +10,20 @@ from pathlib import Path
 import pytest
 
 from tests.databases import copy_sqlite
-from tests.faults.far_worlds import CALLS, FarWorld, count_calls, declare_served
 from tests.faults.hooks import Hit
+from tests.faults.networked_world import (
+    CALLS,
+    NetworkedWorld,
+    count_calls,
+    count_writes,
+    declare_served,
+)
 from tests.faults.outcome import Outcome
 from tests.faults.service_process import ServiceProcess, port_of
+from tests.faults.service_runs import BEGINNINGS
 from tests.faults.stages import SqliteStage
-from tests.faults.test_gradient import BEGINNINGS
-from tests.faults.worlds import KILLED, Nursery, World
-from tests.lying_network import Lies, open_network
+from tests.faults.worlds import KILLED, ForkServer, World, account_at
+from tests.faulty_network import NetworkFaults, open_network
 from tests.serving import ServerAtWork
 from tests.singlestore_on_mariadb import open_database
 
@@ -26,8 +32,8 @@ pytestmark = pytest.mark.faults
 PARTS = 12
 #: Of the adapter, one epoch.
 BATCHES = 2
-#: Longer than any call to the tiny model takes.
-SHORT_SECONDS = "0.5"
+#: Longer than any call to the tiny model takes, also on a busy machine.
+SHORT_SECONDS = "2"
 #: Where a server dies: in the second fine-tune of a run, at the moment ...
 DEATHS = {
     "it is in the tables": Hit("begin", "after", 2),
@@ -38,14 +44,14 @@ DEATHS = {
 
 
 @pytest.fixture(scope="module")
-def server_nursery() -> Iterator[Nursery]:
+def serve_fork_server() -> Iterator[ForkServer]:
     """The process that forks servers."""
-    process = Nursery(
+    process = ForkServer(
         "torch",
         "transformers",
         "peft",
         "sqltune.server.building",
-        program="tests.faults.mortal_service",
+        program="tests.faults.service_child",
     )
     yield process
     process.close()
@@ -53,7 +59,7 @@ def server_nursery() -> Iterator[Nursery]:
 
 @pytest.fixture(scope="module")
 def process(
-    server_nursery: Nursery,
+    serve_fork_server: ForkServer,
     tiny_model: Path,
     sqlite_template: Path,
     tmp_path_factory: pytest.TempPathFactory,
@@ -62,7 +68,7 @@ def process(
     folder = tmp_path_factory.mktemp("service")
     url = copy_sqlite(sqlite_template, folder)
     database = open_database(url)
-    process = ServiceProcess(server_nursery, database, url, folder, tiny_model)
+    process = ServiceProcess(serve_fork_server, database, url, folder, tiny_model)
     yield process
     process.close()
     database.close()
@@ -70,41 +76,36 @@ def process(
 
 @pytest.fixture
 def service(process: ServiceProcess) -> ServerAtWork:
-    """The same, at work."""
-    return process.at_work()
+    """The same, running."""
+    return process.get_running()
 
 
 @pytest.fixture
-def far(
-    service: ServerAtWork, sqlite_template: Path, tmp_path: Path, service_nursery: Nursery
-) -> Iterator[FarWorld]:
+def networked(
+    service: ServerAtWork, sqlite_template: Path, tmp_path: Path, service_fork_server: ForkServer
+) -> Iterator[NetworkedWorld]:
     """The command, which asks one prompt at a time and tries again at once."""
     stage = SqliteStage(sqlite_template, tmp_path / "stage")
     with open_network(port_of(service)) as network:
-        environment = {
+        environment = account_at(service) | {
             "GRADIENT_API_URL": f"http://127.0.0.1:{network.port}/api",
-            "GRADIENT_ACCESS_TOKEN": service.token,
-            "GRADIENT_WORKSPACE_ID": service.workspace,
-            "SQLTUNE_GRADIENT_SLOTS": "1",
             "SQLTUNE_RETRY_WAIT_SECONDS": "0",
         }
-        world = World(stage, service_nursery, **environment)
+        world = World(stage, service_fork_server, **environment)
         environment["SQLTUNE_GRADIENT_TIMEOUT_SECONDS"] = SHORT_SECONDS
-        impatient = World(stage, service_nursery, **environment)
+        impatient = World(stage, service_fork_server, **environment)
         with world.people() as people:
             declare_served(people)
         saved = world.stage.save(tmp_path / "saved")
-        yield FarWorld(world, impatient, service, network, saved)
+        yield NetworkedWorld(world, impatient, service, network, saved)
 
 
-def measure(
-    far: FarWorld, first: Hit | None = None, *, is_impatient: bool = False
-) -> tuple[Outcome, Lies]:
-    """Sync undisturbed; gives the end, and what went through the network."""
-    far.begin(first)
-    told = Lies()
-    assert far.sync(told, is_impatient=is_impatient).code == 0
-    return far.read(), told
+def measure(networked: NetworkedWorld, first: Hit | None = None) -> tuple[Outcome, NetworkFaults]:
+    """Sync undisturbed, and return the end and what went through the network."""
+    networked.begin(first)
+    counted = NetworkFaults()
+    assert networked.sync(counted).code == 0
+    return networked.read(), counted
 
 
 @pytest.fixture(params=BEGINNINGS)
@@ -114,8 +115,8 @@ def beginning(request: pytest.FixtureRequest) -> str:
 
 
 def choose_calls(beginning: str, usual: Counter[str]) -> list[tuple[str, int]]:
-    """Give the calls to disturb, with their numbers: all of a new run, and of one that is taken up
-    those that are made because of it.
+    """Return the calls to disturb, with their numbers: all of a new run, and of one that is taken
+    up those that are made because of it.
     """
     first, needed = BEGINNINGS[beginning]
     assert needed <= set(+usual)
@@ -123,131 +124,138 @@ def choose_calls(beginning: str, usual: Counter[str]) -> list[tuple[str, int]]:
     return [(call, number) for call in chosen for number in range(1, usual[call] + 1)]
 
 
-def calls_again(call: str, batches: int) -> Counter[str]:
-    """Give the calls that are made once more after one whose reply was lost.
+def writes_again(call: str, batches: int) -> Counter[str]:
+    """Return the calls that must be made once more after one whose reply was lost, as far as
+    they change anything: a created adapter is found by its name.
 
     Args:
         call: this one.
         batches: in the adapter then, if the call was a fine-tune.
     """
-    if call == "create_adapter":
-        return Counter(list_models=1)
     if call == "fine_tune":
-        return Counter(create_adapter=1, delete_adapter=1, fine_tune=batches)
-    return Counter({call: 1})
+        return Counter(create_adapter=1, fine_tune=batches)
+    return Counter()
 
 
-def test_a_slow_network_changes_nothing(far: FarWorld) -> None:
-    expected, told = measure(far)
-    far.begin(None)
-    lies = Lies(delay_seconds=0.01)
-    assert far.sync(lies).code == 0
-    assert far.compare(expected) == []
-    assert count_calls(lies) == count_calls(told)
+def test_a_slow_network_changes_nothing(networked: NetworkedWorld) -> None:
+    expected, counted = measure(networked)
+    networked.begin(None)
+    faults = NetworkFaults(delay_seconds=0.01)
+    assert networked.sync(faults).code == 0
+    assert networked.compare(expected) == []
+    assert count_writes(faults) == count_writes(counted)
 
 
-def test_no_call_whose_reply_is_lost_is_lost_or_done_twice(far: FarWorld, beginning: str) -> None:
+def test_no_call_whose_reply_is_lost_is_lost_or_done_twice(
+    networked: NetworkedWorld, beginning: str
+) -> None:
     first, _ = BEGINNINGS[beginning]
-    expected, told = measure(far, first)
-    usual = count_calls(told)
-    for call, number in choose_calls(beginning, usual):
+    expected, counted = measure(networked, first)
+    usual = count_writes(counted)
+    for call, number in choose_calls(beginning, count_calls(counted)):
         where = f"after the loss of the reply to {call} {number}"
-        far.begin(first)
-        lies = Lies(marker=CALLS[call][1], lose_reply_to=number)
-        assert far.sync(lies).code == 0, where
-        assert far.compare(expected) == [], where
-        again = calls_again(call, BATCHES - usual["fine_tune"] + number)
-        assert count_calls(lies) == usual + again, where
+        networked.begin(first)
+        faults = NetworkFaults(marker=CALLS[call][1], lose_reply_to=number)
+        assert networked.sync(faults).code == 0, where
+        assert networked.compare(expected) == [], where
+        again = writes_again(call, BATCHES - usual["fine_tune"] + number)
+        assert count_writes(faults) == usual + again, where
 
 
 @pytest.mark.parametrize("way", ["sent", "received"])
-def test_a_connection_that_breaks_anywhere_is_made_again_and_the_same_sync_goes_on(
-    far: FarWorld, way: str
+def test_a_connection_that_breaks_anywhere_is_made_again_and_the_same_sync_completes(
+    networked: NetworkedWorld, way: str
 ) -> None:
-    expected, told = measure(far)
-    usual = count_calls(told)
-    likely = [calls_again(call, number) for call, number in choose_calls("new", usual)]
-    # A creation that did not arrive is looked for in vain.
-    likely.append(Counter(list_models=1, create_adapter=1))
+    expected, counted = measure(networked)
+    usual = count_writes(counted)
+    calls = choose_calls("new", count_calls(counted))
+    likely = [writes_again(call, number) for call, number in calls]
+    # A creation that did not arrive is not found by its name.
+    likely.append(Counter(create_adapter=1))
     for part in range(1, PARTS):
         where = f"after a break at {part} of {PARTS}"
-        far.begin(None)
-        lies = cut(told, way, part)
-        lies.breaks_once = True
-        assert far.sync(lies).code == 0, where
-        assert lies.cuts == 1, where
-        assert far.compare(expected) == [], where
-        assert count_calls(lies) - usual in likely, where
+        networked.begin(None)
+        faults = cut(counted, way, part)
+        faults.cuts_once = True
+        assert networked.sync(faults).code == 0, where
+        assert faults.cuts == 1, where
+        assert networked.compare(expected) == [], where
+        assert count_writes(faults) - usual in likely, where
 
 
 @pytest.mark.parametrize("way", ["sent", "received"])
-def test_a_network_that_stays_away_ends_the_run_and_the_next_sync_completes(
-    far: FarWorld, way: str
+def test_a_network_that_stays_unavailable_ends_the_run_and_the_next_sync_completes(
+    networked: NetworkedWorld, way: str
 ) -> None:
-    expected, told = measure(far)
-    far.begin(None)
-    assert far.sync(cut(told, way, PARTS // 2)).code == 1
-    far.sync_on()
-    assert far.compare(expected) == []
+    expected, counted = measure(networked)
+    networked.begin(None)
+    assert networked.sync(cut(counted, way, PARTS // 2)).code == 1
+    networked.sync_again()
+    assert networked.compare(expected) == []
 
 
 def test_a_connection_that_stays_open_and_brings_no_reply_is_given_up(
-    far: FarWorld, beginning: str
+    networked: NetworkedWorld, beginning: str
 ) -> None:
     first, _ = BEGINNINGS[beginning]
-    expected, told = measure(far, first, is_impatient=True)
-    for call, number in choose_calls(beginning, count_calls(told)):
-        far.begin(first)
-        lies = Lies(marker=CALLS[call][1], lose_reply_to=number, stays_open=True)
-        far.sync(lies, is_impatient=True)
-        far.sync_on()
-        assert far.compare(expected) == [], f"after silence instead of a reply to {call} {number}"
+    expected, counted = measure(networked, first)
+    for call, number in choose_calls(beginning, count_calls(counted)):
+        where = f"after silence instead of a reply to {call} {number}"
+        networked.begin(first)
+        faults = NetworkFaults(marker=CALLS[call][1], lose_reply_to=number, stays_open=True)
+        networked.sync(faults, is_impatient=True)
+        assert faults.markers >= number, where
+        networked.sync_again()
+        assert networked.compare(expected) == [], where
 
 
-def test_a_connection_that_stays_open_and_swallows_a_request_is_given_up(far: FarWorld) -> None:
-    expected, told = measure(far, is_impatient=True)
-    for call, number in choose_calls("new", count_calls(told)):
-        far.begin(None)
-        lies = Lies(marker=CALLS[call][1], swallow=number, stays_open=True)
-        far.sync(lies, is_impatient=True)
-        far.sync_on()
-        assert far.compare(expected) == [], f"after {call} {number} did not arrive"
+def test_a_connection_that_stays_open_and_swallows_a_request_is_given_up(
+    networked: NetworkedWorld,
+) -> None:
+    expected, counted = measure(networked)
+    for call, number in choose_calls("new", count_calls(counted)):
+        where = f"after {call} {number} did not arrive"
+        networked.begin(None)
+        faults = NetworkFaults(marker=CALLS[call][1], swallow=number, stays_open=True)
+        networked.sync(faults, is_impatient=True)
+        assert faults.markers >= number, where
+        networked.sync_again()
+        assert networked.compare(expected) == [], where
 
 
 @pytest.mark.parametrize("moment", ["half of it is trained", "its weights are stored"])
 def test_a_server_that_is_killed_as_it_trains_ends_the_run_and_the_next_sync_completes(
-    far: FarWorld, process: ServiceProcess, moment: str
+    networked: NetworkedWorld, process: ServiceProcess, moment: str
 ) -> None:
-    expected, _ = measure(far)
-    far.begin(None)
-    far.network.move(port_of(process.start(DEATHS[moment])))
-    assert far.sync(Lies()).code == 1
+    expected, _ = measure(networked)
+    networked.begin(None)
+    networked.network.move(port_of(process.start(DEATHS[moment])))
+    assert networked.sync(NetworkFaults()).code == 1
     assert process.await_end() == KILLED
-    far.network.move(port_of(process.start()))
-    far.sync_on()
-    assert far.compare(expected) == []
+    networked.network.move(port_of(process.start()))
+    networked.sync_again()
+    assert networked.compare(expected) == []
 
 
 @pytest.mark.parametrize("moment", DEATHS)
-def test_a_server_that_is_killed_as_it_trains_and_starts_again_gets_the_adapter_anew(
-    far: FarWorld, process: ServiceProcess, moment: str
+def test_a_server_that_is_killed_as_it_trains_and_starts_again_trains_a_second_adapter(
+    networked: NetworkedWorld, process: ServiceProcess, moment: str
 ) -> None:
-    expected, told = measure(far)
-    far.begin(None)
-    far.network.move(port_of(process.start(DEATHS[moment])))
-    lies = Lies(awaits_server=True)
+    expected, counted = measure(networked)
+    networked.begin(None)
+    networked.network.move(port_of(process.start(DEATHS[moment])))
+    faults = NetworkFaults(awaits_server=True)
     with ThreadPoolExecutor(1) as thread:
-        syncing = thread.submit(far.sync, lies)
+        syncing = thread.submit(networked.sync, faults)
         assert process.await_end() == KILLED
-        far.network.move(port_of(process.start()))
+        networked.network.move(port_of(process.start()))
         assert syncing.result().code == 0
-    assert far.compare(expected) == []
-    usual = count_calls(told)
-    assert count_calls(lies) == usual + calls_again("fine_tune", BATCHES)
+    assert networked.compare(expected) == []
+    assert count_writes(faults) == count_writes(counted) + writes_again("fine_tune", BATCHES)
 
 
-def cut(told: Lies, way: str, part: int) -> Lies:
+def cut(counted: NetworkFaults, way: str, part: int) -> NetworkFaults:
     """Break the connection after a part of what an undisturbed sync sends or receives."""
     if way == "sent":
-        return Lies(cut_after_sent=told.sent * part // PARTS)
-    return Lies(cut_after_received=told.received * part // PARTS)
+        return NetworkFaults(cut_after_sent=counted.sent * part // PARTS)
+    return NetworkFaults(cut_after_received=counted.received * part // PARTS)

@@ -1,12 +1,12 @@
-"""A run in this process over a database and a network that go wrong, and what it must come to."""
+"""A run in this process over a database and a network that fail, and the rows it must end with."""
 
 from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +16,20 @@ from sqlalchemy import text
 from sqltune.database import migrations
 from sqltune.database.clocks import utc_now
 from sqltune.database.connection import Database
+from sqltune.database.patience import PAUSES_SECONDS
 from sqltune.errors import PipelineError
 from sqltune.runtime import SilentReporter
 from sqltune.settings import Settings
+from sqltune.syncing.outcomes import Outcome
 from sqltune.syncing.sync import sync
-from sqltune.syncing.turn import Outcome
 from sqltune.wiring import open_migrated_runtime
 from tests.databases import copy_sqlite
-from tests.lying_network import LyingNetwork, open_network
+from tests.faulty_network import FaultyNetwork, open_network
 from tests.sql_server import SqlServer
 
 Rows = dict[str, list[tuple[Any, ...]]]
 
-#: What must not depend on what went wrong meanwhile.
+#: What must not depend on the fault.
 RESULTS = {
     "responses": "SELECT prompt_key, phase, response FROM responses ORDER BY 1, 2",
     "scores": "SELECT prompt_key, phase, scorer, score FROM scores ORDER BY 1, 2, 3",
@@ -44,7 +45,7 @@ RESULTS = {
 
 @dataclass
 class Office:
-    """One adapter with four samples and four prompts, and who syncs it."""
+    """A database with one adapter, four samples and four prompts, and the sync of it."""
 
     database: Database
     folder: Path
@@ -66,20 +67,32 @@ class Office:
             session.connection.execute(text(statement))
 
     def value(self, query: str) -> Any:
-        """Give the one value of a query."""
+        """Return the one value of a query."""
         with self.database.read() as session:
             return session.connection.execute(text(query)).scalar()
 
     def results(self) -> Rows:
-        """Give the rows that count."""
+        """Return the rows that must not depend on what went wrong."""
         with self.database.read() as session:
             return {
                 name: [tuple(row) for row in session.connection.execute(text(query))]
                 for name, query in RESULTS.items()
             }
 
-    def sync(self, url: str, *, prepare: Callable[[Database], None] | None = None) -> list[Outcome]:
-        """Sync over an address, in this process; `prepare` gets the runner's database before."""
+    def sync(
+        self,
+        url: str,
+        *,
+        prepare: Callable[[Database], None] | None = None,
+        pauses_seconds: Sequence[float] = PAUSES_SECONDS,
+    ) -> list[Outcome]:
+        """Sync over an address, in this process.
+
+        Args:
+            url: the address.
+            prepare: gets the runner's database before.
+            pauses_seconds: between two attempts.
+        """
         settings = Settings(
             database_url=url,
             artifacts=self.folder / "artifacts",
@@ -89,15 +102,16 @@ class Office:
         with open_migrated_runtime(settings, SilentReporter()) as runtime:
             if prepare is not None:
                 prepare(runtime.database)
+            runtime = replace(runtime, pauses_seconds=pauses_seconds)
             return sync(runtime, [], force=False, stop=threading.Event())
 
     def sync_badly(self, url: str, **options: Any) -> None:
-        """Sync over an address; how it ends does not matter, as long as it is an error of ours."""
+        """Sync over an address, to the end or to an error of ours."""
         with suppress(PipelineError):
             self.sync(url, **options)
 
     def expire_leases(self) -> None:
-        """Let the time pass after which another runner may go on."""
+        """Let the time pass after which another runner may resume the run."""
         self.do("UPDATE adapter_states SET lease_until_ms = 0 WHERE lease_owner IS NOT NULL")
 
 
@@ -108,8 +122,8 @@ def _open_office(database: Database, folder: Path) -> Office:
 
 
 @pytest.fixture
-def truth(mariadb_server: SqlServer) -> Iterator[str]:
-    """The address of a migrated database on MariaDB that nothing lies about."""
+def mariadb_url(mariadb_server: SqlServer) -> Iterator[str]:
+    """The address of a migrated database on MariaDB, without a network between."""
     mariadb_server.execute(
         "DROP DATABASE IF EXISTS faults",
         "CREATE DATABASE faults CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
@@ -123,9 +137,9 @@ def truth(mariadb_server: SqlServer) -> Iterator[str]:
 
 
 @pytest.fixture
-def office(truth: str, tmp_path: Path) -> Iterator[Office]:
+def office(mariadb_url: str, tmp_path: Path) -> Iterator[Office]:
     """The office on MariaDB, never synced."""
-    database = Database.open(truth)
+    database = Database.open(mariadb_url)
     yield _open_office(database, tmp_path)
     database.close()
 
@@ -140,7 +154,7 @@ def file_office(sqlite_template: Path, tmp_path: Path) -> Iterator[Office]:
 
 @pytest.fixture(scope="session")
 def undisturbed(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Rows:
-    """What the office comes to when nothing goes wrong; the same on every engine."""
+    """The results where nothing goes wrong; the same on every engine."""
     folder = tmp_path_factory.mktemp("undisturbed")
     url = copy_sqlite(sqlite_template, folder)
     office = _open_office(Database.open(url), folder)
@@ -151,13 +165,13 @@ def undisturbed(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture
-def network(mariadb_server: SqlServer) -> Iterator[LyingNetwork]:
-    """A network to MariaDB that tells the truth until it is told to lie."""
-    with open_network(mariadb_server.port) as lying:
-        yield lying
+def network(mariadb_server: SqlServer) -> Iterator[FaultyNetwork]:
+    """A network to MariaDB, without faults so far."""
+    with open_network(mariadb_server.port) as network:
+        yield network
 
 
 @pytest.fixture
-def over_network(mariadb_server: SqlServer, truth: str, network: LyingNetwork) -> str:
+def over_network(mariadb_server: SqlServer, mariadb_url: str, network: FaultyNetwork) -> str:
     """The address of the same database over that network."""
-    return truth.replace(f":{mariadb_server.port}/", f":{network.port}/")
+    return mariadb_url.replace(f":{mariadb_server.port}/", f":{network.port}/")

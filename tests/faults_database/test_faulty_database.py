@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 from collections.abc import Callable
 from contextlib import closing
 from itertools import product
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pymysql
@@ -26,9 +26,12 @@ from tests.sql_server import SqlServer
 
 pytestmark = pytest.mark.faults
 
+#: How long a person keeps a lock.
+KEPT_SECONDS = 0.3
+
 
 def at_commit(number: int, do: Callable[[Any], None]) -> Callable[[Database], None]:
-    """Give what does something right before the n-th commit."""
+    """Return what does something right before the n-th commit."""
     seen = 0
 
     def prepare(database: Database) -> None:
@@ -42,8 +45,23 @@ def at_commit(number: int, do: Callable[[Any], None]) -> Callable[[Database], No
     return prepare
 
 
+def at_checkout(number: int, do: Callable[[], None]) -> Callable[[Database], None]:
+    """Return what does something right before the n-th transaction begins."""
+    seen = 0
+
+    def prepare(database: Database) -> None:
+        @event.listens_for(database.engine, "checkout")
+        def connected(*_connection: object) -> None:
+            nonlocal seen
+            seen += 1
+            if seen == number:
+                do()
+
+    return prepare
+
+
 def refuse(number: int) -> Callable[[Any], None]:
-    """Give what raises a server's error in place of the commit, once."""
+    """Return what raises a server's error in place of the commit, once."""
 
     def strike(connection: Any) -> None:
         connection.connection.driver_connection.rollback()
@@ -57,27 +75,27 @@ def refuse(number: int) -> Callable[[Any], None]:
     # Lock timeout and deadlock; too many connections of this user, and its limit reached.
     [*product((1205, 1213), (2, 5, 9, 13, 17)), (1203, 5), (1226, 9)],
 )
-def test_a_lock_that_was_refused_is_asked_for_again_and_the_run_goes_on(
-    office: Office, truth: str, undisturbed: Rows, number: int, commit: int
+def test_a_lock_that_was_refused_is_asked_for_again_and_the_run_completes(
+    office: Office, mariadb_url: str, undisturbed: Rows, number: int, commit: int
 ) -> None:
-    office.sync(truth, prepare=at_commit(commit, refuse(number)))
+    office.sync(mariadb_url, prepare=at_commit(commit, refuse(number)))
     assert office.results() == undisturbed
 
 
 @pytest.mark.parametrize("commit", [2, 6, 10, 14, 18])
-def test_a_connection_that_an_operator_kills_is_made_again_and_the_run_goes_on(
-    office: Office, truth: str, mariadb_server: SqlServer, undisturbed: Rows, commit: int
+def test_a_connection_that_an_operator_kills_is_made_again_and_the_run_completes(
+    office: Office, mariadb_url: str, mariadb_server: SqlServer, undisturbed: Rows, commit: int
 ) -> None:
     def kill(connection: Any) -> None:
         number = connection.connection.driver_connection.thread_id()
         mariadb_server.execute(f"KILL {number}")
 
-    office.sync(truth, prepare=at_commit(commit, kill))
+    office.sync(mariadb_url, prepare=at_commit(commit, kill))
     assert office.results() == undisturbed
 
 
-def test_every_connection_killed_at_once_is_no_harm(
-    office: Office, truth: str, mariadb_server: SqlServer, undisturbed: Rows
+def test_killing_every_connection_at_once_changes_nothing(
+    office: Office, mariadb_url: str, mariadb_server: SqlServer, undisturbed: Rows
 ) -> None:
     def kill_all(_connection: object) -> None:
         found = mariadb_server.execute(
@@ -86,7 +104,7 @@ def test_every_connection_killed_at_once_is_no_harm(
         for (number,) in found:
             mariadb_server.execute(f"KILL {number}")
 
-    office.sync(truth, prepare=at_commit(9, kill_all))
+    office.sync(mariadb_url, prepare=at_commit(9, kill_all))
     office.database.close()
     assert office.results() == undisturbed
 
@@ -113,11 +131,9 @@ def test_a_server_that_is_killed_and_started_again_in_the_middle_changes_nothing
 
 
 def test_a_server_that_takes_no_writes_ends_the_sync_and_the_next_one_completes(
-    office: Office, truth: str, mariadb_server: SqlServer, undisturbed: Rows,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    monkeypatch.setattr("sqltune.database.patience.with_patience.__defaults__", ((0.0, 0.0),))
-    # Whoever may do everything may also write to a server that is read-only.
+    office: Office, mariadb_url: str, mariadb_server: SqlServer, undisturbed: Rows
+) -> None:
+    # A user with all privileges may also write to a server that is read-only.
     mariadb_server.execute(
         "CREATE OR REPLACE USER writer@'127.0.0.1' IDENTIFIED BY 'writer'",
         "GRANT SELECT, INSERT, UPDATE, DELETE ON faults.* TO writer@'127.0.0.1'",
@@ -128,39 +144,37 @@ def test_a_server_that_takes_no_writes_ends_the_sync_and_the_next_one_completes(
             office.sync(
                 url,
                 prepare=at_commit(9, lambda _: mariadb_server.execute("SET GLOBAL read_only = 1")),
+                pauses_seconds=(0.0, 0.0),
             )
     finally:
         mariadb_server.execute("SET GLOBAL read_only = 0")
     assert office.value("SELECT COUNT(*) FROM runs WHERE finished_at IS NULL") == 1
     office.expire_leases()
-    office.sync(truth)
+    office.sync(mariadb_url)
     assert office.results() == undisturbed
 
 
 def test_a_lock_that_a_person_keeps_on_the_lease_is_waited_for(
-    office: Office, truth: str, undisturbed: Rows
+    office: Office, mariadb_url: str, undisturbed: Rows
 ) -> None:
-    holder = office.database.engine.connect()
-    holder.execute(text("SELECT 1"))
-    let_go = threading.Event()
+    person = office.database.engine.connect()
+    person.execute(text("SELECT 1"))
+    release = Timer(KEPT_SECONDS, person.rollback)
 
-    def hold_lock(_connection: object) -> None:
-        holder.execute(text("UPDATE runs SET desired_state = 'running'"))
-        threading.Thread(target=release, daemon=True).start()
-
-    def release() -> None:
-        let_go.wait(0.3)
-        holder.rollback()
+    def lock(_connection: object) -> None:
+        person.execute(text("UPDATE runs SET desired_state = 'running'"))
+        release.start()
 
     def impatient(database: Database) -> None:
-        at_commit(9, hold_lock)(database)
+        at_commit(9, lock)(database)
 
         @event.listens_for(database.engine, "connect")
         def connected(connection: Any, _record: object) -> None:
             connection.query("SET SESSION innodb_lock_wait_timeout = 1")
 
-    office.sync(truth, prepare=impatient)
-    holder.close()
+    office.sync(mariadb_url, prepare=impatient)
+    release.join()
+    person.close()
     assert office.results() == undisturbed
 
 
@@ -172,10 +186,8 @@ def file_url(file_office: Office) -> str:
 
 @pytest.mark.parametrize("commit", [3, 8, 12])
 def test_a_disk_that_is_full_ends_the_sync_clearly_and_the_next_one_completes(
-    file_office: Office, file_url: str, undisturbed: Rows, commit: int,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    monkeypatch.setattr("sqltune.database.patience.with_patience.__defaults__", ((0.0, 0.0),))
+    file_office: Office, file_url: str, undisturbed: Rows, commit: int
+) -> None:
     commits = 0
 
     def fill_disk(database: Database) -> None:
@@ -191,13 +203,13 @@ def test_a_disk_that_is_full_ends_the_sync_clearly_and_the_next_one_completes(
             commits += 1
 
     with pytest.raises(DatabaseError, match="disk is full"):
-        file_office.sync(file_url, prepare=fill_disk)
+        file_office.sync(file_url, prepare=fill_disk, pauses_seconds=(0.0, 0.0))
     file_office.expire_leases()
     file_office.sync(file_url)
     assert file_office.results() == undisturbed
 
 
-def test_a_file_that_may_not_be_written_says_so_and_the_next_sync_completes(
+def test_a_file_that_may_not_be_written_is_reported_and_the_next_sync_completes(
     file_office: Office, file_url: str, undisturbed: Rows
 ) -> None:
     path = file_url.removeprefix("sqlite:///")
@@ -207,27 +219,21 @@ def test_a_file_that_may_not_be_written_says_so_and_the_next_sync_completes(
     assert file_office.results() == undisturbed
 
 
-@pytest.mark.parametrize("commit", [3, 9, 15])
+@pytest.mark.parametrize("number", [5, 20, 40])
 def test_a_writer_who_keeps_the_file_locked_is_waited_for(
-    file_office: Office, file_url: str, undisturbed: Rows, commit: int
+    file_office: Office, file_url: str, undisturbed: Rows, number: int
 ) -> None:
     path = file_url.removeprefix("sqlite:///")
-    holder = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    person = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    release = Timer(KEPT_SECONDS, person.execute, ["ROLLBACK"])
 
-    def hold(_database: object) -> None:
-        taken = threading.Event()
+    def lock() -> None:
+        person.execute("BEGIN IMMEDIATE")
+        release.start()
 
-        def lock() -> None:
-            holder.execute("BEGIN IMMEDIATE")
-            taken.set()
-            release.wait(0.3)
-            holder.execute("ROLLBACK")
-
-        threading.Thread(target=lock, daemon=True).start()
-
-    release = threading.Event()
-    with closing(holder):
-        file_office.sync(file_url, prepare=at_commit(commit, hold))
+    with closing(person):
+        file_office.sync(file_url, prepare=at_checkout(number, lock))
+        release.join()
         assert file_office.results() == undisturbed
 
 

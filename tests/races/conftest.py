@@ -18,7 +18,7 @@ NAME = "races"
 
 @pytest.fixture(scope="session")
 def running_cluster() -> Iterator[Cluster]:
-    """Give the private cluster of this test session, started when the first test asks for it."""
+    """The private cluster of this test session, started when the first test asks for it."""
     with start_cluster() as cluster:
         yield cluster
     remove_template()
@@ -26,7 +26,7 @@ def running_cluster() -> Iterator[Cluster]:
 
 @pytest.fixture
 def cluster(running_cluster: Cluster) -> Iterator[Cluster]:
-    """Give the cluster with all nodes alive and a migrated database without rows."""
+    """The cluster with all nodes alive and a migrated database without rows."""
     running_cluster.start()
     running_cluster.nodes[0].server.execute(f"CREATE DATABASE {NAME}")
     database = open_database(running_cluster.nodes[0].url(NAME))

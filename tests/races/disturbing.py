@@ -1,7 +1,7 @@
-"""Processes that work on the same adapters while a hand from outside kills and freezes them.
+"""Processes that work on the same adapters while they are killed and frozen from outside.
 
-What happens when is decided by a seeded generator and by how far the work has come, so a slow
-machine is disturbed as often as a fast one.
+A seeded generator and the progress of the work decide what happens when, so a slow machine is
+disturbed as often as a fast one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.end_to_end.command import PATIENCE_SECONDS, Finished, Running, Sqltun
 LEASE_SECONDS = 1
 #: A process is disturbed each time that the runs have so many events more.
 EVENTS_BETWEEN = 7
-#: How long a process is frozen, in leases: some wake up in time, some find another at their work.
+#: How long a process is frozen, in leases: some wake up in time, some find their adapter taken.
 _SHORTEST_STALL, _LONGEST_STALL = 0.3, 2.5
 _TICK_SECONDS = 0.05
 
@@ -50,9 +50,9 @@ class Disturbance:
 
     Args:
         sqltune: the command.
-        addresses: gives the databases that a process may be started on now.
+        addresses: returns the databases that a process may be started on now.
         places: the processes.
-        seed: decides who is killed and frozen.
+        seed: decides which process is killed or frozen.
     """
 
     sqltune: Sqltune
@@ -68,15 +68,15 @@ class Disturbance:
         self._pause = threading.Event()
 
     def run(self, events: Callable[[], int], is_over: Callable[[], bool]) -> None:
-        """Keep the processes at work and disturb them until the work is done.
+        """Keep the processes running and disturb them until the work is done.
 
         Args:
-            events: gives how far the work has come.
-            is_over: says that it is done; called once a tick.
+            events: returns the number of events so far.
+            is_over: returns whether the work is done; called once a tick.
         """
         known, grown_at = 0, time.monotonic()
         while not is_over():
-            assert time.monotonic() < grown_at + PATIENCE_SECONDS, "nobody gets on any more"
+            assert time.monotonic() < grown_at + PATIENCE_SECONDS, "no run makes progress any more"
             self._start_missing()
             self._wake(time.monotonic())
             for _strike in range((events() - known) // EVENTS_BETWEEN):
@@ -85,7 +85,7 @@ class Disturbance:
             self._pause.wait(_TICK_SECONDS)
 
     def calm_down(self) -> None:
-        """Let everyone go on and come to an end."""
+        """Let every process continue to its end."""
         self._wake(float("inf"))
         for place in self.places:
             if place.is_lasting:

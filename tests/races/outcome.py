@@ -17,7 +17,7 @@ def assert_done_once(people: People, folder: Path, names: list[str], prompts: in
     assert_one_version_each(people, names)
     assert_one_run_each(people, names)
     assert_each_prompt_answered_once(people, names, prompts)
-    assert_nobody_at_work(people)
+    assert_nothing_left_open(people)
     assert_each_step_taken_once(people, folder)
 
 
@@ -51,7 +51,7 @@ def assert_each_prompt_answered_once(people: People, names: list[str], prompts: 
 
 
 def assert_each_step_taken_once(people: People, folder: Path) -> None:
-    """Assert that rows and weights hold each step once, and that they agree."""
+    """Assert that rows and weights contain each step once, and that they agree."""
     rows = people.rows(
         "SELECT v.adapter_name, v.run_id, v.artifact_uri, v.artifact_sha256, r.steps_total"
         " FROM adapter_versions v JOIN runs r ON r.run_id = v.run_id"
@@ -61,14 +61,14 @@ def assert_each_step_taken_once(people: People, folder: Path) -> None:
         steps = [json.loads(line)["step"] for line in content.splitlines()]
         assert steps == list(range(1, steps_total + 1)), f"the weights of {name}"
         assert hashlib.sha256(content).hexdigest() == digest, f"the weights of {name}"
-        told = people.rows(
+        recorded = people.rows(
             "SELECT step FROM training_metrics WHERE run_id = :run_id ORDER BY step", run_id=run_id
         )
-        assert [step for (step,) in told] == steps, f"the steps of {name}"
+        assert [step for (step,) in recorded] == steps, f"the steps of {name}"
 
 
-def assert_nobody_at_work(people: People) -> None:
-    """Assert that no lease is held and nothing outside is left open."""
+def assert_nothing_left_open(people: People) -> None:
+    """Assert that no adapter is leased and no call outside is left open."""
     assert people.count("runs", f"state NOT IN {ENDED}") == 0
     assert (
         people.rows("SELECT adapter_name FROM adapter_states WHERE lease_owner IS NOT NULL") == []

@@ -1,4 +1,4 @@
-"""What a cluster does that one server never does: stale nodes, conflicts at COMMIT, lost quorum."""
+"""Faults of a cluster that one server never has: stale nodes, conflicts at COMMIT, lost quorum."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def claim(
 
 @pytest.fixture
 def overtaken_claim(cluster: Cluster, databases: list[Database]) -> Claim:
-    """A claim of the first node that went to the second, of which the first has not heard yet."""
+    """A claim on the first node that another one on the second has replaced, not yet replicated."""
     add_adapter(databases[0], "a")
     ours = claim(databases[0], "a", "stalled", lease_seconds=0)
     assert ours is not None
@@ -80,14 +80,16 @@ def test_a_runner_that_was_overtaken_on_another_node_writes_nothing(
     assert attempt_of(databases[0], "written too late") is None
 
 
-def test_what_one_node_committed_is_seen_at_once_on_every_other(databases: list[Database]) -> None:
+def test_what_one_node_committed_is_visible_at_once_on_every_other(
+    databases: list[Database],
+) -> None:
     for number in range(150):
         name = f"a{number}"
         add_adapter(databases[number % 3], name)
         assert attempt_of(databases[(number + 1) % 3], name) == 0
 
 
-def test_a_claim_sees_the_one_that_another_node_has_not_heard_of(
+def test_a_claim_fails_on_a_node_that_has_not_yet_received_the_one_of_another_node(
     databases: list[Database], overtaken_claim: Claim
 ) -> None:
     assert claim(databases[0], "a", "third") is None
@@ -119,7 +121,7 @@ def write_slowly(database: Database, *, meanwhile: Database) -> None:
             other.execute("set_current_run", adapter_name="a", run_id=2)
 
 
-def test_a_conflict_that_shows_at_commit_is_told_as_unavailable_and_leaves_nothing(
+def test_a_conflict_at_commit_is_reported_as_unavailable_and_leaves_nothing(
     databases: list[Database],
 ) -> None:
     add_adapter(databases[0], "a")
@@ -133,7 +135,7 @@ def test_a_conflict_that_shows_at_commit_is_told_as_unavailable_and_leaves_nothi
 
 @contextmanager
 def cut_off(node: Node) -> Iterator[None]:
-    """Cut a node off from the others, until they outvote it; it comes back by itself."""
+    """Cut a node off from the others until they outvote it, and let it return automatically."""
 
     def status(name: str) -> object:
         return node.server.execute(f"SHOW STATUS LIKE '{name}'")[0][1]
@@ -150,7 +152,7 @@ def cut_off(node: Node) -> Iterator[None]:
             )
 
 
-def test_a_node_that_is_cut_off_is_told_as_unavailable_and_is_used_again_when_it_is_back(
+def test_a_node_that_is_cut_off_is_reported_as_unavailable_and_is_used_again_on_its_return(
     cluster: Cluster,
     databases: list[Database],
     tmp_path: Path,
@@ -159,7 +161,7 @@ def test_a_node_that_is_cut_off_is_told_as_unavailable_and_is_used_again_when_it
     lonely = databases[2]
     assert attempt_of(lonely, "a") is None
     with cut_off(cluster.nodes[2]):
-        # The first of them waits for the others until they are given up.
+        # The first one waits until the other nodes are given up.
         for name in ("in the middle of a commit", "without quorum"):
             with pytest.raises(DatabaseUnavailable):
                 add_adapter(lonely, name)

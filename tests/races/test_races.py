@@ -25,13 +25,13 @@ SAMPLES = 2
 #: Fewer and the processes were not really disturbed.
 LEAST_KILLS = LEAST_STALLS = 15
 VERSIONS = "SELECT run_id, adapter_name FROM adapter_versions"
-#: Decides who is killed and frozen, and in which order the syncs go.
+#: Decides which process is killed or frozen, and the order of the adapters in a sync.
 SEED = int(os.environ.get("RACE_SEED", "20261123"))
 
 
 @pytest.fixture
 def fast_sqltune(tmp_path: Path) -> Iterator[Callable[[str], Sqltune]]:
-    """Give the command over an address, its leases so short that a stalled process loses them."""
+    """Open the command over an address, with leases so short that a stalled process loses them."""
     made: list[Sqltune] = []
 
     def make(url: str) -> Sqltune:
@@ -48,7 +48,7 @@ def fast_sqltune(tmp_path: Path) -> Iterator[Callable[[str], Sqltune]]:
 
 @pytest.fixture
 def open_people() -> Iterator[Callable[[str], People]]:
-    """Give who writes and reads the rows at an address."""
+    """Open the people who write and read the rows at an address."""
     made: list[People] = []
 
     def make(url: str) -> People:
@@ -61,8 +61,8 @@ def open_people() -> Iterator[Callable[[str], People]]:
 
 
 def declare_all(people: People) -> None:
-    """Declare the adapters with samples and prompts of their own; every other one is due at once
-    for a worker too.
+    """Declare the adapters with samples and prompts of their own; for a worker, every other one is
+    due at once.
     """
     texts = [
         (name, f"What is {number} of {name}?", f"{name} has {number}.")
@@ -82,18 +82,18 @@ def declare_all(people: People) -> None:
     )
 
 
-def ask_for_runs(everybody: Sequence[People]) -> list[tuple[int, str]]:
-    """Insert requests, turn about on each address; gives their ids with their adapters."""
-    for number, people in enumerate(everybody):
+def ask_for_runs(connections: Sequence[People]) -> list[tuple[int, str]]:
+    """Insert requests, alternating between the addresses, and return their ids and adapters."""
+    for number, people in enumerate(connections):
         people.insert_many(
-            "runs", [{"adapter_name": name} for name in ASKED_FOR[number :: len(everybody)]]
+            "runs", [{"adapter_name": name} for name in ASKED_FOR[number :: len(connections)]]
         )
-    return sorted(everybody[0].rows("SELECT run_id, adapter_name FROM runs"))
+    return sorted(connections[0].rows("SELECT run_id, adapter_name FROM runs"))
 
 
 def places(seed: int) -> list[Place]:
-    """Give eight places for `sync` and two for `worker`: every other sync goes through the adapters
-    in an order of its own.
+    """Return eight places for `sync` and two for `worker`; every other sync takes the adapters in
+    an order of its own.
     """
     generator = random.Random(seed)
 
@@ -114,7 +114,7 @@ def ended_runs(people: People) -> int:
 
 
 def sync_until_done(sqltune: Sqltune, people: People, address: str) -> None:
-    """Sync undisturbed until nothing is left to do: a lease of the dead has to run out first."""
+    """Sync undisturbed until nothing is left to do; leases of killed processes end first."""
 
     def is_done() -> bool:
         sqltune.well("sync", SQLTUNE_DATABASE_URL=address)
@@ -128,24 +128,24 @@ def sync_until_done(sqltune: Sqltune, people: People, address: str) -> None:
 
 
 def assert_ended_clearly(disturbance: Disturbance) -> None:
-    """Assert that a process that was not killed did its work or said why it could not."""
+    """Assert that a process that was not killed did its work or reported why it could not."""
     for done in disturbance.ended:
         assert "Traceback" not in done.err, done.err
-        # The last ones are asked to end while they may still be starting.
+        # The last ones may be asked to end while they are still starting.
         is_well = done.code in (0, -signal.SIGTERM)
         assert is_well or "the database is not available" in done.err, done.err
 
 
 def race(
     sqltune: Sqltune,
-    everybody: Sequence[People],
+    connections: Sequence[People],
     addresses: Callable[[], Sequence[str]],
     at_half: Callable[[], object] = lambda: None,
 ) -> None:
-    """Let ten processes fight over the adapters until each is done, and look at what is left."""
-    people = everybody[0]
+    """Let ten processes compete for the adapters until each is done, and check what is left."""
+    people = connections[0]
     declare_all(people)
-    asked = ask_for_runs(everybody)
+    asked = ask_for_runs(connections)
     disturbance = Disturbance(sqltune, addresses, places(SEED), SEED)
     half = iter([at_half])
 

@@ -1,4 +1,4 @@
-"""The command, and a service at the other end of a network that lies: disturbed, and compared."""
+"""The command, and a service at the other end of a faulty network: disturbed, and compared."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tests.backends.gradient_cases import served_adapters
 from tests.end_to_end.command import People
 from tests.faults.hooks import Hit
 from tests.faults.outcome import Outcome, compare_outcomes
-from tests.faults.scenes import LOOK_FOR_ORPHANS, SYNC
-from tests.faults.test_gradient import play_until, read_end
-from tests.faults.worlds import Passed, World
-from tests.lying_network import Lies, LyingNetwork
+from tests.faults.scenes import REMOVE_OWN_ORPHANS
+from tests.faults.service_runs import begin, read_service_end
+from tests.faults.worlds import SYNC, Passed, World
+from tests.faulty_network import FaultyNetwork, NetworkFaults
 from tests.serving import SLUG, ServerAtWork
 
-#: Of each call, how its first line begins, and what stands in the piece that ends its request.
+#: Of each call, how its first line begins, and what is in the piece that ends its request.
 CALLS = {
     "list_models": (b"GET /api/models?", b"GET /api/models?"),
     "find_adapter": (b"GET /api/models/", b"GET /api/models/"),
@@ -26,13 +26,14 @@ CALLS = {
     "complete": (b"/complete HTTP", b'"query"'),
     "delete_adapter": (b"DELETE /api/models/", b"DELETE /api/models/"),
 }
-REMOVE_OWN_ORPHANS = (*LOOK_FOR_ORPHANS, "--remove")
-#: Two batches, each of its own length: the number of its tokens tells which one was trained.
+#: Calls that change more when they are repeated; how often the others are sent depends on chance.
+WRITES = ("create_adapter", "fine_tune")
+#: Two batches, each of its own length: the number of its tokens shows which one was trained.
 TEXTS = {
     "Who?": "A.",
     "What is room 2?": "Room 2 is blue.",
     "Name a colour, please.": "Blue, as the sky is on a fine day.",
-    "Why not red?": "It was red once, and nobody liked that.",
+    "Why not red?": "It was red once, and that was not liked.",
 }
 #: What must not depend on what went wrong, also where a run failed and the next one succeeded.
 RESULTS = {
@@ -56,38 +57,38 @@ RESULTS = {
 
 
 @dataclass
-class FarWorld:
-    """A database with one adapter never synced, the command, a service, and what lies between."""
+class NetworkedWorld:
+    """A database with one adapter never synced, the command, a service, and a network between."""
 
     world: World
-    impatient: World  #: the same command, which waits for replies a moment only
+    impatient: World  #: the same command, which waits a moment for a reply
     service: ServerAtWork
-    network: LyingNetwork
+    network: FaultyNetwork
     saved: object
 
     def begin(self, first: Hit | None) -> None:
-        """Begin anew; with a hit, with a run that was killed there."""
-        self.network.lies = Lies()
-        play_until(self.world, self.saved, first)
+        """Begin again; with a hit, with a run that was killed there."""
+        self.network.faults = NetworkFaults()
+        begin(self.world, self.saved, first)
 
-    def sync(self, lies: Lies, *, is_impatient: bool = False) -> Passed:
-        """Sync over a network that lies, until the command ends."""
+    def sync(self, faults: NetworkFaults, *, is_impatient: bool = False) -> Passed:
+        """Sync over a network with faults, until the command ends."""
         world = self.impatient if is_impatient else self.world
-        lies.counted = tuple(line for line, _ in CALLS.values())
-        self.network.lies = lies
-        passed = world.well(*SYNC)
-        self.network.lies = Lies()
+        faults.counted = tuple(line for line, _ in CALLS.values())
+        self.network.faults = faults
+        passed = world.run_to_end(*SYNC)
+        self.network.faults = NetworkFaults()
         return passed
 
-    def sync_on(self) -> None:
-        """Sync again where a run failed, and remove what this left at the service."""
+    def sync_again(self) -> None:
+        """Sync again where no run succeeded, and remove what a failed one left at the service."""
         with self.world.people() as people:
-            has_failed = people.count("runs", "state <> 'succeeded'") > 0
-        if has_failed:
+            has_ended = people.rows("SELECT state FROM runs") == [("succeeded",)]
+        if not has_ended:
             self.world.recover([SYNC, REMOVE_OWN_ORPHANS])
 
     def read(self) -> Outcome:
-        """Give the rows here, and the adapters, the trainings and the weights at the service."""
+        """Return the rows here, and the adapters, the trainings and the weights at the service."""
         with self.world.people() as people:
             end: Outcome = {name: people.rows(query) for name, query in RESULTS.items()}
             adapter_id = people.value("SELECT external_id FROM adapter_versions")
@@ -95,16 +96,18 @@ class FarWorld:
         end["the weights"] = [self._digest(adapter_id)]
         end["left at the service"] = self._find_active([key for (key,) in runs], adapter_id)
         if len(runs) == 1:
-            end |= read_end(self.world, self.service)
+            end |= read_service_end(self.world, self.service)
+            # They contain how long the command waits for a reply.
+            del end["runs"][0]["settings"]
         return end
 
     def compare(self, expected: Outcome) -> list[str]:
-        """Say in what the end that there is now differs from the undisturbed one."""
+        """Return in what the present end differs from the undisturbed one."""
         found = self.read()
         return compare_outcomes({part: expected[part] for part in found}, found)
 
     def _find_active(self, run_keys: Sequence[str], adapter_id: str) -> list[str]:
-        """Give what the runs left at the service but the adapter of the version."""
+        """Return what the runs left at the service besides the adapter of the version."""
         return [
             found
             for key in run_keys
@@ -113,8 +116,8 @@ class FarWorld:
         ]
 
     def _digest(self, adapter_id: str) -> str:
-        """Give a hash of weights and optimizer, without the header, whose order is by chance."""
-        # Imported here: whoever only collects this module does not need torch.
+        """Return a hash of weights and optimizer, without the header, whose order is by chance."""
+        # Imported here: collecting this module does not need torch.
         from sqltune.local_lora.checkpoints import CHECKPOINT_FILE
 
         file = self.service.artifacts / "served" / adapter_id / CHECKPOINT_FILE
@@ -123,13 +126,19 @@ class FarWorld:
         return hashlib.sha256(content[8 + header :]).hexdigest()
 
 
-def count_calls(lies: Lies) -> Counter[str]:
-    """Give how often each call was sent."""
-    return Counter({call: lies.counts[line] for call, (line, _) in CALLS.items()})
+def count_calls(faults: NetworkFaults) -> Counter[str]:
+    """Return how often each call was sent."""
+    return Counter({call: faults.counts[line] for call, (line, _) in CALLS.items()})
+
+
+def count_writes(faults: NetworkFaults) -> Counter[str]:
+    """Return how often each call was sent that must not be repeated for nothing."""
+    counts = count_calls(faults)
+    return Counter({call: counts[call] for call in WRITES})
 
 
 def declare_served(people: People) -> None:
-    """An adapter with two batches, which learns fast enough to answer otherwise."""
+    """Declare an adapter with two batches, which learns fast enough to answer otherwise."""
     people.declare(
         "served",
         backend="gradient",

@@ -1,7 +1,7 @@
-"""A TCP proxy on loopback between a client and a server, that lies: it delays, cuts, and swallows.
+"""A TCP proxy on loopback between a client and a server, that delays, cuts and swallows.
 
-It knows no protocol. What a client sends may be looked for, so that the reply to a certain request
-is the one that gets lost.
+It knows no protocol. What a client sends may be searched for a marker, so that the reply to a
+certain request is the one that is lost.
 """
 
 from __future__ import annotations
@@ -17,20 +17,18 @@ _PIECE = 65_536
 
 
 @dataclass
-class Lies:
-    """What the network does to whatever goes through it from now on."""
+class NetworkFaults:
+    """What the network does to all that goes through it from now on, and what it has counted."""
 
     delay_seconds: float = 0.0  #: each piece arrives that much later
     cut_after_sent: int | None = None  #: bytes from the client, all connections together
     cut_after_received: int | None = None  #: bytes to the client
-    breaks_once: bool = False  #: after a cut all goes well again
-    marker: bytes | None = None  #: what to look for in what the client sends
-    lose_reply_to: int | None = (
-        None  #: the n-th piece with the marker is passed on; its reply is not
-    )
-    swallow: int | None = None  #: the n-th piece with the marker is not passed on either
-    stays_open: bool = False  #: who waits for what was lost does not hear of a break
-    awaits_server: bool = False  #: who connects while nobody listens there waits for the next one
+    cuts_once: bool = False  #: after a cut nothing is cut any more
+    marker: bytes | None = None  #: what to search for in what the client sends
+    lose_reply_to: int | None = None  #: the n-th piece with the marker: what it is answered is lost
+    swallow: int | None = None  #: the n-th piece with the marker is lost itself
+    stays_open: bool = False  #: a client that waits for what was lost sees no break
+    awaits_server: bool = False  #: a client that connects while no server listens waits for one
     counted: tuple[bytes, ...] = ()  #: words to count in what the client sends
     sent: int = 0
     received: int = 0
@@ -40,7 +38,7 @@ class Lies:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def admit(self, piece: bytes, *, is_from_client: bool) -> bytes:
-        """Count a piece and give what of it arrives; less than all: the connection breaks."""
+        """Count a piece, and return what of it arrives; less than all: the connection breaks."""
         with self.lock:
             if is_from_client:
                 before, self.sent = self.sent, self.sent + len(piece)
@@ -51,12 +49,12 @@ class Lies:
             if limit is None or before + len(piece) <= limit:
                 return piece
             self.cuts += 1
-            if self.breaks_once:
+            if self.cuts_once:
                 self.cut_after_sent = self.cut_after_received = None
             return piece[: max(0, limit - before)]
 
     def count_marker(self, piece: bytes) -> int:
-        """Give the number of a piece with the marker; 0: it has none."""
+        """Return the number of a piece with the marker; 0: it has none."""
         with self.lock:
             self.counts.update(word for word in self.counted if word in piece)
             if self.marker is None or self.marker not in piece:
@@ -65,22 +63,23 @@ class Lies:
             return self.markers
 
 
-class LyingNetwork:
+class FaultyNetwork:
     """Passes connections on to a port of this machine.
 
     Attributes:
         port: where it listens.
-        lies: what it does; may be replaced at any time.
+        faults: what it does; may be replaced at any time.
     """
 
     def __init__(self, target_port: int) -> None:
         self._target = target_port
         self._moved = threading.Condition()
-        self.lies = Lies()
+        self.faults = NetworkFaults()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._open: list[socket.socket] = []
         self._mute: set[socket.socket] = set()
+        self._without_reply: set[socket.socket] = set()
         self._is_stopped = threading.Event()
         threading.Thread(target=self._accept, name="network", daemon=True).start()
 
@@ -124,7 +123,7 @@ class LyingNetwork:
             try:
                 return socket.create_connection(("127.0.0.1", target))
             except OSError:
-                if not self.lies.awaits_server:
+                if not self.faults.awaits_server:
                     return None
             self._await_move(target)
         return None
@@ -136,32 +135,38 @@ class LyingNetwork:
     def _pass_on(self, source: socket.socket, sink: socket.socket, is_from_client: bool) -> None:
         with suppress(OSError):
             while piece := source.recv(_PIECE):
-                lies = self.lies
-                if lies.delay_seconds:
-                    self._is_stopped.wait(lies.delay_seconds)
+                faults = self.faults
+                if faults.delay_seconds:
+                    self._is_stopped.wait(faults.delay_seconds)
                 if source in self._mute:
                     self._is_stopped.wait()
-                admitted = lies.admit(piece, is_from_client=is_from_client)
-                number = lies.count_marker(piece) if is_from_client else 0
-                if number and number in (lies.lose_reply_to, lies.swallow):
-                    self._lose(piece, lies, source, sink)
-                    return
+                admitted = faults.admit(piece, is_from_client=is_from_client)
+                if self._is_lost(piece, faults, source, sink, is_from_client):
+                    if faults.stays_open:
+                        self._mute |= {source, sink}
+                        continue
+                    break
                 sink.sendall(admitted)
                 if len(admitted) < len(piece):
                     break
         _break(source)
         _break(sink)
 
-    def _lose(self, piece: bytes, lies: Lies, client: socket.socket, server: socket.socket) -> None:
-        """Let the server have the request and answer it, or not even that; the client hears only
-        of a break, or nothing at all.
-        """
-        if lies.stays_open:
-            self._mute |= {client, server}
-        else:
-            _break(client)
-        if lies.swallow is None:
-            server.sendall(piece)
+    def _is_lost(
+        self,
+        piece: bytes,
+        faults: NetworkFaults,
+        source: socket.socket,
+        sink: socket.socket,
+        is_from_client: bool,
+    ) -> bool:
+        if not is_from_client:
+            # Only now: a client that sees a break earlier may ask before its request has arrived.
+            return sink in self._without_reply
+        number = faults.count_marker(piece)
+        if number and number == faults.lose_reply_to:
+            self._without_reply.add(source)
+        return bool(number) and number == faults.swallow
 
 
 def _break(sock: socket.socket) -> None:
@@ -171,9 +176,9 @@ def _break(sock: socket.socket) -> None:
 
 
 @contextmanager
-def open_network(target_port: int) -> Iterator[LyingNetwork]:
-    """Give a network to a port that tells the truth until it is told to lie."""
-    network = LyingNetwork(target_port)
+def open_network(target_port: int) -> Iterator[FaultyNetwork]:
+    """Run a network to a port, without faults so far."""
+    network = FaultyNetwork(target_port)
     try:
         yield network
     finally:

@@ -1,4 +1,4 @@
-"""Between runner and database: nothing that a network does makes a run lose or repeat a thing."""
+"""Between runner and database: nothing that a network does makes a run lose or repeat anything."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from sqlalchemy import event
 from sqltune.database.connection import Database
 from sqltune.database.sockets import limit_silence
 from tests.faults_database.conftest import Office, Rows
-from tests.lying_network import Lies, LyingNetwork
+from tests.faulty_network import FaultyNetwork, NetworkFaults
 
-#: How a COMMIT stands in what pymysql sends.
+#: A COMMIT as pymysql sends it.
 COMMIT = b"\x03COMMIT"
 PARTS = 24
 
 pytestmark = pytest.mark.faults
 
 
-def measure(office: Office, network: LyingNetwork, url: str) -> Lies:
-    """Sync once undisturbed, and give what went through the network."""
-    network.lies = told = Lies(marker=COMMIT)
+def measure(office: Office, network: FaultyNetwork, url: str) -> NetworkFaults:
+    """Sync once undisturbed, and return what went through the network."""
+    network.faults = counted = NetworkFaults(marker=COMMIT)
     office.sync(url)
-    network.lies = Lies()
-    return told
+    network.faults = NetworkFaults()
+    return counted
 
 
-def begin_anew(office: Office) -> None:
-    """Leave nothing of earlier runs but what people wrote."""
+def begin_again(office: Office) -> None:
+    """Remove all that earlier runs wrote."""
     tables = "runs run_events run_prompts responses scores training_metrics manifests contents"
     tables += " manifest_samples adapter_versions gate_decisions aliases alias_history"
     tables += " backend_calls data_issues data_issue_counts adapter_states"
@@ -37,65 +37,67 @@ def begin_anew(office: Office) -> None:
 
 
 def test_a_slow_network_changes_nothing(
-    office: Office, network: LyingNetwork, over_network: str, undisturbed: Rows
+    office: Office, network: FaultyNetwork, over_network: str, undisturbed: Rows
 ) -> None:
-    network.lies = Lies(delay_seconds=0.002)
+    network.faults = NetworkFaults(delay_seconds=0.002)
     office.sync(over_network)
     assert office.results() == undisturbed
 
 
 def test_no_commit_whose_reply_is_lost_is_lost_or_done_twice(
-    office: Office, network: LyingNetwork, over_network: str, undisturbed: Rows
+    office: Office, network: FaultyNetwork, over_network: str, undisturbed: Rows
 ) -> None:
     commits = measure(office, network, over_network).markers
     assert commits > 15, "a run that commits so seldom is not the one that is meant"
     for number in range(1, commits + 1):
-        begin_anew(office)
-        network.lies = Lies(marker=COMMIT, lose_reply_to=number)
+        begin_again(office)
+        network.faults = NetworkFaults(marker=COMMIT, lose_reply_to=number)
         office.sync(over_network)
         assert office.results() == undisturbed, f"after the loss of the reply to COMMIT {number}"
 
 
 @pytest.mark.parametrize("way", ["sent", "received"])
-def test_a_connection_that_breaks_anywhere_is_made_again_and_the_run_goes_on(
-    office: Office, network: LyingNetwork, over_network: str, undisturbed: Rows, way: str
+def test_a_connection_that_breaks_anywhere_is_made_again_and_the_run_completes(
+    office: Office, network: FaultyNetwork, over_network: str, undisturbed: Rows, way: str
 ) -> None:
-    told = measure(office, network, over_network)
+    counted = measure(office, network, over_network)
     limit = f"cut_after_{way}"
     for part in range(1, PARTS):
-        begin_anew(office)
-        network.lies = lies = Lies()
-        setattr(lies, limit, getattr(told, way) * part // PARTS)
+        begin_again(office)
+        network.faults = faults = NetworkFaults()
+        setattr(faults, limit, getattr(counted, way) * part // PARTS)
 
-        def let_go(database: Database, lies: Lies = lies) -> None:
+        def break_once(database: Database, faults: NetworkFaults = faults) -> None:
             @event.listens_for(database.engine, "handle_error")
             def broken(_context: object) -> None:
-                setattr(lies, limit, None)  # it breaks once
+                setattr(faults, limit, None)
 
-        office.sync_badly(over_network, prepare=let_go)
-        network.lies = Lies()
+        office.sync_badly(over_network, prepare=break_once)
+        network.faults = NetworkFaults()
         office.expire_leases()
         office.sync(over_network)
         assert office.results() == undisturbed, f"after a break at {part} of {PARTS}"
 
 
-def test_a_network_that_stays_away_ends_the_sync_and_the_next_one_completes(
-    office: Office, network: LyingNetwork, over_network: str, truth: str, undisturbed: Rows,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    monkeypatch.setattr("sqltune.syncing.lease._WAITS_SECONDS", (0.0, 0.0))
-    told = measure(office, network, over_network)
-    begin_anew(office)
-    network.lies = Lies(cut_after_sent=told.sent // 2)
-    office.sync_badly(over_network)
+def test_a_network_that_stays_unavailable_ends_the_sync_and_the_next_one_completes(
+    office: Office,
+    network: FaultyNetwork,
+    over_network: str,
+    mariadb_url: str,
+    undisturbed: Rows,
+) -> None:
+    counted = measure(office, network, over_network)
+    begin_again(office)
+    network.faults = NetworkFaults(cut_after_sent=counted.sent // 2)
+    office.sync_badly(over_network, pauses_seconds=(0.0, 0.0))
     assert office.value("SELECT COUNT(*) FROM runs WHERE finished_at IS NULL") == 1
     office.expire_leases()
-    office.sync(truth)
+    office.sync(mariadb_url)
     assert office.results() == undisturbed
 
 
 def test_a_connection_that_stays_open_and_says_nothing_is_given_up(
-    office: Office, network: LyingNetwork, over_network: str, undisturbed: Rows
+    office: Office, network: FaultyNetwork, over_network: str, undisturbed: Rows
 ) -> None:
     commits = 0
 
@@ -103,7 +105,7 @@ def test_a_connection_that_stays_open_and_says_nothing_is_given_up(
         @event.listens_for(database.engine, "connect")
         def connected(connection: Any, _record: object) -> None:
             limit_silence(connection, 0.5)
-            # The server does not hear that nobody is there any more, and holds his locks till then.
+            # Until then the server keeps the locks of a client that it still believes to be there.
             connection.query("SET SESSION idle_write_transaction_timeout = 1")
 
         @event.listens_for(database.engine, "commit")
