@@ -101,22 +101,22 @@ class Desk:
         self._insert("eval_prompts", rows)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """Give the rows of a query."""
+        """Return the rows of a query."""
         with self.database.read() as session:
             return [tuple(row) for row in session.connection.execute(text(query))]
 
     def issues(self) -> list[tuple[Any, ...]]:
-        """Give rule, row key, column and severity of each stored finding, in order."""
+        """Return rule, row key, column and severity of each stored finding, in order."""
         return self.rows(
             "SELECT rule, row_key, column_name, severity FROM data_issues ORDER BY issue_number"
         )
 
     def issue_counts(self) -> dict[str, int]:
-        """Give how often each rule was broken."""
+        """Return how many rows break each rule."""
         return dict(self.rows("SELECT rule, issue_count FROM data_issue_counts"))
 
     def manifest_texts(self) -> list[tuple[Any, ...]]:
-        """Give position, prompt and response of all samples of all manifests."""
+        """Return position, prompt and response of all samples of all manifests."""
         return self.rows(
             "SELECT m.position, c.prompt, c.response FROM manifest_samples m "
             "JOIN contents c ON c.content_hash = m.content_hash ORDER BY m.manifest_id, m.position"

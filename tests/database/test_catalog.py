@@ -12,6 +12,7 @@ from sqlalchemy import Inspector, inspect
 
 from sqltune.database import migrations
 from sqltune.database.connection import Database, EngineKind
+from tests.database.engines import on_servers
 from tests.databases import MIGRATED_AT
 from tests.mariadb_server import MariadbServer
 from tests.singlestore_on_mariadb import open_database
@@ -95,9 +96,8 @@ def test_the_defaults_are_the_same(database: Database, sqlite: Database) -> None
         assert defaults(database, table) == defaults(sqlite, table), table
 
 
+@on_servers
 def test_texts_and_keys_compare_byte_by_byte(database: Database) -> None:
-    if database.kind is EngineKind.SQLITE:
-        return  # it has no other way unless one asks for it
     with database.read() as session:
         found = session.connection.exec_driver_sql(
             "SELECT DISTINCT collation_name FROM information_schema.columns JOIN "

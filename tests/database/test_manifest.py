@@ -92,7 +92,7 @@ def test_a_manifest_found_half_written_is_written_anew(
 
 def test_a_lost_lease_stops_the_writing(desk: Desk) -> None:
     desk.add_sample("p", "r")
-    desk.claim = Claim("helpdesk", "somebody else", 7)
+    desk.claim = Claim("helpdesk", "another runner", 7)
     with pytest.raises(LeaseLost):
         desk.write()
     assert desk.rows("SELECT COUNT(*) FROM manifest_samples") == [(0,)]
