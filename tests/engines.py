@@ -9,6 +9,8 @@ _ON_MYSQL = pytest.param("mysql-pymysql", marks=pytest.mark.mysql)
 PYMYSQL = ["mariadb-pymysql", _ON_MYSQL]
 #: Every server that the tests start themselves.
 SERVERS = [*PYMYSQL, "mariadb-singlestoredb"]
+on_sqlite = pytest.mark.parametrize("database_engine", ["sqlite"], indirect=True)
+on_servers = pytest.mark.parametrize("database_engine", SERVERS, indirect=True)
 ENGINES = ["sqlite", *SERVERS, pytest.param("singlestore", marks=pytest.mark.singlestore)]
 #: The fixture of an engine's server.
 SERVER_FIXTURES = {

@@ -31,7 +31,7 @@ NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 @dataclass
 class Clock:
-    """A time that advances by a millisecond at each call."""
+    """A clock that advances by a millisecond at each call."""
 
     moment: datetime = NOW
 
@@ -51,7 +51,7 @@ class EvaluatedRun:
     backends: list[Backend] = field(default_factory=list)
 
     def claim(self) -> None:
-        """Store CLAIM as the owner of the adapter's lease."""
+        """Lease the adapter to CLAIM."""
         self.execute(
             "INSERT INTO adapter_states (adapter_name, attempt, lease_owner, lease_until_ms)"
             " VALUES (:adapter_name, 1, :owner, 99999999999999)",

@@ -22,7 +22,7 @@ def grow(database: Database, *, runs: int = 40, prompts: int = 20) -> None:
 
 
 def analyze(database: Database) -> None:
-    """Let the engine look at what is in the tables."""
+    """Let the engine collect its statistics."""
     with database.transaction() as session:
         if database.kind is EngineKind.SQLITE:
             session.run_script("ANALYZE")

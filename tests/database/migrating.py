@@ -1,4 +1,4 @@
-"""What the tests of `sqltune init` share: running it, looking at its work, and crashing it."""
+"""What the tests of `sqltune init` share: running it, reading its work, and crashing it."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ class Desk:
         )
 
     def issue_counts(self) -> dict[str, int]:
-        """Return how often each rule was broken."""
+        """Return how many rows break each rule."""
         return dict(self.rows("SELECT rule, issue_count FROM data_issue_counts"))
 
     def manifest_fingerprint(self, manifest_id: int) -> str:

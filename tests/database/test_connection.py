@@ -21,7 +21,7 @@ from sqltune.errors import (
     SchemaOutOfDate,
 )
 from sqltune.records import Claim
-from tests.engines import SERVERS, driver_of
+from tests.engines import driver_of, on_servers
 from tests.lying_network import LyingNetwork, open_network
 from tests.sql_server import SqlServer
 
@@ -54,9 +54,6 @@ def kill_connection(database: Database, number: int) -> None:
 def connection_number(session: Session) -> int:
     result = session.connection.exec_driver_sql("SELECT CONNECTION_ID()")
     return int(result.scalar_one())
-
-
-on_servers = pytest.mark.parametrize("database_engine", SERVERS, indirect=True)
 
 
 class Interrupted(Exception):

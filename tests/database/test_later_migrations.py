@@ -29,7 +29,7 @@ Open = Callable[..., Database]
 
 @pytest.fixture
 def old_database(empty_database_url: str, open_url: Open) -> Database:
-    """Give a database that this release has made, with a row in it."""
+    """A database that this release has made, with a row in it."""
     database = open_url(empty_database_url)
     apply(database)
     run(

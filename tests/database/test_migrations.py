@@ -27,7 +27,7 @@ def everything(database: Database) -> set[str]:
 
 @pytest.fixture
 def empty_database(empty_database_url: str, open_url: Open) -> Database:
-    """Give a database in which `init` has not run."""
+    """A database in which `init` has not run."""
     return open_url(empty_database_url)
 
 

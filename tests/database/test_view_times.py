@@ -10,6 +10,7 @@ import pytest
 from sqltune.database.connection import Database, EngineKind
 from sqltune.database.tables.reports import ViewColumns, view_columns
 from tests.database.report_rows import insert_history
+from tests.engines import on_servers, on_sqlite
 
 COLUMNS = view_columns()
 VIEWS = pytest.mark.parametrize("view", COLUMNS)
@@ -38,9 +39,7 @@ def test_the_columns_of_a_view_are_known_without_a_database(database: Database, 
 
 
 @VIEWS
-@pytest.mark.parametrize(
-    "database_engine", ["mariadb-pymysql", "mariadb-singlestoredb"], indirect=True
-)
+@on_servers
 def test_a_server_types_what_is_named_a_time_or_a_date_and_nothing_else(
     database: Database, view: str
 ) -> None:
@@ -51,7 +50,7 @@ def test_a_server_types_what_is_named_a_time_or_a_date_and_nothing_else(
 
 
 @VIEWS
-@pytest.mark.parametrize("database_engine", ["sqlite"], indirect=True)
+@on_sqlite
 def test_sqlite_gives_iso_texts_that_pandas_reads(database: Database, view: str) -> None:
     insert_history(database)
     assert_iso_texts(read(database, view), COLUMNS[view])

@@ -1,6 +1,6 @@
-"""The SQL files hold to what every engine accepts: a lint for what no engine here would refuse.
+"""The SQL files use only what every engine accepts: a lint for what no engine here would refuse.
 
-SingleStore cannot be run everywhere, so what it refuses is looked for in the text; so are words
+SingleStore cannot be run everywhere, so the text is searched for what it refuses; and for words
 that MySQL 8.4 or SingleStore reserve, and statements that differ from engine to engine.
 """
 
@@ -47,7 +47,7 @@ RESERVED |= {w.lower() for w in SingleStoreGenerator.RESERVED_KEYWORDS} - USABLE
 
 
 def bare(text: str) -> str:
-    """A text without comments and without what stands in quotes."""
+    """A text without comments and without the contents of quotes."""
     return re.sub(r"'(?:[^']|'')*'", "''", strip_comments(text))
 
 

@@ -1,4 +1,4 @@
-"""Each call of a named statement gives exactly the values that the statement names."""
+"""Each call of a named statement passes exactly the values that the statement names."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def calls() -> Iterator[tuple[str, str, frozenset[str] | None]]:
                 yield f"{path.name}:{node.lineno}", str(name.value), values
 
 
-def test_every_call_names_a_statement_and_gives_exactly_its_values() -> None:
+def test_every_call_names_a_statement_and_passes_exactly_its_values() -> None:
     known = {
         name: frozenset(re.findall(r"(?<![:\w]):(\w+)", statement))
         for name, statement in load_statements("sqlite").items()
