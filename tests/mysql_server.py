@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
-from tests.debian_root import can_make_root, debian_root, enter_root
+from tests.debian_root import can_make_root, enter_root, sid_root
 from tests.programs import docker_runs, find_program, user_name, with_parent
 from tests.sql_server import SqlServer, make_folder, run_server
 
-PACKAGES = ("mysql-server-core", "mysql-client")
 IMAGE = "mysql:8.4.7"
 _OPTIONS = (
     "--mysqlx=OFF",
@@ -80,7 +79,7 @@ def find_programs() -> _Programs | None:
     if docker_runs() and _has_image():
         return None
     if can_make_root():
-        return _Programs(debian_root("mysql-sid", "sid", PACKAGES), "mysqld", "mysql")
+        return _Programs(sid_root(), "mysqld", "mysql")
     raise RuntimeError(
         "the tests on MySQL need one of: a `mysqld` of MySQL (not MariaDB) with its client `mysql` "
         f"on the PATH, a Docker engine that can pull {IMAGE}, or root on Debian, which gets MySQL "
