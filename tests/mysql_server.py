@@ -33,6 +33,13 @@ _OPTIONS = (
 )
 
 
+_MISSING = (
+    "the tests on MySQL need one of: a `mysqld` of MySQL (not MariaDB) with its client `mysql` on "
+    f"the PATH, a Docker engine that can pull {IMAGE}, or root on Debian, which gets MySQL from "
+    "sid's packages. The tests start a private server; none has to be running."
+)
+
+
 @dataclass(frozen=True)
 class _Programs:
     """Where `mysqld` and `mysql` are."""
@@ -80,11 +87,15 @@ def find_programs() -> _Programs | None:
         return None
     if can_make_root():
         return _Programs(sid_root(), "mysqld", "mysql")
-    raise RuntimeError(
-        "the tests on MySQL need one of: a `mysqld` of MySQL (not MariaDB) with its client `mysql` "
-        f"on the PATH, a Docker engine that can pull {IMAGE}, or root on Debian, which gets MySQL "
-        "from the packages of sid. The tests start a private server; none has to be running."
-    )
+    raise RuntimeError(_MISSING)
+
+
+def explain_missing() -> str | None:
+    """Return what is missing for a MySQL here, None when one can be had."""
+    mysqld = find_program("mysqld")
+    if (mysqld and _is_mysql(mysqld)) or can_make_root() or (docker_runs() and _has_image()):
+        return None
+    return _MISSING
 
 
 def _is_mysql(mysqld: str) -> bool:

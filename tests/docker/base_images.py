@@ -57,9 +57,8 @@ def provide_images(engine: Engine) -> list[str]:
     for name, make in ((PYTHON, _make_python), (MYSQL, _make_mysql)):
         if not engine.docker("images", "--quiet", name):
             _pull_or_make(engine, name, make)
-    return engine.docker(
-        "images", "--filter", f"label={_LABEL}", "--format", "{{.Repository}}:{{.Tag}}"
-    ).split()
+    labelled = ("images", "--filter", f"label={_LABEL}", "--quiet")
+    return [name for name in (PYTHON, MYSQL) if engine.docker(*labelled, name)]
 
 
 def _pull_or_make(engine: Engine, name: str, make: Callable[[Engine], None]) -> None:

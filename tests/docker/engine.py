@@ -23,21 +23,30 @@ from tests.programs import docker_runs, find_program, install_packages
 
 PACKAGES = ("docker.io", "containerd", "runc", "iptables")
 _PATIENCE_SECONDS = 60
+_MISSING = (
+    "the tests of the image need a running Docker engine, or root on Debian, which gets a private "
+    "one started."
+)
 
 
 @dataclass(frozen=True)
 class Engine:
     """An engine and its clients."""
 
-    address: str | None  #: None: the one that `docker` finds by itself
-    is_private: bool
+    address: str | None  #: of a private engine; None: the one that `docker` finds
+
+    @property
+    def is_private(self) -> bool:
+        """Whether the tests started it."""
+        return self.address is not None
 
     @property
     def environment(self) -> dict[str, str]:
         """The environment of its clients."""
-        # The builder of 2013 is in every engine and needs no plugin of the client.
-        own = {"DOCKER_BUILDKIT": "0"}
-        return dict(os.environ) | own | ({"DOCKER_HOST": self.address} if self.address else {})
+        if self.address is None:
+            return dict(os.environ)
+        # The old builder needs no plugin; docker and Compose share its layers.
+        return os.environ | {"DOCKER_HOST": self.address, "DOCKER_BUILDKIT": "0"}
 
     def docker(self, *arguments: str, stdin: IO[bytes] | None = None) -> str:
         """Run `docker` and return what it printed.
@@ -62,9 +71,9 @@ class Engine:
         return done.stdout.strip()
 
 
-def is_available() -> bool:
-    """Whether an engine runs here or can be started."""
-    return docker_runs() or can_make_root()
+def explain_missing() -> str | None:
+    """Return what is missing for an engine here, None when one runs or can be started."""
+    return None if docker_runs() or can_make_root() else _MISSING
 
 
 @contextmanager
@@ -75,13 +84,10 @@ def open_engine() -> Iterator[Engine]:
         RuntimeError: none runs, and none can be started; the message names what is missing.
     """
     if docker_runs():
-        yield Engine(None, is_private=False)
+        yield Engine(None)
         return
     if not can_make_root():
-        raise RuntimeError(
-            "the tests of the image need a running Docker engine, or root on Debian, which gets a "
-            "private one started."
-        )
+        raise RuntimeError(_MISSING)
     if not all(map(find_program, ("dockerd", "containerd", "runc", "iptables"))):
         install_packages(PACKAGES, purpose="a private Docker engine")
     state = cache_folder() / "docker"
@@ -98,12 +104,13 @@ def _run_engine(state: Path, folder: Path) -> Iterator[Engine]:
     command += [f"--pidfile={state}/pid", "--log-level=warn"]
     with (folder / "log").open("ab") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
-    engine = Engine(address, is_private=True)
+    engine = Engine(address)
     try:
         _await_engine(engine, process, folder / "log")
         yield engine
-        _remove_containers(engine)
     finally:
+        with suppress(RuntimeError):
+            _remove_containers(engine)
         process.terminate()
         process.wait()
 

@@ -47,11 +47,12 @@ class Project:
 
 @contextmanager
 def open_project(engine: Engine) -> Iterator[Project]:
-    """Yield the project with a running database; remove its containers and volumes at the end."""
+    """Yield the project with a migrated database; remove all that is its own at the end."""
     project = Project(engine)
     try:
         project.compose("build", "runner-mysql", "worker-mysql")
         project.compose("up", "--detach", "--wait", "mysql")
+        project.compose("run", "--rm", "--entrypoint=sqltune", "runner-mysql", "init")
         yield project
     finally:
         project.compose("down", "--volumes", "--remove-orphans", "--rmi=local", "--timeout=5")

@@ -34,7 +34,6 @@ def test_the_database_becomes_healthy_and_a_sync_ends_with_its_rows(
     project: Project, people: People
 ) -> None:
     assert project.inspect("mysql", "{{.State.Health.Status}}") == "healthy"
-    sync(project)
     declare_office(people, "first")
     sync(project)
     assert states(people, "first") == ["succeeded"]
@@ -62,15 +61,18 @@ def test_docker_stop_leaves_a_run_that_the_next_sync_ends(
     project: Project, people: People, tmp_path: Path
 ) -> None:
     declare_office(people, "third")
-    hang = {"at": "step", "number": 2, "kind": "hang", "until": "/script/go-on"}
-    mount = script_folder(tmp_path, json.dumps({"faults": [hang], "steps_per_epoch": 4}))
+    hang = {"at": "step", "number": 1, "kind": "hang", "until": "/script/go-on"}
+    mount = script_folder(tmp_path, json.dumps({"faults": [hang]}))
     script = (mount, "--env=SQLTUNE_SCRIPT=/script/script.json")
     name = f"{project.name}-stopped"
     project.compose("run", "--detach", f"--name={name}", *script, "runner-mysql")
     people.await_row(
-        "SELECT 1 FROM training_metrics JOIN runs USING (run_id) WHERE adapter_name = 'third'"
+        "SELECT 1 FROM runs JOIN backend_calls ON backend_calls.run_id = runs.run_id"
+        " WHERE adapter_name = 'third' AND runs.state = 'training'"
+        " AND backend_calls.state = 'intended'"
     )
     project.engine.docker("stop", name)
+    assert project.engine.docker("inspect", "--format={{.State.ExitCode}}", name) == "143"
     assert states(people, "third") == ["training"]
     assert (
         people.value("SELECT lease_owner FROM adapter_states WHERE adapter_name = 'third'") is None
