@@ -205,7 +205,7 @@ def test_a_run_that_goes_wrong_while_it_is_to_be_held_is_held(
 ) -> None:
     # A person writes just before the backend fails, and the runner may not have looked since.
     people.do(
-        "CREATE TRIGGER hold AFTER INSERT ON backend_calls BEGIN"
+        "CREATE TRIGGER hold AFTER INSERT ON backend_calls FOR EACH ROW BEGIN"
         " UPDATE runs SET desired_state = 'paused'; END"
     )
     sqltune.play(faults=[{"at": "train", "number": 1}])
@@ -224,7 +224,7 @@ def test_a_decision_does_not_stand_where_somebody_ended_the_run_meanwhile(
 ) -> None:
     # In the decision's own transaction, and so it is undone with it.
     people.do(
-        "CREATE TRIGGER finish AFTER INSERT ON gate_decisions BEGIN"
+        "CREATE TRIGGER finish AFTER INSERT ON gate_decisions FOR EACH ROW BEGIN"
         " UPDATE runs SET state = 'cancelled'; END"
     )
     assert "run 1 is no longer deciding" in sqltune("sync").err
