@@ -150,6 +150,23 @@ def test_a_wrong_password_is_reported_and_no_password_shown(
     assert "top-secret" not in str(caught.value) + repr(database)
 
 
+@on_servers
+def test_a_password_in_letters_beyond_ascii_logs_in(
+    database_engine: str, sql_server: SqlServer
+) -> None:
+    password = "pä€ss🦊"
+    sql_server.execute(f"CREATE USER 'letters'@'127.0.0.1' IDENTIFIED BY '{password}'")
+    url = sql_server.url(driver_of(database_engine), "", user="letters", password=password)
+    database = Database.open(url)
+    try:
+        with database.read() as session:
+            user = session.connection.exec_driver_sql("SELECT CURRENT_USER()").scalar_one()
+            assert user == "letters@127.0.0.1"
+    finally:
+        database.close()
+        sql_server.execute("DROP USER 'letters'@'127.0.0.1'")
+
+
 def test_a_server_that_does_not_answer_is_reported_as_unavailable() -> None:
     for driver in ("mysql+pymysql", "singlestoredb"):
         with socket.socket() as probe:

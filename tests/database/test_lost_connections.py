@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from sqltune.database.connection import Database
+from sqltune.database.reading import open_reading_cursor
 from sqltune.errors import DatabaseUnavailable
 from tests.database.connections import (
     SAMPLE,
@@ -102,3 +103,16 @@ def test_a_connection_that_the_server_closed_in_the_pool_is_replaced(
     while number in connection_numbers(other):
         threading.Event().wait(0.1)
     assert count_samples(database) == 0
+
+
+@on_servers
+def test_the_connection_of_a_selection_outlasts_slow_work_on_its_rows(
+    database_url: str, open_url: Open
+) -> None:
+    database = open_url(database_url, lock_wait_seconds=1)
+    cursor = open_reading_cursor(database, timeout_seconds=60)
+    try:
+        cursor.execute("SELECT @@SESSION.wait_timeout", {})
+        assert cursor.fetch(1) == [(4200,)]
+    finally:
+        cursor.close()
