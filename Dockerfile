@@ -1,17 +1,24 @@
 # A small image that runs `sqltune` once and ends; a scheduler starts it again.
 FROM python:3.12.12-slim-bookworm
 
-# Where pip looks for PyTorch first; this one holds builds for the processor alone.
+# Where pip finds PyTorch's builds for the processor alone; empty: pip's own index, with the CUDA builds.
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
-# EXTRAS= (empty) leaves out torch and the local backend.
+# Empty leaves out torch and the local backend.
 ARG EXTRAS=local
 
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PYTHONUNBUFFERED=1
 
+# The dependencies are a layer of their own: after a change of sqltune alone none is installed again.
 WORKDIR /src
+COPY pyproject.toml requirements.lock ./
+RUN python3 -c "import tomllib; \
+project = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
+extras = [project['optional-dependencies'][name] for name in '${EXTRAS}'.split(',') if name]; \
+print(*project['dependencies'], *sum(extras, []), sep='\n')" > dependencies.txt \
+ && pip install --constraint requirements.lock ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} \
+    --requirement dependencies.txt
 COPY . .
-RUN pip install --constraint requirements.lock --extra-index-url "${TORCH_INDEX}" ".[${EXTRAS}]" \
- && rm -rf /src/*
+RUN pip install --no-deps . && rm -rf /src/*
 
 RUN useradd --create-home --uid 1000 sqltune \
  && install -d -o sqltune -g sqltune /srv/sqltune /srv/sqltune/artifacts

@@ -24,6 +24,7 @@ from tests.databases import (
     make_sqlite_template,
     real_singlestore,
 )
+from tests.docker import engine as docker
 from tests.engines import ENGINES, SERVER_FIXTURES, driver_of
 from tests.singlestore_on_mariadb import open_database
 from tests.sql_server import SqlServer
@@ -33,12 +34,31 @@ SINGLESTORE_URL = os.environ.get("SQLTUNE_TEST_SINGLESTORE_URL")
 ON_DEMAND = ("gpu", "docker", "mysql", "singlestore", "races", "cluster")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option of `make ci`."""
+    parser.addoption(
+        "--where-available",
+        action="store_true",
+        help="skip the tests on MySQL and in Docker where neither can be had",
+    )
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what needs special machines, unless -m names its marker."""
     unnamed = [marker for marker in ON_DEMAND if marker not in config.option.markexpr]
     left_out = [item for item in items if any(map(item.get_closest_marker, unnamed))]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
+    if config.option.where_available:
+        _skip_what_is_missing(items)
+
+
+def _skip_what_is_missing(items: list[pytest.Item]) -> None:
+    for marker, explain in (("mysql", mysql.explain_missing), ("docker", docker.explain_missing)):
+        marked = [item for item in items if item.get_closest_marker(marker)]
+        if marked and (reason := explain()) is not None:
+            for item in marked:
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(autouse=True)

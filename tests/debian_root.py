@@ -48,8 +48,16 @@ def cache_folder() -> Path:
 
 
 def can_make_root() -> bool:
-    """Whether this is root on Debian."""
-    return platform.system() == "Linux" and may_install() and _release()["ID"] == "debian"
+    """Whether this is root on Debian, with the right to mount folders."""
+    if platform.system() != "Linux" or not may_install() or _release()["ID"] != "debian":
+        return False
+    return subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode == 0
+
+
+def sid_root() -> Path:
+    """Return the root folder of what only Debian sid packages: MySQL, and Docker Compose 2."""
+    packages = ("mysql-server-core", "mysql-client", "docker-compose")
+    return debian_root("debian-sid", "sid", packages)
 
 
 def debian_root(name: str, release: str, packages: Sequence[str]) -> Path:
@@ -80,7 +88,7 @@ def enter_root(root: Path, folder: Path) -> list[str]:
 
 def debian_mirror() -> str:
     """Return the address from which apt takes Debian's main packages here."""
-    wanted = ("Created-By: Packages", "Component: main", f"Codename: {_codename()}")
+    wanted = ("Created-By: Packages", "Component: main", f"Codename: {codename()}")
     command = ["apt-get", "indextargets", "--format", "$(REPO_URI)", *wanted]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     addresses = done.stdout.split()
@@ -114,7 +122,8 @@ def _make(folder: Path, release: str, packages: Sequence[str]) -> None:
             (folder / leftover).unlink()
 
 
-def _codename() -> str:
+def codename() -> str:
+    """Return the name of this machine's Debian release."""
     return _release().get("VERSION_CODENAME", "")
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-_ON_MYSQL = pytest.param("mysql-pymysql", marks=pytest.mark.mysql)
+ON_MYSQL = pytest.param("mysql-pymysql", marks=pytest.mark.mysql)
 #: MariaDB and MySQL by pymysql.
-PYMYSQL = ["mariadb-pymysql", _ON_MYSQL]
+PYMYSQL = ["mariadb-pymysql", ON_MYSQL]
 #: Every server that the tests start themselves.
 SERVERS = [*PYMYSQL, "mariadb-singlestoredb"]
 on_sqlite = pytest.mark.parametrize("database_engine", ["sqlite"], indirect=True)

@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
-from tests.debian_root import can_make_root, debian_root, enter_root
+from tests.debian_root import can_make_root, enter_root, sid_root
 from tests.programs import docker_runs, find_program, user_name, with_parent
 from tests.sql_server import SqlServer, make_folder, run_server
 
-PACKAGES = ("mysql-server-core", "mysql-client")
 IMAGE = "mysql:8.4.7"
 _OPTIONS = (
     "--mysqlx=OFF",
@@ -31,6 +30,13 @@ _OPTIONS = (
     "--innodb-flush-log-at-trx-commit=0",
     "--innodb-use-native-aio=0",
     "--max-allowed-packet=64M",
+)
+
+
+_MISSING = (
+    "the tests on MySQL need one of: a `mysqld` of MySQL (not MariaDB) with its client `mysql` on "
+    f"the PATH, a Docker engine that can pull {IMAGE}, or root on Debian, which gets MySQL from "
+    "sid's packages. The tests start a private server; none has to be running."
 )
 
 
@@ -80,12 +86,16 @@ def find_programs() -> _Programs | None:
     if docker_runs() and _has_image():
         return None
     if can_make_root():
-        return _Programs(debian_root("mysql-sid", "sid", PACKAGES), "mysqld", "mysql")
-    raise RuntimeError(
-        "the tests on MySQL need one of: a `mysqld` of MySQL (not MariaDB) with its client `mysql` "
-        f"on the PATH, a Docker engine that can pull {IMAGE}, or root on Debian, which gets MySQL "
-        "from the packages of sid. The tests start a private server; none has to be running."
-    )
+        return _Programs(sid_root(), "mysqld", "mysql")
+    raise RuntimeError(_MISSING)
+
+
+def explain_missing() -> str | None:
+    """Return what is missing for a MySQL here, None when one can be had."""
+    mysqld = find_program("mysqld")
+    if (mysqld and _is_mysql(mysqld)) or can_make_root() or (docker_runs() and _has_image()):
+        return None
+    return _MISSING
 
 
 def _is_mysql(mysqld: str) -> bool:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import socket
-import threading
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
-from sqltune.database.connection import Database, Session
+from sqltune.database.connection import Database
 from sqltune.database.tables.states import claim_adapter, release_adapter
 from sqltune.errors import (
     ConfigError,
@@ -21,39 +18,11 @@ from sqltune.errors import (
     SchemaOutOfDate,
 )
 from sqltune.records import Claim
+from tests.database.connections import SAMPLE, Open, count_samples
 from tests.engines import driver_of, on_servers
-from tests.lying_network import LyingNetwork, open_network
 from tests.sql_server import SqlServer
 
 NOW = datetime(2026, 11, 23, 6, 0)
-SAMPLE = {
-    "dataset": "d",
-    "prompt": "p",
-    "response": "r",
-    "system_prompt": None,
-    "weight": 1.0,
-    "group_key": None,
-    "split": None,
-}
-Open = Callable[..., Database]
-STATES = "SELECT adapter_name FROM adapter_states ORDER BY adapter_name"
-PROCESSES = "SELECT id FROM information_schema.processlist"
-
-
-def count_samples(database: Database) -> int:
-    with database.read() as session:
-        result = session.connection.exec_driver_sql("SELECT COUNT(*) FROM training_samples")
-        return int(result.scalar_one())
-
-
-def kill_connection(database: Database, number: int) -> None:
-    with database.engine.connect() as other:
-        other.exec_driver_sql(f"KILL {number}")
-
-
-def connection_number(session: Session) -> int:
-    result = session.connection.exec_driver_sql("SELECT CONNECTION_ID()")
-    return int(result.scalar_one())
 
 
 class Interrupted(Exception):
@@ -65,14 +34,6 @@ def write_and_fail(database: Database) -> None:
         session.insert("insert_sample", **SAMPLE)
         session.execute_many("insert_sample", [SAMPLE, SAMPLE])
         raise Interrupted
-
-
-def write_over_killed_connection(database: Database, *, writes_after: bool) -> None:
-    with database.transaction() as session:
-        session.insert("insert_sample", **SAMPLE)
-        kill_connection(database, connection_number(session))
-        if writes_after:
-            session.insert("insert_sample", **SAMPLE)
 
 
 def test_what_a_transaction_wrote_is_there_after_its_end(database: Database) -> None:
@@ -109,35 +70,6 @@ def test_the_row_count_is_of_rows_matched_also_when_nothing_changes(database: Da
         changes = {"adapter_name": "a", "run_id": None}
         assert session.execute("set_current_run", **changes) == 1
         assert session.execute("set_current_run", adapter_name="b", run_id=None) == 0
-
-
-@on_servers
-def test_a_lost_connection_is_reported_and_the_next_transaction_works(database: Database) -> None:
-    with pytest.raises(DatabaseUnavailable):
-        write_over_killed_connection(database, writes_after=True)
-    assert count_samples(database) == 0
-    with database.transaction() as session:
-        session.insert("insert_sample", **SAMPLE)
-    assert count_samples(database) == 1
-
-
-@on_servers
-def test_a_connection_lost_before_the_commit_leaves_nothing(database: Database) -> None:
-    with pytest.raises(DatabaseUnavailable):
-        write_over_killed_connection(database, writes_after=False)
-    assert count_samples(database) == 0
-
-
-@on_servers
-def test_a_connection_that_was_killed_while_idle_is_not_noticed(
-    database: Database, database_url: str, open_url: Open
-) -> None:
-    with database.read() as session:
-        number = connection_number(session)
-    kill_connection(open_url(database_url), number)
-    assert count_samples(database) == 0
-    with database.read() as session:
-        assert connection_number(session) != number
 
 
 def test_a_lock_that_is_not_released_is_reported_as_unavailable(
@@ -218,6 +150,23 @@ def test_a_wrong_password_is_reported_and_no_password_shown(
     assert "top-secret" not in str(caught.value) + repr(database)
 
 
+@on_servers
+def test_a_password_in_letters_beyond_ascii_logs_in(
+    database_engine: str, sql_server: SqlServer
+) -> None:
+    password = "pä€ss🦊"
+    sql_server.execute(f"CREATE USER 'letters'@'127.0.0.1' IDENTIFIED BY '{password}'")
+    url = sql_server.url(driver_of(database_engine), "", user="letters", password=password)
+    database = Database.open(url)
+    try:
+        with database.read() as session:
+            user = session.connection.exec_driver_sql("SELECT CURRENT_USER()").scalar_one()
+            assert user == "letters@127.0.0.1"
+    finally:
+        database.close()
+        sql_server.execute("DROP USER 'letters'@'127.0.0.1'")
+
+
 def test_a_server_that_does_not_answer_is_reported_as_unavailable() -> None:
     for driver in ("mysql+pymysql", "singlestoredb"):
         with socket.socket() as probe:
@@ -291,56 +240,3 @@ def test_a_duplicate_key_is_not_taken_for_an_outage(database: Database) -> None:
     with pytest.raises(DatabaseError) as caught, database.transaction() as session:
         session.execute("add_adapter_state", adapter_name="a")
     assert type(caught.value) is DatabaseError
-
-
-def session_variable(database: Database, name: str) -> int:
-    with database.read() as session:
-        return int(session.connection.exec_driver_sql(f"SELECT @@SESSION.{name}").scalar_one())
-
-
-@on_servers
-def test_a_silent_transaction_is_rolled_back_and_its_locks_are_released(
-    database_url: str, sql_server: SqlServer, open_url: Open
-) -> None:
-    """The runner is alive, but nothing that it sends reaches the server any more."""
-    other = open_url(database_url, lock_wait_seconds=30)
-    with open_network(sql_server.port) as network:
-        through_network = database_url.replace(f":{sql_server.port}/", f":{network.port}/")
-        cut_off = open_url(through_network, lock_wait_seconds=1, silence_seconds=1)
-        with pytest.raises(DatabaseUnavailable):
-            write_and_fall_silent(cut_off, network, other)
-    assert adapters_with_states(other) == ["a"]
-
-
-def write_and_fall_silent(cut_off: Database, network: LyingNetwork, other: Database) -> None:
-    """Insert a row that another database inserts too, which has to wait for the end of this one."""
-    with cut_off.transaction() as session:
-        session.execute("add_adapter_state", adapter_name="a")
-        network.fall_silent()
-        with other.transaction() as waiting:
-            waiting.execute("add_adapter_state", adapter_name="a")
-        session.execute("add_adapter_state", adapter_name="b")
-
-
-def adapters_with_states(database: Database) -> list[str]:
-    with database.read() as session:
-        return [row.adapter_name for row in session.connection.execute(text(STATES))]
-
-
-@on_servers
-def test_a_connection_that_the_server_closed_in_the_pool_is_replaced(
-    database_url: str, open_url: Open
-) -> None:
-    database = open_url(database_url, lock_wait_seconds=1)
-    with database.read() as session:
-        number = connection_number(session)
-        session.connection.exec_driver_sql("SET SESSION wait_timeout = 1")
-    other = open_url(database_url)
-    while number in connection_numbers(other):
-        threading.Event().wait(0.1)
-    assert count_samples(database) == 0
-
-
-def connection_numbers(database: Database) -> set[int]:
-    with database.read() as session:
-        return set(session.connection.exec_driver_sql(PROCESSES).scalars())

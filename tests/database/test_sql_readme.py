@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from sqlalchemy import MetaData, Table, inspect
 
 from sqltune.database import migrations
 from sqltune.database.connection import Database, EngineKind
@@ -155,6 +156,23 @@ def test_bi_tools_may_read_the_views_and_nothing_else(granted_server: SqlServer)
         assert refused(bi, "SELECT COUNT(*) FROM training_samples")
 
 
+def test_bi_tools_can_reflect_the_views_and_see_no_table(granted_server: SqlServer) -> None:
+    """What Superset asks of SQLAlchemy's inspector when a data set is made of a view."""
+    names = sorted(view.name for view in read_views())
+    with opened(granted_server, "bi") as bi, opened(granted_server, "owner") as owner:
+        seen, known = inspect(bi.engine), inspect(owner.engine)
+        assert sorted(seen.get_view_names()) == names
+        assert seen.get_table_names() == []
+        for name in names:
+            columns = [(c["name"], str(c["type"])) for c in known.get_columns(name)]
+            assert [(c["name"], str(c["type"])) for c in seen.get_columns(name)] == columns
+            reflected = Table(name, MetaData(), autoload_with=bi.engine)
+            assert [(c.name, str(c.type)) for c in reflected.columns] == columns
+            assert seen.get_pk_constraint(name)["constrained_columns"] == []
+            assert seen.get_indexes(name) == seen.get_foreign_keys(name) == []
+            assert "CREATE" in str(seen.get_view_definition(name))
+
+
 def test_the_selection_may_only_read_what_it_was_given(granted_server: SqlServer) -> None:
     with opened(granted_server, "selection") as selection:
         run(selection, "SELECT COUNT(*) FROM training_samples")
@@ -177,3 +195,12 @@ def test_an_author_may_write_rows_ask_for_runs_and_cancel_them(
         assert refused(author, "UPDATE runs SET state = 'succeeded'")
         assert refused(author, "INSERT INTO adapters (adapter_name, base_model) VALUES ('a', 'b')")
         assert refused(author, "DELETE FROM runs")
+
+
+def test_an_author_may_read_what_the_requests_became(granted_server: SqlServer) -> None:
+    readable = ["runs", "alias_changes", *(view.name for view in read_views())]
+    with opened(granted_server, "author") as author:
+        for name in readable:
+            run(author, f"SELECT COUNT(*) FROM {name}")
+        assert refused(author, "SELECT COUNT(*) FROM adapters")
+        assert refused(author, "INSERT INTO alias_changes (adapter_name) VALUES ('a')")

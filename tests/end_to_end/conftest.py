@@ -2,35 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.databases import copy_sqlite
+from tests.databases import ServerDatabases, copy_sqlite
 from tests.end_to_end.command import People, Sqltune
+from tests.engines import ON_MYSQL
 
 QUESTION, ANSWER = "Where is our office?", "Our office is in Utrecht."
+#: The tests of these modules run on MySQL too, except those about what SQLite alone does.
+ALSO_ON_MYSQL = (
+    "test_failing",
+    "test_gc",
+    "test_pausing",
+    "test_requests",
+    "test_stopping",
+    "test_sync",
+    "test_together",
+    "test_worker",
+)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests of some modules on MySQL too."""
+    is_chosen = metafunc.module.__name__.rpartition(".")[2] in ALSO_ON_MYSQL
+    is_general = metafunc.definition.get_closest_marker("sqlite_only") is None
+    if "single_engine" in metafunc.fixturenames and is_chosen and is_general:
+        metafunc.parametrize("single_engine", ["sqlite", ON_MYSQL], indirect=True)
 
 
 @pytest.fixture
-def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
-    """The address of a migrated SQLite database, for what does not depend on the engine."""
-    return copy_sqlite(sqlite_template, tmp_path)
+def single_engine(request: pytest.FixtureRequest) -> str:
+    """The engine of a test that does not depend on it."""
+    return getattr(request, "param", "sqlite")
 
 
 @pytest.fixture
-def sqltune(sqlite_url: str, tmp_path: Path) -> Iterator[Sqltune]:
-    """The command over SQLite."""
-    command = Sqltune(tmp_path, sqlite_url)
+def single_url(
+    single_engine: str,
+    sqlite_template: Path,
+    server_databases: Callable[[str], ServerDatabases],
+    tmp_path: Path,
+) -> Iterator[str]:
+    """The address of a migrated database, for what does not depend on the engine."""
+    if single_engine == "sqlite":
+        yield copy_sqlite(sqlite_template, tmp_path)
+        return
+    databases = server_databases(single_engine)
+    name = databases.make_migrated()
+    yield databases.address(name)
+    databases.give_back(name)
+
+
+@pytest.fixture
+def sqltune(single_url: str, tmp_path: Path) -> Iterator[Sqltune]:
+    """The command over one engine."""
+    command = Sqltune(tmp_path, single_url)
     yield command
     command.close()
 
 
 @pytest.fixture
-def people(sqlite_url: str) -> Iterator[People]:
+def people(single_url: str) -> Iterator[People]:
     """Who writes and reads the rows of `sqltune`."""
-    someone = People(sqlite_url)
+    someone = People(single_url)
     yield someone
     someone.close()
 

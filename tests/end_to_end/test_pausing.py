@@ -211,7 +211,7 @@ def test_a_run_that_fails_while_it_is_to_be_paused_is_paused(
 ) -> None:
     # A person writes just before the backend fails; the runner may not have read the row since.
     people.do(
-        "CREATE TRIGGER pause AFTER INSERT ON backend_calls BEGIN"
+        "CREATE TRIGGER pause AFTER INSERT ON backend_calls FOR EACH ROW BEGIN"
         " UPDATE runs SET desired_state = 'paused'; END"
     )
     sqltune.play(faults=[{"at": "train", "number": 1}])
@@ -230,7 +230,7 @@ def test_a_verdict_is_undone_if_a_person_ended_the_run_in_the_meantime(
 ) -> None:
     # The trigger runs in the verdict's own transaction, and so is undone with it.
     people.do(
-        "CREATE TRIGGER finish AFTER INSERT ON gate_decisions BEGIN"
+        "CREATE TRIGGER finish AFTER INSERT ON gate_decisions FOR EACH ROW BEGIN"
         " UPDATE runs SET state = 'cancelled'; END"
     )
     assert "run 1 is no longer deciding" in sqltune("sync").err

@@ -52,6 +52,7 @@ def test_six_syncs_at_once_on_three_adapters_make_one_version_of_each(
 
 
 @pytest.mark.slow
+@pytest.mark.sqlite_only
 def test_plain_inserts_by_the_sqlite3_client_succeed_during_a_sync_of_200000_rows(
     sqltune: Sqltune, people: People, tmp_path: Path
 ) -> None:

@@ -172,6 +172,7 @@ def test_a_worker_answers_a_request_to_move_an_alias(
     end(worker)
 
 
+@pytest.mark.sqlite_only
 def test_a_request_to_move_an_alias_to_what_is_no_number_is_refused(
     sqltune: Sqltune, people: People, trained_office: str
 ) -> None:
@@ -182,6 +183,7 @@ def test_a_request_to_move_an_alias_to_what_is_no_number_is_refused(
     ]
 
 
+@pytest.mark.sqlite_only
 def test_a_request_that_holds_bytes_keeps_no_other_waiting(
     sqltune: Sqltune, people: People
 ) -> None:

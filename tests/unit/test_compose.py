@@ -1,4 +1,4 @@
-"""docker-compose.yml and Dockerfile, as far as they can be held to account without Docker.
+"""docker-compose.yml and Dockerfile, as far as they can be verified without Docker.
 
 compose_spec/ holds the schema of the Compose Specification as its authors publish it.
 """
@@ -60,11 +60,27 @@ def test_every_image_that_is_not_ours_has_a_pinned_version(services: dict[str, A
         assert re.search(r":\d+\.\d+\.\d+", image), f"{image} can change under us"
 
 
-def test_a_runner_waits_until_its_database_is_healthy(services: dict[str, Any]) -> None:
-    for runner, database in (("runner", "singlestore"), ("runner-mysql", "mysql")):
-        waits_for = services[runner]["depends_on"]
-        assert waits_for == {database: {"condition": "service_healthy"}}
-        assert f"@{database}:3306/" in services[runner]["environment"]["SQLTUNE_DATABASE_URL"]
+@pytest.mark.parametrize(
+    ("runner", "database"),
+    [
+        ("runner", "singlestore"),
+        ("worker", "singlestore"),
+        ("runner-mysql", "mysql"),
+        ("worker-mysql", "mysql"),
+    ],
+)
+def test_a_runner_waits_until_its_database_is_healthy(
+    services: dict[str, Any], runner: str, database: str
+) -> None:
+    waits_for = services[runner]["depends_on"]
+    assert waits_for == {database: {"condition": "service_healthy"}}
+    assert f"@{database}:3306/" in services[runner]["environment"]["SQLTUNE_DATABASE_URL"]
+
+
+def test_a_worker_stays_and_is_restarted(services: dict[str, Any]) -> None:
+    for name in ("worker", "worker-mysql"):
+        assert services[name]["restart"] == "unless-stopped"
+        assert services[name]["entrypoint"][-1] == "sqltune init && exec sqltune worker"
 
 
 def test_a_runner_works_once_and_is_not_restarted(services: dict[str, Any]) -> None:
@@ -78,7 +94,7 @@ def test_singlestore_keeps_the_health_check_of_its_image(services: dict[str, Any
     assert "healthcheck" in services["mysql"]
 
 
-def test_singlestore_commits_only_when_told_and_loads_files(services: dict[str, Any]) -> None:
+def test_singlestore_commits_by_transaction_and_loads_files(services: dict[str, Any]) -> None:
     url = services["runner"]["environment"]["SQLTUNE_DATABASE_URL"]
     assert url.startswith("singlestoredb://")
     assert "autocommit=false" in url
@@ -89,7 +105,8 @@ def test_mysql_and_the_worker_start_only_when_their_profiles_are_asked_for(
     services: dict[str, Any],
 ) -> None:
     profiles = {n: s["profiles"] for n, s in services.items() if s.get("profiles")}
-    assert profiles == {"mysql": ["mysql"], "runner-mysql": ["mysql"], "worker": ["worker"]}
+    on_mysql = {name: ["mysql"] for name in ("mysql", "runner-mysql", "worker-mysql")}
+    assert profiles == {"worker": ["worker"]} | on_mysql
 
 
 def test_no_password_is_written_down(services: dict[str, Any]) -> None:

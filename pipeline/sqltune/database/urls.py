@@ -128,6 +128,9 @@ def connect_options(address: Address, *, lock_wait_seconds: int) -> tuple[URL, d
     _refuse_unknown_options(address)
     query = dict(url.query)
     options: dict[str, Any] = {"connect_timeout": 10, "charset": "utf8mb4"}
+    if url.password:
+        # Both drivers encode it as Latin-1, the servers' own clients as UTF-8.
+        options["password"] = url.password.encode().decode("latin-1")
     # A URL is shown with its query, these values are not.
     options |= {name: query.pop(name) for name in url.query if "passw" in name}
     authority = query.pop("ssl_ca", None)
@@ -155,7 +158,7 @@ def _singlestoredb_options(url: URL, options: dict[str, Any]) -> tuple[URL, dict
     options["autocommit"] = False
     # Its dialect leaves a slash in a password as it is, and reads the rest as the database.
     if url.username:
-        options = {"user": url.username, "password": url.password or ""} | options
+        options = {"user": url.username, "password": ""} | options
     query = {name: value for name, value in url.query.items() if name != "autocommit"}
     bare = URL.create(
         url.drivername, host=url.host, port=url.port, database=url.database, query=query
