@@ -66,7 +66,7 @@ def test_bytes_in_an_adapters_row_refuse_that_adapter_only(
     ],
     ids=str,
 )
-def test_a_begun_run_that_no_runner_can_go_on_with_ends_and_the_next_begins_anew(
+def test_a_damaged_run_ends_and_the_next_one_begins_again(
     sqltune_on: Sqltune, people_on: People, changed: dict[str, object], damage: str
 ) -> None:
     declare_both(people_on)
@@ -88,7 +88,7 @@ def test_settings_that_hold_something_else_end_the_run_and_keep_no_later_sync_fr
     people.insert("runs", adapter_name="office", settings="to be continued", **BEGUN)
     assert sqltune("sync").code == 1
     ((code, message),) = people.rows(ENDED)
-    assert (code, "use --force to begin anew" in message) == ("unreadable_run", True)
+    assert (code, "use --force to train again" in message) == ("unreadable_run", True)
     sqltune.well("sync", "office", "--force")
     assert people.count("aliases") == 2
 
