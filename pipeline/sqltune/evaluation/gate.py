@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqltune.database.connection import Session
 from sqltune.database.tables import aliases, decisions
+from sqltune.database.tables.decisions import GateDecision
 from sqltune.records import AdapterVersion, Comparison, Phase, Run
 
 #: How far below min_gain a mean change may be and still reach it: rounding.
@@ -74,18 +75,10 @@ def record_verdict(
         reason += "; live was moved after this run began and is left where it is"
     elif not verdict.is_accepted and live == number:
         reason += "; it is live and stays live until a row in alias_changes moves the alias"
-    decisions.replace_decision(
-        session,
-        run.run_id,
-        name,
-        number,
-        verdict.comparison,
-        decision=verdict.state,
-        reason=reason,
-        min_gain=verdict.min_gain,
-        now=now,
-        settles_version=later is None,
-    )
+    decision = GateDecision(run.run_id, name, number, verdict.state, reason, verdict.min_gain)
+    decisions.replace_decision(session, decision, verdict.comparison, now=now)
+    if later is None:
+        decisions.settle_version(session, decision)
     if may_move:
         aliases.move_alias(session, name, LIVE, number, run_id=run.run_id, reason=reason, now=now)
     return reason

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqltune.backends.base import BackendCall, StepMetrics
 from sqltune.database.run_scope import RunScope
-from sqltune.database.tables import calls, runs
+from sqltune.database.tables import calls, run_events, runs
 from sqltune.run.step_rows import store_steps
 from sqltune.runtime import Reporter
 
@@ -81,5 +81,5 @@ class RunJournal:
         """Commit what happened and report it."""
         scope = self._scope
         with scope.transaction() as session:
-            runs.add_event(session, scope.run_id, event, message, now=scope.now())
+            run_events.add_event(session, scope.run_id, event, message, now=scope.now())
         self._reporter.say(message)

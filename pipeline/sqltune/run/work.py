@@ -8,7 +8,7 @@ from sqltune import wanted_keys
 from sqltune.backends.base import Backend, BaseModel, Decoding
 from sqltune.database.connection import Session
 from sqltune.database.run_scope import RunScope
-from sqltune.database.tables import manifests, runs, versions
+from sqltune.database.tables import manifests, run_events, runs, versions
 from sqltune.errors import DataError, LeaseLost
 from sqltune.records import Adapter, AdapterVersion, Run
 from sqltune.runtime import Runtime
@@ -87,7 +87,7 @@ def get_manifest_fingerprint(work: Work, manifest_id: int) -> str:
 
 def add_event(work: Work, session: Session, event: str, message: str) -> None:
     """Record what happened as an event of the run."""
-    runs.add_event(session, work.scope.run_id, event, message, now=work.scope.now())
+    run_events.add_event(session, work.scope.run_id, event, message, now=work.scope.now())
 
 
 def count_noun(number: int, noun: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqltune.database.connection import Session
-from sqltune.database.tables import runs, states
+from sqltune.database.tables import run_events, runs, states
 from sqltune.errors import PipelineError
 from sqltune.records import DesiredState, Run, RunState
 from sqltune.run.next_step import ON_CHANGE, ON_REQUEST, ON_SYNC, next_step, next_try
@@ -98,7 +98,9 @@ def write_end(session: Session, lease: AdapterLease, run_id: int, end: runs.RunE
     end = _apply_desired_state(run, end)
     if not runs.end_run(session, run, end, now=now):
         return run.state
-    runs.add_event(session, run_id, end.state.value, end.error_message or end.state.value, now=now)
+    run_events.add_event(
+        session, run_id, end.state.value, end.error_message or end.state.value, now=now
+    )
     states.clear_current_run(session, lease.adapter_name, _retry_time(lease.runtime, run, end))
     return end.state
 
@@ -120,7 +122,7 @@ def log_end(run_id: int, event: str, what: str) -> None:
 def _write_pause(session: Session, run: Run, message: str, now: datetime) -> None:
     step = next_step(RunState.PAUSED)
     runs.set_run_state(session, run, RunState.PAUSED, next_step=step, now=now)
-    runs.add_event(session, run.run_id, "paused", message, now=now)
+    run_events.add_event(session, run.run_id, "paused", message, now=now)
 
 
 def _retry_time(runtime: Runtime, run: Run, end: runs.RunEnd) -> states.RetryTime | None:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from sqltune.database.connection import Session
-from sqltune.database.tables import adapters, aliases, requests, runs, states
+from sqltune.database.tables import adapters, aliases, requests, run_events, runs, states
 from sqltune.errors import (
     DatabaseReadOnly,
     DatabaseUnavailable,
@@ -123,7 +123,7 @@ def _begin(
     runs.begin_run(session, run_id, now=now, started_at=_after_the_last(session, name, now))
     states.set_current_run(session, name, run_id)
     event = "resumed" if isinstance(plan, Resume) else "begun"
-    runs.add_event(session, run_id, event, plan.reason, now=now)
+    run_events.add_event(session, run_id, event, plan.reason, now=now)
     return run_id
 
 
@@ -215,7 +215,9 @@ def _answer_request(
         if not runs.end_request(session, request.run_id, end, now=now):
             return None
         event = "refused" if end.error_message else "nothing_to_do"
-        runs.add_event(session, request.run_id, event, end.error_message or plan.reason, now=now)
+        run_events.add_event(
+            session, request.run_id, event, end.error_message or plan.reason, now=now
+        )
     return Outcome(
         lease.adapter_name,
         plan.decision,

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from sqltune.database.clocks import DatabaseClock
 from sqltune.database.connection import Database
-from sqltune.database.tables import adapters, requests, runs, states
+from sqltune.database.tables import adapters, requests, run_events, runs, states
 from sqltune.database.tables.states import Lease
 from sqltune.errors import DatabaseError
 from sqltune.records import OPEN_STATES, DesiredState, OpenRun, RunKind, RunState
@@ -203,7 +203,7 @@ def _end_unreadable(
     with database.transaction() as session:
         if not runs.end_unreadable_run(session, run, end, now=now):
             return None
-        runs.add_event(session, run.run_id, end.state.value, message, now=now)
+        run_events.add_event(session, run.run_id, end.state.value, message, now=now)
         if end.is_retryable and not run.is_trial:
             states.set_retry_at(session, run.adapter_name, now)
     return end

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqltune.database.connection import Session
@@ -23,39 +23,37 @@ def find_later_evaluation(
     return None if row is None else int(row.run_id)
 
 
+@dataclass(frozen=True, slots=True)
+class GateDecision:
+    """One row of `gate_decisions`, without the figures of its comparison."""
+
+    run_id: int
+    adapter_name: str
+    version_number: int
+    decision: str  #: accepted, rejected
+    reason: str
+    min_gain: float | None
+
+
 def replace_decision(
-    session: Session,
-    run_id: int,
-    adapter_name: str,
-    version_number: int,
-    comparison: Comparison,
-    *,
-    decision: str,
-    reason: str,
-    min_gain: float | None,
-    now: datetime,
-    settles_version: bool,
+    session: Session, decision: GateDecision, comparison: Comparison, *, now: datetime
 ) -> None:
-    """Store the verdict in place of an earlier one, and settle the state of the version with it
-    unless a later run has done so.
-    """
-    session.execute("delete_decision", run_id=run_id)
+    """Store the verdict on a run in place of an earlier one."""
+    session.execute("delete_decision", run_id=decision.run_id)
     session.insert(
         "insert_decision",
         **{**asdict(comparison), "compared_phase": comparison.compared_phase.value},
-        run_id=run_id,
-        adapter_name=adapter_name,
-        version_number=version_number,
-        decision=decision,
-        reason=reason,
-        min_gain=min_gain,
+        **asdict(decision),
         decided_at=format_time(now),
     )
-    if settles_version:
-        session.execute(
-            "settle_version",
-            adapter_name=adapter_name,
-            version_number=version_number,
-            state=decision,
-            run_id=run_id,
-        )
+
+
+def settle_version(session: Session, decision: GateDecision) -> None:
+    """Set the state of the version to the verdict of the run."""
+    session.execute(
+        "settle_version",
+        adapter_name=decision.adapter_name,
+        version_number=decision.version_number,
+        state=decision.decision,
+        run_id=decision.run_id,
+    )

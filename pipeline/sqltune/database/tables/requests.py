@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from sqltune.database.connection import Session
-from sqltune.database.tables.runs import NewRun, add_event, row_values
+from sqltune.database.tables.run_events import add_event
+from sqltune.database.tables.runs import NewRun, row_values
 from sqltune.database.times import format_time, parse_time
 from sqltune.records import DesiredState, OpenRun, RunRequest
 

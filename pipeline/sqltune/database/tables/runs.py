@@ -271,20 +271,6 @@ def request_cancel(session: Session, run_id: int) -> bool:
     return session.execute("request_cancel", run_id=run_id) == 1
 
 
-def add_event(session: Session, run_id: int, event: str, message: str, *, now: datetime) -> None:
-    """Record what happened as the run's next event."""
-    row = session.fetch_one("get_last_event_number", run_id=run_id)
-    number = (row.last_number if row else 0) + 1
-    session.execute(
-        "insert_event",
-        run_id=run_id,
-        event_number=number,
-        now=format_time(now),
-        event=event,
-        message=message,
-    )
-
-
 def _word(words: type[Word], value: Any) -> Word | None:
     try:
         return words(value)
