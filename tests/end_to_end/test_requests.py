@@ -213,11 +213,12 @@ def test_a_manifest_of_another_adapter_is_refused(sqltune: Sqltune, people: Peop
 def test_a_request_that_nobody_takes_up_says_so_in_status(
     sqltune: Sqltune, people: People, trained_office: str
 ) -> None:
-    ask(people, queued_at="2026-01-01 00:00:00.000000")
+    asked_at = "2026-01-01 00:00:00.000000"
+    ask(people, queued_at=asked_at, state_changed_at=asked_at)
     people.do("UPDATE runs SET queued_at = '2025-01-01 00:00:00.000000' WHERE run_id = 1")
     (row,) = sqltune.well("status", "--json").data
     assert (row["run_id"], row["run_state"]) == (2, "queued")
-    assert row["state_changed_at"] == "2026-01-01 00:00:00.000000"
+    assert row["state_changed_at"] == asked_at
     assert "run `sqltune sync`, or start `sqltune worker`" in row["stuck_reason"]
     assert people.value("SELECT is_stuck FROM report_runs WHERE run_id = 2") == 1
     sqltune.well("sync")
