@@ -80,18 +80,16 @@ def write_decision(
         reason += "; live was moved since this run began and stays where it is"
     elif not decision.is_accepted and live == version_number:
         reason += "; it is live and stays so until an alias_changes row moves live"
-    decisions.replace_decision(
-        session,
-        run_id,
-        adapter_name,
-        version_number,
-        comparison,
+    stored = decisions.GateDecision(
+        run_id=run_id,
+        adapter_name=adapter_name,
+        version_number=version_number,
         decision=decision.decision,
         reason=reason,
         min_gain=min_gain,
-        now=now,
-        settles_version=later is None,
+        comparison=comparison,
     )
+    decisions.replace_decision(session, stored, now=now, settles_version=later is None)
     if may_move:
         aliases.move_alias(
             session, adapter_name, LIVE, version_number, run_id=run_id, reason=reason, now=now

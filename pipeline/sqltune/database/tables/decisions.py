@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqltune.database.connection import Session
 from sqltune.database.times import format_time
 from sqltune.records import Comparison
+
+
+@dataclass(frozen=True, slots=True)
+class GateDecision:
+    """One row of `gate_decisions`."""
+
+    run_id: int
+    adapter_name: str
+    version_number: int
+    decision: str  #: accepted, rejected
+    reason: str
+    min_gain: float | None  #: None: every version passes
+    comparison: Comparison
 
 
 def fetch_before_version(session: Session, run_id: int) -> int | None:
@@ -36,38 +49,34 @@ def find_later_evaluation(
 
 
 def replace_decision(
-    session: Session,
-    run_id: int,
-    adapter_name: str,
-    version_number: int,
-    comparison: Comparison,
-    *,
-    decision: str,
-    reason: str,
-    min_gain: float | None,
-    now: datetime,
-    settles_version: bool,
+    session: Session, decision: GateDecision, *, now: datetime, settles_version: bool
 ) -> None:
-    """Store the verdict in place of an earlier one, and settle the state of the version with it
-    unless a later run has done so.
+    """Store the verdict in place of an earlier one of the run.
+
+    Args:
+        session: the fenced transaction.
+        decision: the verdict with its figures.
+        now: UTC.
+        settles_version: whether the version gets its state from it; not if a later run decided.
     """
-    session.execute("delete_decision", run_id=run_id)
+    figures = decision.comparison
+    session.execute("delete_decision", run_id=decision.run_id)
     session.insert(
         "insert_decision",
-        **{**asdict(comparison), "compared_phase": comparison.compared_phase.value},
-        run_id=run_id,
-        adapter_name=adapter_name,
-        version_number=version_number,
-        decision=decision,
-        reason=reason,
-        min_gain=min_gain,
+        **{**asdict(figures), "compared_phase": figures.compared_phase.value},
+        run_id=decision.run_id,
+        adapter_name=decision.adapter_name,
+        version_number=decision.version_number,
+        decision=decision.decision,
+        reason=decision.reason,
+        min_gain=decision.min_gain,
         decided_at=format_time(now),
     )
     if settles_version:
         session.execute(
             "settle_version",
-            adapter_name=adapter_name,
-            version_number=version_number,
-            state=decision,
-            run_id=run_id,
+            adapter_name=decision.adapter_name,
+            version_number=decision.version_number,
+            state=decision.decision,
+            run_id=decision.run_id,
         )
