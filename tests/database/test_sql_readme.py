@@ -31,8 +31,8 @@ def described(heading: str) -> list[str]:
 
 def test_each_table_is_described_once_in_two_lines() -> None:
     tables = [t for m in read_migrations(EngineKind.SQLITE) for t in m.tables]
-    told = described("What people write") + described("What the runner writes")
-    assert sorted(told) == sorted(tables)
+    found = described("What people write") + described("What the runner writes")
+    assert sorted(found) == sorted(tables)
 
 
 def test_each_table_says_who_writes_it() -> None:

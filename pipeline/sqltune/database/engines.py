@@ -98,7 +98,7 @@ def _prepare_server(
     def connected(connection: Any, _record: object) -> None:
         refused = engine.dialect.loaded_dbapi.Error
         if needs_tls and not connection._secure:
-            # https://github.com/singlestore-labs/singlestoredb-python goes on in clear text.
+            # https://github.com/singlestore-labs/singlestoredb-python continues in clear text.
             raise DatabaseError("the database server offers no TLS, and the address has ssl_ca")
         if kind is EngineKind.MYSQL:
             _execute(
