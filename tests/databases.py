@@ -1,7 +1,7 @@
 """Databases for tests: a fresh one for each test, cheaply, on every engine.
 
 A migrated SQLite database is a copied file; on a server one database per driver is emptied after
-each test, and made anew when a test changed tables of ours.
+each test, and made again when a test changed tables of ours.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sqltune.errors import DatabaseError
 from tests.singlestore_on_mariadb import open_database
 
 MIGRATED_AT = datetime(2026, 11, 23, 6, 0)
-#: How long clearing up waits for a transaction that a test left open.
+#: How long emptying waits for a transaction that a test left open.
 _PATIENCE_SECONDS = 3
 
 
@@ -38,14 +38,14 @@ class ServerDatabases:
     tables: frozenset[str] = field(default_factory=frozenset)
 
     def make_empty(self) -> str:
-        """Give the name of a new database without tables."""
+        """Return the name of a new database without tables."""
         self.made += 1
         name = f"{self.prefix}_{self.made}"
         self.execute(f"CREATE DATABASE {name}")
         return name
 
     def make_migrated(self) -> str:
-        """Give the name of a database with all tables and no rows."""
+        """Return the name of a database with all tables and no rows."""
         if self.migrated is None:
             name = self.make_empty()
             database = self.open(self.address(name))
@@ -81,7 +81,7 @@ class ServerDatabases:
 
 
 def real_singlestore(url: str) -> ServerDatabases:
-    """Give databases on a real SingleStore server; `url` may name any database of it."""
+    """Return databases on a real SingleStore server; `url` may name any database of it."""
     parts = urlsplit(url)
 
     def address(name: str) -> str:
@@ -105,7 +105,7 @@ def make_sqlite_template(folder: Path) -> Path:
 
 
 def copy_sqlite(template: Path, folder: Path) -> str:
-    """Give the URL of a copy of a SQLite database."""
+    """Return the URL of a copy of a SQLite database."""
     path = folder / "sqltune.db"
     shutil.copyfile(template, path)
     return f"sqlite:///{path}"

@@ -235,7 +235,7 @@ def remove_transfer_scripts() -> None:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports below those of outgoing connections: a node returns to its own."""
+    """Return ports below those that outgoing connections take: a node keeps its own."""
     found: list[int] = []
     while len(found) < count:
         port = random.SystemRandom().choice(_PORTS)

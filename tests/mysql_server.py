@@ -153,6 +153,7 @@ def _empty_data_folder(programs: _Programs) -> Path:
 
 def remove_template() -> None:
     """Remove the empty data folder, if one was made."""
-    if find_programs.cache_info().currsize and (programs := find_programs()) is not None:
+    programs = find_programs() if _empty_data_folder.cache_info().currsize else None
+    if programs is not None:
         shutil.rmtree(_empty_data_folder(programs), ignore_errors=True)
         _empty_data_folder.cache_clear()

@@ -2,8 +2,8 @@
 
 The server must say in VERSION() that it is SingleStore (`mariadb_server.AS_SINGLESTORE`): sqltune
 refuses the driver on any other server, and the dialect takes the paths that it takes there. DDL is
-translated where MariaDB has other words: a shard key becomes a partition key, to which every unique
-key is held by the same rule (error 1503).
+translated where MariaDB names things differently: a shard key becomes a partition key, and MariaDB
+demands by the same rule that every unique key contains it (error 1503).
 """
 
 from __future__ import annotations

@@ -208,21 +208,12 @@ def test_a_manifest_of_another_adapter_is_refused(sqltune: Sqltune, people: Peop
 def test_a_request_without_a_runner_is_marked_as_stuck_in_status(
     sqltune: Sqltune, people: People, trained_office: str
 ) -> None:
-<<<<<<< HEAD
-    then = "2026-01-01 00:00:00.000000"
-    ask(people, queued_at=then, state_changed_at=then)
-    people.do("UPDATE runs SET queued_at = '2025-01-01 00:00:00.000000' WHERE run_id = 1")
-    (row,) = sqltune.well("status", "--json").data
-    assert (row["run_id"], row["run_state"]) == (2, "queued")
-    assert row["state_changed_at"] == then
-=======
     asked_at = "2026-01-01 00:00:00.000000"
     ask(people, queued_at=asked_at, state_changed_at=asked_at)
     people.do("UPDATE runs SET queued_at = '2025-01-01 00:00:00.000000' WHERE run_id = 1")
     (row,) = sqltune.well("status", "--json").data
     assert (row["run_id"], row["run_state"]) == (2, "queued")
     assert row["state_changed_at"] == asked_at
->>>>>>> refs/helpers/tables
     assert "run `sqltune sync`, or start `sqltune worker`" in row["stuck_reason"]
     assert people.value("SELECT is_stuck FROM report_runs WHERE run_id = 2") == 1
     sqltune.well("sync")
