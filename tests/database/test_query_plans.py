@@ -37,10 +37,11 @@ VIEWS = {
     "report_samples": ["s", "c"],
 }
 _VALUE = re.compile(r"(?<![:\w]):(\w+)")
-#: What MariaDB says in place of a table whose key alone answered while it planned.
+#: What MariaDB and MySQL say in place of a table whose key alone answered while they planned.
 _ANSWERED_BY_KEY = (
     "Select tables optimized away",
     "Impossible WHERE noticed after reading const tables",
+    "no matching row in const table",
 )
 _ROWS = 2000
 _TIME = "'2026-11-23 06:00:00'"

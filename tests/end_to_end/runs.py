@@ -6,8 +6,9 @@ import signal
 from pathlib import Path
 from typing import Any
 
+from sqltune.database.tables.states import list_leases
 from tests.databases import copy_sqlite
-from tests.end_to_end.command import People, Running, Sqltune
+from tests.end_to_end.command import People, Running, Sqltune, await_condition
 from tests.end_to_end.conftest import declare_office
 
 Rows = dict[str, list[tuple[Any, ...]]]
@@ -86,7 +87,9 @@ def sync_undisturbed(folder: Path, template: Path) -> Rows:
 
 def await_expired_lease(people: People) -> None:
     """Wait until the database's clock has passed the lease."""
-    people.await_row(
-        "SELECT 1 FROM adapter_states"
-        " WHERE lease_until_ms < CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
-    )
+
+    def has_expired() -> bool:
+        with people.database.read() as session:
+            return any(lease.is_expired for lease in list_leases(session).values())
+
+    await_condition(has_expired, "a lease that was not renewed in time")
