@@ -1,5 +1,7 @@
 # A small image that runs `sqltune` once and ends; a scheduler starts it again.
-FROM python:3.12.12-slim-bookworm
+# By digest, so that a rebuilt tag changes nothing here; name your mirror's image instead if you have one.
+ARG PYTHON_IMAGE=python:3.12.12-slim-bookworm@sha256:593bd06efe90efa80dc4eee3948be7c0fde4134606dd40d8dd8dbcade98e669c
+FROM ${PYTHON_IMAGE}
 
 # Where pip finds PyTorch's builds for the processor alone; empty: pip's own index, with the CUDA builds.
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu

@@ -1,7 +1,7 @@
 """The images that Dockerfile and docker-compose.yml name, or what plays them where none is pulled.
 
 A private engine without a registry gets an image with Debian's own Python, and one with MySQL from
-Debian sid, under the names of the real ones. No other engine ever gets them.
+Debian sid, under the tags of the real ones, without their digests. No other engine ever gets them.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,8 +18,8 @@ from tests.debian_root import codename, debian_root, sid_root
 from tests.docker.engine import Engine
 
 ROOT = Path(__file__).parents[2]
-PYTHON = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE)[0]
-MYSQL = re.findall(r"image: (mysql:\S+)", (ROOT / "docker-compose.yml").read_text("utf-8"))[0]
+PYTHON = re.findall(r"^ARG PYTHON_IMAGE=(\S+)", (ROOT / "Dockerfile").read_text("utf-8"), re.M)[0]
+MYSQL = re.findall(r"MYSQL_IMAGE:-(\S+)}", (ROOT / "docker-compose.yml").read_text("utf-8"))[0]
 _LABEL = "sqltune.played"
 _LEFT_OUT = (
     # Debian's pip installs nothing where this file is.
@@ -48,45 +49,73 @@ exec mysqld --no-defaults --user=root --datadir=/var/lib/mysql --socket=/tmp/mys
 """
 
 
-def provide_images(engine: Engine) -> list[str]:
-    """Ensure that the engine has the images, and return the names of those that are only played.
+@dataclass(frozen=True)
+class BaseImages:
+    """What the engine builds on and starts."""
+
+    python: str
+    mysql: str
+
+    @property
+    def played(self) -> list[str]:
+        """Those that the tests had to make."""
+        return [name for name in (self.python, self.mysql) if name not in (PYTHON, MYSQL)]
+
+    @property
+    def torch_index(self) -> list[str]:
+        """The build arguments for PyTorch: its index is out of reach where no image is pulled."""
+        return ["--build-arg=TORCH_INDEX="] if self.python != PYTHON else []
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The names, as docker-compose.yml takes them from the environment."""
+        return {"PYTHON_IMAGE": self.python, "MYSQL_IMAGE": self.mysql}
+
+
+def provide_images(engine: Engine) -> BaseImages:
+    """Ensure that the engine has the images.
 
     Raises:
         RuntimeError: an image cannot be pulled into an engine that is not ours.
     """
-    for name, make in ((PYTHON, _make_python), (MYSQL, _make_mysql)):
-        if not engine.docker("images", "--quiet", name):
-            _pull_or_make(engine, name, make)
-    labelled = ("images", "--filter", f"label={_LABEL}", "--quiet")
-    return [name for name in (PYTHON, MYSQL) if engine.docker(*labelled, name)]
+    return BaseImages(
+        _provide(engine, PYTHON, _make_python),
+        _provide(engine, MYSQL, _make_mysql),
+    )
 
 
-def _pull_or_make(engine: Engine, name: str, make: Callable[[Engine], None]) -> None:
+def _provide(engine: Engine, pinned: str, make: Callable[[Engine, str], None]) -> str:
+    """Return the name under which the engine has an image: the pinned one, or its tag if played."""
+    tag = pinned.partition("@")[0]
+    if engine.docker("images", "--filter", f"label={_LABEL}", "--quiet", tag):
+        return tag
     try:
-        engine.docker("pull", "--quiet", name)
+        engine.docker("pull", "--quiet", pinned)
+        return pinned
     except RuntimeError:
         if not engine.is_private:
             raise
-        sys.stderr.write(f"\n{name} cannot be pulled: making an image that plays it\n")
-        make(engine)
+    sys.stderr.write(f"\n{pinned} cannot be pulled: making an image that plays it\n")
+    make(engine, tag)
+    return tag
 
 
-def _make_python(engine: Engine) -> None:
+def _make_python(engine: Engine, name: str) -> None:
     packages = ("python3", "python3-pip", "ca-certificates")
     root = debian_root(f"debian-{codename()}-python", codename(), packages)
-    with TemporaryDirectory() as name:
-        extra = Path(name)
+    with TemporaryDirectory() as folder:
+        extra = Path(folder)
         folders = _write_pip_configuration(extra)
-        _import(engine, PYTHON, root, extra, folders, 'CMD ["python3"]')
+        _import(engine, name, root, extra, folders, 'CMD ["python3"]')
 
 
-def _make_mysql(engine: Engine) -> None:
-    with TemporaryDirectory() as name:
-        entrypoint = Path(name) / "entrypoint.sh"
+def _make_mysql(engine: Engine, name: str) -> None:
+    with TemporaryDirectory() as folder:
+        entrypoint = Path(folder) / "entrypoint.sh"
         entrypoint.write_text(_MYSQL_ENTRYPOINT, "utf-8")
         entrypoint.chmod(0o755)
         changes = ('ENTRYPOINT ["/entrypoint.sh"]', "VOLUME /var/lib/mysql", "EXPOSE 3306")
-        _import(engine, MYSQL, sid_root(), Path(name), [], *changes)
+        _import(engine, name, sid_root(), Path(folder), [], *changes)
 
 
 def _write_pip_configuration(folder: Path) -> list[str]:

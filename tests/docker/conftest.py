@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.docker.base_images import PYTHON, ROOT, provide_images
+from tests.docker.base_images import ROOT, BaseImages, provide_images
 from tests.docker.engine import Engine, open_engine
 from tests.docker.project import Project, open_project
 from tests.end_to_end.command import People
@@ -21,30 +21,28 @@ def bare_engine() -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="session")
-def played_images(bare_engine: Engine) -> list[str]:
-    """Return the base images that the tests had to make."""
-    played = provide_images(bare_engine)
-    sys.stderr.write(f"\nbase images made by the tests: {', '.join(played) or 'none'}\n")
-    return played
+def base_images(bare_engine: Engine) -> BaseImages:
+    """Return the base images, and say which of them the tests had to make."""
+    images = provide_images(bare_engine)
+    sys.stderr.write(f"\nbase images made by the tests: {', '.join(images.played) or 'none'}\n")
+    return images
 
 
 @pytest.fixture(scope="session")
-def engine(bare_engine: Engine, played_images: list[str]) -> Engine:
+def engine(bare_engine: Engine, base_images: BaseImages) -> Engine:
     """Return the engine with the base images."""
     return bare_engine
 
 
 @pytest.fixture(scope="session")
-def build(engine: Engine, played_images: list[str]) -> Iterator[Callable[[str], str]]:
+def build(engine: Engine, base_images: BaseImages) -> Iterator[Callable[[str], str]]:
     """Return what builds the image with some extras and returns its name."""
     built: list[str] = []
 
     def build_it(extras: str) -> str:
         name = f"sqltune-test:{extras or 'bare'}"
-        arguments = [f"--build-arg=EXTRAS={extras}"]
-        if PYTHON in played_images:
-            # Where no image can be pulled, PyTorch's index cannot be reached either.
-            arguments.append("--build-arg=TORCH_INDEX=")
+        arguments = [f"--build-arg=EXTRAS={extras}", *base_images.torch_index]
+        arguments.append(f"--build-arg=PYTHON_IMAGE={base_images.python}")
         engine.docker("build", "--quiet", f"--tag={name}", *arguments, str(ROOT))
         built.append(name)
         return name
@@ -70,9 +68,9 @@ def local_image(build: Callable[[str], str]) -> str:
 
 
 @pytest.fixture(scope="module")
-def project(engine: Engine, bare_image: str) -> Iterator[Project]:
+def project(engine: Engine, base_images: BaseImages, bare_image: str) -> Iterator[Project]:
     """Return a project with a running database; its images share the layers of `bare_image`."""
-    with open_project(engine) as opened:
+    with open_project(engine, base_images) as opened:
         yield opened
 
 

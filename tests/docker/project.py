@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.docker.base_images import ROOT
+from tests.docker.base_images import ROOT, BaseImages
 from tests.docker.engine import Engine, compose_command
 from tests.sql_server import free_port
 
@@ -20,6 +20,7 @@ class Project:
     """The services of the profile `mysql`."""
 
     engine: Engine
+    images: BaseImages
     name: str = field(default_factory=lambda: f"sqltune-test-{os.getpid()}")
     port: int = field(default_factory=free_port)
 
@@ -37,6 +38,7 @@ class Project:
         command = [*compose_command(), f"--project-name={self.name}", "--profile=mysql"]
         command += [f"--file={ROOT / 'docker-compose.yml'}", "--progress=plain", *arguments]
         settings = {"SQLTUNE_DATABASE_PASSWORD": PASSWORD, "MYSQL_PORT": str(self.port)}
+        settings |= self.images.environment
         return self.engine.run(command, EXTRAS="", TORCH_INDEX="", **settings)
 
     def inspect(self, service: str, template: str) -> str:
@@ -46,9 +48,9 @@ class Project:
 
 
 @contextmanager
-def open_project(engine: Engine) -> Iterator[Project]:
+def open_project(engine: Engine, images: BaseImages) -> Iterator[Project]:
     """Yield the project with a migrated database; remove all that is its own at the end."""
-    project = Project(engine)
+    project = Project(engine, images)
     try:
         project.compose("build", "runner-mysql", "worker-mysql")
         project.compose("up", "--detach", "--wait", "mysql")

@@ -5,7 +5,7 @@ from __future__ import annotations
 _OWN_VENV = "tests/end_to_end/test_install.py makes a virtual environment of its own"
 _WHEEL = "tests/end_to_end/test_install.py installs the wheel; these extras download"
 _DOWNLOADS = "downloads; tests/unit/test_make.py checks the same steps of `make venv`"
-_DOCKER = "needs a Docker engine; tests/unit/test_compose.py checks the file"
+_DOCKER = "needs a Docker engine; tests/docker runs the profile of MySQL there"
 
 #: Commands of console blocks.
 COMMANDS_NOT_RUN = {

@@ -54,10 +54,18 @@ def test_the_schema_refuses_what_compose_would_refuse(broken: object) -> None:
 
 def test_every_image_that_is_not_ours_has_a_pinned_version(services: dict[str, Any]) -> None:
     foreign = [service["image"] for service in services.values() if "build" not in service]
-    foreign += re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE)
+    dockerfile = (ROOT / "Dockerfile").read_text("utf-8")
+    assert re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE) == ["${PYTHON_IMAGE}"]
+    foreign += re.findall(r"^ARG PYTHON_IMAGE=(\S+)", dockerfile, re.MULTILINE)
     assert len(foreign) == 3
     for image in foreign:
         assert re.search(r":\d+\.\d+\.\d+", image), f"{image} can change under us"
+
+
+def test_the_images_of_python_and_mysql_are_named_by_digest() -> None:
+    pinned = r"(python|mysql):[\w.-]+@sha256:[0-9a-f]{64}\b"
+    files = [(ROOT / name).read_text("utf-8") for name in ("Dockerfile", "docker-compose.yml")]
+    assert [re.findall(pinned, text) for text in files] == [["python"], ["mysql"]]
 
 
 @pytest.mark.parametrize(
