@@ -75,7 +75,12 @@ def start_server(
         **settings,
     )
     with open_server(
-        chosen, database, artifacts / "served", now=utc_now, rng=rng or Random(0)
+        chosen,
+        database,
+        artifacts / "served",
+        now=utc_now,
+        rng=rng or Random(0),
+        say=lambda _: None,
     ) as address:
         yield ServerAtWork(address.url, TOKEN, WORKSPACE, database, artifacts)
 

@@ -29,6 +29,7 @@ EVENTS = frozenset(
         "worker_started",
         "worker_stopped",
         "worker_failed",
+        "base_model_converted",
         "packing_checked",
         "packing_unavailable",
         "serve_started",

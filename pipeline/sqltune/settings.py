@@ -110,11 +110,14 @@ class Settings:
     selection_url: str | None = _setting(None, str, is_secret=True)
     #: Folder for weights and checkpoints.
     artifacts: Path = _setting(Path("artifacts"), _folder)  # noqa: RUF009  it is a field
+    #: Folder for what can be made again, such as base models converted from GGUF.
+    cache: Path = _setting(Path("~/.cache/sqltune"), _folder)  # noqa: RUF009  it is a field
     #: Backends that rows may name.
     backends: tuple[str, ...] = _setting(("local", "scripted", "gradient"), _list_of(str, ","))
-    #: Folders below which a row's base_model may lie.
+    #: Folders below which a row's base_model, a folder or a GGUF file, may lie.
     base_model_folders: tuple[Path, ...] = _setting((), _list_of(Path, ":"))
-    #: Whether a row may name a model of the Hugging Face Hub.
+    #: Whether base models may be downloaded from the Hugging Face Hub. What its local cache has is
+    #: used in any case.
     allow_hub_models: bool = _setting(True, _flag)
     #: File of answers for the scripted backend.
     script: Path | None = _setting(None, _folder)  # noqa: RUF009  it is a field

@@ -16,7 +16,7 @@ from sqltune.database import migrations
 from sqltune.database.clocks import DatabaseClock, utc_now
 from sqltune.database.connection import Database
 from sqltune.errors import ConfigError
-from sqltune.runtime import Reporter, Runtime
+from sqltune.runtime import Reporter, Runtime, SilentReporter
 from sqltune.settings import Settings
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def open_runtime(settings: Settings, reporter: Reporter) -> Iterator[Runtime]:
                 settings.selection_url, setting="SQLTUNE_SELECTION_URL"
             )
             stack.callback(selection_database.close)
-        shelf = BackendShelf(settings)
+        shelf = BackendShelf(settings, reporter)
         stack.callback(shelf.close)
         yield Runtime(
             database=database,
@@ -79,8 +79,8 @@ def open_migrated_runtime(settings: Settings, reporter: Reporter) -> Iterator[Ru
 
 
 @contextmanager
-def open_server(settings: Settings) -> Iterator[Address]:
-    """Serve Gradient's API for as long as the block lasts.
+def open_server(settings: Settings, say: Callable[[str], None]) -> Iterator[Address]:
+    """Serve Gradient's API for as long as the block lasts, and report with `say` what takes long.
 
     Raises:
         ConfigError: a package is missing, the address cannot be used, or it is open to other
@@ -98,16 +98,19 @@ def open_server(settings: Settings) -> Iterator[Address]:
         from sqltune.server import building
 
         yield stack.enter_context(
-            building.open_server(settings, database, folder, now=utc_now, rng=SystemRandom())
+            building.open_server(
+                settings, database, folder, now=utc_now, rng=SystemRandom(), say=say
+            )
         )
 
 
 class BackendShelf:
     """Builds each backend on first use, and closes all at the end."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Build backends from these settings."""
+    def __init__(self, settings: Settings, reporter: Reporter | None = None) -> None:
+        """Build backends from these settings, which report what takes long."""
         self._settings = settings
+        self._reporter = reporter or SilentReporter()
         self._built: dict[str, Backend] = {}
 
     def get(self, name: str) -> Backend:
@@ -126,7 +129,7 @@ class BackendShelf:
                 f"{_list(self._settings.backends)}"
             )
         if name not in self._built:
-            self._built[name] = _BUILDERS[name](self._settings)
+            self._built[name] = _BUILDERS[name](self._settings, self._reporter)
         return self._built[name]
 
     def close(self) -> None:
@@ -144,24 +147,26 @@ def _require_server() -> None:
         )
 
 
-def _build_local(settings: Settings) -> Backend:
+def _build_local(settings: Settings, reporter: Reporter) -> Backend:
     from sqltune.backends.local.backend import LocalBackend
+    from sqltune.local_lora.base_models.converted import ConvertedModels
 
     return LocalBackend(
         artifacts=settings.artifacts,
         allowed_folders=settings.base_model_folders,
         allow_hub_models=settings.allow_hub_models,
         threads=settings.threads,
+        converted=ConvertedModels(settings.cache, reporter.say),
     )
 
 
-def _build_scripted(settings: Settings) -> Backend:
+def _build_scripted(settings: Settings, reporter: Reporter) -> Backend:
     from sqltune.backends.scripted.backend import ScriptedBackend
 
     return ScriptedBackend(script=settings.script, artifacts=settings.artifacts)
 
 
-def _build_gradient(settings: Settings) -> Backend:
+def _build_gradient(settings: Settings, reporter: Reporter) -> Backend:
     from sqltune.backends.gradient.account import read_account
 
     # Before httpx is imported, so that a missing address is reported at once.
@@ -175,7 +180,7 @@ def _build_gradient(settings: Settings) -> Backend:
     )
 
 
-_BUILDERS: dict[str, Callable[[Settings], Backend]] = {
+_BUILDERS: dict[str, Callable[[Settings, Reporter], Backend]] = {
     "local": _build_local,
     "scripted": _build_scripted,
     "gradient": _build_gradient,

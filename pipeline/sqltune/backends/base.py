@@ -54,6 +54,13 @@ class BaseModel:
     max_tokens: int | None  #: limit for prompt and response together; None: unknown to the backend
     is_simulated: bool  #: the backend only plays back a script
     address: str | None = None  #: of the service that has it; None: it is on this machine
+    found_in: str | None = None  #: where on this machine, in words; None: not known
+
+
+def describe_origin(model: BaseModel) -> str:
+    """Return where a base model was found and its revision, for people."""
+    place = f"found in {model.found_in}, " if model.found_in is not None else ""
+    return f"{place}revision {model.revision}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ def serve(
 
     settings = read_settings(serve_host=host, serve_port=port)
     said = "stopping: a training in progress is rolled back"
-    with stop_on_signals(said) as stop, open_server(settings) as address:
+    with stop_on_signals(said) as stop, open_server(settings, say) as address:
         say(f"GRADIENT_API_URL={address.url}")
         for slug, model in settings.serve_models:
             say(f"{slug} is {model}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import glob
 import os
 import shutil
 import uuid
@@ -29,19 +30,42 @@ def write_folder(
     Raises:
         FilesNotWritten: it cannot be written, for instance because the disk is full.
     """
-    draft = _beside(folder)
-    with _translate_writing(folder, draft):
-        draft.mkdir(parents=True)
+    with drafted_folder(folder, announce=announce) as draft:
         for name, content in files.items():
             _write_synced(draft / name, content)
-        _sync_folder(draft)
-        _announce(announce, draft)
-        old = _beside(folder)
-        with suppress(FileNotFoundError):
-            folder.rename(old)
-        draft.rename(folder)
-        _sync_folder(folder.parent)
-        shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def drafted_folder(
+    folder: Path,
+    *,
+    setting: str = "SQLTUNE_ARTIFACTS",
+    announce: Callable[[], None] | None = None,
+) -> Iterator[Path]:
+    """Yield a folder to write files into, which replaces `folder` when the block ends.
+
+    Args:
+        folder: where to.
+        setting: names the setting of the folder in the error's advice.
+        announce: see `write_folder`.
+
+    Raises:
+        FilesNotWritten: it cannot be written, for instance because the disk is full.
+    """
+    draft = _beside(folder)
+    with _translate_writing(folder, draft, setting):
+        draft.mkdir(parents=True)
+        yield draft
+        _sync_files(draft)
+        if announce is not None:
+            announce()
+        _replace_folder(folder, draft)
+
+
+def remove_drafts(folder: Path) -> None:
+    """Remove what killed processes left of a folder; nobody may be writing it."""
+    for draft in folder.parent.glob(f".{glob.escape(folder.name)}.*.tmp"):
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def write_file(path: Path, content: bytes) -> None:
@@ -58,15 +82,20 @@ def write_file(path: Path, content: bytes) -> None:
         _sync_folder(path.parent)
 
 
-def _announce(announce: Callable[[], None] | None, draft: Path) -> None:
-    if announce is None:
-        return
-    try:
-        announce()
-    except BaseException:
-        # The folder must not appear, so its draft is removed.
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
+def _replace_folder(folder: Path, draft: Path) -> None:
+    old = _beside(folder)
+    with suppress(FileNotFoundError):
+        folder.rename(old)
+    draft.rename(folder)
+    _sync_folder(folder.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _sync_files(folder: Path) -> None:
+    for path in folder.iterdir():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+    _sync_folder(folder)
 
 
 def _beside(path: Path) -> Path:
@@ -91,20 +120,31 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _translate_writing(target: Path, draft: Path) -> Iterator[None]:
+def _translate_writing(
+    target: Path, draft: Path, setting: str = "SQLTUNE_ARTIFACTS"
+) -> Iterator[None]:
     try:
         yield
-    except OSError as exc:
+    except BaseException as exc:
+        # Whatever the reason, a draft must not stay.
         shutil.rmtree(draft, ignore_errors=True)
         with suppress(OSError):
             draft.unlink()
-        if exc.errno in _DISK_FULL:
-            raise FilesNotWritten(
-                f"no disk space left to write {target}: free some, or set another folder for "
-                "artifacts; what was there before is untouched",
-                code="no_disk_space",
-            ) from exc
-        raise FilesNotWritten(
-            f"cannot write {target}: {exc}; check the folder's owner and permissions",
-            code="cannot_write",
-        ) from exc
+        if isinstance(exc, OSError):
+            raise not_written(target, exc, setting) from exc
+        raise
+
+
+def not_written(target: Path, exc: OSError, setting: str) -> FilesNotWritten:
+    """Return the error for a file or folder that the system did not write."""
+    if exc.errno in _DISK_FULL:
+        return FilesNotWritten(
+            f"no disk space left to write {target}: free some, or set {setting} to another folder; "
+            "what was there before is untouched",
+            code="no_disk_space",
+        )
+    return FilesNotWritten(
+        f"cannot write {target}: {exc}; check the folder's owner and permissions, or set {setting} "
+        "to another folder",
+        code="cannot_write",
+    )

@@ -1,20 +1,34 @@
 """What a base model's name means now, found without torch: its revision and longest text.
 
-A folder's revision is a hash of its files. Hashing gigabytes at every sync would be slow, so a hash
-is stored with the names, sizes and times of the files, and computed again when any of them differs.
+A folder's revision is a hash of its files, a GGUF file's is its hash and its quantisation. Hashing
+gigabytes at every sync would be slow, so a hash is stored with the names, sizes and times of the
+files, and computed again when any of them differs.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
 from sqltune.errors import BackendUnavailable, RequestRejected
-from sqltune.local_lora.sources import BaseModelSource, hash_folder
+from sqltune.local_lora.base_models.carried import advise_carrier
+from sqltune.local_lora.base_models.gguf_support import (
+    GgufDescription,
+    describe_gguf,
+    require_gguf,
+)
+from sqltune.local_lora.sources import (
+    FILE_REVISION,
+    BaseModelSource,
+    Place,
+    hash_file,
+    hash_folder,
+)
 
 #: Tokenizers without a limit of their own say 10^30.
 NO_LIMIT = 10**9
@@ -24,7 +38,8 @@ NO_LIMIT = 10**9
 class ModelIdentity:
     """A base model according to its files."""
 
-    revision: str  #: SHA-256 over a folder's files, or a commit on the Hub
+    #: a commit on the Hub, SHA-256 over a folder's files, or `sha256:... Q4_1` for a GGUF file
+    revision: str
     max_tokens: int | None  #: None: neither configuration nor tokenizer says
 
 
@@ -39,23 +54,52 @@ class Identities:
         """Return the identity of a base model.
 
         Raises:
-            RequestRejected: the Hub has no such model or revision.
+            RequestRejected: the Hub has no such model or revision, or a GGUF file cannot be read.
             BackendUnavailable: the Hub does not answer, and the model is not in its local cache.
         """
-        if source.is_folder:
-            folder = Path(source.location)
-            return ModelIdentity(self._folder_hash(folder), _max_tokens(folder))
-        return _identify_on_hub(source)
+        path = Path(source.location)
+        match source.place:
+            case Place.FOLDER:
+                return ModelIdentity(self._folder_hash(path), _max_tokens(path))
+            case Place.HUB_CACHE:
+                return ModelIdentity(path.name, _max_tokens(path))
+            case Place.GGUF:
+                return self._identify_gguf(source.name, path)
+            case Place.HUB:
+                return _identify_on_hub(source)
+            case _:
+                assert_never(source.place)
 
     def _folder_hash(self, folder: Path) -> str:
+        def look() -> dict[str, Any]:
+            return {"sha256": hash_folder(folder)}
+
+        return str(self._remember(folder, _state(sorted(folder.iterdir())), look)["sha256"])
+
+    def _identify_gguf(self, name: str, path: Path) -> ModelIdentity:
+        def look() -> dict[str, Any]:
+            # The header first: what cannot be read need not be hashed.
+            description = describe_gguf(name, path)
+            return {"sha256": hash_file(path), "gguf": asdict(description)}
+
+        require_gguf()
+        # Another release of these may read other files.
+        readers = [[reader, version(reader)] for reader in ("gguf", "transformers")]
+        found = self._remember(path, [*_state([path]), *readers], look)
+        description = GgufDescription(**found["gguf"])
+        return ModelIdentity(file_revision(found["sha256"], description), description.max_tokens)
+
+    def _remember(
+        self, path: Path, state: list[list[Any]], look: Callable[[], dict[str, Any]]
+    ) -> dict[str, Any]:
+        """Return what was found when the files were in this state, or look again."""
         known = self._read()
-        state = _state(folder)
-        entry = known.get(str(folder))
-        if entry is not None and entry.get("files") == state:
-            return str(entry["sha256"])
-        digest = hash_folder(folder)
-        self._write({**known, str(folder): {"files": state, "sha256": digest}})
-        return digest
+        entry = known.get(str(path))
+        if isinstance(entry, dict) and entry.get("files") == state:
+            return entry
+        found = look()
+        self._write({**known, str(path): {"files": state, **found}})
+        return found
 
     def _read(self) -> dict[str, Any]:
         try:
@@ -75,8 +119,13 @@ class Identities:
             draft.unlink(missing_ok=True)
 
 
-def _state(folder: Path) -> list[list[Any]]:
-    files = sorted(path for path in folder.iterdir() if path.is_file())
+def file_revision(sha256: str, description: GgufDescription) -> str:
+    """Return the revision of a GGUF file."""
+    return f"{FILE_REVISION}{sha256} {description.quantization}"
+
+
+def _state(paths: Iterable[Path]) -> list[list[Any]]:
+    files = [path for path in paths if path.is_file()]
     return [[f.name, f.stat().st_size, f.stat().st_mtime_ns] for f in files]
 
 
@@ -113,6 +162,7 @@ def _identify_on_hub(source: BaseModelSource) -> ModelIdentity:
         raise BackendUnavailable(
             f"the Hugging Face Hub does not answer and base model {source.name!r} is not in its "
             "local cache: download it there, or name a folder"
+            f"{advise_carrier(source.name)}"
         ) from error
     except (HfHubHTTPError, OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:300]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,14 @@ from sqltune.local_lora.adapters import put_weights, read_adapter
 from sqltune.local_lora.answering import GeneratedAnswer, Question, answer_questions
 from sqltune.local_lora.prompt_format import PromptFormat
 from sqltune.local_lora.sampling import Sampling
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What transformers' from_pretrained takes to load the base model again."""
+
+    location: str  #: a folder, or a name on the Hub
+    revision: str | None = None  #: a commit on the Hub
 
 
 class LoadedModel:
@@ -36,6 +45,7 @@ class LoadedModel:
         revision: str,
         max_length: int,
         prompt_format: PromptFormat = PromptFormat.PLAIN,
+        origin: Origin | None = None,
     ) -> None:
         """Wrap a network; `load_base_model` makes one.
 
@@ -43,10 +53,11 @@ class LoadedModel:
             network: a transformers causal LM in evaluation mode, without gradients.
             tokenizer: its tokenizer.
             name: the base model's name as the user wrote it.
-            revision: what the name meant when the model was loaded: a commit on the Hub, or
-                SHA-256 over the folder's files.
+            revision: what the name meant when the model was loaded: a commit on the Hub, or a
+                hash of the files.
             max_length: tokens of prompt and response together.
             prompt_format: how prompts are put into words.
+            origin: written into adapters, so that they find it; None: its name.
         """
         self.network = network
         self.tokenizer = tokenizer
@@ -54,6 +65,7 @@ class LoadedModel:
         self.revision = revision
         self.max_length = max_length
         self.prompt_format = prompt_format
+        self.origin = origin or Origin(name)
         self._peft: PeftModel | None = None
         self._slots: dict[str, str] = {}
         self._slots_made = 0

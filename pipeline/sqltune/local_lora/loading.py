@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
 import torch
 from huggingface_hub import HfApi
@@ -15,10 +16,19 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from sqltune.errors import BackendError, BackendUnavailable, RequestRejected
-from sqltune.local_lora.identity import NO_LIMIT
-from sqltune.local_lora.loaded_model import LoadedModel
+from sqltune.local_lora.base_models.converted import ConvertedModels
+from sqltune.local_lora.base_models.converting import load_gguf_tokenizer
+from sqltune.local_lora.base_models.gguf_support import describe_gguf
+from sqltune.local_lora.identity import NO_LIMIT, file_revision
+from sqltune.local_lora.loaded_model import LoadedModel, Origin
 from sqltune.local_lora.precision import Precision, choose_dtype
-from sqltune.local_lora.sources import BaseModelSource, find_base_model, hash_folder
+from sqltune.local_lora.sources import (
+    BaseModelSource,
+    Place,
+    find_base_model,
+    hash_file,
+    hash_folder,
+)
 
 #: For a configuration that does not say how long a text may be.
 UNKNOWN_MAX_LENGTH = 2048
@@ -38,12 +48,12 @@ def load_base_model(
     threads: int | None = None,
     device: str = "cpu",
 ) -> LoadedModel:
-    """Return a base model, ready to be asked and tuned.
+    """Return a base model by its name, ready to be asked and tuned.
 
     Args:
-        name: `sqltune/embedded`, a folder's path, or a name on the Hub.
-        revision: branch, tag or commit on the Hub; for a folder its hash, where the caller has it
-            already and it need not be computed again.
+        name: `sqltune/embedded`, the path of a folder or a GGUF file, or a name on the Hub.
+        revision: branch, tag or commit on the Hub; for files what identifies them, where the caller
+            has it already and it need not be computed again.
         allowed_folders: a path must lie in one of these.
         allow_hub: whether a name may be looked up on the Hub.
         precision: dtype of the weights.
@@ -57,18 +67,72 @@ def load_base_model(
     source = find_base_model(
         name, revision=revision, allowed_folders=allowed_folders, allow_hub=allow_hub
     )
+    return load_found(
+        source,
+        ConvertedModels(),
+        revision=revision,
+        precision=precision,
+        threads=threads,
+        device=device,
+    )
+
+
+def load_found(
+    source: BaseModelSource,
+    converted: ConvertedModels,
+    *,
+    revision: str | None = None,
+    precision: Precision | str = Precision.AUTO,
+    threads: int | None = None,
+    device: str = "cpu",
+) -> LoadedModel:
+    """Return a base model whose place is known; see `load_base_model`.
+
+    Raises:
+        RequestRejected: it is not readable without its own code.
+        BackendUnavailable: the Hub did not answer.
+        FilesNotWritten: a GGUF file was to be converted, and the cache cannot be written.
+    """
+    files = _find_files(source, converted, revision)
     with _translate_loading(source), _without_progress_bars():
-        network = _load_network(source, Precision(precision), torch.device(device))
+        network = _load_network(files, Precision(precision), torch.device(device))
         set_threads(network, threads)
-        tokenizer = load_tokenizer(source)
-        known = revision if source.is_folder else network.config._commit_hash
+        tokenizer = _load_tokenizer(files)
         return LoadedModel(
             network,
             tokenizer,
             name=source.name,
-            revision=known or _find_revision(source),
+            revision=_known_revision(source, revision, network) or _find_revision(source),
             max_length=_max_length(network.config, tokenizer),
+            origin=_origin(source, files),
         )
+
+
+def _find_files(
+    source: BaseModelSource, converted: ConvertedModels, revision: str | None
+) -> BaseModelSource:
+    """Return where transformers finds the files."""
+    if source.place is not Place.GGUF:
+        return source
+    return replace(source, location=str(converted.make(source, revision)), place=Place.FOLDER)
+
+
+def _known_revision(source: BaseModelSource, revision: str | None, network: Any) -> str | None:
+    match source.place:
+        case Place.HUB:
+            return network.config._commit_hash  # type: ignore[no-any-return]  # transformers leaves it untyped
+        case Place.HUB_CACHE:
+            return source.revision
+        case Place.FOLDER | Place.GGUF:
+            return revision
+        case _:
+            assert_never(source.place)
+
+
+def _origin(source: BaseModelSource, files: BaseModelSource) -> Origin:
+    # A name is found on other machines too, a folder only here.
+    is_named = source.place in (Place.HUB, Place.HUB_CACHE)
+    return Origin(source.name, source.revision) if is_named else Origin(files.location)
 
 
 def set_threads(network: Any, threads: int | None) -> None:
@@ -87,33 +151,46 @@ def set_threads(network: Any, threads: int | None) -> None:
 
 
 def load_tokenizer(source: BaseModelSource) -> Any:
-    """Return the tokenizer alone, which is enough to count tokens.
+    """Return the tokenizer alone, which is enough to count tokens; nothing is converted for it.
 
     Raises:
         RequestRejected: there is none, or it cannot be read without code of its own.
     """
+    if source.place is Place.GGUF:
+        return load_gguf_tokenizer(Path(source.location))
     with _translate_loading(source):
-        return AutoTokenizer.from_pretrained(
-            source.location, revision=source.revision, trust_remote_code=False
-        )
+        return _load_tokenizer(source)
+
+
+def _load_tokenizer(files: BaseModelSource) -> Any:
+    return AutoTokenizer.from_pretrained(
+        files.location, revision=_hub_revision(files), trust_remote_code=False
+    )
+
+
+def _hub_revision(files: BaseModelSource) -> str | None:
+    return files.revision if files.place is Place.HUB else None
 
 
 def _find_revision(source: BaseModelSource) -> str:
+    path = Path(source.location)
+    if source.place is Place.GGUF:
+        return file_revision(hash_file(path), describe_gguf(source.name, path))
     if source.is_folder:
-        return hash_folder(Path(source.location))
+        return hash_folder(path)
     commit = HfApi().model_info(source.location, revision=source.revision).sha
     return commit or source.revision or "unknown"
 
 
-def _load_network(source: BaseModelSource, precision: Precision, device: torch.device) -> Any:
+def _load_network(files: BaseModelSource, precision: Precision, device: torch.device) -> Any:
     config = AutoConfig.from_pretrained(
-        source.location, revision=source.revision, trust_remote_code=False
+        files.location, revision=_hub_revision(files), trust_remote_code=False
     )
     with torch.device("meta"):
         parameters = AutoModelForCausalLM.from_config(config).num_parameters()
     network: Any = AutoModelForCausalLM.from_pretrained(
-        source.location,
-        revision=source.revision,
+        files.location,
+        revision=_hub_revision(files),
         config=config,
         dtype=choose_dtype(precision, parameters, device),
         use_safetensors=True,

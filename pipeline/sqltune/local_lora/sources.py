@@ -1,4 +1,5 @@
-"""Where a base model's files are: the embedded one, an allowed folder, or a name on the Hub.
+"""Where a base model's files are: a folder or a GGUF file in an allowed place, the Hub's local
+cache, an installed package, or the Hub.
 
 Only names and folders are read here; nothing is loaded or downloaded.
 """
@@ -9,9 +10,12 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
 
 from sqltune.errors import RequestRejected
+from sqltune.local_lora.base_models.carried import advise_carrier, find_carried
+from sqltune.local_lora.base_models.hub_cache import find_cached
 
 EMBEDDED_NAME = "sqltune/embedded"
 EMBEDDED_FOLDER = Path(__file__).parent / "embedded"
@@ -20,18 +24,38 @@ _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _HASHED_SUFFIXES = (".safetensors", ".json", ".model", ".txt", ".jinja")
 
 
+#: How the revision of a GGUF file begins.
+FILE_REVISION = "sha256:"
+
+
+class Place(Enum):
+    """What kind of place a base model was found in."""
+
+    FOLDER = auto()  #: a folder of safetensors
+    HUB_CACHE = auto()  #: the same, in the Hub's local cache
+    GGUF = auto()  #: a GGUF file, of a package or of the user
+    HUB = auto()  #: on the Hub only
+
+
 @dataclass(frozen=True)
 class BaseModelSource:
     """A base model's name, resolved."""
 
     #: The name as the user wrote it.
     name: str
-    #: What transformers' from_pretrained takes: a folder, or the name on the Hub.
+    #: A folder, a GGUF file, or the name on the Hub.
     location: str
-    #: Whether `location` is a folder on this machine.
-    is_folder: bool
-    #: Branch, tag or commit on the Hub; None for the default one and for folders.
+    place: Place
+    #: The place in words, for people.
+    found_in: str
+    #: Branch, tag or commit on the Hub, a commit for its local cache; None for its default branch,
+    #: and for files of the user.
     revision: str | None = None
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether `location` is a folder on this machine."""
+        return self.place in (Place.FOLDER, Place.HUB_CACHE)
 
 
 def find_base_model(
@@ -43,11 +67,14 @@ def find_base_model(
 ) -> BaseModelSource:
     """Return where the base model `name` is.
 
+    A name on the Hub is looked for in the Hub's local cache, then in a package that carries it.
+
     Args:
-        name: `sqltune/embedded`, a folder's path, or a name on the Hub.
-        revision: branch, tag or commit on the Hub.
+        name: `sqltune/embedded`, the path of a folder or of a GGUF file, or a name on the Hub.
+        revision: branch, tag or commit on the Hub, or the revision of a GGUF file, which the Hub
+            does not know.
         allowed_folders: a path must lie in one of these, symbolic links followed.
-        allow_hub: whether names on the Hub may be used.
+        allow_hub: whether the Hub may be asked for what is not on this machine.
 
     Raises:
         RequestRejected: no such base model, or its folder is not allowed.
@@ -55,16 +82,51 @@ def find_base_model(
     if name == EMBEDDED_NAME:
         return _source_in(name, EMBEDDED_FOLDER)
     if _is_path(name):
-        return _source_in(name, _allowed_folder(name, allowed_folders))
+        path = _allowed_path(name, allowed_folders)
+        return _source_of_file(name, path) if path.is_file() else _source_in(name, path)
     if not _HUB_NAME.fullmatch(name):
-        raise _unknown(name, "it is neither a folder nor a name such as 'owner/model'")
+        raise _unknown(name, "it is neither a path nor a name such as 'owner/model'")
+    found = _find_on_this_machine(name, revision)
+    if found is not None:
+        return found
+    _require_hub(name, revision, allow_hub=allow_hub)
+    return BaseModelSource(name, name, Place.HUB, "the Hugging Face Hub", revision)
+
+
+def _find_on_this_machine(name: str, revision: str | None) -> BaseModelSource | None:
+    is_of_file = revision is not None and revision.startswith(FILE_REVISION)
+    folder = None if is_of_file else find_cached(name, revision)
+    if folder is not None:
+        found_in = "the Hugging Face Hub's local cache"
+        return BaseModelSource(name, str(folder), Place.HUB_CACHE, found_in, folder.name)
+    # A commit or a branch names files of the Hub, which a package does not have.
+    carried = find_carried(name) if is_of_file or revision is None else None
+    if carried is not None:
+        return BaseModelSource(name, str(carried.path), Place.GGUF, f"package {carried.package}")
+    return None
+
+
+def _require_hub(name: str, revision: str | None, *, allow_hub: bool) -> None:
+    advice = advise_carrier(name)
+    if revision is not None and revision.startswith(FILE_REVISION):
+        raise _unknown(
+            name,
+            f"revision {revision!r} is of a GGUF file, and no installed package has it{advice}",
+        )
     if not allow_hub:
         raise RequestRejected(
-            f"base model {name!r} is a name on the Hugging Face Hub, which the settings forbid; "
-            f"use {EMBEDDED_NAME!r} or a folder in an allowed place",
+            f"base model {name!r} is a name on the Hugging Face Hub, which the settings forbid, "
+            f"and it is not on this machine; use {EMBEDDED_NAME!r} or a folder in an allowed place"
+            f"{advice}",
             code="base_model_not_allowed",
         )
-    return BaseModelSource(name, name, is_folder=False, revision=revision)
+
+
+def shorten_revision(revision: str) -> str:
+    """Return a revision for people: the first twelve digits of its hash, and what follows it."""
+    begin = FILE_REVISION if revision.startswith(FILE_REVISION) else ""
+    digits, _, rest = revision.removeprefix(begin).partition(" ")
+    return f"{begin}{digits[:12]}{' ' if rest else ''}{rest}"
 
 
 def hash_folder(folder: Path) -> str:
@@ -72,42 +134,53 @@ def hash_folder(folder: Path) -> str:
     digest = hashlib.sha256()
     for path in sorted(folder.iterdir()):
         if path.suffix in _HASHED_SUFFIXES and path.is_file():
-            with path.open("rb") as file:
-                content = hashlib.file_digest(file, "sha256").hexdigest()
-            digest.update(f"{path.name}\0{content}\n".encode())
+            digest.update(f"{path.name}\0{hash_file(path)}\n".encode())
     return digest.hexdigest()
 
 
+def hash_file(path: Path) -> str:
+    """Return SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _is_path(name: str) -> bool:
-    return name.startswith(("/", ".", "~")) or "\\" in name or name.count("/") > 1
+    looks_like_one = name.startswith(("/", ".", "~")) or name.lower().endswith(".gguf")
+    return looks_like_one or "\\" in name or name.count("/") > 1
 
 
-def _allowed_folder(name: str, allowed_folders: Iterable[Path | str]) -> Path:
-    folder = Path(name).expanduser().resolve()
+def _allowed_path(name: str, allowed_folders: Iterable[Path | str]) -> Path:
+    path = Path(name).expanduser().resolve()
     allowed = [Path(each).expanduser().resolve() for each in allowed_folders]
-    if not any(folder.is_relative_to(each) for each in allowed):
+    if not any(path.is_relative_to(each) for each in allowed):
         listed = ", ".join(str(each) for each in allowed) or "none"
         raise RequestRejected(
             f"base model {name!r} is not in an allowed folder (allowed: {listed}); move it there "
             "or add its folder to SQLTUNE_BASE_MODEL_FOLDERS",
             code="base_model_not_allowed",
         )
-    return folder
+    return path
+
+
+def _source_of_file(name: str, path: Path) -> BaseModelSource:
+    return BaseModelSource(name, str(path), Place.GGUF, str(path))
 
 
 def _source_in(name: str, folder: Path) -> BaseModelSource:
+    if not folder.exists():
+        raise _unknown(name, f"{folder} does not exist")
     if not (folder / "config.json").is_file():
         raise _unknown(name, f"the folder {folder} has no config.json")
     if not any(folder.glob("*.safetensors")):
         raise _unknown(
             name, f"the folder {folder} has no .safetensors file, and only those are read"
         )
-    return BaseModelSource(name, str(folder), is_folder=True)
+    return BaseModelSource(name, str(folder), Place.FOLDER, str(folder))
 
 
 def _unknown(name: str, reason: str) -> RequestRejected:
     return RequestRejected(
-        f"base model {name!r} cannot be used: {reason}; use {EMBEDDED_NAME!r}, a folder in an "
-        "allowed place, or a name on the Hugging Face Hub",
+        f"base model {name!r} cannot be used: {reason}; use {EMBEDDED_NAME!r}, a folder or a "
+        "GGUF file in an allowed place, or a name on the Hugging Face Hub",
         code="unknown_base_model",
     )

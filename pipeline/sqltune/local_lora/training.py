@@ -149,7 +149,8 @@ class LoraTrainer:
             BackendError: it cannot be written, for instance because the disk is full.
         """
         slot = self.base.slot(self.name)
-        self.base.peft.peft_config[slot].base_model_name_or_path = self.base.name
+        config, origin = self.base.peft.peft_config[slot], self.base.origin
+        config.base_model_name_or_path, config.revision = origin.location, origin.revision
         return save_adapter(
             self.base.peft,
             slot,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqltune.backends.base import BaseModel
+from sqltune.backends.base import BaseModel, describe_origin
 from sqltune.database import clocks, migrations
 from sqltune.database.connection import Database
 from sqltune.database.tables import adapters, inputs
@@ -141,6 +141,7 @@ def _examine_adapter(runtime: Runtime, adapter: Adapter) -> CheckFinding:
 
 def _describe_model(backend: str, model: BaseModel) -> str:
     place = f", reached at {model.address}" if model.address is not None else ""
+    place += f", {describe_origin(model)}" if model.found_in is not None else ""
     simulated = " (simulated: answers come from a script)" if model.is_simulated else ""
     return f"{model.name} on backend {backend}{place}{simulated}"
 

@@ -32,6 +32,9 @@ class Forecast:
     tokens_per_epoch: int | None  #: None: not counted
     token_count: str | None  #: exact, estimated; None: not counted
     epochs: int | None  #: None: nothing would be trained
+    base_model: str  #: as the adapter names it
+    base_model_revision: str | None  #: what the name stands for now; None: not known
+    base_model_found_in: str | None  #: where on this machine, in words; None: not known
 
 
 def forecast(
@@ -84,6 +87,9 @@ def _make(
         tokens_per_epoch=tokens.count if tokens else None,
         token_count=tokens.kind if tokens else None,
         epochs=adapter.epochs if isinstance(plan, Train) else None,
+        base_model=adapter.base_model,
+        base_model_revision=wanted.base_model.revision if wanted else None,
+        base_model_found_in=wanted.base_model.found_in if wanted else None,
     )
 
 

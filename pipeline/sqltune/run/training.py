@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sqltune import wanted_keys
-from sqltune.backends.base import TrainingJob
+from sqltune.backends.base import TrainingJob, describe_origin
 from sqltune.database.tables import runs, versions
 from sqltune.errors import DataError
 from sqltune.records import Run, RunState
@@ -49,5 +49,6 @@ def _store_version(work: Work, run: Run, version: versions.NewVersion) -> None:
         number = versions.insert_version(session, version, now=now)
         runs.set_run_version(session, run.run_id, number, cost_usd=version.cost_usd)
         runs.set_run_state(session, run, state, next_step=step, now=now)
-        add_event(work, session, "trained", f"version {number} is trained")
+        origin = f"{version.base_model}, {describe_origin(work.base_model)}"
+        add_event(work, session, "trained", f"version {number} is trained on base model {origin}")
     work.say(f"trained version {number} in {version.train_seconds:.1f} s")

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqltune.database.tables.served import ServedAdapter
+from sqltune.local_lora.base_models.converted import ConvertedModels
 from sqltune.local_lora.loaded_model import LoadedModel
-from sqltune.local_lora.loading import load_base_model
+from sqltune.local_lora.loading import load_found
 from sqltune.local_lora.prompt_format import PromptFormat
+from sqltune.local_lora.sources import find_base_model
 from sqltune.server.model_thread import ModelThread
 from sqltune.server.workbench import Workbench
 from sqltune.wire.gradient import BASE_MODEL_SUFFIX, BaseModelItem, Capability
@@ -59,16 +61,18 @@ def open_bases(
     folder: Path,
     find: Callable[[str], ServedAdapter],
     allow_hub: bool,
+    converted: ConvertedModels,
     threads: int | None,
     most_waiting: int,
 ) -> dict[str, ServedBase]:
     """Load the base models, each in a separate thread; return them by slug.
 
     Args:
-        models: slug and model: `sqltune/embedded`, a folder, or a name on the Hub.
+        models: slug and model: `sqltune/embedded`, a path, or a name on the Hub.
         folder: of the adapters.
         find: returns an adapter by its id.
-        allow_hub: whether names on the Hub may be used.
+        allow_hub: whether the Hub may be asked.
+        converted: what was made of GGUF files.
         threads: torch's threads; None: by the size of the model.
         most_waiting: calls that may wait for one base model.
 
@@ -78,8 +82,8 @@ def open_bases(
     bases: dict[str, ServedBase] = {}
     try:
         for slug, name in models:
-            bench_of = _opener(name, folder, find, allow_hub=allow_hub, threads=threads)
-            thread = ModelThread(bench_of, most_waiting=most_waiting)
+            opener = _Opener(name, folder, find, allow_hub, converted, threads)
+            thread = ModelThread(opener, most_waiting=most_waiting)
             bench = thread.start()
             bases[slug] = ServedBase(slug, bench.base, thread, bench)
     except BaseException:
@@ -89,27 +93,29 @@ def open_bases(
     return bases
 
 
-def _opener(
-    name: str,
-    folder: Path,
-    find: Callable[[str], ServedAdapter],
-    *,
-    allow_hub: bool,
-    threads: int | None,
-) -> Callable[[], Workbench]:
-    def open_bench() -> Workbench:
-        # The operator names it, not a row: a folder that is named is allowed.
-        base = load_base_model(
-            name,
-            allowed_folders=[name] if Path(name).expanduser().is_dir() else [],
-            allow_hub=allow_hub,
-            threads=threads,
+@dataclass(frozen=True)
+class _Opener:
+    """Loads a base model in the thread that serves it."""
+
+    name: str
+    folder: Path
+    find: Callable[[str], ServedAdapter]
+    allow_hub: bool
+    converted: ConvertedModels
+    threads: int | None
+
+    def __call__(self) -> Workbench:
+        # The operator names it, not a row: a path that is named is allowed.
+        is_path = Path(self.name).expanduser().exists()
+        source = find_base_model(
+            self.name,
+            allowed_folders=[self.name] if is_path else [],
+            allow_hub=self.allow_hub,
         )
+        base = load_found(source, self.converted, threads=self.threads)
         if getattr(base.tokenizer, "chat_template", None):
             base.prompt_format = PromptFormat.CHAT
-        return Workbench(base, folder, find)
-
-    return open_bench
+        return Workbench(base, self.folder, self.find)
 
 
 def _public_name(name: str) -> str:

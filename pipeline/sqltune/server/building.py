@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 
 from sqltune.database.connection import Database
+from sqltune.local_lora.base_models.converted import ConvertedModels
 from sqltune.server.app import make_app
 from sqltune.server.bases import open_bases
 from sqltune.server.call_metrics import CallMetrics
@@ -27,6 +28,7 @@ def open_server(
     *,
     now: Callable[[], datetime],
     rng: Random,
+    say: Callable[[str], None],
 ) -> Iterator[Address]:
     """Run the server for the duration of the block.
 
@@ -36,6 +38,7 @@ def open_server(
         folder: for the adapters of clients.
         now: returns the time, in UTC.
         rng: makes ids, seeds and draws.
+        say: reports what takes long.
 
     Raises:
         ConfigError: the address cannot be used, or another server uses the folder.
@@ -48,6 +51,7 @@ def open_server(
             folder=folder,
             find=catalogue.find,
             allow_hub=settings.allow_hub_models,
+            converted=ConvertedModels(settings.cache, say),
             threads=settings.threads,
             most_waiting=settings.serve_queue,
         )

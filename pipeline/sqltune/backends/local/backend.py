@@ -27,8 +27,14 @@ from sqltune.backends.base import (
 )
 from sqltune.backends.inventory import ArtifactKind, StoredArtifact
 from sqltune.errors import BackendError, ConfigError, RequestRejected
+from sqltune.local_lora.base_models.converted import ConvertedModels
 from sqltune.local_lora.identity import Identities
-from sqltune.local_lora.sources import BaseModelSource, find_base_model
+from sqltune.local_lora.sources import (
+    BaseModelSource,
+    Place,
+    find_base_model,
+    shorten_revision,
+)
 from sqltune.records import Sample
 
 if TYPE_CHECKING:
@@ -48,12 +54,22 @@ class LocalBackend:
         allowed_folders: Sequence[Path] = (),
         allow_hub_models: bool = True,
         threads: int | None = None,
+        converted: ConvertedModels | None = None,
     ) -> None:
-        """Store weights under `artifacts`, and load base models only from allowed places."""
+        """Store weights under `artifacts`, and load base models only from allowed places.
+
+        Args:
+            artifacts: folder of weights and checkpoints.
+            allowed_folders: where folders and GGUF files may lie.
+            allow_hub_models: whether the Hub may be asked.
+            threads: of torch; None: by the size of the model.
+            converted: what was made of GGUF files; None: that of the user's cache folder.
+        """
         self._artifacts = artifacts
         self._allowed_folders = tuple(allowed_folders)
         self._allow_hub_models = allow_hub_models
         self._threads = threads
+        self._converted = converted or ConvertedModels()
         self._identities = Identities(artifacts / "identities.json")
         self._loaded: tuple[tuple[str, str | None], LoadedModel] | None = None
 
@@ -67,11 +83,12 @@ class LocalBackend:
             allow_hub=self._allow_hub_models,
         )
         identity = self._identities.identify(source)
-        if revision is not None and source.is_folder and revision != identity.revision:
+        is_of_files = source.place in (Place.FOLDER, Place.GGUF)
+        if revision is not None and is_of_files and revision != identity.revision:
             raise RequestRejected(
                 f"base model {base_model!r} has changed: its files are revision "
-                f"{identity.revision[:12]}, and the row asks for {revision[:12]}; restore the "
-                "files or change base_model_revision",
+                f"{shorten_revision(identity.revision)}, and the row asks for "
+                f"{shorten_revision(revision)}; restore the files or change base_model_revision",
                 code="base_model_changed",
             )
         return BaseModel(
@@ -79,6 +96,7 @@ class LocalBackend:
             revision=identity.revision,
             max_tokens=identity.max_tokens,
             is_simulated=False,
+            found_in=source.found_in,
         )
 
     def count_tokens(
@@ -163,16 +181,15 @@ class LocalBackend:
         )
 
     def _load(self, base_model: BaseModel) -> LoadedModel:
-        from sqltune.local_lora.loading import load_base_model, set_threads
+        from sqltune.local_lora.loading import load_found, set_threads
 
         key = (base_model.name, base_model.revision)
         if self._loaded is None or self._loaded[0] != key:
             self._loaded = None  # two base models at once may not fit into memory
-            loaded = load_base_model(
-                base_model.name,
+            loaded = load_found(
+                self._source(base_model),
+                self._converted,
                 revision=base_model.revision,
-                allowed_folders=self._allowed_folders,
-                allow_hub=self._allow_hub_models,
                 threads=self._threads,
             )
             self._loaded = (key, loaded)
