@@ -30,6 +30,9 @@ EXCLUDED = {
     "operations.importing.*": "`import`, in one transaction",
     "server.*": "the service that a run calls; tests/server/test_restart.py kills it",
     "backends.*.delete": "no command calls it",
+    "local_lora.base_models.*": "a folder that can be made again; tests/local_lora/"
+    "test_converting.py kills a process in the middle of it",
+    "local_lora.files.remove_drafts": "removes what such a kill left; the same tests",
 }
 #: Rooms whose work on the disk, and in threads of a pool, is watched.
 WATCHED_ROOMS = ("backends.scripted.", "backends.local.", "local_lora.")

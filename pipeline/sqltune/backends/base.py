@@ -37,6 +37,7 @@ tests/backends/contract.py checks:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -61,6 +62,11 @@ def describe_origin(model: BaseModel) -> str:
     """Return where a base model was found and its revision, for people."""
     place = f"found in {model.found_in}, " if model.found_in is not None else ""
     return f"{place}revision {model.revision}"
+
+
+def shorten_revision(revision: str) -> str:
+    """Return a revision with twelve digits of each hash and commit in it, for people."""
+    return re.sub(r"\b([0-9a-f]{12})[0-9a-f]{28,}\b", r"\1", revision)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from sqltune.cli.stopping import StopRequest, stop_on_signals
 from sqltune.errors import ConfigError, RunInterrupted
 
 if TYPE_CHECKING:
+    from sqltune.operations.forecast import Forecast
     from sqltune.records import DesiredState
     from sqltune.runtime import Runtime
     from sqltune.syncing.outcomes import Outcome
@@ -156,8 +157,19 @@ def _show_plan(names: list[str], *, force: bool, count_tokens: bool, as_json: bo
 
     with _open(quiet=True) as runtime:
         forecasts = forecast(runtime, names, force=force, count_tokens=count_tokens)
-    rows = [asdict(f) for f in forecasts]
+    rows = [asdict(f) if as_json else _forecast_row(f) for f in forecasts]
     write_rows(rows, as_json=as_json, empty="no enabled adapter")
+
+
+def _forecast_row(forecast: Forecast) -> dict[str, Any]:
+    """Return a row of a table that has to fit a terminal."""
+    from sqltune.backends.base import shorten_revision
+
+    row = asdict(forecast)
+    revision, place = row.pop("base_model_revision"), row.pop("base_model_found_in")
+    known = [shorten_revision(revision)] if revision else []
+    row["base_model"] += f" ({', '.join([*known, place])})" if place else ""
+    return row
 
 
 def _sentence(outcome: Outcome) -> str:

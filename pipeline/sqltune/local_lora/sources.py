@@ -122,13 +122,6 @@ def _require_hub(name: str, revision: str | None, *, allow_hub: bool) -> None:
         )
 
 
-def shorten_revision(revision: str) -> str:
-    """Return a revision for people: the first twelve digits of its hash, and what follows it."""
-    begin = FILE_REVISION if revision.startswith(FILE_REVISION) else ""
-    digits, _, rest = revision.removeprefix(begin).partition(" ")
-    return f"{begin}{digits[:12]}{' ' if rest else ''}{rest}"
-
-
 def hash_folder(folder: Path) -> str:
     """Return SHA-256 over the names and content of a model folder's files."""
     digest = hashlib.sha256()

@@ -24,6 +24,7 @@ from sqltune.backends.base import (
     TokenCount,
     TrainedAdapter,
     TrainingJob,
+    shorten_revision,
 )
 from sqltune.backends.inventory import ArtifactKind, StoredArtifact
 from sqltune.errors import BackendError, ConfigError, RequestRejected
@@ -33,7 +34,6 @@ from sqltune.local_lora.sources import (
     BaseModelSource,
     Place,
     find_base_model,
-    shorten_revision,
 )
 from sqltune.records import Sample
 

