@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,38 @@ def test_a_gguf_file_is_checked_planned_converted_once_and_trained(
     assert f"found in {tiny_gguf}, revision {office}" in said
     assert "nothing changed" in sqltune.well("sync").err
     assert "converting" not in sqltune.well("sync", "--force").err
+
+
+def test_a_version_is_exported_as_one_model_that_transformers_loads(
+    sqltune: Sqltune, people: People, office: str
+) -> None:
+    people.do("UPDATE adapters SET epochs = 20, learning_rate = 0.01")
+    sqltune.well("sync")
+    sqltune.well("export", "office", "--merged", "merged")
+    tuned = people.value("SELECT response_after FROM report_before_after")
+    assert tuned != people.value("SELECT response_before FROM report_before_after")
+    assert ask_with_transformers(sqltune.folder / "merged", QUESTION) == tuned
+    again = sqltune("export", "office", "--merged", "merged")
+    assert again.code == 2
+    assert "exists" in again.err
+    (artifact,) = people.rows("SELECT artifact_uri FROM adapter_versions")
+    shutil.rmtree(sqltune.folder / artifact[0])
+    lost = sqltune("export", "office", "--merged", "other")
+    assert lost.code == 1
+    assert "restore it" in lost.err
+    assert not (sqltune.folder / "other").exists()
+
+
+def ask_with_transformers(folder: Path, question: str) -> str:
+    """Return the greedy answer of eight tokens that transformers gives in the plain form."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype="float32")
+    asked = tokenizer(f"### Instruction: {question} \n\n### Response:", return_tensors="pt")
+    ids = model.generate(**asked, max_new_tokens=8, do_sample=False)[0]
+    text: str = tokenizer.decode(ids[asked["input_ids"].shape[1] :], skip_special_tokens=True)
+    return text.strip()
 
 
 def test_a_file_that_cannot_be_read_fails_the_check_and_sends_nothing(

@@ -58,8 +58,18 @@ def export_rows(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="A file; stdout when not given.")
     ] = None,
+    merged: Annotated[
+        Path | None,
+        typer.Option(
+            help="A new folder: write the version's weights merged into its base model there, for "
+            "transformers, instead of samples."
+        ),
+    ] = None,
 ) -> None:
     """Export the exact samples that a version was trained on, as JSON lines in UTF-8."""
+    if merged is not None:
+        _export_merged(adapter, version, output, merged)
+        return
     from sqltune.operations.exporting import exported_samples
     from sqltune.wiring import open_migrated_database
 
@@ -76,3 +86,14 @@ def export_rows(
                 stream.write(json_line(sample))
                 count += 1
     say(f"{count:,} samples written to {output}")
+
+
+def _export_merged(adapter: str, version: int | None, output: Path | None, folder: Path) -> None:
+    from sqltune.operations.exporting import export_merged
+    from sqltune.wiring import open_migrated_runtime
+
+    if output is not None:
+        raise ConfigError("--output is for samples: leave it out with --merged")
+    with open_migrated_runtime(read_settings(), make_reporter(time.monotonic)) as runtime:
+        exported = export_merged(runtime, adapter, version, folder)
+    say(f"version {exported.version_number} of {adapter!r} written to {folder} as one model")

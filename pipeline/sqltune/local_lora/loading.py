@@ -150,6 +150,14 @@ def set_threads(network: Any, threads: int | None) -> None:
     torch.set_num_threads(threads or (1 if is_small else _TORCH_THREADS))
 
 
+def stored_dtype(origin: Origin) -> torch.dtype:
+    """Return the number format of a base model's files; float32 if they do not say."""
+    config = AutoConfig.from_pretrained(
+        origin.location, revision=origin.revision, trust_remote_code=False
+    )
+    return config.dtype or torch.float32
+
+
 def load_tokenizer(source: BaseModelSource) -> Any:
     """Return the tokenizer alone, which is enough to count tokens; nothing is converted for it.
 

@@ -1,15 +1,19 @@
-"""Export the exact samples that a version was trained on."""
+"""Export a version: the exact samples that it was trained on, or its weights in a whole model."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from sqltune.backends.base import Samples
+from sqltune.backends.merging import Merging
 from sqltune.database.connection import Database
 from sqltune.database.tables import versions
 from sqltune.errors import ConfigError
-from sqltune.records import Sample
+from sqltune.records import AdapterVersion, Sample
+from sqltune.run.versions import trained_adapter
+from sqltune.runtime import Runtime
 from sqltune.selection import read_samples
 
 
@@ -21,6 +25,43 @@ def exported_samples(
     Raises:
         ConfigError: the adapter has no such version; raised before the first sample is read.
     """
+    version = _read_version(database, adapter_name, version_number)
+    samples: Samples = read_samples(database, version.manifest_id)
+    return (_plain(sample) for sample in samples)
+
+
+def export_merged(
+    runtime: Runtime, adapter_name: str, version_number: int | None, folder: Path
+) -> AdapterVersion:
+    """Write a version and its base model as one model that transformers loads; return the version.
+
+    Args:
+        runtime: with the backend of the version.
+        adapter_name: an adapter's name.
+        version_number: None: the latest.
+        folder: where to; it must not exist.
+
+    Raises:
+        ConfigError: there is no such version, its backend keeps its weights, or the folder exists.
+        BackendError: the weights or the base model cannot be read, or the folder not be written.
+    """
+    version = _read_version(runtime.database, adapter_name, version_number)
+    if folder.exists():
+        raise ConfigError(f"{folder} exists: name a folder that does not")
+    backend = runtime.backend(version.backend)
+    if not isinstance(backend, Merging):
+        raise ConfigError(
+            f"version {version.version_number} of adapter {adapter_name!r} was trained on backend "
+            f"{version.backend!r}, which does not give away its weights"
+        )
+    base_model = backend.describe(version.base_model, version.base_model_revision)
+    backend.merge(base_model, trained_adapter(version), folder)
+    return version
+
+
+def _read_version(
+    database: Database, adapter_name: str, version_number: int | None
+) -> AdapterVersion:
     with database.read() as session:
         version = (
             versions.get_latest_version(session, adapter_name)
@@ -30,8 +71,7 @@ def exported_samples(
     if version is None:
         wanted = "no version yet" if version_number is None else f"no version {version_number}"
         raise ConfigError(f"adapter {adapter_name!r} has {wanted}")
-    samples: Samples = read_samples(database, version.manifest_id)
-    return (_plain(sample) for sample in samples)
+    return version
 
 
 def _plain(sample: Sample) -> dict[str, Any]:

@@ -45,7 +45,7 @@ _BATCH_SIZE = 32
 
 
 class LocalBackend:
-    """Fulfils `Backend` and `Inventory` on this machine, with one base model loaded at a time."""
+    """Fulfils `Backend`, `Inventory` and `Merging` on this machine, with one base model loaded."""
 
     def __init__(
         self,
@@ -137,6 +137,23 @@ class LocalBackend:
         name = self._load_adapter(base, adapter) if adapter is not None else None
         for first in range(0, len(requests), _BATCH_SIZE):
             yield from answer_batch(base, name, requests[first : first + _BATCH_SIZE], decoding)
+
+    def merge(self, base_model: BaseModel, adapter: TrainedAdapter, folder: Path) -> None:
+        """Write base model and adapter as one model, in the base model's own number format."""
+        from sqltune.local_lora.loading import load_found, stored_dtype
+        from sqltune.local_lora.merging import write_merged
+        from sqltune.local_lora.precision import Precision
+
+        self._loaded = None  # two base models at once may not fit into memory
+        base = load_found(
+            self._source(base_model),
+            self._converted,
+            revision=base_model.revision,
+            precision=Precision.FLOAT32,
+            threads=self._threads,
+        )
+        name = self._load_adapter(base, adapter)
+        write_merged(base, name, folder, stored_dtype(base.origin))
 
     def delete(self, adapter: TrainedAdapter) -> None:
         """Remove the adapter's folder."""

@@ -35,6 +35,15 @@ def convert_gguf(path: Path, folder: Path) -> None:
     with alone(path) as place, without_noise(), _translate_reading(path):
         network = _read_network(place, path)
         tokenizer = read_gguf_tokenizer(place)
+    save_model(network, tokenizer, folder)
+
+
+def save_model(network: Any, tokenizer: Any, folder: Path) -> None:
+    """Write a model in transformers' own form into an existing folder.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
     with without_noise(), _translate_safetensors():
         network.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
