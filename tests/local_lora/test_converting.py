@@ -15,6 +15,7 @@ import gguf
 import pytest
 import torch
 
+from sqltune.backends.local.backend import LocalBackend
 from sqltune.errors import FilesNotWritten, RequestRejected
 from sqltune.local_lora.answering import Question
 from sqltune.local_lora.base_models.converted import SOURCE_FILE, ConvertedModels
@@ -25,6 +26,7 @@ from sqltune.local_lora.precision import Precision
 from sqltune.local_lora.prompt_format import PromptFormat
 from sqltune.local_lora.sampling import Sampling
 from sqltune.local_lora.sources import BaseModelSource, find_base_model
+from sqltune.records import Sample
 from tests.local_lora.tiny_gguf import write_tiny_gguf
 
 SMOLLM2 = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -63,7 +65,8 @@ def converted(tmp_path: Path, said: list[str]) -> ConvertedModels:
 
 
 def folders_in(cache: Path) -> list[str]:
-    return [path.name for path in (cache / "base_models").iterdir() if path.is_dir()]
+    folder = cache / "base_models"
+    return [path.name for path in folder.iterdir() if path.is_dir()] if folder.exists() else []
 
 
 def start(script: str, *arguments: object) -> subprocess.Popen[str]:
@@ -116,6 +119,21 @@ def test_the_tokenizer_is_the_same_before_and_after_and_as_it_was_made_of(
     assert after(text)["input_ids"] == tokenizer(text)["input_ids"]
     assert before.chat_template == after.chat_template
     assert after.eos_token_id == tokenizer.eos_token_id
+
+
+def test_tokens_are_counted_from_the_file_and_once_it_is_converted_from_the_folder(
+    tmp_path: Path, source: BaseModelSource, converted: ConvertedModels
+) -> None:
+    backend = LocalBackend(artifacts=tmp_path, allowed_folders=[tmp_path], converted=converted)
+    model = backend.describe(source.location, None)
+    sample = Sample("1", "Who is Pavan?", "A writer.", None, 1.0, None, None)
+    [before] = backend.count_tokens(model, [sample])
+    assert folders_in(tmp_path / "cache") == []
+    assert converted.prefer(source, model.revision) == source
+    folder = converted.make(source, model.revision)
+    assert converted.prefer(source, model.revision).location == str(folder)
+    assert list(backend.count_tokens(model, [sample])) == [before]
+    assert before.is_exact
 
 
 def test_nothing_but_our_own_lines_is_said(tmp_path: Path, source: BaseModelSource) -> None:

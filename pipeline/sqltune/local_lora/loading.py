@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, assert_never
 
@@ -16,7 +15,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from sqltune.errors import BackendError, BackendUnavailable, RequestRejected
-from sqltune.local_lora.base_models.converted import ConvertedModels
+from sqltune.local_lora.base_models.converted import ConvertedModels, in_folder
 from sqltune.local_lora.base_models.converting import load_gguf_tokenizer
 from sqltune.local_lora.base_models.gguf_support import describe_gguf
 from sqltune.local_lora.identity import NO_LIMIT, file_revision
@@ -93,18 +92,22 @@ def load_found(
         BackendUnavailable: the Hub did not answer.
         FilesNotWritten: a GGUF file was to be converted, and the cache cannot be written.
     """
+    if source.place is Place.GGUF and revision is None:
+        # Before it is converted: what cannot be read is refused in plain words.
+        revision = _find_revision(source)
     files = _find_files(source, converted, revision)
     with _translate_loading(source), _without_progress_bars():
         network = _load_network(files, Precision(precision), torch.device(device))
         set_threads(network, threads)
         tokenizer = _load_tokenizer(files)
+        known = _known_revision(source, revision, network) or _find_revision(source)
         return LoadedModel(
             network,
             tokenizer,
             name=source.name,
-            revision=_known_revision(source, revision, network) or _find_revision(source),
+            revision=known,
             max_length=_max_length(network.config, tokenizer),
-            origin=_origin(source, files),
+            origin=_origin(source, files, known),
         )
 
 
@@ -114,7 +117,7 @@ def _find_files(
     """Return where transformers finds the files."""
     if source.place is not Place.GGUF:
         return source
-    return replace(source, location=str(converted.make(source, revision)), place=Place.FOLDER)
+    return in_folder(source, converted.make(source, revision))
 
 
 def _known_revision(source: BaseModelSource, revision: str | None, network: Any) -> str | None:
@@ -129,10 +132,10 @@ def _known_revision(source: BaseModelSource, revision: str | None, network: Any)
             assert_never(source.place)
 
 
-def _origin(source: BaseModelSource, files: BaseModelSource) -> Origin:
+def _origin(source: BaseModelSource, files: BaseModelSource, revision: str) -> Origin:
     # A name is found on other machines too, a folder only here.
     is_named = source.place in (Place.HUB, Place.HUB_CACHE)
-    return Origin(source.name, source.revision) if is_named else Origin(files.location)
+    return Origin(source.name, revision) if is_named else Origin(files.location)
 
 
 def set_threads(network: Any, threads: int | None) -> None:

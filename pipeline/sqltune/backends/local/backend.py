@@ -105,7 +105,8 @@ class LocalBackend:
         """Count with the base model's own tokenizer, prompt form and end mark included."""
         from sqltune.local_lora.counting import count_sample_tokens
 
-        source = self._source(base_model)
+        # Reading the tokenizer of a GGUF file takes up to a minute, that of a folder a second.
+        source = self._converted.prefer(self._source(base_model), base_model.revision)
         for tokens in count_sample_tokens(source, samples):
             yield TokenCount(tokens, is_exact=True)
 

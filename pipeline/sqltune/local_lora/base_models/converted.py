@@ -8,12 +8,13 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from sqltune.errors import RequestRejected
 from sqltune.local_lora.files import drafted_folder, not_written, remove_drafts
-from sqltune.local_lora.sources import FILE_REVISION, BaseModelSource, hash_file
+from sqltune.local_lora.sources import FILE_REVISION, BaseModelSource, Place, hash_file
 
 DEFAULT_CACHE = Path("~/.cache/sqltune")
 #: Made of a GGUF file; a folder without it, or with another form, is made again.
@@ -40,6 +41,11 @@ class ConvertedModels:
         """Return the folder of a GGUF file if it was made already."""
         folder = self._folder(source, _sha256_of(source, revision))
         return folder if _is_complete(folder) else None
+
+    def prefer(self, source: BaseModelSource, revision: str | None) -> BaseModelSource:
+        """Return the folder of a GGUF file as a source if it was made already, else the file."""
+        folder = self.find(source, revision) if source.place is Place.GGUF else None
+        return source if folder is None else in_folder(source, folder)
 
     def make(self, source: BaseModelSource, revision: str | None) -> Path:
         """Return the folder of a GGUF file, making it on first use.
@@ -100,6 +106,11 @@ class ConvertedModels:
     def _folder(self, source: BaseModelSource, sha256: str) -> Path:
         stem = re.sub(r"[^\w.-]+", "-", Path(source.location).name.removesuffix(".gguf"))
         return self._root / f"{stem[:80]}-{sha256[:16]}"
+
+
+def in_folder(source: BaseModelSource, folder: Path) -> BaseModelSource:
+    """Return a source whose files were converted into a folder."""
+    return replace(source, location=str(folder), place=Place.FOLDER)
 
 
 def _sha256_of(source: BaseModelSource, revision: str | None) -> str:
