@@ -27,7 +27,6 @@ EXCLUDED = {
     "lease; each case begins by ending the lease",
     "operations.check.*": "`check`: rolls back what it tries, and changes nothing outside",
     "operations.demo.*": "what a person would insert, in one transaction",
-    "operations.exporting.*": "`export`: writes a folder of its own, and no row",
     "operations.importing.*": "`import`, in one transaction",
     "server.*": "the service that a run calls; tests/server/test_restart.py kills it",
     "backends.*.delete": "no command calls it",
