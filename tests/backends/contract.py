@@ -72,7 +72,7 @@ class BackendContract:
         base_model = backend.describe(case.base_model, None)
         short = case.samples[0]
         long = replace(short, response=short.response + " one word more" * 5)
-        counts = list(backend.count_tokens(base_model, [short, long, short]))
+        counts = list(backend.count_tokens(base_model, [short, long, short], "auto"))
         assert len(counts) == 3
         assert 0 < counts[0].tokens == counts[2].tokens < counts[1].tokens
 

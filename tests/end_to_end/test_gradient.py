@@ -183,7 +183,7 @@ def test_no_output_row_or_file_shows_the_token_right_or_wrong(
     [
         ({"base_model": "llama9"}, f"has no base model 'llama9'; it has: {SLUG}"),
         ({"lora_alpha": 16}, "adapters.lora_alpha must be NULL"),
-        ({"prompt_template": "{prompt}"}, "adapters.prompt_template must contain {response}"),
+        ({"prompt_format": "{prompt}"}, "a template must contain {response}"),
         ({"sample_form": "poem"}, "must be parts or text, got 'poem'"),
         ({"backend": "scripted", "sample_form": "text"}, "sample_form must be 'parts'"),
     ],
@@ -208,7 +208,7 @@ def test_another_template_trains_again_and_asks_with_its_text(
     sqltune: Sqltune, people: People, proxy: FaultyProxy, office: str
 ) -> None:
     sqltune.well("sync")
-    people.do("UPDATE adapters SET prompt_template = :t", t="Q: {prompt}\nA: {response}")
+    people.do("UPDATE adapters SET prompt_format = :t", t="Q: {prompt}\nA: {response}")
     assert "office: train, the training options changed" in sqltune.well("sync").err
     asked = [body["query"] for body in proxy.bodies if "query" in body]
     assert asked[0].startswith("### Instruction: ")

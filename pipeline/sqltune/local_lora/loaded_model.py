@@ -20,8 +20,9 @@ from peft import LoraConfig, PeftModel
 from sqltune.errors import BackendError
 from sqltune.local_lora.adapters import put_weights, read_adapter
 from sqltune.local_lora.answering import GeneratedAnswer, Question, answer_questions
-from sqltune.local_lora.prompt_format import PromptFormat
+from sqltune.local_lora.prompt_format import resolve_format
 from sqltune.local_lora.sampling import Sampling
+from sqltune.prompt_formats import AUTO
 
 
 class LoadedModel:
@@ -35,7 +36,7 @@ class LoadedModel:
         name: str,
         revision: str,
         max_length: int,
-        prompt_format: PromptFormat = PromptFormat.PLAIN,
+        prompt_format: str = AUTO,
     ) -> None:
         """Wrap a network; `load_base_model` makes one.
 
@@ -46,14 +47,14 @@ class LoadedModel:
             revision: what the name meant when the model was loaded: a commit on the Hub, or
                 SHA-256 over the folder's files.
             max_length: tokens of prompt and response together.
-            prompt_format: how prompts are put into words.
+            prompt_format: how prompts are put into words where a caller does not say.
         """
         self.network = network
         self.tokenizer = tokenizer
         self.name = name
         self.revision = revision
         self.max_length = max_length
-        self.prompt_format = prompt_format
+        self.prompt_format = resolve_format(prompt_format, tokenizer)
         self._peft: PeftModel | None = None
         self._slots: dict[str, str] = {}
         self._slots_made = 0

@@ -51,7 +51,13 @@ def _prepare_samples(work: Work) -> None:
     )
     reporter.finish()
     samples = read_samples(scope.database, manifest.manifest_id)
-    tokens = count_epoch_tokens(work.backend, work.base_model, samples, len(samples))
+    tokens = count_epoch_tokens(
+        work.backend,
+        work.base_model,
+        samples,
+        len(samples),
+        prompt_format=work.adapter.prompt_format,
+    )
     with scope.transaction() as session:
         if tokens is not None:
             runs.set_manifest_tokens(session, manifest.manifest_id, tokens.count)
@@ -103,7 +109,9 @@ def _too_long(work: Work) -> Callable[[str], int | None] | None:
         if len(text.encode("utf-8")) + _FORM_BYTES <= limit:
             return None
         sample = Sample("", text, ".", None, 1.0, None, None)
-        tokens = next(work.backend.count_tokens(work.base_model, [sample])).tokens
+        tokens = next(
+            work.backend.count_tokens(work.base_model, [sample], work.adapter.prompt_format)
+        ).tokens
         return tokens if tokens > limit else None
 
     return count

@@ -10,7 +10,6 @@ from pathlib import Path
 from sqltune.database.tables.served import ServedAdapter
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.loading import load_base_model
-from sqltune.local_lora.prompt_format import PromptFormat
 from sqltune.server.model_thread import ModelThread
 from sqltune.server.workbench import Workbench
 from sqltune.wire.gradient import BASE_MODEL_SUFFIX, BaseModelItem, Capability
@@ -105,8 +104,6 @@ def _opener(
             allow_hub=allow_hub,
             threads=threads,
         )
-        if getattr(base.tokenizer, "chat_template", None):
-            base.prompt_format = PromptFormat.CHAT
         return Workbench(base, folder, find)
 
     return open_bench

@@ -82,13 +82,13 @@ class LocalBackend:
         )
 
     def count_tokens(
-        self, base_model: BaseModel, samples: Iterable[Sample]
+        self, base_model: BaseModel, samples: Iterable[Sample], prompt_format: str
     ) -> Iterator[TokenCount]:
         """Count with the base model's own tokenizer, prompt form and end mark included."""
         from sqltune.local_lora.counting import count_sample_tokens
 
         source = self._source(base_model)
-        for tokens in count_sample_tokens(source, samples):
+        for tokens in count_sample_tokens(source, samples, prompt_format):
             yield TokenCount(tokens, is_exact=True)
 
     def train(self, job: TrainingJob, samples: Samples, journal: Journal) -> TrainedAdapter:

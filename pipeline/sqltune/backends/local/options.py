@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqltune.backends.base import TrainingJob, TrainingOptions
 from sqltune.local_lora.lora_options import LoraOptions
+from sqltune.local_lora.prompt_format import resolve_format
 from sqltune.local_lora.rehearsal.options import RehearsalMode
 from sqltune.local_lora.tuning_profiles import Tuning, find_profile
 
@@ -13,8 +16,8 @@ def find_tuning(job: TrainingJob, sample_count: int) -> Tuning:
     return find_profile(job.base_model.name).tune_for(sample_count, job.options.epochs)
 
 
-def fill_in(job: TrainingJob, sample_count: int) -> TrainingOptions:
-    """Return the job's options with every None replaced by what is really used."""
+def fill_in(job: TrainingJob, sample_count: int, tokenizer: Any) -> TrainingOptions:
+    """Return the job's options with all that was left open replaced by what is really used."""
     asked, tuning = job.options, find_tuning(job, sample_count)
     profile = find_profile(job.base_model.name)
     rank = asked.lora_rank or tuning.rank
@@ -27,6 +30,7 @@ def fill_in(job: TrainingJob, sample_count: int) -> TrainingOptions:
         batch_size=asked.batch_size or tuning.batch_size,
         rehearsal=RehearsalMode.ON.value if rehearses else RehearsalMode.OFF.value,
         seed=asked.seed,
+        prompt_format=resolve_format(asked.prompt_format, tokenizer),
     )
 
 
@@ -38,4 +42,5 @@ def make_lora_options(options: TrainingOptions, tuning: Tuning) -> LoraOptions:
         learning_rate=options.learning_rate or 0.0,
         warmup_share=tuning.warmup_share,
         seed=options.seed,
+        prompt_format=options.prompt_format,
     )

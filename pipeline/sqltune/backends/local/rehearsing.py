@@ -28,6 +28,7 @@ def collect_pairs(
     options: RehearsalOptions,
     *,
     seed: int,
+    prompt_format: str,
 ) -> RehearsalPairs:
     """Return the pairs of an earlier attempt, or those that the base model answers now.
 
@@ -41,7 +42,7 @@ def collect_pairs(
     )
     pairs = extra_pairs(
         [Pair.from_sample(sample) for sample in islice(samples, PROMPTS_READ)],
-        partial(_ask, base, journal),
+        partial(_ask, base, journal, prompt_format),
         options,
         seed=seed,
     )
@@ -55,10 +56,13 @@ def collect_pairs(
     return stored
 
 
-def _ask(base: LoadedModel, journal: Journal, questions: Sequence[str]) -> list[str]:
+def _ask(
+    base: LoadedModel, journal: Journal, prompt_format: str, questions: Sequence[str]
+) -> list[str]:
     texts = [""] * len(questions)
     sampling = Sampling(max_new_tokens=_ANSWER_TOKENS)
-    for answer in base.answer([Question(q) for q in questions], sampling=sampling):
+    asked = [Question(question, prompt_format=prompt_format) for question in questions]
+    for answer in base.answer(asked, sampling=sampling):
         journal.check()
         texts[answer.index] = answer.text or ""
     return texts

@@ -62,7 +62,7 @@ class LocalTraining:
 
     @cached_property
     def _options(self) -> TrainingOptions:
-        return fill_in(self.job, len(self.samples))
+        return fill_in(self.job, len(self.samples), self.base.tokenizer)
 
     @cached_property
     def _tuning(self) -> Tuning:
@@ -108,6 +108,7 @@ class LocalTraining:
                 self.files,
                 self._tuning.rehearsal,
                 seed=self._options.seed,
+                prompt_format=self._options.prompt_format,
             )
         total_steps = len(self._order(len(pairs.pairs)))
         lora_options = make_lora_options(self._options, self._tuning)
