@@ -170,7 +170,7 @@ def test_a_question_with_a_draw_of_its_own_gets_another_answer(llama: LoadedMode
     assert set(others) != {first}
 
 
-def test_a_raw_prompt_is_read_as_it_stands(llama: LoadedModel) -> None:
+def test_a_raw_prompt_is_read_as_it_is(llama: LoadedModel) -> None:
     formed = Question("### Instruction: Who? \n\n### Response:", prompt_format=RAW)
     plain, raw = texts(llama, [Question("Who?"), formed], sampling=GREEDY)
     assert plain == raw

@@ -1,7 +1,7 @@
 """How base models are tuned where an adapter's row leaves the choice open. No torch.
 
-A profile has everything in which base models differ. `find_profile` is the only place that reads a
-base model's name; everything else reads the profile.
+A profile has everything in which base models differ. `find_profile` alone decides by a base
+model's name; everything else reads the profile.
 """
 
 from __future__ import annotations

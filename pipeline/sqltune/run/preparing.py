@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from sqltune import wanted_keys
 from sqltune.backends.token_counts import count_epoch_tokens
-from sqltune.database.tables import runs
+from sqltune.database.tables import manifests, runs
 from sqltune.evaluation import SCORERS
 from sqltune.records import Run, RunKind, Sample
 from sqltune.run.work import Work, count_noun, get_manifest_fingerprint
@@ -60,7 +60,7 @@ def _prepare_samples(work: Work) -> None:
     )
     with scope.transaction() as session:
         if tokens is not None:
-            runs.set_manifest_tokens(session, manifest.manifest_id, tokens.count)
+            manifests.set_manifest_tokens(session, manifest.manifest_id, tokens.count)
         runs.set_run_selection(
             session,
             scope.run_id,

@@ -220,5 +220,6 @@ def _require_weights(folder: Path, adapter: TrainedAdapter) -> None:
 def _require_torch() -> None:
     if find_spec("torch") is None or find_spec("peft") is None:
         raise ConfigError(
-            "the local backend needs torch, transformers and peft: pip install 'sqltune[local]'"
+            "the local backend needs torch, transformers and peft: "
+            "pip install '.[local]' in a clone"
         )
