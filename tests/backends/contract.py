@@ -81,8 +81,10 @@ class BackendContract:
     ) -> None:
         adapter = train(backend, case)
         assert adapter.external_id or adapter.artifact_uri
-        # The backend chooses rehearsal.
-        asked = asdict(replace(case.options, rehearsal=adapter.options.rehearsal))
+        # The backend chooses rehearsal and the prompt format.
+        used = adapter.options
+        chosen = {"rehearsal": used.rehearsal, "prompt_format": used.prompt_format}
+        asked = asdict(replace(case.options, **chosen))  # type: ignore[arg-type]  # both are texts
         given = {name: value for name, value in asked.items() if value is not None}
         assert given.items() <= asdict(adapter.options).items()
 

@@ -22,6 +22,7 @@ from sqltune.local_lora.adapters import put_weights, read_adapter
 from sqltune.local_lora.answering import GeneratedAnswer, Question, answer_questions
 from sqltune.local_lora.prompt_format import resolve_format
 from sqltune.local_lora.sampling import Sampling
+from sqltune.local_lora.tuning_profiles import ModelFacts, TuningProfile, find_profile
 from sqltune.prompt_formats import AUTO
 
 
@@ -63,6 +64,14 @@ class LoadedModel:
     def dtype(self) -> torch.dtype:
         """The dtype of the base weights."""
         return self.network.dtype  # type: ignore[no-any-return]  # transformers leaves it untyped
+
+    @property
+    def profile(self) -> TuningProfile:
+        """How it is tuned where nobody chose otherwise."""
+        config = self.network.config
+        hidden = getattr(config.get_text_config(), "hidden_size", None)
+        family = str(getattr(config, "model_type", ""))
+        return find_profile(ModelFacts(self.name, family, hidden))
 
     @property
     def adapters(self) -> tuple[str, ...]:

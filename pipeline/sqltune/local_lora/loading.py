@@ -15,6 +15,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from sqltune.errors import BackendError, BackendUnavailable, RequestRejected
+from sqltune.local_lora.cores import usable_cores
 from sqltune.local_lora.identity import NO_LIMIT
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.precision import Precision, choose_dtype
@@ -24,8 +25,8 @@ from sqltune.local_lora.sources import BaseModelSource, find_base_model, hash_fo
 UNKNOWN_MAX_LENGTH = 2048
 #: Below, one thread is as fast as two on a quiet machine, and many times faster on a busy one.
 _SMALL_PARAMETERS = 32_000_000
-#: Torch's own choice, before anything changed it.
-_TORCH_THREADS = torch.get_num_threads()
+#: Torch's own choice, before anything changed it: OMP_NUM_THREADS, or the cores without a quota.
+_TORCH_THREADS = min(torch.get_num_threads(), usable_cores())
 
 
 def load_base_model(
