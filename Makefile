@@ -2,7 +2,7 @@
 #
 # PYTHON       the interpreter that makes .venv
 # TORCH_INDEX  where pip looks for PyTorch first. The default holds builds for the processor alone; for a
-#              GPU name the index of your CUDA version, or TORCH_INDEX= for what pip finds by itself
+#              GPU name the index of your CUDA version, or TORCH_INDEX= for pip's own choice
 # PIP_OPTIONS  added to each pip install
 # PYTEST       added to each pytest, for instance PYTEST="-k compose"
 # JOBS         processes that share the tests of `make check` and `make test-faults`, each with its own MariaDB; 0 for none but pytest's own
@@ -66,7 +66,7 @@ types: $(READY_DEV)  ## mypy, strict
 layers: $(READY_DEV) ## a module imports only from the layers below its own
 	$(BIN)/lint-imports
 
-test-unit: $(READY_DEV)     ## tests without a database or a model
+test-unit: $(READY_DEV)     ## tests without a database server or a model
 	$(BIN)/python -m pytest tests/unit $(PYTEST)
 
 test-database: $(READY_DEV) ## tests on SQLite and on a private MariaDB
@@ -105,7 +105,7 @@ fault-points: $(READY_DEV)  ## tests/faults/points.json from undisturbed runs, a
 test-cluster: $(READY_DEV)  ## races of ten processes that are killed and frozen, on SQLite, MariaDB and a cluster
 	$(BIN)/python -m pytest tests/races -m "races or cluster" $(PYTEST)
 
-bench: $(READY_DEV) $(PEER)  ## speed and memory, each figure beside the one it is held against
+bench: $(READY_DEV) $(PEER)  ## speed and memory, each figure beside the one it is compared with
 	$(BIN)/python -m tests.bench
 
 rates: $(READY_DEV)  ## how often the embedded base model learns, keeps and leaks, over seeds and subjects

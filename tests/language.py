@@ -98,6 +98,26 @@ def findings_of_markdown(path: Path) -> list[str]:
     ]
 
 
+def findings_of_comments(path: Path) -> list[str]:
+    """Return what is wrong with the comments of a Makefile, a Dockerfile or a YAML file."""
+    return [
+        f"{_name(path)}:{number}: {problem}"
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1)
+        for comment in re.findall(r"(?:^|\s)##?\s(.*)", line)
+        for problem in _wordings(comment)
+    ]
+
+
+def findings_of_test_names(path: Path) -> list[str]:
+    """Return what is wrong with the promises that a module's tests are named after."""
+    return [
+        f"{_name(path)}:{node.lineno}: {problem}"
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+        for problem in _wordings(node.name.replace("_", " "))
+    ]
+
+
 def _wordings(text: str) -> list[str]:
     return [problem for _, problem in _placed_wordings(text)]
 
@@ -164,9 +184,19 @@ def python_files() -> list[Path]:
     return sorted((ROOT / "pipeline").rglob("*.py"))
 
 
+def test_files() -> list[Path]:
+    """Return the modules of tests."""
+    return sorted((ROOT / "tests").rglob("test_*.py"))
+
+
 def sql_files() -> list[Path]:
     """Return the SQL files."""
     return sorted((ROOT / "sql").rglob("*.sql"))
+
+
+def commented_files() -> list[Path]:
+    """Return what is neither Python, SQL nor a page, and has comments for people."""
+    return [ROOT / name for name in ("Makefile", "Dockerfile", "docker-compose.yml")]
 
 
 def documents() -> list[Path]:
@@ -181,8 +211,10 @@ def documents() -> list[Path]:
 if __name__ == "__main__":
     for files, find in (
         (python_files(), findings_of_python),
+        (test_files(), findings_of_test_names),
         (sql_files(), findings_of_sql),
         (documents(), findings_of_markdown),
+        (commented_files(), findings_of_comments),
     ):
         for path in files:
             for finding in find(path):

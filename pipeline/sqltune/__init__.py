@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from sqltune.api import open_workspace as open
     from sqltune.errors import ConfigError, DatabaseError, DataError, PipelineError
     from sqltune.operations.forecast import Forecast
+    from sqltune.settings import VERSION as __version__
     from sqltune.syncing.outcomes import Outcome
 
-__version__ = "0.1.0"
 __all__ = [
     "ConfigError",
     "DataError",
@@ -32,6 +32,7 @@ __all__ = [
 #: quickly.
 _HOMES = {
     "Workspace": ("sqltune.api", "Workspace"),
+    "__version__": ("sqltune.settings", "VERSION"),
     "open": ("sqltune.api", "open_workspace"),
     "Forecast": ("sqltune.operations.forecast", "Forecast"),
     "Outcome": ("sqltune.syncing.outcomes", "Outcome"),

@@ -13,8 +13,10 @@ change in any release.
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from types import TracebackType
@@ -22,9 +24,10 @@ from typing import TYPE_CHECKING, Self
 
 from sqltune.database import migrations, views
 from sqltune.database.clocks import utc_now
+from sqltune.errors import ConfigError
 from sqltune.operations.forecast import Forecast, forecast
 from sqltune.runtime import Reporter, Runtime, SilentReporter
-from sqltune.settings import load_settings
+from sqltune.settings import find_unknown_variables, load_settings
 from sqltune.syncing.outcomes import Outcome
 from sqltune.syncing.sync import sync
 from sqltune.wiring import open_runtime
@@ -48,9 +51,13 @@ def open_workspace(
     Raises:
         ConfigError: a setting is unknown or has a wrong value.
     """
+    for variable in find_unknown_variables(os.environ):
+        warnings.warn(str(variable), stacklevel=2)
     reporter = SilentReporter() if report is None else _CallbackReporter(report)
     stack = ExitStack()
-    parts = open_runtime(load_settings(database_url=url, **settings), reporter)
+    if url is not None:
+        settings["database_url"] = url
+    parts = open_runtime(load_settings(**settings), reporter)
     return Workspace(stack.enter_context(parts), stack)
 
 
@@ -59,8 +66,15 @@ class Workspace:
 
     def __init__(self, runtime: Runtime, resources: ExitStack) -> None:
         """Work with these parts; `sqltune.open` makes them."""
-        self._runtime = runtime
+        self._parts = runtime
         self._resources = resources
+        self._is_closed = False
+
+    @property
+    def _runtime(self) -> Runtime:
+        if self._is_closed:
+            raise ConfigError("this workspace is closed: open another with sqltune.open()")
+        return self._parts
 
     def __enter__(self) -> Self:
         return self
@@ -74,10 +88,11 @@ class Workspace:
         self.close()
 
     def __repr__(self) -> str:
-        return f"Workspace({self._runtime.database.address})"
+        return f"Workspace({self._parts.database.address})"
 
     def close(self) -> None:
-        """Close all connections and release all models."""
+        """Close all connections and release all models; further calls are refused."""
+        self._is_closed = True
         self._resources.close()
 
     def init(self) -> list[str]:
@@ -99,6 +114,7 @@ class Workspace:
             ConfigError: a named adapter does not exist.
             SchemaOutOfDate: the tables are missing or old; call `init` first.
         """
+        _require_names(adapters)
         migrations.require_current(self._runtime.database)
         return forecast(self._runtime, adapters, force=force, count_tokens=True)
 
@@ -117,6 +133,7 @@ class Workspace:
             DatabaseUnavailable: the database stayed unavailable; what was begun can be resumed.
             SchemaOutOfDate: the tables are missing or old; call `init` first.
         """
+        _require_names(adapters)
         migrations.require_current(self._runtime.database)
         return _run_interruptibly(
             lambda stop: sync(self._runtime, adapters, force=force, stop=stop)
@@ -133,19 +150,32 @@ class Workspace:
             ConfigError: there is no such view, or it has no such column.
             SchemaOutOfDate: the tables are missing or old; call `init` first.
         """
+        _require_names((name,))
         migrations.require_current(self._runtime.database)
         with self._runtime.database.read() as session:
             return views.read_view(session, name, equals)
+
+
+def _require_names(names: Sequence[object]) -> None:
+    for name in names:
+        if not isinstance(name, str):
+            raise ConfigError(f"a name must be a text, got {name!r}: pass several one by one")
 
 
 class _CallbackReporter(Reporter):
     """Reports events to a function and leaves out progress."""
 
     def __init__(self, report: Callable[[str], None]) -> None:
+        if not callable(report):
+            raise ConfigError(f"report must be a function of one text, got {report!r}")
         self._report = report
 
     def say(self, message: str) -> None:
-        self._report(message)
+        # What a listener does must not decide how a run ends.
+        try:
+            self._report(message)
+        except Exception as error:
+            warnings.warn(f"the function `report` failed: {error!r}", stacklevel=2)
 
     def progress(self, activity: str, done: int, total: int | None, detail: str = "") -> None:
         pass

@@ -107,7 +107,7 @@ class Adapter:
     max_new_tokens: int
     temperature: float
     min_gain: float | None  #: None: every version passes
-    prompt_template: str | None = None  #: None: the default form; only `gradient` has one
+    prompt_format: str = "auto"  #: see prompt_formats.py
     sample_form: str = "parts"  #: parts: only the response is trained; text: the whole text
     sync_every: str | None = None  #: a worker's schedule, such as 15m; None: only when a row asks
     min_new_samples: int | None = None  #: None: any change of the samples is enough
@@ -303,6 +303,7 @@ class AdapterVersion:
     rehearsal: str  #: on, off: as it was really done
     rehearsal_pairs: int
     seed: int
+    prompt_format: str  #: as it was really used, where the backend says so
     external_id: str | None  #: the adapter's id at a remote backend
     artifact_uri: str | None  #: where the weights lie
     artifact_bytes: int | None

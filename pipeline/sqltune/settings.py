@@ -7,6 +7,7 @@ passwords) come from the environment only.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import tomllib
@@ -18,8 +19,11 @@ from typing import Any
 
 from sqltune.errors import ConfigError
 
-#: Variables that Kubernetes sets for a service called sqltune, and those of our tests.
-_FOREIGN = re.compile(r"SQLTUNE_(TEST_.*|SERVICE_(HOST|PORT)(_.*)?|PORT(_.*)?)")
+#: The release, as the distribution has it.
+VERSION = "0.1.0"
+#: Variables that Kubernetes sets for a service called sqltune, that docker-compose.yml reads, and
+#: those of our tests.
+_FOREIGN = re.compile(r"SQLTUNE_(TEST_.*|DATABASE_PASSWORD|SERVICE_(HOST|PORT)(_.*)?|PORT(_.*)?)")
 _SECRETS = ("database_url", "selection_url", "serve_token")
 
 
@@ -54,17 +58,25 @@ def _list_of(make: Callable[[str], Any], separator: str) -> Callable[[object], t
 
 
 def _number(
-    make: type[int] | type[float], *, least: float | None = None, above: float | None = None
+    make: type[int] | type[float],
+    *,
+    least: float | None = None,
+    above: float | None = None,
+    most: float | None = None,
 ) -> Callable[[object], float]:
     def parse(value: object) -> float:
         try:
             number = make(str(value))
         except ValueError:
             raise ValueError("must be a number") from None
+        if not math.isfinite(number):
+            raise ValueError("must be a finite number")
         if least is not None and not number >= least:
             raise ValueError(f"must be at least {least:g}")
         if above is not None and not number > above:
             raise ValueError(f"must be above {above:g}")
+        if most is not None and not number <= most:
+            raise ValueError(f"must be at most {most:g}")
         return number
 
     return parse
@@ -136,7 +148,7 @@ class Settings:
     #: Pause of a worker between two scans.
     poll_seconds: float = _setting(1.0, _number(float, above=0))
     #: Port of a worker's metrics and health; None: neither is served, 0: a free port.
-    worker_port: int | None = _setting(None, _number(int, least=0))
+    worker_port: int | None = _setting(None, _number(int, least=0, most=65535))
     #: Address of a worker's metrics and health.
     worker_host: str = _setting("127.0.0.1", _text)
     #: Attempts of a run that may succeed later.
@@ -146,7 +158,7 @@ class Settings:
     #: Address of the local server.
     serve_host: str = _setting("127.0.0.1", _text)
     #: Port of the local server; 0: a free port.
-    serve_port: int = _setting(8400, _number(int, least=0))
+    serve_port: int = _setting(8400, _number(int, least=0, most=65535))
     #: The base model behind each slug of the local server.
     serve_models: tuple[tuple[str, str], ...] = _setting(
         (("nous-hermes2", "sqltune/embedded"),), _slugs
@@ -251,7 +263,8 @@ def _refuse_secrets(path: Path, content: dict[str, object]) -> None:
         )
     for name in _SECRETS:
         url = str(content.get(name, ""))
-        if "@" in url and ":" in url.split("@")[0].split("//")[-1]:
+        login, at, _ = url.partition("://")[2].rpartition("@")
+        if (at and ":" in login) or "passw" in url.partition("?")[2]:
             raise ConfigError(
                 f"{path} holds a password in {name}; "
                 f"give it as {_variable(name)} of the environment"

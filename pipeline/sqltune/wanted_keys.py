@@ -10,6 +10,7 @@ import hashlib
 import json
 
 from sqltune.backends.base import BaseModel, Decoding, TrainedAdapter, TrainingOptions
+from sqltune.prompt_formats import AUTO
 from sqltune.records import Adapter
 
 
@@ -23,7 +24,7 @@ def training_options(adapter: Adapter) -> TrainingOptions:
         batch_size=adapter.batch_size,
         rehearsal=adapter.rehearsal,
         seed=adapter.seed,
-        prompt_template=adapter.prompt_template,
+        prompt_format=adapter.prompt_format,
         sample_form=adapter.sample_form,
     )
 
@@ -34,7 +35,7 @@ def decoding_of(adapter: Adapter) -> Decoding:
         max_new_tokens=adapter.max_new_tokens,
         temperature=adapter.temperature,
         seed=adapter.seed,
-        prompt_template=adapter.prompt_template,
+        prompt_format=adapter.prompt_format,
     )
 
 
@@ -54,7 +55,7 @@ def training_key(adapter: Adapter, base_model: BaseModel, fingerprint: str) -> s
         options.batch_size,
         options.rehearsal,
         options.seed,
-        *_form(options.prompt_template, options.sample_form),
+        *_form(options.prompt_format, options.sample_form),
     )
 
 
@@ -69,7 +70,7 @@ def evaluation_key(adapter: Adapter, eval_fingerprint: str) -> str:
         adapter.max_new_tokens,
         adapter.temperature,
         adapter.min_gain,
-        *_form(adapter.prompt_template),
+        *_form(adapter.prompt_format),
     )
 
 
@@ -88,14 +89,14 @@ def decoding_key(decoding: Decoding) -> str:
     """Hash the decoding settings; answers under unequal ones are not compared."""
     # A greedy answer does not depend on the seed.
     seed = decoding.seed if decoding.temperature > 0 else None
-    form = _form(decoding.prompt_template)
+    form = _form(decoding.prompt_format)
     return _hash("decoding", decoding.max_new_tokens, decoding.temperature, seed, *form)
 
 
-def _form(prompt_template: str | None, sample_form: str = "parts") -> list[str]:
-    """Return the prompt form of a row; the default form adds nothing to a key."""
-    template = [] if prompt_template is None else [f"template {prompt_template}"]
-    return template if sample_form == "parts" else [*template, f"form {sample_form}"]
+def _form(prompt_format: str, sample_form: str = "parts") -> list[str]:
+    """Return the form of a row's texts; the default one adds nothing to a key."""
+    form = [] if prompt_format == AUTO else [f"prompt format {prompt_format}"]
+    return form if sample_form == "parts" else [*form, f"form {sample_form}"]
 
 
 def _hash(*parts: object) -> str:

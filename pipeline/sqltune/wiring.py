@@ -20,7 +20,7 @@ from sqltune.runtime import Reporter, Runtime, SilentReporter
 from sqltune.settings import Settings
 
 if TYPE_CHECKING:
-    from sqltune.server.running import Address
+    from sqltune.server.running import ListenAddress
 
 
 def new_id() -> str:
@@ -79,7 +79,7 @@ def open_migrated_runtime(settings: Settings, reporter: Reporter) -> Iterator[Ru
 
 
 @contextmanager
-def open_server(settings: Settings, say: Callable[[str], None]) -> Iterator[Address]:
+def open_server(settings: Settings, say: Callable[[str], None]) -> Iterator[ListenAddress]:
     """Serve Gradient's API for as long as the block lasts, and report with `say` what takes long.
 
     Raises:
@@ -143,7 +143,7 @@ def _require_server() -> None:
     missing = [name for name in ("starlette", "uvicorn", "torch", "peft") if not find_spec(name)]
     if missing:
         raise ConfigError(
-            f"the server needs {', '.join(missing)}: pip install 'sqltune[local,serve]'"
+            f"the server needs {', '.join(missing)}: pip install '.[local,serve]' in a clone"
         )
 
 

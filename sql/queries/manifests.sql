@@ -182,3 +182,10 @@ SELECT COALESCE(SUM(CASE WHEN shared.copies > shared.other_copies THEN shared.co
             ON other.sample_key = repeated.sample_key
            AND other.manifest_id = :other_manifest_id
          GROUP BY repeated.sample_key, repeated.copies) AS shared;
+
+-- name: set_manifest_tokens
+-- How many tokens one epoch of a manifest has; a run that shares the manifest may have counted them before.
+UPDATE manifests
+   SET token_count = :token_count
+ WHERE manifest_id = :manifest_id
+   AND token_count IS NULL;

@@ -68,11 +68,13 @@ SELECT version_number, decision, reason, compared_phase, prompts_compared, error
  WHERE run_id = :run_id;
 
 -- name: find_compared_version
--- The adapter's latest version that was evaluated to the end.
-SELECT MAX(version_number) AS version_number
-  FROM adapter_versions
- WHERE adapter_name = :adapter_name
-   AND evaluation_run_id IS NOT NULL;
+-- The adapter's latest version that was evaluated to the end; a trial is never the latest.
+SELECT MAX(v.version_number) AS version_number
+  FROM adapter_versions v
+  JOIN runs r ON r.run_id = v.run_id
+ WHERE v.adapter_name = :adapter_name
+   AND v.evaluation_run_id IS NOT NULL
+   AND r.is_trial = 0;
 
 -- name: list_before_after
 -- The answers before and after of one version, the greatest change first.

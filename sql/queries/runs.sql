@@ -111,13 +111,6 @@ UPDATE runs
        samples_used = :samples_used
  WHERE run_id = :run_id;
 
--- name: set_manifest_tokens
--- How many tokens one epoch of a manifest has; a run that shares the manifest may have counted them before.
-UPDATE manifests
-   SET token_count = :token_count
- WHERE manifest_id = :manifest_id
-   AND token_count IS NULL;
-
 -- name: set_run_prompts
 -- What the evaluation selection gave.
 UPDATE runs

@@ -72,7 +72,7 @@ class BackendContract:
         base_model = backend.describe(case.base_model, None)
         short = case.samples[0]
         long = replace(short, response=short.response + " one word more" * 5)
-        counts = list(backend.count_tokens(base_model, [short, long, short]))
+        counts = list(backend.count_tokens(base_model, [short, long, short], "auto"))
         assert len(counts) == 3
         assert 0 < counts[0].tokens == counts[2].tokens < counts[1].tokens
 
@@ -81,8 +81,10 @@ class BackendContract:
     ) -> None:
         adapter = train(backend, case)
         assert adapter.external_id or adapter.artifact_uri
-        # The backend chooses rehearsal.
-        asked = asdict(replace(case.options, rehearsal=adapter.options.rehearsal))
+        # The backend chooses rehearsal and the prompt format.
+        used = adapter.options
+        chosen = {"rehearsal": used.rehearsal, "prompt_format": used.prompt_format}
+        asked = asdict(replace(case.options, **chosen))  # type: ignore[arg-type]  # both are texts
         given = {name: value for name, value in asked.items() if value is not None}
         assert given.items() <= asdict(adapter.options).items()
 

@@ -100,7 +100,7 @@ def test_only_the_response_of_a_sample_is_trained_and_its_weight_is_the_multipli
 def test_a_sample_is_one_text_if_the_row_asks_for_it(
     proxy: FaultyProxy, backend: Backend, case: BackendCase
 ) -> None:
-    options = replace(OPTIONS, sample_form="text", prompt_template="Q: {prompt}\nA: {response}")
+    options = replace(OPTIONS, sample_form="text", prompt_format="Q: {prompt}\nA: {response}")
     journal = KeptJournal()
     train(backend, replace(case, samples=SAMPLES[:1], options=options), journal)
     assert fine_tunes(proxy)[0][0]["inputs"] == "Q: Who is Pavan?\nA: A developer advocate."

@@ -9,14 +9,19 @@ from pathlib import Path
 import pytest
 import torch
 
-from sqltune.backends.base import AnswerRequest, Decoding, TrainingOptions
+from sqltune.backends.base import AnswerRequest, Decoding, TrainingJob, TrainingOptions
 from sqltune.backends.local import training
 from sqltune.backends.local.backend import LocalBackend
+from sqltune.local_lora.adapters import read_manifest
 from sqltune.local_lora.lora_options import LoraStep
+from sqltune.local_lora.steps import Pair
+from sqltune.local_lora.tokenising import tokenise_pair, tokenise_prompt
 from sqltune.records import Sample
-from tests.backends.cases import BackendCase
+from tests.backends.cases import BackendCase, ListedSamples
 from tests.backends.contract import BackendContract
-from tests.local_lora.tiny_models import save_tiny_llama
+from tests.backends.journals import KeptJournal
+from tests.local_lora.chat_templates import FAMILIES, chat_tokenizer
+from tests.local_lora.tiny_models import llama_config, save_tiny_llama, save_tiny_model
 
 SAMPLES = [
     Sample("s1", "Who is Pavan?", "A developer advocate.", None, 1.0, None, None),
@@ -106,3 +111,41 @@ def test_a_model_that_another_thread_loaded_is_used_with_its_own_number_of_threa
     assert torch.get_num_threads() == 2
     assert ask() == 1
     backend.close()
+
+
+@pytest.mark.parametrize(
+    ("asked", "used"),
+    [
+        ("auto", "chat"),
+        ("plain", "plain"),
+        ("Q: {prompt}\nA: {response}", "Q: {prompt}\nA: {response}"),
+    ],
+)
+def test_a_model_is_trained_and_asked_in_the_form_that_its_version_names(
+    tmp_path: Path, asked: str, used: str
+) -> None:
+    folder = tmp_path / "models" / "chatting"
+    family = FAMILIES["smollm2"]
+    tokenizer = chat_tokenizer(family)
+    save_tiny_model(llama_config(len(tokenizer)), tokenizer, folder)
+    backend = LocalBackend(artifacts=tmp_path, allowed_folders=[folder.parent])
+    base_model = backend.describe(str(folder), None)
+    options = TrainingOptions(1, 1e-3, 2, 4, 2, "off", 1, prompt_format=asked)
+    job = TrainingJob("key1", "office", base_model, options, "1-a", attempt=1)
+    trained = backend.train(job, ListedSamples(SAMPLES), KeptJournal())
+    request = AnswerRequest("p1", "Who is Pavan?", "Be short.")
+    (answer,) = backend.answer(
+        base_model, trained, [request], Decoding(8, 0.0, 1, prompt_format=asked)
+    )
+    (count,) = backend.count_tokens(base_model, SAMPLES[:1], asked)
+    backend.close()
+
+    sample = Pair.from_sample(SAMPLES[0])
+    expected = tokenise_pair(sample, tokenizer, max_length=256, prompt_format=used)
+    prompt = tokenise_prompt(
+        request.prompt, tokenizer, system_prompt=request.system_prompt, prompt_format=used
+    )
+    assert trained.options.prompt_format == used
+    assert read_manifest(Path(trained.artifact_uri or ""))["prompt_format"] == used
+    assert count.tokens == len(expected.token_ids)
+    assert answer.prompt_tokens == len(prompt)

@@ -29,6 +29,7 @@ from sqltune.local_lora.sampling import Sampling
 from sqltune.local_lora.steps import Pair, StepOrder
 from sqltune.local_lora.text_samples import TextPart, tokenise_parts, weaken_instructions
 from sqltune.local_lora.training import LoraTrainer
+from sqltune.local_lora.tuning_profiles import EMBEDDED
 from sqltune.server.defaults import options_for, steps_for
 from sqltune.server.served_rehearsal import ServedRehearsal
 from tests.bench.near_ties import count_differences
@@ -141,8 +142,8 @@ def compare_training(server: ServerAtWork, base: LoadedModel) -> bool:
 
 def train(base: LoadedModel, texts: list[str], pairs: list[Pair]) -> None:
     """Make the optimizer steps of one call on these texts and pairs, without a server."""
-    options = options_for("sqltune/embedded")
-    steps = steps_for("sqltune/embedded", len(texts), rehearses=True)
+    options = options_for(EMBEDDED)
+    steps = steps_for(EMBEDDED, len(texts), rehearses=True)
     assert steps.rehearsal is not None
     lora = LoraOptions(
         rank=options.rank, alpha=float(options.alpha), learning_rate=options.learning_rate

@@ -25,7 +25,7 @@ def test_a_server_that_lives_in_another_year_says_which_it_is(database: Database
     assert DatabaseClock(database)().year == 2001
 
 
-def test_a_server_that_is_away_leaves_this_machines_time() -> None:
+def test_an_unavailable_server_leaves_this_machines_time() -> None:
     away = Database.open("mysql+pymysql://nobody@127.0.0.1:9/nowhere")
     before = utc_now()
     assert timedelta(0) <= DatabaseClock(away)() - before < timedelta(minutes=10)

@@ -108,9 +108,23 @@ def test_the_extras_that_the_documents_name_exist() -> None:
 
 def test_the_version_of_torch_that_the_documents_install_is_the_locked_one() -> None:
     lock = (ROOT / "requirements.lock").read_text("utf-8")
-    for page in PAGES:
-        for version in re.findall(r"pip install (torch==\S+)", read_page(page)):
-            assert re.search(rf"^{re.escape(version)}$", lock, re.MULTILINE), page
+    pages = map(read_page, PAGES)
+    installed = {version for page in pages for version in re.findall(r"install (torch==\S+)", page)}
+    (locked,) = re.findall(r"^torch==\S+$", lock, re.MULTILINE)
+    assert installed == {locked}
+
+
+def test_every_file_that_a_page_names_exists() -> None:
+    named = {
+        (page, path)
+        for page in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", *PAGES)
+        for path in re.findall(
+            r"`((?:pipeline|sql|tests|docs|notebooks)/[\w./-]+\.(?:py|sql|md|json|ipynb))`",
+            read_page(page),
+        )
+    }
+    assert named
+    assert [(page, path) for page, path in sorted(named) if not (ROOT / path).exists()] == []
 
 
 def schedules(language: str) -> list[str]:

@@ -203,7 +203,7 @@ def await_condition(holds: Callable[[], bool], what: str) -> None:
         pause.wait(0.05)
 
 
-def verdicts(done: Finished) -> dict[str, tuple[str, str]]:
-    """Return verdict and detail of each check that `check --json` printed."""
+def statuses(done: Finished) -> dict[str, tuple[str, str]]:
+    """Return status and detail of each check that `check --json` printed."""
     rows: list[dict[str, Any]] = done.data
-    return {row["check"]: (row["verdict"], row["detail"]) for row in rows}
+    return {row["check"]: (row["status"], row["detail"]) for row in rows}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sqltune.database.connection import EngineKind
 from tests.end_to_end.command import People, Sqltune
 from tests.end_to_end.conftest import declare_office
 from tests.engines import PYMYSQL, SERVERS
@@ -74,7 +75,25 @@ def test_a_row_that_cannot_be_used_is_refused_with_its_reason_before_anything_is
     assert people.value(NOTHING_SENT) == 0
 
 
-def test_a_refusal_is_a_row_once_and_is_told_at_every_sync(
+def test_a_query_that_fails_at_a_later_row_is_refused_and_the_others_go_live(
+    sqltune_on: Sqltune, people_on: People
+) -> None:
+    is_sqlite = people_on.database.kind is EngineKind.SQLITE
+    people_on.do("CREATE TABLE numbers_to_try (n DOUBLE)")
+    people_on.do("INSERT INTO numbers_to_try VALUES (1), (10000)")
+    fails = "abs(CASE n WHEN 1 THEN 1 ELSE -9223372036854775807 - 1 END)" if is_sqlite else "EXP(n)"
+    query = f"SELECT 'Q' AS prompt, 'A' AS response, {fails} AS weight FROM numbers_to_try"
+    people_on.declare("broken", training_query=query)
+    declare_office(people_on)
+    done = sqltune_on("sync")
+    assert done.code == 1
+    assert people_on.rows("SELECT adapter_name, state, error_code FROM runs ORDER BY 1") == [
+        ("broken", "failed", "query_failed"),
+        ("office", "succeeded", None),
+    ]
+
+
+def test_a_refusal_is_a_row_once_and_is_reported_at_every_sync(
     sqltune: Sqltune, people: People, office: str
 ) -> None:
     people.do("UPDATE adapters SET backend = 'cloud'")
@@ -229,7 +248,7 @@ def reader_url(database_url: str, sql_server: SqlServer) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("database_engine", PYMYSQL)
-def test_a_user_who_may_only_read_is_told_about_the_grants(
+def test_a_user_who_may_only_read_is_referred_to_the_grants(
     reader_url: str, sql_server: SqlServer, tmp_path: Path
 ) -> None:
     database = reader_url.rpartition("/")[2]
@@ -294,7 +313,7 @@ def kill_connections(server: SqlServer, url: str) -> None:
         ("mysql+pymysql://a:hidden@b/c?wrong=1", "option 'wrong'"),
     ],
 )
-def test_an_address_that_cannot_be_used_says_how_one_looks(
+def test_an_address_that_cannot_be_used_is_answered_with_an_example(
     tmp_path: Path, url: str, message: str
 ) -> None:
     done = Sqltune(tmp_path, url)("status")

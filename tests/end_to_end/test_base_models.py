@@ -82,12 +82,17 @@ def test_a_version_is_exported_as_one_model_that_transformers_loads(
 
 
 def ask_with_transformers(folder: Path, question: str) -> str:
-    """Return the greedy answer of eight tokens that transformers gives in the plain form."""
+    """Return the greedy answer of eight tokens that transformers gives in the chat form."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype="float32")
-    asked = tokenizer(f"### Instruction: {question} \n\n### Response:", return_tensors="pt")
+    asked = tokenizer.apply_chat_template(
+        [{"role": "user", "content": question}],
+        add_generation_prompt=True,
+        return_tensors="pt",
+        return_dict=True,
+    )
     ids = model.generate(**asked, max_new_tokens=8, do_sample=False)[0]
     text: str = tokenizer.decode(ids[asked["input_ids"].shape[1] :], skip_special_tokens=True)
     return text.strip()

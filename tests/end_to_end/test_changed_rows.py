@@ -105,7 +105,7 @@ def test_a_command_about_such_a_row_says_that_it_has_ended(
     assert "run 1 has ended already (failed)" in sqltune.well(command, "1").err
 
 
-def test_a_runner_lets_a_run_go_whose_state_somebody_wrote(
+def test_a_runner_releases_a_run_whose_state_a_person_wrote(
     sqltune: Sqltune, people: People
 ) -> None:
     declare_both(people)

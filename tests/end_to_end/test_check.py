@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.command import People, Sqltune, verdicts
+from tests.end_to_end.command import People, Sqltune, statuses
 from tests.end_to_end.conftest import declare_office
 from tests.engines import PYMYSQL
 
@@ -18,8 +18,8 @@ def test_check_finds_a_healthy_database_healthy_and_leaves_nothing_behind(
 ) -> None:
     declare_office(people_on)
     before = people_on.dump()
-    found = verdicts(sqltune_on.well("check", "--json"))
-    assert {name for name, (verdict, _) in found.items() if verdict == "ok"} == {
+    found = statuses(sqltune_on.well("check", "--json"))
+    assert {name for name, (status, _) in found.items() if status == "ok"} == {
         "database", "tables", "clock", "text", "adapter office", "artifacts"
     }  # fmt: skip
     assert "simulated" in found["adapter office"][1]
@@ -31,7 +31,7 @@ def test_check_finds_a_healthy_database_healthy_and_leaves_nothing_behind(
 def test_a_selection_connection_of_its_own_ends_the_warning(
     sqltune: Sqltune, people: People, office: str
 ) -> None:
-    found = verdicts(sqltune.well("check", "--json", SQLTUNE_SELECTION_URL=sqltune.url))
+    found = statuses(sqltune.well("check", "--json", SQLTUNE_SELECTION_URL=sqltune.url))
     assert found["selection"][0] == "ok"
 
 
@@ -44,7 +44,7 @@ def test_check_names_what_an_adapter_asks_for_in_vain(
     people.do("UPDATE adapters SET scorer = 'vibes' WHERE adapter_name = 'cellar'")
     done = sqltune("check", "--json")
     assert done.code == 2
-    found = verdicts(done)
+    found = statuses(done)
     assert found["adapter office"][0] == "ok"
     assert found["adapter attic"][0] == "failed"
     assert "unknown backend 'cloud'" in found["adapter attic"][1]
@@ -55,13 +55,13 @@ def test_check_names_what_an_adapter_asks_for_in_vain(
 def test_check_of_a_database_without_tables_names_init(tmp_path: Path) -> None:
     done = Sqltune(tmp_path, f"sqlite:///{tmp_path}/fresh.db")("check", "--json")
     assert done.code == 2
-    assert "run `sqltune init`" in verdicts(done)["tables"][1]
+    assert "run `sqltune init`" in statuses(done)["tables"][1]
 
 
 def test_check_of_a_server_that_is_not_there_says_so(tmp_path: Path) -> None:
     done = Sqltune(tmp_path, "mysql+pymysql://a:hidden@127.0.0.1:1/x")("check", "--json")
     assert done.code == 2
-    assert verdicts(done)["database"][0] == "failed"
+    assert statuses(done)["database"][0] == "failed"
     assert "hidden" not in done.said
 
 
@@ -71,8 +71,8 @@ def test_check_finds_an_artifacts_folder_that_cannot_be_written(
     (tmp_path / "taken").write_text("a file, no folder")
     done = sqltune("check", "--json", SQLTUNE_ARTIFACTS="taken")
     assert done.code == 2
-    assert verdicts(done)["artifacts"][0] == "failed"
+    assert statuses(done)["artifacts"][0] == "failed"
 
 
 def test_check_without_an_adapter_warns(sqltune: Sqltune, people: People) -> None:
-    assert verdicts(sqltune.well("check", "--json"))["adapters"][0] == "warning"
+    assert statuses(sqltune.well("check", "--json"))["adapters"][0] == "warning"

@@ -29,7 +29,7 @@ def samples(people: People) -> list[tuple[Any, ...]]:
     return people.rows("SELECT prompt, response FROM training_samples ORDER BY sample_id")
 
 
-def test_csv_rows_arrive_as_they_stand(people: People, bring: Any) -> None:
+def test_csv_rows_arrive_as_they_are(people: People, bring: Any) -> None:
     text = (
         f'prompt,response,weight,group_key\nNA,null,2,007\n"{ROCKET}","two\nlines, ""quoted""",,\n'
     )

@@ -164,7 +164,7 @@ def test_what_somebody_else_removed_is_gone(sqltune: Sqltune, people: People) ->
     assert people.value("SELECT state FROM report_orphans") == "found"
 
 
-def test_a_removal_that_died_before_it_could_tell_is_settled_by_the_next(
+def test_a_removal_that_died_before_it_could_record_it_is_settled_by_the_next(
     sqltune: Sqltune, people: People
 ) -> None:
     leave_a_part(sqltune, people)

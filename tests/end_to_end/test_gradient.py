@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.backends.gradient_cases import served_adapters
-from tests.end_to_end.command import People, Sqltune, verdicts
+from tests.end_to_end.command import People, Sqltune, statuses
 from tests.end_to_end.conftest import ANSWER, QUESTION
 from tests.end_to_end.imports import imported
 from tests.end_to_end.runs import await_expired_lease
@@ -136,7 +136,7 @@ def test_a_later_sync_succeeds_after_the_service_was_down(
     failed = people.rows("SELECT state, is_retryable, error_code FROM runs")
     assert failed == [("failed", 1, "backend_unavailable")]
     checked = sqltune("check", "--json", GRADIENT_API_URL=nowhere)
-    assert verdicts(checked)["adapter office"][0] == "failed"
+    assert statuses(checked)["adapter office"][0] == "failed"
     sqltune.well("sync")
     assert people.count("adapter_versions") == 1
 
@@ -144,8 +144,8 @@ def test_a_later_sync_succeeds_after_the_service_was_down(
 def test_check_shows_the_address_of_the_service(
     sqltune: Sqltune, people: People, proxy: FaultyProxy, office: str
 ) -> None:
-    verdict, detail = verdicts(sqltune.well("check", "--json"))["adapter office"]
-    assert verdict == "ok"
+    status, detail = statuses(sqltune.well("check", "--json"))["adapter office"]
+    assert status == "ok"
     assert detail == f"{SLUG} on backend gradient, reached at {proxy.url}"
 
 
@@ -183,7 +183,7 @@ def test_no_output_row_or_file_shows_the_token_right_or_wrong(
     [
         ({"base_model": "llama9"}, f"has no base model 'llama9'; it has: {SLUG}"),
         ({"lora_alpha": 16}, "adapters.lora_alpha must be NULL"),
-        ({"prompt_template": "{prompt}"}, "adapters.prompt_template must contain {response}"),
+        ({"prompt_format": "{prompt}"}, "a template must contain {response}"),
         ({"sample_form": "poem"}, "must be parts or text, got 'poem'"),
         ({"backend": "scripted", "sample_form": "text"}, "sample_form must be 'parts'"),
     ],
@@ -208,7 +208,7 @@ def test_another_template_trains_again_and_asks_with_its_text(
     sqltune: Sqltune, people: People, proxy: FaultyProxy, office: str
 ) -> None:
     sqltune.well("sync")
-    people.do("UPDATE adapters SET prompt_template = :t", t="Q: {prompt}\nA: {response}")
+    people.do("UPDATE adapters SET prompt_format = :t", t="Q: {prompt}\nA: {response}")
     assert "office: train, the training options changed" in sqltune.well("sync").err
     asked = [body["query"] for body in proxy.bodies if "query" in body]
     assert asked[0].startswith("### Instruction: ")

@@ -72,7 +72,7 @@ def test_a_base_model_in_an_allowed_folder_is_planned_trained_left_alone_and_rep
     assert sorted(known) == [(QUESTION, 1), ("Who are you?", 0)], "what was answered once is known"
 
 
-def test_a_training_that_is_held_goes_on_from_its_checkpoint_with_the_same_weights(
+def test_a_training_that_is_paused_resumes_from_its_checkpoint_with_the_same_weights(
     sqltune: Sqltune, people: People, tiny_model: Path
 ) -> None:
     sqltune.environment["SQLTUNE_BASE_MODEL_FOLDERS"] = str(tiny_model.parent)
@@ -124,7 +124,7 @@ def test_a_checkpoint_that_finds_no_room_does_not_turn_a_stop_into_a_failure(
     assert people.value("SELECT state FROM runs") == "succeeded"
 
 
-def test_a_version_whose_own_backend_is_away_is_waited_for_before_another_takes_its_place(
+def test_a_version_whose_own_backend_is_unavailable_is_waited_for_before_another_takes_its_place(
     sqltune: Sqltune, people: People, tiny_model: Path
 ) -> None:
     sqltune.environment["SQLTUNE_BASE_MODEL_FOLDERS"] = str(tiny_model.parent)

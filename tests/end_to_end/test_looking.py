@@ -59,7 +59,7 @@ def test_status_without_adapters_says_so(sqltune: Sqltune, people: People) -> No
     assert sqltune.well("status", "--json").data == []
 
 
-def test_show_tells_a_run_with_its_events_findings_and_gate(
+def test_show_prints_a_run_with_its_events_findings_and_gate(
     sqltune: Sqltune, people: People, office: str
 ) -> None:
     people.teach("office", QUESTION, ANSWER)
@@ -83,6 +83,16 @@ def test_compare_shows_before_and_after_side_by_side(
     assert (row["outcome"], row["score_after"]) == ("improved", 1.0)
     assert ANSWER in sqltune.well("compare", "office").out
     assert sqltune.well("compare", "office", "--version", "1", "--json").data == [row]
+
+
+def test_compare_shows_the_latest_version_and_not_a_trial(
+    sqltune: Sqltune, people: People, trained_office: str
+) -> None:
+    people.insert("runs", adapter_name="office", manifest_id=1, base_model="other")
+    sqltune.well("sync")
+    assert people.value("SELECT MAX(version_number) FROM adapter_versions") == 2
+    latest = sqltune.well("compare", "office", "--json").data
+    assert latest == sqltune.well("compare", "office", "--version", "1", "--json").data
 
 
 def test_compare_of_what_does_not_exist_says_so(
@@ -138,7 +148,7 @@ def test_every_command_explains_itself(sqltune: Sqltune, command: str) -> None:
         assert described, f"{command}: {parts} has no help"
 
 
-def test_help_lists_every_command_and_version_is_told(sqltune: Sqltune) -> None:
+def test_help_lists_every_command_and_version_is_printed(sqltune: Sqltune) -> None:
     text = sqltune.well("--help").out
     assert [name for name in COMMANDS if f"\n  {name} " not in text] == []
     assert sqltune.well("--version").out.startswith("sqltune ")

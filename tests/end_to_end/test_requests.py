@@ -391,7 +391,7 @@ def test_a_training_that_was_left_unfinished_is_the_one_that_force_asks_for(
     assert people.count("adapter_versions") == 1
 
 
-def test_a_trial_that_goes_on_keeps_what_it_counted(sqltune: Sqltune, people: People) -> None:
+def test_a_trial_that_is_resumed_keeps_what_it_counted(sqltune: Sqltune, people: People) -> None:
     declare_office(people)
     people.teach("office", "", "An answer to nothing.")
     people.do("UPDATE adapters SET on_bad_row = 'skip', max_skipped_share = 1")

@@ -47,7 +47,7 @@ def headers(token: str) -> dict[str, str]:
     return {"authorization": f"Bearer {token}", "x-gradient-workspace-id": "w"}
 
 
-def test_it_answers_until_it_is_told_to_stop_and_logs_neither_prompts_nor_secrets(
+def test_it_answers_until_it_is_stopped_and_logs_neither_prompts_nor_secrets(
     sqltune: Sqltune,
 ) -> None:
     with serving(sqltune, SQLTUNE_SERVE_TOKEN=TOKEN, **LOUD) as (address, ended):

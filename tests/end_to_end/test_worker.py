@@ -64,7 +64,7 @@ def test_a_worker_syncs_an_adapter_by_its_own_schedule(
     end(worker_on)
 
 
-def test_a_worker_goes_on_with_a_run_that_somebody_left(sqltune: Sqltune, people: People) -> None:
+def test_a_worker_resumes_a_run_that_another_runner_left(sqltune: Sqltune, people: People) -> None:
     declare_rooms(people)
     hang_in_training(sqltune)
     sync = sqltune.start("sync")
@@ -126,7 +126,7 @@ def test_a_stopped_worker_leaves_its_run_resumable(sqltune: Sqltune, people: Peo
     assert people.count("adapter_states", "lease_owner IS NOT NULL") == 0
 
 
-def test_a_worker_holds_a_run_and_goes_on_when_the_row_says_so(
+def test_a_worker_pauses_a_run_and_resumes_it_when_the_row_says_so(
     sqltune: Sqltune, people: People
 ) -> None:
     declare_rooms(people)

@@ -13,7 +13,7 @@ from sqltune.local_lora import answering
 from sqltune.local_lora.answering import FinishReason, Question
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.lora_options import LoraOptions
-from sqltune.local_lora.prompt_format import PromptFormat
+from sqltune.local_lora.prompt_format import RAW
 from sqltune.local_lora.sampling import Sampling, TokenChooser
 from sqltune.local_lora.steps import Pair
 from sqltune.local_lora.tokenising import tokenise_prompt
@@ -170,8 +170,8 @@ def test_a_question_with_a_draw_of_its_own_gets_another_answer(llama: LoadedMode
     assert set(others) != {first}
 
 
-def test_a_raw_prompt_is_read_as_it_stands(llama: LoadedModel) -> None:
-    formed = Question("### Instruction: Who? \n\n### Response:", prompt_format=PromptFormat.RAW)
+def test_a_raw_prompt_is_read_as_it_is(llama: LoadedModel) -> None:
+    formed = Question("### Instruction: Who? \n\n### Response:", prompt_format=RAW)
     plain, raw = texts(llama, [Question("Who?"), formed], sampling=GREEDY)
     assert plain == raw
 

@@ -23,7 +23,6 @@ from sqltune.local_lora.identity import Identities
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.loading import load_found, load_tokenizer
 from sqltune.local_lora.precision import Precision
-from sqltune.local_lora.prompt_format import PromptFormat
 from sqltune.local_lora.sampling import Sampling
 from sqltune.local_lora.sources import BaseModelSource, find_base_model
 from sqltune.records import Sample
@@ -127,12 +126,12 @@ def test_tokens_are_counted_from_the_file_and_once_it_is_converted_from_the_fold
     backend = LocalBackend(artifacts=tmp_path, allowed_folders=[tmp_path], converted=converted)
     model = backend.describe(source.location, None)
     sample = Sample("1", "Who is Pavan?", "A writer.", None, 1.0, None, None)
-    [before] = backend.count_tokens(model, [sample])
+    [before] = backend.count_tokens(model, [sample], "auto")
     assert folders_in(tmp_path / "cache") == []
     assert converted.prefer(source, model.revision) == source
     folder = converted.make(source, model.revision)
     assert converted.prefer(source, model.revision).location == str(folder)
-    assert list(backend.count_tokens(model, [sample])) == [before]
+    assert list(backend.count_tokens(model, [sample], "auto")) == [before]
     assert before.is_exact
 
 
@@ -258,7 +257,6 @@ def smollm2(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
 def test_the_model_of_the_package_speaks(smollm2: LoadedModel) -> None:
     assert smollm2.revision.startswith("sha256:b179c9523d0e6a0f98a330c7562b6827")
     assert smollm2.revision.endswith(" Q4_1")
-    smollm2.prompt_format = PromptFormat.CHAT
     question = Question("What is the capital of Austria?", None)
     [answer] = smollm2.answer([question], sampling=Sampling(max_new_tokens=24))
     assert "Vienna" in answer.text

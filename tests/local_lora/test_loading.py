@@ -15,7 +15,6 @@ from sqltune.local_lora import sources
 from sqltune.local_lora.identity import Identities, ModelIdentity
 from sqltune.local_lora.loading import load_base_model, load_tokenizer
 from sqltune.local_lora.precision import Precision, choose_dtype
-from sqltune.local_lora.prompt_format import PromptFormat
 from sqltune.local_lora.sources import find_base_model, hash_folder
 
 
@@ -77,7 +76,7 @@ def test_the_embedded_model_is_found_by_name(
     monkeypatch.setattr(sources, "EMBEDDED_FOLDER", llama_folder)
     base = load_base_model("sqltune/embedded")
     assert (base.name, base.revision) == ("sqltune/embedded", hash_folder(llama_folder))
-    assert base.prompt_format is PromptFormat.PLAIN
+    assert base.prompt_format == "plain"
 
 
 def test_pickled_weights_are_not_read(llama_folder: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sqltune.local_lora.rehearsal.general_questions import general_questions
 from sqltune.local_lora.rehearsal.options import RehearsalMode, RehearsalOptions
 from sqltune.local_lora.rehearsal.pairs import extra_pairs
 from sqltune.local_lora.rehearsal.questions import rehearsal_questions
@@ -50,11 +51,19 @@ def test_prompts_without_names_do_no_harm(
     assert len(rehearsal_questions(user_prompts, options, seed=1)) > 50
 
 
-def test_known_questions_are_asked_only_where_there_is_a_list(options: RehearsalOptions) -> None:
+def test_general_questions_are_asked_where_a_base_model_has_no_list_of_its_own(
+    options: RehearsalOptions,
+) -> None:
+    general = set(general_questions())
     with_list = rehearsal_questions(PROMPTS, options, seed=1)
     without = rehearsal_questions(PROMPTS, RehearsalOptions(count=200), seed=1)
     assert len([question for question in with_list if "fact" in question]) == 80
-    assert without == [question for question in with_list if "fact" not in question]
+    assert len([question for question in without if question in general]) == 80
+    assert not general & set(with_list)
+
+
+def test_there_are_over_two_hundred_general_questions_and_all_differ() -> None:
+    assert len(set(general_questions())) == len(general_questions()) > 200
 
 
 def test_the_seed_decides_the_questions(options: RehearsalOptions) -> None:

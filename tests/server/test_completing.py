@@ -7,7 +7,7 @@ import pytest
 
 from sqltune.errors import CallRefused
 from sqltune.local_lora.answering import FinishReason, GeneratedAnswer
-from sqltune.local_lora.prompt_format import PromptFormat
+from sqltune.local_lora.prompt_format import RAW
 from sqltune.local_lora.sampling import Sampling
 from sqltune.server.completing import make_question, make_reply, make_sampling
 from sqltune.wire.gradient import CompleteRequest
@@ -20,14 +20,14 @@ FORMED = "### Instruction: Who? \n\n### Response:"
     [
         ("Who?", None, None),
         ("Who?", True, None),
-        ("Who?", False, PromptFormat.RAW),
-        (FORMED, None, PromptFormat.RAW),
-        (FORMED, False, PromptFormat.RAW),
+        ("Who?", False, RAW),
+        (FORMED, None, RAW),
+        (FORMED, False, RAW),
         (FORMED, True, None),
     ],
 )
 def test_a_query_gets_the_template_unless_it_has_it_or_wants_none(
-    query: str, auto_template: bool | None, prompt_format: PromptFormat | None
+    query: str, auto_template: bool | None, prompt_format: str | None
 ) -> None:
     request = CompleteRequest(query=query, auto_template=auto_template)
     assert make_question(request, draw=7).prompt_format == prompt_format

@@ -10,9 +10,11 @@ import pytest
 
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.loading import load_base_model
-from sqltune.local_lora.tuning_profiles import EMBEDDED
+from sqltune.local_lora.tuning_profiles import EMBEDDED, ModelFacts, find_profile
 from sqltune.server.defaults import CallSteps, options_for, rate_share, steps_for
 from sqltune.server.served_rehearsal import ServedRehearsal
+
+OTHER = find_profile(ModelFacts("owner/model", "llama", 576))
 
 
 @pytest.fixture
@@ -76,17 +78,17 @@ def test_the_rate_falls_evenly_over_three_passes_and_never_to_zero() -> None:
 
 
 def test_a_clients_options_are_used_and_only_the_embedded_model_rehearses() -> None:
-    embedded, other = options_for("sqltune/embedded"), options_for("owner/model")
+    embedded, other = options_for(EMBEDDED), options_for(OTHER)
     assert (embedded.rank, embedded.alpha, embedded.rehearses) == (64, 128, True)
     assert (other.rank, other.alpha, other.rehearses) == (16, 32, False)
-    asked = options_for("sqltune/embedded", rank=5, learning_rate=1e-5)
+    asked = options_for(EMBEDDED, rank=5, learning_rate=1e-5)
     assert (asked.rank, asked.alpha, asked.learning_rate) == (5, 10, 1e-5)
 
 
 def test_few_samples_are_a_step_each_and_many_share_one() -> None:
-    for base_model in ("sqltune/embedded", "owner/model"):
-        assert steps_for(base_model, 4, rehearses=False) == CallSteps(1, None)
-        assert steps_for(base_model, 1_000, rehearses=False) == CallSteps(8, None)
-    few = steps_for("sqltune/embedded", 4, rehearses=True).rehearsal
+    for profile in (EMBEDDED, OTHER):
+        assert steps_for(profile, 4, rehearses=False) == CallSteps(1, None)
+        assert steps_for(profile, 1_000, rehearses=False) == CallSteps(8, None)
+    few = steps_for(EMBEDDED, 4, rehearses=True).rehearsal
     assert few is not None
     assert few.only_steps == 5

@@ -149,3 +149,68 @@ def test_an_interrupt_asks_the_sync_to_stop_and_waits_for_it(
     assert stopped
     assert all(stopped)
     assert not [t for t in threading.enumerate() if t.name.startswith("sync")]
+
+
+@pytest.mark.parametrize("name", sorted(view_columns()))
+def test_the_types_of_a_view_do_not_depend_on_its_rows(
+    workspace: sqltune.Workspace, name: str
+) -> None:
+    empty = workspace.view(name).dtypes
+    workspace.sync()
+    assert workspace.view(name).dtypes.equals(empty)
+
+
+@pytest.mark.parametrize("column", ["run_id", "queued_at", "is_trial", "queued_date", "error_code"])
+def test_a_view_is_filtered_by_what_a_frame_contains(
+    workspace: sqltune.Workspace, column: str
+) -> None:
+    workspace.sync()
+    runs = workspace.view("report_runs")
+    value = runs[column].iloc[0]
+    assert workspace.view("report_runs", **{column: value}).equals(runs)
+    assert len(workspace.view("report_runs", run_id=runs["run_id"].to_numpy("int64")[0])) == 1
+
+
+@pytest.mark.parametrize("value", [[1], (1,), {}, b"office", object(), int])
+def test_a_value_that_no_column_has_is_refused(workspace: sqltune.Workspace, value: object) -> None:
+    with pytest.raises(sqltune.ConfigError, match="run_id is compared with a"):
+        workspace.view("report_runs", run_id=value)
+
+
+def test_a_closed_workspace_refuses_every_call(workspace: sqltune.Workspace) -> None:
+    workspace.close()
+    for call in (workspace.init, workspace.plan, workspace.sync):
+        with pytest.raises(sqltune.ConfigError, match="this workspace is closed"):
+            call()
+    with pytest.raises(sqltune.ConfigError, match="this workspace is closed"):
+        workspace.view("report_runs")
+
+
+def test_names_are_texts(workspace: sqltune.Workspace) -> None:
+    for call in (workspace.plan, workspace.sync, workspace.view):
+        with pytest.raises(sqltune.ConfigError, match=r"must be a text, got \['office'\]"):
+            call(["office"])  # type: ignore[arg-type]  # the mistake
+
+
+def test_a_listener_that_fails_changes_nothing_about_the_run(tmp_path: Path) -> None:
+    def report(_: str) -> None:
+        raise OSError("the log is full")
+
+    with sqltune.open(f"sqlite:///{tmp_path}/x.db", report=report) as workspace:
+        workspace.init()
+        with pytest.warns(UserWarning, match="`report` failed: OSError"):
+            workspace._runtime.reporter.say("1 sample")
+    with pytest.raises(sqltune.ConfigError, match="report must be a function"):
+        sqltune.open(f"sqlite:///{tmp_path}/x.db", report=5)  # type: ignore[arg-type]
+
+
+def test_a_misspelt_variable_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SQLTUNE_ARTIFACT", "weights")
+    with pytest.warns(UserWarning, match="SQLTUNE_ARTIFACT .*did you mean SQLTUNE_ARTIFACTS"):
+        sqltune.open(f"sqlite:///{tmp_path}/x.db").close()
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
+def test_a_database_in_memory_is_refused(url: str) -> None:
+    with pytest.raises(sqltune.ConfigError, match="names a database in memory"):
+        sqltune.open(url)

@@ -26,15 +26,24 @@ def test_a_row_with_its_defaults_is_accepted_by_every_backend(backend: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("column", "value"), [("prompt_template", "{prompt} {response}"), ("sample_form", "text")]
+    ("backend", "refused"), [("local", []), ("scripted", ["chat", "plain"]), ("gradient", ["chat"])]
 )
-def test_a_prompt_format_in_the_row_is_refused_where_the_base_model_has_one(
-    column: str, value: str
+def test_a_prompt_format_is_refused_where_nothing_could_use_it(
+    backend: str, refused: list[str]
 ) -> None:
-    check("gradient", **{column: value})
-    for backend in ("local", "scripted"):
-        with pytest.raises(ConfigError, match=rf"adapters\.{column}.*{backend}"):
-            check(backend, **{column: value})
+    for prompt_format in ("auto", "chat", "plain"):
+        if prompt_format in refused:
+            with pytest.raises(ConfigError, match=r"adapters\.prompt_format must"):
+                check(backend, prompt_format=prompt_format)
+        else:
+            check(backend, prompt_format=prompt_format)
+
+
+@pytest.mark.parametrize("backend", ["local", "scripted"])
+def test_whole_texts_are_trained_by_gradient_only(backend: str) -> None:
+    check("gradient", sample_form="text")
+    with pytest.raises(ConfigError, match=rf"adapters\.sample_form.*{backend}"):
+        check(backend, sample_form="text")
 
 
 @pytest.mark.parametrize(
@@ -46,13 +55,13 @@ def test_a_prompt_format_in_the_row_is_refused_where_the_base_model_has_one(
         ("rehearsal", {"rehearsal": "on"}),
         ("max_new_tokens", {"max_new_tokens": 512}),
         ("seed", {"temperature": 0.7, "seed": 1}),
-        ("prompt_template", {"prompt_template": "{prompt}"}),
+        ("prompt_format", {"prompt_format": "chat"}),
     ],
 )
 def test_an_option_that_gradient_does_not_support_is_refused_by_name(
     named: str, columns: dict[str, Any]
 ) -> None:
-    check("local", **(columns if named != "prompt_template" else {}))
+    check("local", **columns)
     with pytest.raises(ConfigError, match=rf"adapters\.{named} "):
         check("gradient", **columns)
 

@@ -56,7 +56,7 @@ def test_demo_asks_what_must_be_kept(demo: sqlite3.Connection) -> None:
     assert len(others) >= 3
 
 
-def test_no_right_answer_stands_in_its_own_question(demo: sqlite3.Connection) -> None:
+def test_no_right_answer_is_in_its_own_question(demo: sqlite3.Connection) -> None:
     query = "SELECT prompt, expected FROM eval_prompts WHERE expected IS NOT NULL"
     pairs = demo.execute(query).fetchall()
     assert pairs

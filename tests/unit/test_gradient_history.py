@@ -5,19 +5,19 @@ from __future__ import annotations
 import pytest
 
 from sqltune.backends.base import BackendCall
-from sqltune.backends.gradient.history import CREATE, DELETE, FINE_TUNE, History, read_history
+from sqltune.backends.gradient.history import CREATE, DELETE, FINE_TUNE, CallHistory, read_history
 
 OPEN = ("intended", "unknown")
 
 
-def read(*calls: tuple[str, str]) -> History:
+def read(*calls: tuple[str, str]) -> CallHistory:
     """Read calls given by kind and state; the adapter of the n-th call is `a<n>`."""
     numbered = enumerate(calls, start=1)
     return read_history([BackendCall(n, state, kind, "", f"a{n}") for n, (kind, state) in numbered])
 
 
 def test_without_a_call_there_is_no_adapter() -> None:
-    assert read() == History()
+    assert read() == CallHistory()
 
 
 def test_every_done_fine_tune_is_a_batch_of_the_adapter() -> None:

@@ -8,8 +8,7 @@ import pytest
 
 from sqltune import wanted_keys
 from sqltune.backends.base import BaseModel, Decoding, TrainedAdapter
-from sqltune.backends.prompt_template import DEFAULT_TEMPLATE
-from sqltune.local_lora.prompt_format import INSTRUCTION_FORM
+from sqltune.prompt_formats import PLAIN_TEMPLATE
 from sqltune.records import Adapter
 from tests.unit.made_records import ADAPTER
 
@@ -23,7 +22,7 @@ EVALUATION = {
     "temperature": 0.5, "min_gain": 0.0,
 }  # fmt: skip
 #: What a model is trained with and asked with.
-BOTH = {"prompt_template": "Q: {prompt}\nA: {response}"}
+BOTH = {"prompt_format": "Q: {prompt}\nA: {response}"}
 NEITHER = {
     "is_enabled": False, "training_query": "SELECT 1", "eval_query": "SELECT 1",
     "on_bad_row": "skip", "max_skipped_share": 0.5, "adapter_name": "other",
@@ -81,15 +80,14 @@ def test_rows_from_before_there_was_a_template_keep_their_keys() -> None:
     assert wanted_keys.training_key(ADAPTER, MODEL, "1-a").startswith("c889c6e04a43b803")
     assert wanted_keys.evaluation_key(ADAPTER, "1-a").startswith("f61451607899360d")
     assert wanted_keys.decoding_key(greedy).startswith("b9d59b05ca0ed3fe")
-    assert wanted_keys.decoding_key(replace(greedy, prompt_template="{prompt}{response}")) != (
+    assert wanted_keys.decoding_key(replace(greedy, prompt_format="{prompt}{response}")) != (
         wanted_keys.decoding_key(greedy)
     )
 
 
 def test_the_form_that_no_template_means_stays_what_it_is() -> None:
     # It is in no key: another one would let unequal answers be compared.
-    assert DEFAULT_TEMPLATE == "### Instruction: {prompt} \n\n### Response: {response}"
-    assert f"{INSTRUCTION_FORM} {{response}}" == DEFAULT_TEMPLATE
+    assert PLAIN_TEMPLATE == "### Instruction: {prompt} \n\n### Response: {response}"
 
 
 def test_a_greedy_answer_does_not_depend_on_the_seed_and_a_sampled_one_does() -> None:

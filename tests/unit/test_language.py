@@ -112,3 +112,13 @@ def findings(folder: Path, code: str) -> list[str]:
     path = folder / "module.py"
     path.write_text(code, "utf-8")
     return language.findings_of_python(path)
+
+
+@pytest.mark.parametrize("path", language.commented_files(), ids=str)
+def test_the_comments_of_build_files_speak_plain_english(path: Path) -> None:
+    assert language.findings_of_comments(path) == []
+
+
+def test_the_names_of_tests_speak_plain_english() -> None:
+    found = map(language.findings_of_test_names, language.test_files())
+    assert [finding for findings in found for finding in findings] == []

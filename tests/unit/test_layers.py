@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import subprocess
 import sysconfig
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -63,3 +65,14 @@ def test_a_wrong_import_or_a_module_without_a_layer_is_refused(
     checked = lint_imports(copied_package)
     assert checked.returncode == 1
     assert named in checked.stdout
+
+
+def test_no_class_name_means_two_things() -> None:
+    modules = sorted((ROOT / "pipeline").rglob("*.py"))
+    names = Counter(
+        node.name
+        for module in modules
+        for node in ast.walk(ast.parse(module.read_text("utf-8")))
+        if isinstance(node, ast.ClassDef)
+    )
+    assert [name for name, count in names.items() if count > 1] == []

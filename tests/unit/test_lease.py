@@ -125,7 +125,7 @@ def test_a_run_that_was_cancelled_before_is_noticed_at_once(
             keeper.check()
 
 
-def test_a_database_that_is_away_for_a_beat_is_no_lost_lease(
+def test_a_database_that_misses_one_heartbeat_is_no_lost_lease(
     database: Database, claim: Claim, caplog: pytest.LogCaptureFixture
 ) -> None:
     write(database, "ALTER TABLE adapter_states RENAME TO away")

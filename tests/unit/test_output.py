@@ -38,7 +38,7 @@ def test_a_line_of_json_is_one_line_of_utf8() -> None:
     assert "\U0001f680".encode() in line
 
 
-def test_no_rows_are_told_on_stderr_and_are_an_empty_list_as_json(
+def test_no_rows_are_reported_on_stderr_and_are_an_empty_list_as_json(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     write_rows([], as_json=False, empty="nothing here")
@@ -58,7 +58,7 @@ def test_a_table_into_a_pipe_is_as_wide_as_120_characters_and_cuts_no_name(
     assert "characters)" in "".join(lines), "a very long cell says how long it is"
 
 
-def test_progress_is_told_at_intervals_and_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_is_shown_at_intervals_and_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
     now = [0.0]
     reporter = LineReporter(lambda: now[0])
     for step in range(1, 21):

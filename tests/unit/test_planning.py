@@ -147,7 +147,7 @@ def test_bad_rows_that_are_treated_differently_now_are_tried_again() -> None:
         ("sync_every", "soon", "must be a time such as 30s, 15m, 6h or 1d"),
         ("backend", b"local", "must be a text"),
         ("scorer", "bleu", "unknown scorer 'bleu'"),
-        ("prompt_template", "{prompt}", "prompt_template must be NULL"),
+        ("prompt_format", "{prompt}", "must contain {response} exactly once"),
     ],
 )
 def test_a_value_that_no_run_could_use_is_refused_by_its_column(

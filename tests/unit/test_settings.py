@@ -93,12 +93,12 @@ def test_a_password_in_the_file_is_refused(folder: Path) -> None:
     assert "hidden" not in str(refused.value)
 
 
-def test_an_address_without_a_password_may_stand_in_the_file(folder: Path) -> None:
+def test_an_address_without_a_password_may_be_in_the_file(folder: Path) -> None:
     write_file(folder, 'database_url = "sqlite:///own.db"\n')
     assert load_settings().database_url == "sqlite:///own.db"
 
 
-def test_addresses_stand_in_no_repr_and_in_no_row() -> None:
+def test_addresses_are_in_no_repr_and_in_no_row() -> None:
     url = "mysql+pymysql://a:hidden@b/c"
     settings = Settings(database_url=url, selection_url=url)
     assert "hidden" not in repr(settings)

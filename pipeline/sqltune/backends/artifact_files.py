@@ -21,7 +21,7 @@ _DRAFT = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}\.tmp")
 
 
 def list_folder(folder: Path, kind: ArtifactKind, suffix: str = "") -> Iterator[StoredArtifact]:
-    """Yield what in a folder has a run key in its name and ends in `suffix`, drafts included."""
+    """Yield the files and folders named by a run key that end in `suffix`, drafts included."""
     if not folder.is_dir():
         return
     for path in sorted(folder.iterdir()):

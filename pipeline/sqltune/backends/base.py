@@ -42,6 +42,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from sqltune.prompt_formats import AUTO
 from sqltune.records import Sample
 
 
@@ -80,7 +81,7 @@ class TrainingOptions:
     batch_size: int | None
     rehearsal: str  #: auto, on, off
     seed: int
-    prompt_template: str | None = None  #: see prompt_template.py; None: the default one
+    prompt_format: str = AUTO  #: see prompt_formats.py
     sample_form: str = "parts"  #: parts: only the response is trained; text: the whole text is
 
 
@@ -133,7 +134,7 @@ class Decoding:
     max_new_tokens: int
     temperature: float  #: 0: greedy
     seed: int
-    prompt_template: str | None = None  #: see prompt_template.py; None: the default one
+    prompt_format: str = AUTO  #: see prompt_formats.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,9 +247,9 @@ class Backend(Protocol):
         ...
 
     def count_tokens(
-        self, base_model: BaseModel, samples: Iterable[Sample]
+        self, base_model: BaseModel, samples: Iterable[Sample], prompt_format: str
     ) -> Iterator[TokenCount]:
-        """Yield the token count of each sample as training sees it.
+        """Yield the token count of each sample as training sees it in this prompt format.
 
         The base model's tokenizer counts; without one, the count is an estimate.
         """

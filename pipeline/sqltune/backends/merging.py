@@ -5,21 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from sqltune.backends.base import BaseModel, TrainedAdapter
+from sqltune.backends.base import TrainedAdapter
 
 
 @runtime_checkable
 class Merging(Protocol):
     """Has base models and finished adapters on this machine."""
 
-    def describe(self, base_model: str, revision: str | None) -> BaseModel:
-        """Resolve a base model's name; see `Backend`."""
-        ...
-
-    def merge(self, base_model: BaseModel, adapter: TrainedAdapter, folder: Path) -> None:
+    def merge(
+        self, base_model: str, revision: str | None, adapter: TrainedAdapter, folder: Path
+    ) -> None:
         """Write the model that answers as the adapter does, in a form that transformers loads.
 
         Raises:
+            RequestRejected: the backend has no such base model.
             BackendError: the weights cannot be read, or the folder cannot be written.
         """
         ...

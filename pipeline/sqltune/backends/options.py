@@ -6,11 +6,9 @@ The check runs before anything is sent, and without importing the libraries that
 from __future__ import annotations
 
 from sqltune.backends.base import Decoding, TrainingOptions
-from sqltune.backends.prompt_template import read_template
 from sqltune.errors import ConfigError
+from sqltune.prompt_formats import AUTO, CHAT, check_format
 
-#: Backends that take plain text, so a row may choose how a prompt becomes text.
-TEMPLATED_BACKENDS = ("gradient",)
 #: Limits of Gradient's published schema, as in sqltune/wire/gradient.py, which needs pydantic.
 MOST_RANK, MOST_GENERATED_TOKENS = 32, 511
 
@@ -21,28 +19,36 @@ def check_options(backend: str, options: TrainingOptions, decoding: Decoding) ->
     Raises:
         ConfigError: a column of the adapter's row has a value that the backend does not support.
     """
-    if backend in TEMPLATED_BACKENDS:
-        read_template(options.prompt_template)
-    else:
-        _refuse_templates(backend, options)
-    if backend == "scripted":
-        _require(
-            options.rehearsal != "on",
-            "rehearsal must be 'auto' or 'off': backend 'scripted' does not rehearse",
-        )
+    check_format(options.prompt_format)
     if backend == "gradient":
         _check_gradient(options, decoding)
+    else:
+        _require(
+            options.sample_form == "parts",
+            f"sample_form must be 'parts': backend {backend!r} trains responses only",
+        )
+    if backend == "scripted":
+        _check_scripted(options)
 
 
-def _refuse_templates(backend: str, options: TrainingOptions) -> None:
-    has_own_form = f"backend {backend!r} uses the base model's own prompt format"
-    _require(options.prompt_template is None, f"prompt_template must be NULL: {has_own_form}")
-    _require(options.sample_form == "parts", f"sample_form must be 'parts': {has_own_form}")
+def _check_scripted(options: TrainingOptions) -> None:
+    _require(
+        options.rehearsal != "on",
+        "rehearsal must be 'auto' or 'off': backend 'scripted' does not rehearse",
+    )
+    _require(
+        options.prompt_format == AUTO,
+        "prompt_format must be 'auto': backend 'scripted' has no model that reads it",
+    )
 
 
 def _check_gradient(options: TrainingOptions, decoding: Decoding) -> None:
     rank, rate = options.lora_rank or 1, options.learning_rate or 0.0
     tokens = decoding.max_new_tokens
+    _require(
+        options.prompt_format != CHAT,
+        "prompt_format must not be 'chat': Gradient's API takes plain text and shows no template",
+    )
     _require(
         options.lora_alpha is None, "lora_alpha must be NULL: Gradient's API has no such field"
     )

@@ -23,7 +23,12 @@ class Tokens:
 
 
 def count_epoch_tokens(
-    backend: Backend, base_model: BaseModel, samples: Iterable[Sample], rows: int
+    backend: Backend,
+    base_model: BaseModel,
+    samples: Iterable[Sample],
+    rows: int,
+    *,
+    prompt_format: str,
 ) -> Tokens | None:
     """Count the tokens of the first samples and return the tokens of all `rows`.
 
@@ -32,7 +37,8 @@ def count_epoch_tokens(
     """
     counted, total, is_exact = 0, 0, True
     try:
-        for count in backend.count_tokens(base_model, islice(samples, _ROWS_COUNTED)):
+        counted_samples = islice(samples, _ROWS_COUNTED)
+        for count in backend.count_tokens(base_model, counted_samples, prompt_format):
             counted, total = counted + 1, total + count.tokens
             is_exact = is_exact and count.is_exact
     except RunInterrupted:

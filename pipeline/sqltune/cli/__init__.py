@@ -13,7 +13,6 @@ from io import TextIOWrapper
 
 import typer
 
-from sqltune import __version__
 from sqltune.cli import (
     data_commands,
     gc_commands,
@@ -51,7 +50,9 @@ for commands in (
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"sqltune {__version__}")
+        from sqltune.settings import VERSION
+
+        typer.echo(f"sqltune {VERSION}")
         raise typer.Exit
 
 

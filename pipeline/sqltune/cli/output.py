@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -19,8 +20,9 @@ _LONGEST_CELL = 400
 
 
 def say(message: str) -> None:
-    """Write a message to stderr."""
-    typer.echo(message, err=True)
+    """Write a message to stderr; one that is closed or full does not decide what is done."""
+    with suppress(OSError):
+        typer.echo(message, err=True)
 
 
 def write_json(value: object) -> None:

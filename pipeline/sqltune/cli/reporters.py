@@ -6,12 +6,12 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import typer
+from sqltune.cli.output import say
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from sqltune.runtime import Reporter
+from sqltune.runtime import Reporter
 
 #: A plain line at most this often, so that a log file stays readable.
 _SECONDS_BETWEEN_LINES = 5.0
@@ -35,7 +35,7 @@ class LineReporter:
     def say(self, message: str) -> None:
         """Write the line."""
         self.finish()
-        typer.echo(message, err=True)
+        say(message)
 
     def progress(self, activity: str, done: int, total: int | None, detail: str = "") -> None:
         """Write a line when enough time has passed since the last."""
@@ -45,7 +45,7 @@ class LineReporter:
             self.finish()
             self._activity, self._written_at = activity, now
         if now - self._written_at >= _SECONDS_BETWEEN_LINES:
-            typer.echo(line, err=True)
+            say(line)
             self._written_at, self._pending = now, None
         else:
             self._pending = line
@@ -53,7 +53,7 @@ class LineReporter:
     def finish(self) -> None:
         """Write the last state of the activity, unless it was written already."""
         if self._pending is not None:
-            typer.echo(self._pending, err=True)
+            say(self._pending)
         self._pending, self._activity = None, ""
 
 
@@ -71,7 +71,7 @@ class BarReporter:
         if self._bar is not None:
             self._bar.console.print(message, markup=False, highlight=False)
         else:
-            typer.echo(message, err=True)
+            say(message)
 
     def progress(self, activity: str, done: int, total: int | None, detail: str = "") -> None:
         """Move the bar."""

@@ -51,12 +51,12 @@ def check(as_json: AsJson = False) -> None:
 
     with open_runtime(read_settings(), SilentReporter()) as runtime:
         findings = examine(runtime, now_seconds=time.time)
-    rows = [{"check": f.check, "verdict": f.verdict.value, "detail": f.detail} for f in findings]
+    rows = [{"check": f.check, "status": f.status.value, "detail": f.detail} for f in findings]
     if as_json:
         write_json(rows)
     else:
-        write_table(rows, ("check", "verdict", "detail"))
-    raise typer.Exit(2 if any(f.verdict is CheckStatus.FAILED for f in findings) else 0)
+        write_table(rows, ("check", "status", "detail"))
+    raise typer.Exit(2 if any(f.status is CheckStatus.FAILED for f in findings) else 0)
 
 
 def demo() -> None:

@@ -53,7 +53,7 @@ class StopRequest:
 
 
 @contextmanager
-def stop_on_signals(said: str = "stopping: the run stays resumable") -> Iterator[StopRequest]:
+def stop_on_signals(said: str = "stopping: a run stays resumable") -> Iterator[StopRequest]:
     """Turn signals into a request to stop while the block runs."""
     with StopRequest(said) as request:
         before = {n: signal.signal(n, request) for n in (signal.SIGTERM, signal.SIGINT)}

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
+from operator import attrgetter
 from threading import Event
 from typing import Any
 
@@ -114,7 +115,7 @@ class SampleWriter:
     def _write_run(self, rows: list[ContentRow]) -> None:
         """Write contents in the order of their hashes, then samples in their own order."""
         # One order everywhere also means that two runs with equal texts cannot deadlock.
-        by_hash = sorted(rows, key=lambda row: row[1])
+        by_hash = sorted(rows, key=attrgetter("content_hash"))
         for chunk in self._chunks(by_hash, self._pace_of_contents):
             store = pack_contents(self._scope.database, chunk, loads=self._loads)
             self.new_contents += self._commit(store, chunk, self._pace_of_contents)
@@ -160,7 +161,7 @@ class SampleWriter:
             lines = sample_lines(self._scope.run_id, first, chunk)
             return lambda session: load(self._scope.database, session, LOAD_SAMPLES, lines)
         values = [
-            (self._scope.run_id, position, row[0].decode(), row[1].decode())
+            (self._scope.run_id, position, row.key.decode(), row.content_hash.decode())
             for position, row in enumerate(chunk, first)
         ]
         return _inserts(self._scope.database, "add_manifest_sample", values)
@@ -227,4 +228,5 @@ def _inserts(database: Database, name: str, values: list[tuple[Any, ...]]) -> St
 
 
 def _text_bytes(row: ContentRow) -> int:
-    return len(row[2]) + len(row[3] or b"") + len(row[4] or b"")
+    texts = (row.prompt, row.response, row.system_prompt)
+    return sum(len(text) for text in texts if text)

@@ -47,7 +47,7 @@ def default_time_seconds(database: Database) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
+class _ClockReading:
     """One reading of the server's clock and of this machine's clocks at that moment."""
 
     server: datetime
@@ -79,7 +79,7 @@ class DatabaseClock:
         self._read_server = read_server
         self._machine_now = machine_now
         self._monotonic = monotonic
-        self._reading: _Reading | None = None
+        self._reading: _ClockReading | None = None
 
     def __call__(self) -> datetime:
         """Return the current time in UTC."""
@@ -93,7 +93,7 @@ class DatabaseClock:
             return self._machine_now()
         return self._reading.server + timedelta(seconds=self._monotonic() - self._reading.monotonic)
 
-    def _is_outdated(self, reading: _Reading) -> bool:
+    def _is_outdated(self, reading: _ClockReading) -> bool:
         elapsed = self._monotonic() - reading.monotonic
         drift = (self._machine_now() - reading.machine).total_seconds() - elapsed
         return elapsed > self._MAX_AGE_SECONDS or abs(drift) > self._MAX_DRIFT_SECONDS
@@ -101,4 +101,4 @@ class DatabaseClock:
     def _read(self) -> None:
         server = self._read_server(self._database)
         if server is not None:
-            self._reading = _Reading(server, self._machine_now(), self._monotonic())
+            self._reading = _ClockReading(server, self._machine_now(), self._monotonic())

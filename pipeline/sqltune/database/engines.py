@@ -12,7 +12,7 @@ from sqltune.database.errors import COMMIT_FAILED, NODE_NOT_READY, error_number,
 from sqltune.database.servers import identify_server, require_kind
 from sqltune.database.sockets import limit_silence, watch_peer
 from sqltune.database.urls import Address, EngineKind, connect_options
-from sqltune.errors import DatabaseError
+from sqltune.errors import ConfigError, DatabaseError
 
 #: Execution option of a connection that will not write: it takes no write lock.
 READS_ONLY = "sqltune_reads_only"
@@ -32,7 +32,12 @@ def make_engine(address: Address, *, lock_wait_seconds: int, silence_seconds: fl
     url, options = connect_options(address, lock_wait_seconds=lock_wait_seconds)
     is_server = address.kind is not EngineKind.SQLITE
     with translate_errors():
-        engine = create_engine(url, connect_args=options, pool_pre_ping=is_server)
+        try:
+            engine = create_engine(url, connect_args=options, pool_pre_ping=is_server)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(
+                f"an option in {address.setting} has a value that its driver does not understand"
+            ) from error
     if is_server:
         needs_tls = any(name.startswith("ssl") for name in options)
         _require_kind(engine, address)

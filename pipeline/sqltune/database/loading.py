@@ -7,15 +7,10 @@ server allows it; otherwise rows are inserted one by one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqltune.database.connection import Database, Session
 from sqltune.database.reading import raise_driver_error
-
-#: key, content hash in hexadecimal, prompt, response, system prompt, weight, group, split; in UTF-8
-ContentRow = tuple[
-    bytes, bytes, bytes, bytes | None, bytes | None, float | None, bytes | None, bytes | None
-]
 
 #: The size of one packet of LOAD DATA; the protocol allows up to 16 MB.
 _PIECE_BYTES = 1_000_000
@@ -32,6 +27,24 @@ LOAD_CONTENTS = _LOAD.format(
 LOAD_SAMPLES = _LOAD.format(
     table="manifest_samples", columns="manifest_id, position, sample_key, content_hash"
 )
+
+
+class ContentRow(NamedTuple):
+    """One row of a selection with its content, texts in UTF-8."""
+
+    key: bytes
+    content_hash: bytes  #: in hexadecimal
+    prompt: bytes
+    response: bytes | None  #: of an evaluation prompt: what is expected
+    system_prompt: bytes | None
+    weight: float | None = None
+    group_key: bytes | None = None
+    split: bytes | None = None
+
+    @property
+    def texts(self) -> tuple[bytes | None, ...]:
+        """All its texts, the key left out."""
+        return (self.prompt, self.response, self.system_prompt, self.group_key, self.split)
 
 
 def can_load(database: Database) -> bool:
@@ -60,7 +73,7 @@ def load(database: Database, session: Session, sql: str, lines: bytes) -> int:
 
 def content_lines(rows: Sequence[ContentRow]) -> bytes:
     """Return rows of `contents` as LOAD DATA reads them."""
-    texts = [text for row in rows for text in (*row[2:5], *row[6:]) if text]
+    texts = [text for row in rows for text in row.texts if text]
     mend = _escape if _needs_escape(b"".join(texts)) else _mark_null
     return b"".join(
         [
@@ -72,13 +85,13 @@ def content_lines(rows: Sequence[ContentRow]) -> bytes:
 
 def sample_lines(manifest_id: int, first: int, rows: Sequence[ContentRow]) -> bytes:
     """Return rows of `manifest_samples`, from position `first` on, as LOAD DATA reads them."""
-    keys = [row[0] for row in rows]
+    keys = [row.key for row in rows]
     if _needs_escape(b"".join(keys)):
         keys = [_escape(key) for key in keys]
     start = b"%d\x1f" % manifest_id
     return b"".join(
         [
-            b"%s%d\x1f%s\x1f%s\x1e" % (start, position, key, row[1])
+            b"%s%d\x1f%s\x1f%s\x1e" % (start, position, key, row.content_hash)
             for position, (key, row) in enumerate(zip(keys, rows, strict=True), first)
         ]
     )

@@ -14,6 +14,8 @@ from typing import Any
 from sqltune.database.urls import SCHEMES, Address, EngineKind
 from sqltune.errors import ConfigError
 
+_SHARED_OPTIONS = ("ssl_ca", "ssl_cert", "ssl_key", "ssl_verify_cert", "ssl_verify_identity")
+
 #: In VERSION() or @@version_comment, for instance "SingleStoreDB source distribution (compatible;
 #: MySQL Enterprise & MySQL Commercial)".
 _SINGLESTORE = re.compile(r"singlestore|memsql", re.IGNORECASE)
@@ -54,7 +56,9 @@ def require_kind(found: FoundServer, address: Address) -> None:
     """
     if found.kind is address.kind:
         return
-    url = address.url.set(drivername=SCHEMES[found.kind], query={})
+    # Options of a driver mean nothing to another one; both know those of TLS.
+    shared = {name: value for name, value in address.url.query.items() if name in _SHARED_OPTIONS}
+    url = address.url.set(drivername=SCHEMES[found.kind], query=shared)
     raise ConfigError(
         f"{address.setting} begins with {address.url.drivername}://, but the server at "
         f"{address.url.host} is {found.name} ({found.version}): use "

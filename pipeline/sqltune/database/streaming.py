@@ -39,12 +39,17 @@ class RowStream:
         """Yield the rows in the order of the query; each page is about half a megabyte.
 
         Raises:
-            DataError: the time limit was reached; or any error that the stream's `check` raised.
+            DataError: the time limit was reached, or the query failed at a later row; or any error
+                that the stream's `check` raised.
         """
         size = _FIRST_PAGE_ROWS
-        while rows := self._guard.run(partial(self._cursor.fetch, size)):
+        while rows := self._fetch(size):
             yield rows
             size = _next_size(rows, size)
+
+    def _fetch(self, size: int) -> Rows:
+        with _refusing_query():
+            return self._guard.run(partial(self._cursor.fetch, size))
 
 
 class QueryGuard:
@@ -173,8 +178,15 @@ def _execute(
         cursor.execute(sql, values)
         return []
 
-    try:
+    with _refusing_query():
         guard.run(step)
+
+
+@contextmanager
+def _refusing_query() -> Iterator[None]:
+    """Turn an error that the query caused into one that concerns its adapter alone."""
+    try:
+        yield
     except DatabaseUnavailable:
         raise
     except DatabaseError as error:

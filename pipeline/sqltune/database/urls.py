@@ -75,6 +75,7 @@ def parse_address(text: str, *, setting: str) -> Address:
         )
     if kind is EngineKind.SQLITE:
         _refuse_host(url, setting)
+        _refuse_memory(url, setting)
     else:
         _refuse_ambiguity(url, text, setting)
     return Address(_with_driver(url, kind, setting), kind, setting)
@@ -87,9 +88,9 @@ def _with_driver(url: URL, kind: EngineKind, setting: str) -> URL:
         raise ConfigError(
             f"{setting}: driver {url.get_driver_name()!r} is not supported: use mysql+pymysql://"
         )
-    if kind is EngineKind.SINGLESTORE and "https" in url.drivername:
+    if kind is EngineKind.SINGLESTORE and "http" in url.drivername:
         raise ConfigError(
-            f"{setting}: singlestoredb+https:// has no transactions: use singlestoredb://"
+            f"{setting}: SingleStore's HTTP API has no transactions: use singlestoredb://"
         )
     return url
 
@@ -99,6 +100,15 @@ def _refuse_host(url: URL, setting: str) -> None:
         raise ConfigError(
             f"{setting} names a host, which SQLite does not have: a file is "
             "sqlite:///sqltune.db, with three slashes, or four before an absolute path"
+        )
+
+
+def _refuse_memory(url: URL, setting: str) -> None:
+    """Each connection would have a database of its own, which ends with it."""
+    if not url.database or ":memory:" in url.database:
+        raise ConfigError(
+            f"{setting} names a database in memory, which several connections cannot share: name a "
+            "file, for instance sqlite:///sqltune.db"
         )
 
 
@@ -150,7 +160,13 @@ def _refuse_missing_folder(address: Address) -> None:
     if address.url.database and "uri" not in address.url.query:
         folder = Path(address.url.database).parent
         if not folder.is_dir():
-            raise ConfigError(f"{address.setting} names a file in {folder}, which is no folder")
+            # An address of a server, with a password, may have been given the wrong scheme.
+            shown = (
+                "a folder that does not exist"
+                if "@" in str(folder)
+                else f"{folder}, which is no folder"
+            )
+            raise ConfigError(f"{address.setting} names a file in {shown}")
 
 
 def _singlestoredb_options(url: URL, options: dict[str, Any]) -> tuple[URL, dict[str, Any]]:
@@ -170,8 +186,11 @@ def _refuse_unknown_options(address: Address) -> None:
     known = _driver_options(address.kind) | {"ssl_ca", "ssl_verify_identity"}
     unknown = sorted(set(address.url.query) - known)
     if unknown:
+        # What follows an unescaped & in a password is no option.
+        has_password = any("passw" in name for name in address.url.query)
+        named = "an option" if has_password else f"option {unknown[0]!r}"
         raise ConfigError(
-            f"{address.setting} has option {unknown[0]!r}, which its driver does not know; "
+            f"{address.setting} has {named}, which its driver does not know; "
             "usual ones are ssl_ca, connect_timeout and local_infile"
         )
 

@@ -1,4 +1,4 @@
-"""Stores the answers of one phase, or the errors in their place, and scores a batch behind."""
+"""Stores the answers of one phase, or their errors, and scores them while others are answered."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class PhaseResult:
 
 
 class AnswerStore:
-    """Stores the answers of one phase, with their scores a batch behind."""
+    """Stores the answers of one phase, and scores each batch while the next is answered."""
 
     def __init__(
         self,

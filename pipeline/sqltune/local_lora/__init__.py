@@ -6,7 +6,13 @@ base model, `training` tunes it, `answering` asks it, `adapters` stores what was
 
 from __future__ import annotations
 
+import os
 import warnings
+
+# Torch's threads spin while they wait for each other, which on cores that other processes use makes
+# a step many times slower. Read when torch is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
 # transformers imports a progress bar for notebooks, which warns if ipywidgets is missing. None of
 # its bars is shown here.

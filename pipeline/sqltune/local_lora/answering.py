@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sqltune.local_lora.prompt_format import PromptFormat
+from sqltune.local_lora.prompt_format import end_ids
 from sqltune.local_lora.sampling import Sampling, TokenChooser
 from sqltune.local_lora.tokenising import tokenise_prompt
 
@@ -48,7 +48,7 @@ class Question:
     #: The instruction before the prompt; None where there is none.
     system_prompt: str | None = None
     #: How the prompt is put into words; None: in the base model's format.
-    prompt_format: PromptFormat | None = None
+    prompt_format: str | None = None
     #: Decides the draws beside the seed, so that equal questions may get different answers.
     draw: int | None = None
 
@@ -92,7 +92,7 @@ def answer_questions(
     sampling: Sampling,
     *,
     max_length: int,
-    prompt_format: PromptFormat,
+    prompt_format: str,
     activate: Callable[[], AbstractContextManager[None]],
 ) -> Iterator[list[GeneratedAnswer]]:
     """Yield the answers, one list per batch.
@@ -126,7 +126,7 @@ def _row(
     tokenizer: Any,
     sampling: Sampling,
     max_length: int,
-    prompt_format: PromptFormat,
+    prompt_format: str,
 ) -> _Row:
     ids = tokenise_prompt(
         question.prompt,
@@ -223,7 +223,7 @@ def _end_ids(network: Any, tokenizer: Any) -> frozenset[int]:
     """Return all tokens that end an answer; chat models name several."""
     named = getattr(getattr(network, "generation_config", None), "eos_token_id", None)
     ids = named if isinstance(named, list) else [named]
-    return frozenset(i for i in [*ids, tokenizer.eos_token_id] if i is not None)
+    return frozenset(i for i in ids if i is not None) | end_ids(tokenizer)
 
 
 def _answer(row: _Row, tokenizer: Any) -> GeneratedAnswer:

@@ -21,8 +21,10 @@ from peft import LoraConfig, PeftModel
 from sqltune.errors import BackendError
 from sqltune.local_lora.adapters import put_weights, read_adapter
 from sqltune.local_lora.answering import GeneratedAnswer, Question, answer_questions
-from sqltune.local_lora.prompt_format import PromptFormat
+from sqltune.local_lora.prompt_format import resolve_format
 from sqltune.local_lora.sampling import Sampling
+from sqltune.local_lora.tuning_profiles import ModelFacts, TuningProfile, find_profile
+from sqltune.prompt_formats import AUTO
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class LoadedModel:
         name: str,
         revision: str,
         max_length: int,
-        prompt_format: PromptFormat = PromptFormat.PLAIN,
+        prompt_format: str = AUTO,
         origin: Origin | None = None,
     ) -> None:
         """Wrap a network; `load_base_model` makes one.
@@ -56,7 +58,7 @@ class LoadedModel:
             revision: what the name meant when the model was loaded: a commit on the Hub, or a
                 hash of the files.
             max_length: tokens of prompt and response together.
-            prompt_format: how prompts are put into words.
+            prompt_format: how prompts are put into words where a caller does not say.
             origin: written into adapters, so that they find it; None: its name.
         """
         self.network = network
@@ -64,7 +66,7 @@ class LoadedModel:
         self.name = name
         self.revision = revision
         self.max_length = max_length
-        self.prompt_format = prompt_format
+        self.prompt_format = resolve_format(prompt_format, tokenizer)
         self.origin = origin or Origin(name)
         self._peft: PeftModel | None = None
         self._slots: dict[str, str] = {}
@@ -74,6 +76,14 @@ class LoadedModel:
     def dtype(self) -> torch.dtype:
         """The dtype of the base weights."""
         return self.network.dtype  # type: ignore[no-any-return]  # transformers leaves it untyped
+
+    @property
+    def profile(self) -> TuningProfile:
+        """How it is tuned where nobody chose otherwise."""
+        config = self.network.config
+        hidden = getattr(config.get_text_config(), "hidden_size", None)
+        family = str(getattr(config, "model_type", ""))
+        return find_profile(ModelFacts(self.name, family, hidden))
 
     @property
     def adapters(self) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from sqltune.errors import BackendError, BackendUnavailable, RequestRejected
 from sqltune.local_lora.base_models.converted import ConvertedModels, in_folder
 from sqltune.local_lora.base_models.converting import load_gguf_tokenizer
 from sqltune.local_lora.base_models.gguf_support import describe_gguf
+from sqltune.local_lora.cores import usable_cores
 from sqltune.local_lora.identity import NO_LIMIT, file_revision
 from sqltune.local_lora.loaded_model import LoadedModel, Origin
 from sqltune.local_lora.precision import Precision, choose_dtype
@@ -33,8 +34,8 @@ from sqltune.local_lora.sources import (
 UNKNOWN_MAX_LENGTH = 2048
 #: Below, one thread is as fast as two on a quiet machine, and many times faster on a busy one.
 _SMALL_PARAMETERS = 32_000_000
-#: Torch's own choice, before anything changed it.
-_TORCH_THREADS = torch.get_num_threads()
+#: Torch's own choice, before anything changed it: OMP_NUM_THREADS, or the cores without a quota.
+_TORCH_THREADS = min(torch.get_num_threads(), usable_cores())
 
 
 def load_base_model(

@@ -31,6 +31,8 @@ class LoraOptions:
     seed: int = 0
     #: Tokens computed at once; a larger step is added up from several parts. Bounds the memory.
     tokens_at_once: int = 2048
+    #: How samples are put into words; None: as the base model is asked by default.
+    prompt_format: str | None = None
 
 
 @dataclass(frozen=True)

@@ -1,30 +1,24 @@
 """The text that a base model reads for a prompt, and for the response to learn. No torch.
 
-Two forms: the plain instruction form, which is the default, and the tokenizer's chat template. A
-text that is in its form already is taken raw.
+Training, asking, serving and counting all use `format_pair`, so that a model is asked in the form
+in which it was trained.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
+from jinja2.exceptions import TemplateError
+
 from sqltune.errors import RequestRejected
+from sqltune.prompt_formats import AUTO, CHAT, PLAIN, read_template
 
-#: The form of the samples in Gradient's tutorials, space before the line break included.
-INSTRUCTION_FORM = "### Instruction: {prompt} \n\n### Response:"
-
-
-class PromptFormat(StrEnum):
-    """How prompts are put into words for the model."""
-
-    #: `### Instruction: … ### Response:`, for base models without a chat template.
-    PLAIN = "plain"
-    #: The chat template that the tokenizer carries, for instruction-tuned models.
-    CHAT = "chat"
-    #: No form: the model reads the text as it is.
-    RAW = "raw"
+#: No form: the model reads the text as it is. For the server's clients; no row can ask for it.
+RAW = "raw"
+#: What a template may do with a text: nothing here ends like it or contains it by chance.
+_PROBE = "xyzzyx"
 
 
 @dataclass(frozen=True)
@@ -33,10 +27,28 @@ class FormattedPair:
 
     #: Everything before the first response token.
     prompt: str
-    #: The response with what ends it, except the end-of-sequence token.
+    #: The response with what ends it, except an end-of-sequence token that the form does not write.
     response: str
     #: Whether the tokenizer still has to add its special tokens (begin and end of sequence).
     needs_special_tokens: bool
+
+
+def resolve_format(prompt_format: str, tokenizer: Any) -> str:
+    """Return what `auto` means for this tokenizer; every other format as it is.
+
+    Raises:
+        RequestRejected: it is `chat`, and the tokenizer has no chat template.
+    """
+    has_template = bool(getattr(tokenizer, "chat_template", None))
+    if prompt_format == AUTO:
+        return CHAT if has_template else PLAIN
+    if prompt_format == CHAT and not has_template:
+        raise RequestRejected(
+            "adapters.prompt_format is 'chat', and this base model's tokenizer has no chat "
+            "template: use 'auto' or 'plain', or a base model that was tuned on instructions",
+            code="no_chat_template",
+        )
+    return prompt_format
 
 
 def format_pair(
@@ -44,7 +56,7 @@ def format_pair(
     response: str = "",
     *,
     system_prompt: str | None = None,
-    prompt_format: PromptFormat = PromptFormat.PLAIN,
+    prompt_format: str = PLAIN,
     tokenizer: Any = None,
 ) -> FormattedPair:
     """Return the texts for one prompt, with the response where there is one to learn.
@@ -53,37 +65,94 @@ def format_pair(
         prompt: the user's words.
         response: what to learn; empty when the model is asked.
         system_prompt: the instruction before the prompt; None and empty mean none.
-        prompt_format: plain, chat or raw.
-        tokenizer: a transformers tokenizer; needed for chat only.
+        prompt_format: a resolved format: `chat`, `plain`, `raw` or a template.
+        tokenizer: a transformers tokenizer; needed for `chat` only.
 
     Raises:
-        RequestRejected: chat is asked for and the tokenizer has no chat template.
+        RequestRejected: the chat template does not show the prompt or the response as it is.
     """
-    if prompt_format is PromptFormat.CHAT:
+    if prompt_format == CHAT:
         return _format_chat(prompt, response, system_prompt, tokenizer)
-    is_raw = prompt_format is PromptFormat.RAW
-    text = prompt if is_raw else INSTRUCTION_FORM.replace("{prompt}", prompt)
-    if system_prompt:
-        text = f"{system_prompt}\n\n{text}"
-    return FormattedPair(text, f" {response}" if response else "", needs_special_tokens=True)
+    if prompt_format == RAW:
+        front = f"{system_prompt}\n\n" if system_prompt else ""
+        return FormattedPair(front + prompt, response, needs_special_tokens=True)
+    template = read_template(prompt_format)
+    learned = template.learned(response) if response else ""
+    return FormattedPair(template.query(prompt, system_prompt), learned, needs_special_tokens=True)
+
+
+def end_ids(tokenizer: Any) -> frozenset[int]:
+    """Return the tokens that end an answer: the end of a sequence, and of a template's turn."""
+    template = getattr(tokenizer, "chat_template", None)
+    turn_end = _turn_end(tokenizer, template) if template else None
+    return frozenset(i for i in (tokenizer.eos_token_id, turn_end) if i is not None)
+
+
+@lru_cache(maxsize=8)
+def _turn_end(tokenizer: Any, template: str) -> int | None:
+    """Return the token with which the template ends a turn, if it is one of the model's marks."""
+    ending = _format_chat(_PROBE, _PROBE, None, tokenizer).response.removeprefix(_PROBE)
+    ids: list[int] = tokenizer(ending, add_special_tokens=False)["input_ids"]
+    return ids[0] if ids and ids[0] in tokenizer.added_tokens_decoder else None
 
 
 def _format_chat(
     prompt: str, response: str, system_prompt: str | None, tokenizer: Any
 ) -> FormattedPair:
-    if not getattr(tokenizer, "chat_template", None):
-        raise RequestRejected(
-            "prompt_format is 'chat' but this base model's tokenizer has no chat template; "
-            "use prompt_format 'plain'",
-            code="no_chat_template",
-        )
-    messages = [{"role": "system", "content": system_prompt}] if system_prompt else []
-    messages.append({"role": "user", "content": prompt})
-    asked: str = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    messages = _fold_system(system_prompt, prompt, tokenizer)
+    asked = _render(messages, tokenizer, add_generation_prompt=True)
     if not response:
         return FormattedPair(asked, "", needs_special_tokens=False)
-    messages.append({"role": "assistant", "content": response})
-    whole: str = tokenizer.apply_chat_template(messages, tokenize=False)
-    # The template knows how a turn ends; one that rewrites earlier turns cannot be cut in two.
-    answer = whole[len(asked) :] if whole.startswith(asked) else response
-    return FormattedPair(asked, answer, needs_special_tokens=False)
+    whole = _render([*messages, {"role": "assistant", "content": response}], tokenizer)
+    if whole.startswith(asked):
+        return FormattedPair(asked, whole[len(asked) :], needs_special_tokens=False)
+    # A template that opens a thought when it asks, and shows none where the answer is known.
+    begin = whole.rfind(response.strip())
+    if begin < 0:
+        raise RequestRejected(
+            "the chat template of this base model changes the text of a response, so that it "
+            "cannot be trained: set adapters.prompt_format to 'plain' or to a template",
+            code="template_changes_text",
+        )
+    return FormattedPair(asked, whole[begin:], needs_special_tokens=False)
+
+
+def _fold_system(system_prompt: str | None, prompt: str, tokenizer: Any) -> list[dict[str, str]]:
+    """Return the messages; a template without system messages gets it in the user's turn."""
+    user = {"role": "user", "content": prompt}
+    if not system_prompt:
+        return [user]
+    messages = [{"role": "system", "content": system_prompt}, user]
+    if _shows_system(tokenizer, tokenizer.chat_template):
+        return messages
+    return [{"role": "user", "content": f"{system_prompt}\n\n{prompt}"}]
+
+
+@lru_cache(maxsize=8)
+def _shows_system(tokenizer: Any, template: str) -> bool:
+    """Whether the template, which is part of the key, shows a system message at all."""
+    messages = [{"role": "system", "content": _PROBE}, {"role": "user", "content": "?"}]
+    try:
+        return _PROBE in _render(messages, tokenizer)
+    except RequestRejected:
+        return False
+
+
+def _render(
+    messages: list[dict[str, str]], tokenizer: Any, *, add_generation_prompt: bool = False
+) -> str:
+    try:
+        text: str = tokenizer.apply_chat_template(
+            messages,
+            tokenize=False,
+            add_generation_prompt=add_generation_prompt,
+            # Models that can think answer at once: the samples show no thoughts.
+            enable_thinking=False,
+        )
+    except TemplateError as exc:
+        raise RequestRejected(
+            f"the chat template of this base model refuses the prompt: {exc}; set "
+            "adapters.prompt_format to 'plain' or to a template",
+            code="template_refuses",
+        ) from exc
+    return text

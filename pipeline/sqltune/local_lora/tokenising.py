@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqltune.errors import DataError
-from sqltune.local_lora.prompt_format import FormattedPair, PromptFormat, format_pair
+from sqltune.local_lora.prompt_format import FormattedPair, end_ids, format_pair
 from sqltune.local_lora.steps import Pair
+from sqltune.prompt_formats import PLAIN
 
 #: Factor on the loss of tokens with low weight, beside 1 for the others.
 LOW_WEIGHT = 0.01
@@ -64,9 +65,11 @@ def tokenise_pair(
     tokenizer: Any,
     *,
     max_length: int,
-    prompt_format: PromptFormat = PromptFormat.PLAIN,
+    prompt_format: str = PLAIN,
 ) -> TokenisedSample:
-    """Return a pair as token ids, the response closed by the end-of-sequence token.
+    """Return a pair as token ids, the response closed as the form closes a turn.
+
+    A form that writes no end gets the end-of-sequence token.
 
     Raises:
         DataError: the pair has more than `max_length` tokens, or no response token.
@@ -96,7 +99,7 @@ def tokenise_prompt(
     tokenizer: Any,
     *,
     system_prompt: str | None = None,
-    prompt_format: PromptFormat = PromptFormat.PLAIN,
+    prompt_format: str = PLAIN,
 ) -> tuple[int, ...]:
     """Return a prompt as token ids, exactly as a tokenised sample begins."""
     texts = format_pair(
@@ -105,9 +108,7 @@ def tokenise_prompt(
     return tuple(_encode_prompt(texts, tokenizer))
 
 
-def count_tokens(
-    pairs: Iterable[Pair], tokenizer: Any, *, prompt_format: PromptFormat = PromptFormat.PLAIN
-) -> int:
+def count_tokens(pairs: Iterable[Pair], tokenizer: Any, *, prompt_format: str = PLAIN) -> int:
     """Return the tokens of all pairs together, however long each is: what one epoch costs."""
     unlimited = 2**62
     samples = (
@@ -137,6 +138,7 @@ def _encode_response(texts: FormattedPair, prompt_ids: list[int], tokenizer: Any
     else:
         ids = tokenizer(texts.response, add_special_tokens=False)["input_ids"]
     end: int | None = tokenizer.eos_token_id
-    if end is not None and end not in ids[-2:]:
+    # A turn may end in another token than a sequence, with a line break behind it.
+    if end is not None and end_ids(tokenizer).isdisjoint(ids[-2:]):
         ids = [*ids, end]
     return ids

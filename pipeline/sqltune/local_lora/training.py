@@ -59,6 +59,11 @@ class LoraTrainer:
         self._optimiser = AdamW(self.adapter.values, options.weight_decay)
 
     @property
+    def prompt_format(self) -> str:
+        """How samples are put into words: `chat`, `plain` or a template."""
+        return self.options.prompt_format or self.base.prompt_format
+
+    @property
     def steps_done(self) -> int:
         """Optimizer steps that are in the weights."""
         return self._optimiser.steps
@@ -88,7 +93,7 @@ class LoraTrainer:
             pair,
             self.base.tokenizer,
             max_length=self.base.max_length,
-            prompt_format=self.base.prompt_format,
+            prompt_format=self.prompt_format,
         )
 
     def step_on(
@@ -163,7 +168,7 @@ class LoraTrainer:
                 **asdict(self.options),
                 "steps": self.steps_done,
                 "precision": str(self.base.dtype).removeprefix("torch."),
-                "prompt_format": str(self.base.prompt_format),
+                "prompt_format": self.prompt_format,
                 "is_packed": self.gradients.is_packed,
                 "threads": torch.get_num_threads(),
                 "torch_version": torch.__version__,

@@ -36,7 +36,7 @@ class CheckFinding:
     """One line of `sqltune check`."""
 
     check: str
-    verdict: CheckStatus
+    status: CheckStatus
     detail: str
 
 
@@ -53,11 +53,11 @@ def examine(runtime: Runtime, *, now_seconds: Callable[[], float]) -> list[Check
     """
     database = runtime.database
     reach = _examine_reach(database)
-    if reach.verdict is CheckStatus.FAILED:
+    if reach.status is CheckStatus.FAILED:
         return [*_examine_variables(), reach]
     schema = _examine_schema(database)
     findings = [*_examine_variables(), reach, schema]
-    if schema.verdict is not CheckStatus.FAILED:
+    if schema.status is not CheckStatus.FAILED:
         findings.append(_examine_clock(database, now_seconds))
         findings.append(_examine_text(database, runtime.new_id))
         findings.extend(_examine_adapters(runtime))

@@ -54,8 +54,8 @@ def export_merged(
             f"version {version.version_number} of adapter {adapter_name!r} was trained on backend "
             f"{version.backend!r}, which does not give away its weights"
         )
-    base_model = backend.describe(version.base_model, version.base_model_revision)
-    backend.merge(base_model, trained_adapter(version), folder)
+    adapter = trained_adapter(version)
+    backend.merge(version.base_model, version.base_model_revision, adapter, folder)
     return version
 
 

@@ -104,5 +104,9 @@ def _count_tokens(
     # Rows after the last counted one would keep a connection open.
     with closing(selected) as samples:
         return count_epoch_tokens(
-            runtime.backend(adapter.backend), wanted.base_model, samples, wanted.samples
+            runtime.backend(adapter.backend),
+            wanted.base_model,
+            samples,
+            wanted.samples,
+            prompt_format=adapter.prompt_format,
         )

@@ -271,7 +271,9 @@ def _parquet_records(path: Path) -> Iterator[Row]:
     try:
         import pyarrow.parquet as parquet
     except ImportError:
-        raise ConfigError("Parquet files need pyarrow: pip install 'sqltune[parquet]'") from None
+        raise ConfigError(
+            "Parquet files need pyarrow: pip install '.[parquet]' in a clone"
+        ) from None
     with parquet.ParquetFile(path) as file:
         for batch in file.iter_batches(batch_size=_ROWS_READ):
             yield from batch.to_pylist()

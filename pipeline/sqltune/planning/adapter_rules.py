@@ -58,7 +58,7 @@ _WORDS = {
 #: Text columns without any other rule.
 _TEXTS = (
     *("adapter_name", "base_model", "base_model_revision", "backend"),
-    *("training_query", "eval_query", "scorer", "prompt_template"),
+    *("training_query", "eval_query", "scorer", "prompt_format"),
 )
 _EVERY = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d|)", re.ASCII)
 _UNIT_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}

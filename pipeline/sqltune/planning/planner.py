@@ -42,7 +42,7 @@ _BAD_ROW_COLUMNS = ("on_bad_row", "max_skipped_share")
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What an adapter's earlier runs left behind."""
+    """The runs and versions that an adapter has already."""
 
     unfinished: Run | None = None  #: begun by a runner and not ended
     last: Run | None = None  #: the last ended run

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from sqltune import wanted_keys
 from sqltune.backends.token_counts import count_epoch_tokens
-from sqltune.database.tables import runs
+from sqltune.database.tables import manifests, runs
 from sqltune.evaluation import SCORERS
 from sqltune.records import Run, RunKind, Sample
 from sqltune.run.work import Work, count_noun, get_manifest_fingerprint
@@ -51,10 +51,16 @@ def _prepare_samples(work: Work) -> None:
     )
     reporter.finish()
     samples = read_samples(scope.database, manifest.manifest_id)
-    tokens = count_epoch_tokens(work.backend, work.base_model, samples, len(samples))
+    tokens = count_epoch_tokens(
+        work.backend,
+        work.base_model,
+        samples,
+        len(samples),
+        prompt_format=work.adapter.prompt_format,
+    )
     with scope.transaction() as session:
         if tokens is not None:
-            runs.set_manifest_tokens(session, manifest.manifest_id, tokens.count)
+            manifests.set_manifest_tokens(session, manifest.manifest_id, tokens.count)
         runs.set_run_selection(
             session,
             scope.run_id,
@@ -103,7 +109,9 @@ def _too_long(work: Work) -> Callable[[str], int | None] | None:
         if len(text.encode("utf-8")) + _FORM_BYTES <= limit:
             return None
         sample = Sample("", text, ".", None, 1.0, None, None)
-        tokens = next(work.backend.count_tokens(work.base_model, [sample])).tokens
+        tokens = next(
+            work.backend.count_tokens(work.base_model, [sample], work.adapter.prompt_format)
+        ).tokens
         return tokens if tokens > limit else None
 
     return count

@@ -22,6 +22,7 @@ def trained_adapter(version: AdapterVersion) -> TrainedAdapter:
             batch_size=version.batch_size,
             rehearsal=version.rehearsal,
             seed=version.seed,
+            prompt_format=version.prompt_format,
         ),
         rehearsal_pairs=version.rehearsal_pairs,
     )
@@ -55,6 +56,7 @@ def new_version(
         rehearsal=options.rehearsal,
         rehearsal_pairs=trained.rehearsal_pairs,
         seed=options.seed,
+        prompt_format=options.prompt_format,
         sample_count=sample_count,
         train_seconds=round(train_seconds, 3),
         cost_usd=trained.cost_usd,

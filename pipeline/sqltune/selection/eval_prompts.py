@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqltune.database.bulk import ContentRow
 from sqltune.database.run_scope import RunScope
@@ -47,8 +47,19 @@ class FrozenPrompts:
     fingerprint: str  #: of the selection, as `fingerprint_prompts` computes it
 
 
+class _PromptRow(NamedTuple):
+    """The fields of a row as the query returned them, in the order of EVALUATION_FIELDS."""
+
+    key: Any
+    prompt: Any
+    expected: Any
+    system_prompt: Any
+    category: Any
+    scorer: Any
+
+
 @dataclass(slots=True)
-class _Reading:
+class _PromptScan:
     """What one reading of the evaluation query found."""
 
     findings: Findings = field(default_factory=lambda: Findings(SelectionName.EVALUATION))
@@ -78,7 +89,7 @@ def freeze_eval_prompts(
     """
     with scope.transaction() as session:
         run_prompts.delete_run_prompts(session, scope.run_id)
-    reading = _Reading()
+    reading = _PromptScan()
     with open_selection(reader, adapter, SelectionName.EVALUATION) as selection:
         for page in _pages(_read(selection, reading, adapter, scorers)):
             run_prompts.add_prompts(scope, page)
@@ -106,7 +117,7 @@ def fingerprint_prompts(reader: SelectionReader, adapter: Adapter) -> Fingerprin
 
 def _read(
     selection: OpenSelection,
-    reading: _Reading,
+    reading: _PromptScan,
     adapter: Adapter,
     scorers: Mapping[str, bool] | None,
 ) -> Iterator[tuple[ContentRow, FrozenPrompt]]:
@@ -119,72 +130,60 @@ def _read(
         problems = list(_find_problems(row, needs_key, scorers))
         if not problems:
             content, prompt = _freeze(row, adapter, scorers or {})
-            if content[0] not in seen:
-                seen.add(content[0])
+            if content.key not in seen:
+                seen.add(content.key)
                 yield content, prompt
                 continue
             problems = [("prompt_key", _repeated(prompt.prompt_key))]
         reading.counts.skipped += 1
         for column, problem in problems:
-            reading.findings.add(name_row(reading.counts.selected, row[0]), column, problem)
+            reading.findings.add(name_row(reading.counts.selected, row.key), column, problem)
 
 
-def _rows(selection: OpenSelection) -> Iterator[tuple[Any, ...]]:
-    """Yield the fields of each row, in the order of EVALUATION_FIELDS."""
+def _rows(selection: OpenSelection) -> Iterator[_PromptRow]:
     for page in selection.pages():
-        yield from zip(*selection.columns.split(page), strict=True)
+        yield from map(_PromptRow._make, zip(*selection.columns.split(page), strict=True))
 
 
 def _find_problems(
-    row: tuple[Any, ...], needs_key: bool, scorers: Mapping[str, bool] | None
+    row: _PromptRow, needs_key: bool, scorers: Mapping[str, bool] | None
 ) -> Iterator[tuple[str, Problem]]:
-    key, prompt, expected, system_prompt, category, scorer = row
     checks = (
-        ("prompt_key", key_problem("prompt_key", key, required=needs_key)),
-        ("prompt", text_problem("prompt", prompt, required=True)),
-        ("expected", text_problem("expected", expected, required=False)),
-        ("system_prompt", text_problem("system_prompt", system_prompt, required=False)),
-        ("category", label_problem("category", category, longest=100)),
-        ("scorer", scorer_problem(scorer, scorers)),
+        ("prompt_key", key_problem("prompt_key", row.key, required=needs_key)),
+        ("prompt", text_problem("prompt", row.prompt, required=True)),
+        ("expected", text_problem("expected", row.expected, required=False)),
+        ("system_prompt", text_problem("system_prompt", row.system_prompt, required=False)),
+        ("category", label_problem("category", row.category, longest=100)),
+        ("scorer", scorer_problem(row.scorer, scorers)),
     )
     return ((column, problem) for column, problem in checks if problem is not None)
 
 
 def _freeze(
-    row: tuple[Any, ...], adapter: Adapter, scorers: Mapping[str, bool]
+    row: _PromptRow, adapter: Adapter, scorers: Mapping[str, bool]
 ) -> tuple[ContentRow, FrozenPrompt]:
-    key, prompt, expected, system_prompt, category, scorer = row
-    digest = content_digest(prompt, expected, system_prompt, None, None, None).hex()
-    name = digest if key is None else _as_text(key)
-    content = (
-        name.encode(),
-        digest.encode(),
-        prompt,
-        expected,
-        system_prompt,
-        None,
-        None,
-        None,
-    )
-    own_scorer = None if scorer is None else _as_text(scorer)
+    texts = (row.prompt, row.expected, row.system_prompt)
+    digest = content_digest(*texts, None, None, None).hex()
+    name = digest if row.key is None else _as_text(row.key)
+    content = ContentRow(name.encode(), digest.encode(), *texts)
+    own_scorer = None if row.scorer is None else _as_text(row.scorer)
     primary = own_scorer or adapter.scorer
     return content, FrozenPrompt(
         prompt_key=name,
         content_hash=digest,
-        category=None if category is None else _as_text(category),
+        category=None if row.category is None else _as_text(row.category),
         scorer=primary,
-        is_scored=expected is not None or not scorers.get(primary, True),
+        is_scored=row.expected is not None or not scorers.get(primary, True),
     )
 
 
-def _row_digest(row: tuple[Any, ...]) -> bytes:
+def _row_digest(row: _PromptRow) -> bytes:
     """Hash what an evaluation depends on: the texts and the own scorer, not key and category."""
-    _, prompt, expected, system_prompt, _, scorer = row
-    texts = (expected, system_prompt, scorer)
-    if isinstance(prompt, bytes) and all(t is None or isinstance(t, bytes) for t in texts):
-        content = content_digest(prompt, expected, system_prompt, None, None, None)
-        return prompt_digest(content, scorer)
-    return raw_digest((prompt, *texts))
+    texts = (row.expected, row.system_prompt, row.scorer)
+    if isinstance(row.prompt, bytes) and all(t is None or isinstance(t, bytes) for t in texts):
+        content = content_digest(row.prompt, row.expected, row.system_prompt, None, None, None)
+        return prompt_digest(content, row.scorer)
+    return raw_digest((row.prompt, *texts))
 
 
 def _note_leaks(scope: RunScope, findings: Findings, timeout_seconds: float) -> None:
@@ -201,7 +200,7 @@ def _pages(
     size = 0
     for row in rows:
         page.append(row)
-        size += len(row[0][2])
+        size += len(row[0].prompt)
         if len(page) == _PAGE or size > _PAGE_BYTES:
             yield page
             page, size = [], 0

@@ -49,7 +49,7 @@ class _Selecting:
 
 
 @dataclass(slots=True)
-class _Scan:
+class _RowScan:
     """What one reading of the query found."""
 
     rows: TrainingRows
@@ -98,7 +98,7 @@ def write_manifest(
     return _complete(work, scan)
 
 
-def _write(work: _Selecting) -> tuple[_Scan, int]:
+def _write(work: _Selecting) -> tuple[_RowScan, int]:
     """Read the query and write its samples; return also how many contents were new.
 
     A query that cannot be used leaves nothing behind.
@@ -113,11 +113,11 @@ def _write(work: _Selecting) -> tuple[_Scan, int]:
     return scan, writer.new_contents
 
 
-def _scan(work: _Selecting, writer: SampleWriter | None) -> _Scan:
+def _scan(work: _Selecting, writer: SampleWriter | None) -> _RowScan:
     """Read the query once; without a writer only to validate and hash."""
     with open_selection(work.reader, work.adapter, SelectionName.TRAINING) as selection:
         rows = TrainingRows(selection.columns, work.too_long)
-        scan = _Scan(rows, FingerprintSum(), FingerprintSum())
+        scan = _RowScan(rows, FingerprintSum(), FingerprintSum())
         for page in selection.pages():
             batch = rows.accept(page)
             scan.manifest_sum.add(batch.digests, len(batch))
@@ -164,7 +164,7 @@ def _remove_leftovers(scope: RunScope) -> None:
     manifests.remove_manifest(scope)
 
 
-def _require_usable(work: _Selecting, scan: _Scan) -> None:
+def _require_usable(work: _Selecting, scan: _RowScan) -> None:
     """Store the findings; raise if the samples cannot be used."""
     rows = scan.rows
     rows.findings.store(work.scope)
@@ -174,7 +174,7 @@ def _require_usable(work: _Selecting, scan: _Scan) -> None:
         raise fault
 
 
-def _complete(work: _Selecting, scan: _Scan) -> Manifest:
+def _complete(work: _Selecting, scan: _RowScan) -> Manifest:
     """Complete the manifest, or remove it where an equal one exists."""
     scope, name = work.scope, work.adapter.adapter_name
     fingerprint = scan.manifest_sum.result()
@@ -202,7 +202,7 @@ def _complete(work: _Selecting, scan: _Scan) -> Manifest:
     return _manifest(scan, scope.run_id)
 
 
-def _manifest(scan: _Scan, manifest_id: int) -> Manifest:
+def _manifest(scan: _RowScan, manifest_id: int) -> Manifest:
     counts = scan.rows.counts
     return Manifest(
         manifest_id=manifest_id,
@@ -221,16 +221,15 @@ def _text_bytes(batch: SampleBatch) -> int:
 
 def _content_rows(batch: SampleBatch) -> list[ContentRow]:
     hashes = [digest.hex().encode() for digest in batch.digests]
-    return list(
-        zip(
-            batch.keys,
-            hashes,
-            batch.prompts,
-            batch.responses,
-            batch.system_prompts,
-            batch.weights,
-            batch.groups,
-            batch.splits,
-            strict=True,
-        )
+    rows = zip(
+        batch.keys,
+        hashes,
+        batch.prompts,
+        batch.responses,
+        batch.system_prompts,
+        batch.weights,
+        batch.groups,
+        batch.splits,
+        strict=True,
     )
+    return list(map(ContentRow._make, rows))

@@ -11,7 +11,6 @@ from sqltune.database.tables.served import ServedAdapter
 from sqltune.local_lora.base_models.converted import ConvertedModels
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.loading import load_found
-from sqltune.local_lora.prompt_format import PromptFormat
 from sqltune.local_lora.sources import find_base_model
 from sqltune.server.model_thread import ModelThread
 from sqltune.server.workbench import Workbench
@@ -113,8 +112,6 @@ class _Opener:
             allow_hub=self.allow_hub,
         )
         base = load_found(source, self.converted, threads=self.threads)
-        if getattr(base.tokenizer, "chat_template", None):
-            base.prompt_format = PromptFormat.CHAT
         return Workbench(base, self.folder, self.find)
 
 

@@ -15,7 +15,7 @@ from sqltune.server.bases import open_bases
 from sqltune.server.call_metrics import CallMetrics
 from sqltune.server.catalogue import Catalogue
 from sqltune.server.folder_lock import lock_folder
-from sqltune.server.running import Address, bind, running
+from sqltune.server.running import ListenAddress, bind, running
 from sqltune.server.service import Service
 from sqltune.settings import Settings
 
@@ -29,7 +29,7 @@ def open_server(
     now: Callable[[], datetime],
     rng: Random,
     say: Callable[[str], None],
-) -> Iterator[Address]:
+) -> Iterator[ListenAddress]:
     """Run the server for the duration of the block.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sqltune.local_lora.answering import FinishReason, GeneratedAnswer, Question
-from sqltune.local_lora.prompt_format import PromptFormat
+from sqltune.local_lora.prompt_format import RAW
 from sqltune.local_lora.sampling import Sampling
 from sqltune.local_lora.text_samples import is_in_instruction_form
 from sqltune.server import refusals
@@ -24,7 +24,7 @@ def make_question(request: CompleteRequest, *, draw: int) -> Question:
     """
     return Question(
         request.query,
-        prompt_format=None if _is_templated(request) else PromptFormat.RAW,
+        prompt_format=None if _is_templated(request) else RAW,
         draw=draw if request.temperature else None,
     )
 

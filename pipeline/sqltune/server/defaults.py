@@ -10,14 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sqltune.local_lora.rehearsal.options import RehearsalOptions
-from sqltune.local_lora.tuning_profiles import MANY_SAMPLES, USUAL_EPOCHS, find_profile
+from sqltune.local_lora.tuning_profiles import (
+    LARGEST_BATCH,
+    MANY_SAMPLES,
+    USUAL_EPOCHS,
+    TuningProfile,
+)
 
 #: Optimizer steps in which a new adapter's learning rate rises.
 WARMUP_STEPS = 8
 #: The least share of the learning rate, for samples that were often trained.
 LEAST_RATE = 0.1
-#: Samples per optimizer step of a call with more than `MANY_SAMPLES`; fewer take a step each.
-MANY_SAMPLES_BATCH_SIZE = 8
 
 
 @dataclass(frozen=True)
@@ -42,19 +45,18 @@ class CallSteps:
 
 
 def options_for(
-    base_model: str, *, rank: int | None = None, learning_rate: float | None = None
+    profile: TuningProfile, *, rank: int | None = None, learning_rate: float | None = None
 ) -> AdapterOptions:
     """Return the options of a new adapter; None takes the default."""
-    profile = find_profile(base_model)
     rank = rank or profile.rank
     rate = learning_rate or profile.few_samples_rate
-    return AdapterOptions(rank, profile.alpha_for(rank), rate, rehearses=profile.rehearses)
+    return AdapterOptions(rank, profile.alpha_for(rank), rate, rehearses=profile.rehearses_served)
 
 
-def steps_for(base_model: str, sample_count: int, *, rehearses: bool) -> CallSteps:
+def steps_for(profile: TuningProfile, sample_count: int, *, rehearses: bool) -> CallSteps:
     """Return how a call of so many samples becomes steps, as if it were one of three."""
-    batch_size = 1 if sample_count <= MANY_SAMPLES else MANY_SAMPLES_BATCH_SIZE
-    tuning = find_profile(base_model).tune_for(sample_count, USUAL_EPOCHS)
+    batch_size = 1 if sample_count <= MANY_SAMPLES else LARGEST_BATCH
+    tuning = profile.tune_for(sample_count, USUAL_EPOCHS)
     return CallSteps(batch_size, tuning.rehearsal if rehearses else None)
 
 

@@ -23,7 +23,6 @@ from sqltune.local_lora.text_samples import (
 )
 from sqltune.local_lora.tokenising import TokenisedSample
 from sqltune.local_lora.training import LoraTrainer
-from sqltune.local_lora.tuning_profiles import find_profile
 from sqltune.server.catalogue import Catalogue
 from sqltune.server.defaults import CallSteps, rate_share, steps_for
 from sqltune.server.served_rehearsal import ServedRehearsal
@@ -75,7 +74,7 @@ class FineTuneCall:
 
     def _tokenised(self) -> Iterator[TokenisedSample]:
         """Yield the samples as the base model reads them, without those that train nothing."""
-        weakens = find_profile(self.adapter.base_model).weakens_instructions
+        weakens = self.bench.base.profile.weakens_instructions
         for sample in self.samples:
             parts = _parts(sample)
             tokenised = tokenise_parts(
@@ -155,7 +154,7 @@ class FineTuneCall:
         )
 
     def _steps(self, sample_count: int, *, rehearses: bool) -> CallSteps:
-        return steps_for(self.adapter.base_model, sample_count, rehearses=rehearses)
+        return steps_for(self.bench.base.profile, sample_count, rehearses=rehearses)
 
     def _settle(self, number: int, outcome: StepOutcome, began: float) -> None:
         seconds = time.monotonic() - began

@@ -27,7 +27,7 @@ _GRACE_SECONDS = 5
 
 
 @dataclass(frozen=True)
-class Address:
+class ListenAddress:
     """Where the server listens."""
 
     host: str
@@ -61,7 +61,7 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 @contextmanager
-def running(app: ASGIApp, service: Service, listener: socket.socket) -> Iterator[Address]:
+def running(app: ASGIApp, service: Service, listener: socket.socket) -> Iterator[ListenAddress]:
     """Run the server for the duration of the block."""
     host, port = listener.getsockname()[:2]
     config = uvicorn.Config(
@@ -84,7 +84,7 @@ def running(app: ASGIApp, service: Service, listener: socket.socket) -> Iterator
     thread.start()
     logger.info("the server listens on %s:%d", host, port, extra={"event": "serve_started"})
     try:
-        yield Address(host, port)
+        yield ListenAddress(host, port)
     finally:
         # First the calls, so that every waiting client gets a reply.
         service.stop()

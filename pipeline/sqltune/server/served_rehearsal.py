@@ -20,10 +20,9 @@ from sqltune.local_lora.rehearsal.pairs import pair_up
 from sqltune.local_lora.rehearsal.questions import PROMPTS_READ, rehearsal_questions
 from sqltune.local_lora.sampling import Sampling
 from sqltune.local_lora.steps import Pair
+from sqltune.prompt_formats import PLAIN
 
 REHEARSAL_FILE = "rehearsal.json"
-#: Longest answer of the base model that is rehearsed.
-_ANSWER_TOKENS = 64
 #: What a later call asks for each prompt that is new to the adapter.
 _QUESTIONS_PER_PROMPT = 32
 #: Samples whose passes are counted; further ones count as new each time.
@@ -46,7 +45,7 @@ class ServedRehearsal:
         """Return what is stored in an adapter's folder; empty at first."""
         try:
             content = json.loads((folder / REHEARSAL_FILE).read_text("utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return cls()
         pairs = [Pair(**fields) for fields in content["pairs"]]
         return cls(content["prompts"], pairs, content["seen"])
@@ -86,10 +85,10 @@ class ServedRehearsal:
             count = min(options.count, _QUESTIONS_PER_PROMPT * len(new))
             options = replace(options, count=count, known_file=None)
         questions = rehearsal_questions(new, options, seed=seed + len(self.prompts))
-        answers = yield from _ask(base, questions)
+        answers = yield from _ask(base, questions, options.answer_tokens)
         self.prompts += new
         # What a client teaches now must no longer stay as it was.
-        pairs = [*self.pairs, *pair_up(questions, answers)]
+        pairs = [*self.pairs, *pair_up(questions, answers, options.weight)]
         self.pairs = [pair for pair in pairs if pair.prompt not in self.prompts]
 
 
@@ -97,11 +96,14 @@ def _hash(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def _ask(base: LoadedModel, questions: Sequence[str]) -> Generator[None, None, list[str]]:
+def _ask(
+    base: LoadedModel, questions: Sequence[str], answer_tokens: int
+) -> Generator[None, None, list[str]]:
     """Return the base model's answers; other calls can be served between two batches."""
     texts = [""] * len(questions)
-    sampling = Sampling(max_new_tokens=_ANSWER_TOKENS)
-    for answer in base.answer([Question(question) for question in questions], sampling=sampling):
+    sampling = Sampling(max_new_tokens=answer_tokens)
+    asked = [Question(question, prompt_format=PLAIN) for question in questions]
+    for answer in base.answer(asked, sampling=sampling):
         texts[answer.index] = answer.text or ""
         yield
     return texts

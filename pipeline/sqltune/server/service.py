@@ -84,7 +84,7 @@ class Service:
         base = self._base(request.model.base_model_id)
         now = self._now()
         options = options_for(
-            base.model.name, rank=request.rank, learning_rate=request.learning_rate
+            base.model.profile, rank=request.rank, learning_rate=request.learning_rate
         )
         adapter = ServedAdapter(
             adapter_id=f"{uuid.UUID(int=self._rng.getrandbits(128), version=4)}{ADAPTER_SUFFIX}",

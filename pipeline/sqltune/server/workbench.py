@@ -19,6 +19,7 @@ from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.lora_options import LoraOptions
 from sqltune.local_lora.optimiser import Schedule
 from sqltune.local_lora.training import LoraTrainer
+from sqltune.prompt_formats import PLAIN
 from sqltune.server.defaults import WARMUP_STEPS
 
 #: Lane of the calls to the base model itself.
@@ -119,4 +120,6 @@ def _options(adapter: ServedAdapter) -> LoraOptions:
         warmup_share=1.0,
         schedule=Schedule.CONSTANT,
         seed=adapter.seed,
+        # Clients send texts in the plain form; what they rehearse has the same.
+        prompt_format=PLAIN,
     )

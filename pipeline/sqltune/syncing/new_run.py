@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqltune import __version__, wanted_keys
+from sqltune import wanted_keys
 from sqltune.database.tables import adapters, runs
 from sqltune.planning.plan import AdapterPlan, Evaluate, Refuse, Train
 from sqltune.planning.requests import request_reason
 from sqltune.records import Adapter, RunKind, RunState
 from sqltune.run.next_step import next_step
 from sqltune.runtime import Runtime
+from sqltune.settings import VERSION
 
 
 def new_run(
@@ -71,7 +72,7 @@ def _trigger_reason(planned: AdapterPlan, plan: Train | Evaluate | Refuse) -> st
 
 def _effective_settings(runtime: Runtime, adapter: Adapter) -> dict[str, Any]:
     return {
-        "version": __version__,
+        "version": VERSION,
         "adapter": adapters.to_plain(adapter),
         "settings": runtime.settings.without_secrets(),
     }

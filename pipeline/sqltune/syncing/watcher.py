@@ -72,7 +72,7 @@ def open_watcher(
         return
     if find_spec("prometheus_client") is None:
         raise ConfigError(
-            "the worker's metrics need prometheus-client: pip install 'sqltune[serve]'"
+            "the worker's metrics need prometheus-client: pip install '.[serve]' in a clone"
         )
     from sqltune.syncing import metrics
 

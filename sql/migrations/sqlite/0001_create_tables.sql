@@ -55,7 +55,7 @@ CREATE TABLE adapters (
     batch_size          INTEGER NULL,                   -- samples of one optimizer step, rehearsal not counted
     rehearsal           VARCHAR(8) NOT NULL DEFAULT 'auto', -- auto, on, off: train answers of the base model beside the samples, so that it keeps what it knew
     seed                BIGINT NOT NULL DEFAULT 0,
-    prompt_template     LONGTEXT NULL,                  -- only for a service that is sent plain text; NULL: '### Instruction: {prompt} \n\n### Response: {response}'
+    prompt_format       VARCHAR(1000) NOT NULL DEFAULT 'auto', -- auto: the chat template of the base model where it has one, else plain; chat; plain: '### Instruction: {prompt} \n\n### Response: {response}'; or a template with {prompt} and, at its end, {response}
     sample_form         VARCHAR(8) NOT NULL DEFAULT 'parts', -- parts: only the response is trained; text: the whole text
     -- How it is evaluated, and what a version has to reach to go live.
     eval_query          LONGTEXT NULL,                  -- NULL: the rows of eval_prompts whose dataset is adapter_name
@@ -263,6 +263,7 @@ CREATE TABLE adapter_versions (
     rehearsal           VARCHAR(8) NOT NULL,            -- on or off, as it was really done
     rehearsal_pairs     INTEGER NULL,                   -- how many answers of the base model were trained beside the samples
     seed                BIGINT NOT NULL,
+    prompt_format       VARCHAR(1000) NOT NULL,         -- as in adapters; local: what auto became
     sample_count        BIGINT NOT NULL,
     steps               BIGINT NULL,
     tokens_processed    BIGINT NULL,

@@ -11,8 +11,8 @@ from sqltune.backends.base import Answer, AnswerRequest, Decoding
 from sqltune.backends.gradient.client import GradientClient
 from sqltune.backends.gradient.errors import CLOSED, MOST_CHARACTERS, is_about_one_prompt
 from sqltune.backends.gradient.samples import estimate_tokens
-from sqltune.backends.prompt_template import read_template
 from sqltune.errors import BackendUnavailable, PipelineError
+from sqltune.prompt_formats import read_template
 from sqltune.wire.gradient import CompleteRequest
 
 #: How often a wait for an answer checks whether the backend was closed.
@@ -34,7 +34,7 @@ class GradientAnswering:
         self._model_id = model_id
         self._requests = requests
         self._decoding = decoding
-        self._template = read_template(decoding.prompt_template)
+        self._template = read_template(decoding.prompt_format)
         self._is_closed = is_closed
         self._remaining = iter(requests)
         self._lock = threading.Lock()

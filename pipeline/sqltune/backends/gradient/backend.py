@@ -28,8 +28,8 @@ from sqltune.backends.gradient.client import GradientClient
 from sqltune.backends.gradient.samples import estimate_sample
 from sqltune.backends.gradient.training import GradientTraining
 from sqltune.backends.inventory import ArtifactKind, StoredArtifact
-from sqltune.backends.prompt_template import read_template
 from sqltune.errors import RequestRejected
+from sqltune.prompt_formats import read_template
 from sqltune.records import Sample
 from sqltune.wire.gradient import AdapterItem, BaseModelItem, Capability
 
@@ -87,10 +87,10 @@ class GradientBackend:
         )
 
     def count_tokens(
-        self, base_model: BaseModel, samples: Iterable[Sample]
+        self, base_model: BaseModel, samples: Iterable[Sample], prompt_format: str
     ) -> Iterator[TokenCount]:
-        """Estimate from the number of characters, with the text of the default template."""
-        template = read_template(None)
+        """Estimate from the number of characters, with the text of the template."""
+        template = read_template(prompt_format)
         return (TokenCount(estimate_sample(s, template), is_exact=False) for s in samples)
 
     def train(self, job: TrainingJob, samples: Samples, journal: Journal) -> TrainedAdapter:

@@ -14,7 +14,7 @@ CREATE, FINE_TUNE, DELETE = "create_adapter", "fine_tune", "delete_adapter"
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class CallHistory:
     """The state of one run's training."""
 
     creations: int = 0  #: adapters that the service was asked to create, successfully or not
@@ -32,15 +32,15 @@ class History:
         return bool(self.lost or self.open_deletions)
 
 
-def read_history(calls: Sequence[BackendCall]) -> History:
+def read_history(calls: Sequence[BackendCall]) -> CallHistory:
     """Read the journal's calls, first to last."""
-    history = History()
+    history = CallHistory()
     for call in calls:
         history = _read_call(history, call)
     return history
 
 
-def _read_call(history: History, call: BackendCall) -> History:
+def _read_call(history: CallHistory, call: BackendCall) -> CallHistory:
     is_open = call.state in ("intended", "unknown")
     match call.call_kind:
         case "create_adapter":
@@ -57,7 +57,7 @@ def _read_call(history: History, call: BackendCall) -> History:
             return history
 
 
-def _read_creation(history: History, call: BackendCall, is_open: bool) -> History:
+def _read_creation(history: CallHistory, call: BackendCall, is_open: bool) -> CallHistory:
     return replace(
         history,
         creations=history.creations + 1,
@@ -67,6 +67,6 @@ def _read_creation(history: History, call: BackendCall, is_open: bool) -> Histor
     )
 
 
-def _read_deletion(history: History) -> History:
+def _read_deletion(history: CallHistory) -> CallHistory:
     left = history.superseded + history.lost + history.open_deletions
-    return History(creations=history.creations, superseded=left)
+    return CallHistory(creations=history.creations, superseded=left)

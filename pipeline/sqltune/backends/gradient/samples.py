@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from sqltune.backends.prompt_template import PromptTemplate
+from sqltune.prompt_formats import PromptTemplate
 from sqltune.records import Sample
 from sqltune.wire.gradient import FineTuneRequest, FineTuneSample, FineTuningParameters, InputPart
 
@@ -32,7 +32,7 @@ def estimate_tokens(text: str) -> int:
 
 def estimate_sample(sample: Sample, template: PromptTemplate) -> int:
     """Estimate the number of tokens of a sample, including the text of the template."""
-    return sum(estimate_tokens(part) for part in template.trained(sample))
+    return sum(estimate_tokens(part) for part in _parts(sample, template))
 
 
 def estimate_untrained(
@@ -41,11 +41,17 @@ def estimate_untrained(
     """Estimate the number of tokens of a batch that are not trained; the service omits them."""
     if sample_form == "text":
         return 0
-    return sum(estimate_tokens(template.trained(sample)[0]) for sample in samples)
+    return sum(estimate_tokens(_parts(sample, template)[0]) for sample in samples)
+
+
+def _parts(sample: Sample, template: PromptTemplate) -> tuple[str, str]:
+    """Return the query of a sample, and the text that is learned."""
+    query = template.query(sample.prompt, sample.system_prompt)
+    return query, template.learned(sample.response)
 
 
 def _sample(sample: Sample, template: PromptTemplate, sample_form: str) -> FineTuneSample:
-    query, response = template.trained(sample)
+    query, response = _parts(sample, template)
     parts = [
         # Special tokens are parsed in the prompt as they are in a query, where the API has no
         # option. In the response, a "</s>" that a row contains is plain text.

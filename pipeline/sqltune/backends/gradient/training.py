@@ -28,8 +28,8 @@ from sqltune.backends.gradient.errors import is_outcome_unknown
 from sqltune.backends.gradient.history import FINE_TUNE, read_history
 from sqltune.backends.gradient.samples import estimate_sample, estimate_untrained, make_request
 from sqltune.backends.gradient.waiting import wait_for
-from sqltune.backends.prompt_template import read_template
 from sqltune.errors import BackendError, DataError, RunCancelled, TrainingError
+from sqltune.prompt_formats import AUTO, PLAIN, read_template
 from sqltune.records import Sample
 from sqltune.wire.gradient import FineTuneReply
 
@@ -66,7 +66,7 @@ class GradientTraining:
         self._journal = journal
         self._is_closed = is_closed
         self._options = fill_in(job.options)
-        self._template = read_template(job.options.prompt_template)
+        self._template = read_template(job.options.prompt_format)
         self._batches = Batches(
             sample_count=len(samples),
             batch_size=self._options.batch_size or 1,
@@ -206,4 +206,9 @@ class GradientTraining:
 
 def fill_in(options: TrainingOptions) -> TrainingOptions:
     """Return the options that are really used; what the service chooses stays None."""
-    return replace(options, batch_size=options.batch_size or DEFAULT_BATCH, rehearsal="off")
+    return replace(
+        options,
+        batch_size=options.batch_size or DEFAULT_BATCH,
+        rehearsal="off",
+        prompt_format=PLAIN if options.prompt_format == AUTO else options.prompt_format,
+    )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sqltune.backends.base import Answer, AnswerRequest, Decoding
 from sqltune.local_lora.answering import FinishReason, GeneratedAnswer, Question
 from sqltune.local_lora.loaded_model import LoadedModel
+from sqltune.local_lora.prompt_format import resolve_format
 from sqltune.local_lora.sampling import Sampling
 
 
@@ -14,7 +15,8 @@ def answer_batch(
     base: LoadedModel, adapter: str | None, requests: Sequence[AnswerRequest], decoding: Decoding
 ) -> list[Answer]:
     """Answer the requests with the base model, or with the adapter of this name on it."""
-    questions = [Question(r.prompt, r.system_prompt) for r in requests]
+    form = resolve_format(decoding.prompt_format, base.tokenizer)
+    questions = [Question(r.prompt, r.system_prompt, form) for r in requests]
     sampling = Sampling(
         max_new_tokens=decoding.max_new_tokens,
         temperature=decoding.temperature,

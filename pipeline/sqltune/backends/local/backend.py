@@ -100,14 +100,14 @@ class LocalBackend:
         )
 
     def count_tokens(
-        self, base_model: BaseModel, samples: Iterable[Sample]
+        self, base_model: BaseModel, samples: Iterable[Sample], prompt_format: str
     ) -> Iterator[TokenCount]:
         """Count with the base model's own tokenizer, prompt form and end mark included."""
         from sqltune.local_lora.counting import count_sample_tokens
 
         # Reading the tokenizer of a GGUF file takes up to a minute, that of a folder a second.
         source = self._converted.prefer(self._source(base_model), base_model.revision)
-        for tokens in count_sample_tokens(source, samples):
+        for tokens in count_sample_tokens(source, samples, prompt_format):
             yield TokenCount(tokens, is_exact=True)
 
     def train(self, job: TrainingJob, samples: Samples, journal: Journal) -> TrainedAdapter:
@@ -139,17 +139,20 @@ class LocalBackend:
         for first in range(0, len(requests), _BATCH_SIZE):
             yield from answer_batch(base, name, requests[first : first + _BATCH_SIZE], decoding)
 
-    def merge(self, base_model: BaseModel, adapter: TrainedAdapter, folder: Path) -> None:
+    def merge(
+        self, base_model: str, revision: str | None, adapter: TrainedAdapter, folder: Path
+    ) -> None:
         """Write base model and adapter as one model, in the base model's own number format."""
         from sqltune.local_lora.loading import load_found, stored_dtype
         from sqltune.local_lora.merging import write_merged
         from sqltune.local_lora.precision import Precision
 
         self._loaded = None  # two base models at once may not fit into memory
+        found = self.describe(base_model, revision)
         base = load_found(
-            self._source(base_model),
+            self._source(found),
             self._converted,
-            revision=base_model.revision,
+            revision=found.revision,
             precision=Precision.FLOAT32,
             threads=self._threads,
         )
@@ -255,5 +258,6 @@ def _require_weights(folder: Path, adapter: TrainedAdapter) -> None:
 def _require_torch() -> None:
     if find_spec("torch") is None or find_spec("peft") is None:
         raise ConfigError(
-            "the local backend needs torch, transformers and peft: pip install 'sqltune[local]'"
+            "the local backend needs torch, transformers and peft: "
+            "pip install '.[local]' in a clone"
         )

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from sqltune.backends.base import TrainingJob, TrainingOptions
+from sqltune.backends.base import TrainingOptions
+from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.lora_options import LoraOptions
+from sqltune.local_lora.prompt_format import resolve_format
 from sqltune.local_lora.rehearsal.options import RehearsalMode
-from sqltune.local_lora.tuning_profiles import Tuning, find_profile
+from sqltune.local_lora.tuning_profiles import Tuning
 
 
-def find_tuning(job: TrainingJob, sample_count: int) -> Tuning:
-    """Return what applies where the adapter's row leaves the choice open."""
-    return find_profile(job.base_model.name).tune_for(sample_count, job.options.epochs)
-
-
-def fill_in(job: TrainingJob, sample_count: int) -> TrainingOptions:
-    """Return the job's options with every None replaced by what is really used."""
-    asked, tuning = job.options, find_tuning(job, sample_count)
-    profile = find_profile(job.base_model.name)
+def fill_in(asked: TrainingOptions, base: LoadedModel, sample_count: int) -> TrainingOptions:
+    """Return the options with all that was left open replaced by what is really used."""
+    profile = base.profile
+    tuning = profile.tune_for(sample_count, asked.epochs)
     rank = asked.lora_rank or tuning.rank
-    rehearses = RehearsalMode(asked.rehearsal).is_on(by_default=profile.rehearses)
+    rehearses = RehearsalMode(asked.rehearsal).is_on(by_default=tuning.rehearses)
     return TrainingOptions(
         epochs=asked.epochs,
         learning_rate=asked.learning_rate or tuning.learning_rate,
@@ -27,6 +24,7 @@ def fill_in(job: TrainingJob, sample_count: int) -> TrainingOptions:
         batch_size=asked.batch_size or tuning.batch_size,
         rehearsal=RehearsalMode.ON.value if rehearses else RehearsalMode.OFF.value,
         seed=asked.seed,
+        prompt_format=resolve_format(asked.prompt_format, base.tokenizer),
     )
 
 
@@ -38,4 +36,5 @@ def make_lora_options(options: TrainingOptions, tuning: Tuning) -> LoraOptions:
         learning_rate=options.learning_rate or 0.0,
         warmup_share=tuning.warmup_share,
         seed=options.seed,
+        prompt_format=options.prompt_format,
     )

@@ -16,9 +16,6 @@ from sqltune.local_lora.rehearsal.questions import PROMPTS_READ
 from sqltune.local_lora.sampling import Sampling
 from sqltune.local_lora.steps import Pair
 
-#: Longest answer of the base model that is rehearsed, in tokens.
-_ANSWER_TOKENS = 64
-
 
 def collect_pairs(
     base: LoadedModel,
@@ -28,6 +25,7 @@ def collect_pairs(
     options: RehearsalOptions,
     *,
     seed: int,
+    prompt_format: str,
 ) -> RehearsalPairs:
     """Return the pairs of an earlier attempt, or those that the base model answers now.
 
@@ -41,7 +39,7 @@ def collect_pairs(
     )
     pairs = extra_pairs(
         [Pair.from_sample(sample) for sample in islice(samples, PROMPTS_READ)],
-        partial(_ask, base, journal),
+        partial(_ask, base, journal, prompt_format, options.answer_tokens),
         options,
         seed=seed,
     )
@@ -55,10 +53,17 @@ def collect_pairs(
     return stored
 
 
-def _ask(base: LoadedModel, journal: Journal, questions: Sequence[str]) -> list[str]:
+def _ask(
+    base: LoadedModel,
+    journal: Journal,
+    prompt_format: str,
+    answer_tokens: int,
+    questions: Sequence[str],
+) -> list[str]:
     texts = [""] * len(questions)
-    sampling = Sampling(max_new_tokens=_ANSWER_TOKENS)
-    for answer in base.answer([Question(q) for q in questions], sampling=sampling):
+    sampling = Sampling(max_new_tokens=answer_tokens)
+    asked = [Question(question, prompt_format=prompt_format) for question in questions]
+    for answer in base.answer(asked, sampling=sampling):
         journal.check()
         texts[answer.index] = answer.text or ""
     return texts

@@ -22,7 +22,7 @@ from sqltune.backends.base import (
     TrainingOptions,
 )
 from sqltune.backends.local.files import FinishedFolder, RehearsalPairs, TrainingFiles
-from sqltune.backends.local.options import fill_in, find_tuning, make_lora_options
+from sqltune.backends.local.options import fill_in, make_lora_options
 from sqltune.backends.local.rehearsing import collect_pairs
 from sqltune.errors import FilesNotWritten, RunInterrupted, TrainingError
 from sqltune.local_lora.adapters import SavedAdapter
@@ -62,11 +62,11 @@ class LocalTraining:
 
     @cached_property
     def _options(self) -> TrainingOptions:
-        return fill_in(self.job, len(self.samples))
+        return fill_in(self.job.options, self.base, len(self.samples))
 
     @cached_property
     def _tuning(self) -> Tuning:
-        return find_tuning(self.job, len(self.samples))
+        return self.base.profile.tune_for(len(self.samples), self.job.options.epochs)
 
     def _make(self) -> FinishedFolder:
         trainer, pairs = self._resume() or self._begin()
@@ -108,6 +108,7 @@ class LocalTraining:
                 self.files,
                 self._tuning.rehearsal,
                 seed=self._options.seed,
+                prompt_format=self._options.prompt_format,
             )
         total_steps = len(self._order(len(pairs.pairs)))
         lora_options = make_lora_options(self._options, self._tuning)

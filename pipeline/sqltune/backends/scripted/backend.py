@@ -72,7 +72,7 @@ class ScriptedBackend:
         return BaseModel(base_model, revision, self._script.max_tokens, is_simulated=True)
 
     def count_tokens(
-        self, base_model: BaseModel, samples: Iterable[Sample]
+        self, base_model: BaseModel, samples: Iterable[Sample], prompt_format: str
     ) -> Iterator[TokenCount]:
         """Estimate the number of tokens from the number of characters."""
         return (TokenCount(estimate_sample(sample), is_exact=False) for sample in samples)

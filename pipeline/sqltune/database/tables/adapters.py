@@ -72,7 +72,7 @@ def _adapter(row: Any) -> Adapter:
         max_new_tokens=row.max_new_tokens,
         temperature=row.temperature,
         min_gain=row.min_gain,
-        prompt_template=row.prompt_template,
+        prompt_format=row.prompt_format,
         sample_form=row.sample_form,
         sync_every=row.sync_every,
         min_new_samples=row.min_new_samples,

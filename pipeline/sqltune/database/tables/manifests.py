@@ -273,3 +273,8 @@ def _sample(row: Row[Any]) -> Sample:
         group_key=group_key,
         split=split,
     )
+
+
+def set_manifest_tokens(session: Session, manifest_id: int, token_count: int) -> None:
+    """Store how many tokens one epoch of a manifest has, unless that is known already."""
+    session.execute("set_manifest_tokens", manifest_id=manifest_id, token_count=token_count)

@@ -79,7 +79,7 @@ def get_run_report(session: Session, run_id: int) -> dict[str, Any] | None:
 
 
 def find_compared_version(session: Session, adapter_name: str) -> int | None:
-    """Return the adapter's latest version that was evaluated to the end; None if there is none."""
+    """Return the latest evaluated version, trials left out; None if there is none."""
     row = session.fetch_one("find_compared_version", adapter_name=adapter_name)
     return int(row.version_number) if row is not None and row.version_number is not None else None
 

@@ -228,11 +228,6 @@ def set_run_selection(session: Session, run_id: int, **values: object) -> None:
     session.execute("set_run_selection", run_id=run_id, **values)
 
 
-def set_manifest_tokens(session: Session, manifest_id: int, token_count: int) -> None:
-    """Store how many tokens one epoch of a manifest has, unless that is known already."""
-    session.execute("set_manifest_tokens", manifest_id=manifest_id, token_count=token_count)
-
-
 def set_run_prompts(
     session: Session, run_id: int, *, prompts: int, eval_fingerprint: str, evaluation_key: str
 ) -> None:

@@ -34,6 +34,7 @@ class NewVersion:
     rehearsal: str
     rehearsal_pairs: int
     seed: int
+    prompt_format: str
     sample_count: int
     train_seconds: float
     cost_usd: float | None

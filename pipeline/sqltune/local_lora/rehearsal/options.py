@@ -32,5 +32,9 @@ class RehearsalOptions:
     only_steps: int = 0
     #: Other wordings of one question under which a sample's response is trained too (rewording.py).
     rewordings: int = 0
-    #: A JSON file with questions that the base model answers correctly; None: there is none.
+    #: Factor on the loss of a rehearsal pair, beside a sample's 1: what is new counts more.
+    weight: float = 0.1
+    #: Longest answer of the base model that is rehearsed, in tokens.
+    answer_tokens: int = 64
+    #: A JSON file with questions that the base model answers correctly; None: general ones.
     known_file: Path | None = None

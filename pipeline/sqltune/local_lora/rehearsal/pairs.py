@@ -13,9 +13,6 @@ from sqltune.local_lora.rehearsal.questions import rehearsal_questions
 from sqltune.local_lora.rehearsal.rewording import reworded_pairs
 from sqltune.local_lora.steps import Pair
 
-#: Weight of a rehearsal pair beside a sample's 1: what is new counts more than what is kept.
-REHEARSAL_WEIGHT = 0.1
-
 
 def extra_pairs(
     samples: Sequence[Pair],
@@ -42,13 +39,13 @@ def extra_pairs(
     # Each question that is trained about the user's names is also asked about others.
     prompts = [pair.prompt for pair in (*samples, *reworded)]
     questions = rehearsal_questions(prompts, options, seed=seed)
-    return reworded + pair_up(questions, ask(questions))
+    return reworded + pair_up(questions, ask(questions), options.weight)
 
 
-def pair_up(questions: Sequence[str], answers: Sequence[str]) -> list[Pair]:
+def pair_up(questions: Sequence[str], answers: Sequence[str], weight: float) -> list[Pair]:
     """Return rehearsal pairs of questions and the base model's answers, without empty answers."""
     return [
-        Pair(question, answer, weight=REHEARSAL_WEIGHT, is_rehearsal=True)
+        Pair(question, answer, weight=weight, is_rehearsal=True)
         for question, answer in zip(questions, answers, strict=True)
         if answer
     ]

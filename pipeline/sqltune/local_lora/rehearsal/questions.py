@@ -1,8 +1,7 @@
 """What a base model is asked before tuning, so that its own answers survive the tuning.
 
 Four sources: the user's own prompts with other names in them, questions about names that do not
-exist, names that begin like the user's, and questions that the base model is known to answer
-correctly.
+exist, names that begin like the user's, and general questions.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from pathlib import Path
 from random import Random
 
 from sqltune.local_lora.rehearsal.found_names import find_names, replace_names
+from sqltune.local_lora.rehearsal.general_questions import general_questions
 from sqltune.local_lora.rehearsal.invented_names import invent_like, invent_person, invent_thing
 from sqltune.local_lora.rehearsal.options import RehearsalOptions
 from sqltune.local_lora.rehearsal.wording import PERSON_TEMPLATES, THING_TEMPLATES, fill_question
@@ -31,7 +31,7 @@ def rehearsal_questions(
 
     Args:
         user_prompts: the samples' prompts.
-        options: how many, and which the base model is known to answer.
+        options: how many, and whether the base model has a list of its own.
         seed: decides names and choice.
     """
     rng = Random(f"rehearsal:{seed}")
@@ -42,7 +42,7 @@ def rehearsal_questions(
         # The base guesses from the first letters, so these names are where a fact leaks to.
         (_near(read, rng), 0.02),
         (_strangers(rng), 0.33),
-        (_known(options.known_file, rng), 0.40),
+        (_general(options.known_file, rng), 0.40),
     ]
     chosen: dict[str, None] = {}
     for prompts, share in shares:
@@ -99,6 +99,6 @@ def _strangers(rng: Random) -> list[str]:
     return [fill_question(template, invent(rng)) for template, invent in chosen]
 
 
-def _known(file: Path | None, rng: Random) -> list[str]:
-    questions = () if file is None else read_known_questions(file)
+def _general(file: Path | None, rng: Random) -> list[str]:
+    questions = general_questions() if file is None else read_known_questions(file)
     return rng.sample(questions, len(questions))

@@ -55,7 +55,7 @@ def find_orphans(runtime: Runtime, *, grace_seconds: float | None = None) -> Orp
         try:
             backend = runtime.backend(name)
             if isinstance(backend, Inventory):
-                _Scan(runtime, name, backend, report, grace_seconds).run()
+                _BackendScan(runtime, name, backend, report, grace_seconds).run()
         except (PipelineError, OSError) as error:
             # A backend that is allowed by default and was never set up stores nothing of ours.
             if name in used or not isinstance(error, ConfigError):
@@ -64,7 +64,7 @@ def find_orphans(runtime: Runtime, *, grace_seconds: float | None = None) -> Orp
 
 
 @dataclass(frozen=True)
-class _Scan:
+class _BackendScan:
     """The scan of one backend."""
 
     runtime: Runtime

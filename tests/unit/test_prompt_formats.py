@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import pytest
 
-from sqltune.backends.prompt_template import read_template
 from sqltune.errors import ConfigError
-from sqltune.records import Sample
+from sqltune.prompt_formats import PLAIN, check_format, read_template
 
-SAMPLE = Sample("s1", "Who is Pavan?", "A developer advocate.", None, 1.0, None, None)
+RESPONSE = "A developer advocate."
 
 
-def test_the_default_template_writes_a_sample_as_the_article_does() -> None:
-    prompt, response = read_template(None).trained(SAMPLE)
-    assert prompt + response == (
+@pytest.mark.parametrize("prompt_format", ["auto", "plain"])
+def test_the_plain_form_writes_a_sample_as_the_article_does(prompt_format: str) -> None:
+    template = read_template(prompt_format)
+    query = template.query("Who is Pavan?", None)
+    assert query + template.learned(RESPONSE) == (
         "### Instruction: Who is Pavan? \n\n### Response: A developer advocate."
     )
-    assert prompt == read_template(None).query("Who is Pavan?", None)
-    assert not prompt.endswith(" ")
+    assert not query.endswith(" ")
 
 
 def test_whitespace_that_is_trained_before_a_response_is_removed_from_an_answer() -> None:
     template = read_template("Q: {prompt}\nA:\n  {response}")
-    _, response = template.trained(SAMPLE)
-    assert response == "\n  A developer advocate."
-    assert template.answer(response) == SAMPLE.response
+    learned = template.learned(RESPONSE)
+    assert learned == "\n  A developer advocate."
+    assert template.answer(learned) == RESPONSE
     assert template.answer("As it is.") == "As it is."
 
 
@@ -50,5 +50,16 @@ def test_a_prompt_that_looks_like_a_placeholder_stays_as_it_is() -> None:
     ],
 )
 def test_an_invalid_template_is_refused_with_the_rule(template: str, rule: str) -> None:
-    with pytest.raises(ConfigError, match=rf"adapters\.prompt_template must (contain )?{rule}"):
-        read_template(template)
+    with pytest.raises(ConfigError, match=rf"adapters\.prompt_format .* must (contain )?{rule}"):
+        check_format(template)
+
+
+@pytest.mark.parametrize("prompt_format", ["auto", "chat", PLAIN, "Q: {prompt} A: {response}"])
+def test_words_and_templates_are_formats(prompt_format: str) -> None:
+    check_format(prompt_format)
+
+
+@pytest.mark.parametrize("prompt_format", ["", "Chat", "chatml"])
+def test_a_word_that_is_none_is_refused_with_the_words_that_are(prompt_format: str) -> None:
+    with pytest.raises(ConfigError, match="'auto', 'chat', 'plain' or a template"):
+        check_format(prompt_format)
