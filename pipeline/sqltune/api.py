@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Self
 
 from sqltune.database import migrations, views
 from sqltune.database.clocks import utc_now
-from sqltune.errors import ConfigError
+from sqltune.errors import ConfigError, DatabaseError
 from sqltune.operations.forecast import Forecast, forecast
 from sqltune.runtime import Reporter, Runtime, SilentReporter
 from sqltune.settings import find_unknown_variables, load_settings
@@ -151,9 +151,13 @@ class Workspace:
             SchemaOutOfDate: the tables are missing or old; call `init` first.
         """
         _require_names((name,))
-        migrations.require_current(self._runtime.database)
-        with self._runtime.database.read() as session:
-            return views.read_view(session, name, equals)
+        try:
+            with self._runtime.database.read() as session:
+                return views.read_view(session, name, equals)
+        except DatabaseError:
+            # A BI tool's user may read the views and nothing else, so this is asked only now.
+            migrations.require_current(self._runtime.database)
+            raise
 
 
 def _require_names(names: Sequence[object]) -> None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import MetaData, Table, inspect
 
+import sqltune
 from sqltune.database import migrations
 from sqltune.database.connection import Database, EngineKind
 from sqltune.database.queries import find_sql_folder, strip_comments
@@ -156,6 +157,17 @@ def test_bi_tools_may_read_the_views_and_nothing_else(granted_server: SqlServer)
             run(bi, f"SELECT COUNT(*) FROM {view.name}")
         assert refused(bi, "SELECT COUNT(*) FROM runs")
         assert refused(bi, "SELECT COUNT(*) FROM training_samples")
+
+
+def test_the_python_api_reads_the_views_as_the_user_of_bi_tools(
+    granted_server: SqlServer,
+) -> None:
+    with opened(granted_server, "bi") as bi:
+        url = bi.engine.url.render_as_string(hide_password=False)
+        with sqltune.open(url) as workspace:
+            assert list(workspace.view("report_runs").columns)
+            with pytest.raises(sqltune.DatabaseError, match="denied"):
+                workspace.plan()
 
 
 def test_bi_tools_can_reflect_the_views_and_see_no_table(granted_server: SqlServer) -> None:

@@ -19,7 +19,6 @@ from tests.passwords import AMBIGUOUS, CLEAR, shows_part_of
         ("sqlite:///sqltune.db", EngineKind.SQLITE),
         ("sqlite:////tmp/sqltune.db", EngineKind.SQLITE),
         ("sqlite:////tmp/a@b.db", EngineKind.SQLITE),
-        ("sqlite://", EngineKind.SQLITE),
         ("mysql+pymysql://u:p@h/d", EngineKind.MYSQL),
         ("mysql://u:p@h/d", EngineKind.MYSQL),
         ("mariadb+pymysql://u:p@h/d", EngineKind.MYSQL),

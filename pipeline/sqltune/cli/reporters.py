@@ -11,7 +11,7 @@ from sqltune.cli.output import say
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-from sqltune.runtime import Reporter
+    from sqltune.runtime import Reporter
 
 #: A plain line at most this often, so that a log file stays readable.
 _SECONDS_BETWEEN_LINES = 5.0
