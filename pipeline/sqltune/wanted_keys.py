@@ -25,6 +25,7 @@ def training_options(adapter: Adapter) -> TrainingOptions:
         seed=adapter.seed,
         prompt_template=adapter.prompt_template,
         sample_form=adapter.sample_form,
+        train_on=adapter.train_on,
     )
 
 
@@ -55,6 +56,7 @@ def training_key(adapter: Adapter, base_model: BaseModel, fingerprint: str) -> s
         options.rehearsal,
         options.seed,
         *_form(options.prompt_template, options.sample_form),
+        *_turns(options.train_on),
     )
 
 
@@ -96,6 +98,11 @@ def _form(prompt_template: str | None, sample_form: str = "parts") -> list[str]:
     """Return the prompt form of a row; the default form adds nothing to a key."""
     template = [] if prompt_template is None else [f"template {prompt_template}"]
     return template if sample_form == "parts" else [*template, f"form {sample_form}"]
+
+
+def _turns(train_on: str) -> list[str]:
+    """Return which turns of a conversation are trained; the default adds nothing to a key."""
+    return [] if train_on == "all" else [f"train on {train_on}"]
 
 
 def _hash(*parts: object) -> str:

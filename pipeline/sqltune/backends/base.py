@@ -41,7 +41,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from sqltune.records import Sample
+from sqltune.records import Message, Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,7 @@ class TrainingOptions:
     seed: int
     prompt_template: str | None = None  #: see prompt_template.py; None: the default one
     sample_form: str = "parts"  #: parts: only the response is trained; text: the whole text is
+    train_on: str = "all"  #: of a conversation, all turns of the assistant, or only the last
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +129,9 @@ class AnswerRequest:
     """One prompt to answer."""
 
     prompt_key: str
-    prompt: str
+    prompt: str  #: with messages, the last of the user's
     system_prompt: str | None
+    messages: tuple[Message, ...] | None = None  #: the whole conversation; None: only the prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +240,9 @@ class Backend(Protocol):
         """Yield the token count of each sample as training sees it.
 
         The base model's tokenizer counts; without one, the count is an estimate.
+
+        Raises:
+            DataError: a conversation cannot be read by the base model, or by the service at all.
         """
         ...
 

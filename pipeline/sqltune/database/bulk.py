@@ -188,11 +188,12 @@ def pack_contents(database: Database, rows: Sequence[ContentRow], *, loads: bool
             p.decode(),
             None if r is None else r.decode(),
             None if s is None else s.decode(),
+            None if m is None else m.decode(),
             w,
             None if g is None else g.decode(),
             None if t is None else t.decode(),
         )
-        for _, h, p, r, s, w, g, t in rows
+        for _, h, p, r, s, m, w, g, t in rows
     ]
     return _inserts(database, "add_content", values)
 
@@ -227,4 +228,4 @@ def _inserts(database: Database, name: str, values: list[tuple[Any, ...]]) -> St
 
 
 def _text_bytes(row: ContentRow) -> int:
-    return len(row[2]) + len(row[3] or b"") + len(row[4] or b"")
+    return sum(len(text) for text in row[2:6] if isinstance(text, bytes))

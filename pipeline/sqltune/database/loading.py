@@ -12,9 +12,18 @@ from typing import Any
 from sqltune.database.connection import Database, Session
 from sqltune.database.reading import raise_driver_error
 
-#: key, content hash in hexadecimal, prompt, response, system prompt, weight, group, split; in UTF-8
+#: key, content hash in hexadecimal, prompt, response, system prompt, messages, weight, group and
+#: split, in UTF-8
 ContentRow = tuple[
-    bytes, bytes, bytes, bytes | None, bytes | None, float | None, bytes | None, bytes | None
+    bytes,
+    bytes,
+    bytes,
+    bytes | None,
+    bytes | None,
+    bytes | None,
+    float | None,
+    bytes | None,
+    bytes | None,
 ]
 
 #: The size of one packet of LOAD DATA; the protocol allows up to 16 MB.
@@ -27,7 +36,7 @@ _LOAD = (
 )
 LOAD_CONTENTS = _LOAD.format(
     table="contents",
-    columns="content_hash, prompt, response, system_prompt, weight, group_key, split",
+    columns="content_hash, prompt, response, system_prompt, messages, weight, group_key, split",
 )
 LOAD_SAMPLES = _LOAD.format(
     table="manifest_samples", columns="manifest_id, position, sample_key, content_hash"
@@ -60,12 +69,13 @@ def load(database: Database, session: Session, sql: str, lines: bytes) -> int:
 
 def content_lines(rows: Sequence[ContentRow]) -> bytes:
     """Return rows of `contents` as LOAD DATA reads them."""
-    texts = [text for row in rows for text in (*row[2:5], *row[6:]) if text]
+    texts = [text for row in rows for text in (*row[2:6], *row[7:]) if text]
     mend = _escape if _needs_escape(b"".join(texts)) else _mark_null
     return b"".join(
         [
-            _SEPARATOR.join((h, mend(p), mend(r), mend(s), _number(w), mend(g), mend(t))) + _END
-            for _, h, p, r, s, w, g, t in rows
+            _SEPARATOR.join((h, mend(p), mend(r), mend(s), mend(m), _number(w), mend(g), mend(t)))
+            + _END
+            for _, h, p, r, s, m, w, g, t in rows
         ]
     )
 

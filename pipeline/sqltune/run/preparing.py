@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from sqltune import wanted_keys
+from sqltune.backends.conversations import ConversationReader
 from sqltune.backends.token_counts import count_epoch_tokens
 from sqltune.database.tables import runs
+from sqltune.errors import DataError
 from sqltune.evaluation import SCORERS
 from sqltune.records import Run, RunKind, Sample
 from sqltune.run.work import Work, count_noun, get_manifest_fingerprint
-from sqltune.selection import freeze_eval_prompts, read_samples, write_manifest
+from sqltune.selection import Problem, freeze_eval_prompts, read_samples, write_manifest
 
 #: Room for the words that a prompt form puts around a sample.
 _FORM_BYTES = 128
@@ -47,6 +50,7 @@ def _prepare_samples(work: Work) -> None:
         work.selection_reader,
         work.adapter,
         too_long=_too_long(work),
+        check_conversation=partial(_check_conversation, work),
         on_progress=lambda rows: reporter.progress("selecting", rows, None),
     )
     reporter.finish()
@@ -107,3 +111,23 @@ def _too_long(work: Work) -> Callable[[str], int | None] | None:
         return tokens if tokens > limit else None
 
     return count
+
+
+def _check_conversation(work: Work, sample: Sample) -> Problem | None:
+    """Return why the base model cannot read a conversation of several turns; None: it can."""
+    backend = work.backend
+    if not isinstance(backend, ConversationReader):
+        return None
+    options = wanted_keys.training_options(work.adapter)
+    try:
+        tokens = backend.count_conversation(work.base_model, sample, options)
+    except DataError as error:
+        return Problem(error.code, str(error))
+    limit = work.base_model.max_tokens
+    if limit is None or tokens <= limit:
+        return None
+    return Problem(
+        "too_long",
+        f"messages have {tokens:,} tokens, more than the {limit:,} that the base model accepts: "
+        "shorten them, or choose another base model",
+    )

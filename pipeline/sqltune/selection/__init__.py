@@ -9,10 +9,12 @@ from sqltune.selection.eval_prompts import fingerprint_prompts, freeze_eval_prom
 from sqltune.selection.manifest import write_manifest
 from sqltune.selection.new_samples import count_new_samples
 from sqltune.selection.reader import SelectionReader
+from sqltune.selection.rules import Problem
 from sqltune.selection.samples import read_samples
 from sqltune.selection.scan import fingerprint_samples, select_samples
 
 __all__ = [
+    "Problem",
     "SelectionReader",
     "count_new_samples",
     "fingerprint_prompts",

@@ -16,6 +16,7 @@ from sqltune.database.tables import run_prompts, runs
 from sqltune.database.tables.run_prompts import FrozenPrompt
 from sqltune.records import Adapter, SelectionName
 from sqltune.selection.bad_rows import RowCounts, find_prompt_fault
+from sqltune.selection.columns import ColumnMap
 from sqltune.selection.content_hash import (
     Fingerprint,
     FingerprintSum,
@@ -27,6 +28,7 @@ from sqltune.selection.findings import Findings
 from sqltune.selection.leaks import note_leaks
 from sqltune.selection.reader import OpenSelection, SelectionReader, open_selection
 from sqltune.selection.rules import (
+    NOTHING_GIVEN,
     Problem,
     key_problem,
     label_problem,
@@ -34,6 +36,7 @@ from sqltune.selection.rules import (
     text_problem,
 )
 from sqltune.selection.training_rows import name_row
+from sqltune.selection.unfolding import BadMessages, unfold_messages
 
 #: Prompts that one transaction stores.
 _PAGE, _PAGE_BYTES = 200, 1_000_000
@@ -112,11 +115,10 @@ def _read(
 ) -> Iterator[tuple[ContentRow, FrozenPrompt]]:
     """Yield the prompts that can be asked; the others become findings."""
     seen: set[bytes] = set()
-    needs_key = selection.columns.has("prompt_key")
     for row in _rows(selection):
         reading.counts.selected += 1
         reading.total.add([_row_digest(row)], 1)
-        problems = list(_find_problems(row, needs_key, scorers))
+        problems = list(_find_problems(row, selection.columns, scorers))
         if not problems:
             content, prompt = _freeze(row, adapter, scorers or {})
             if content[0] not in seen:
@@ -132,16 +134,17 @@ def _read(
 def _rows(selection: OpenSelection) -> Iterator[tuple[Any, ...]]:
     """Yield the fields of each row, in the order of EVALUATION_FIELDS."""
     for page in selection.pages():
-        yield from zip(*selection.columns.split(page), strict=True)
+        columns = unfold_messages(selection.columns.split(page), SelectionName.EVALUATION)
+        yield from zip(*columns, strict=True)
 
 
 def _find_problems(
-    row: tuple[Any, ...], needs_key: bool, scorers: Mapping[str, bool] | None
+    row: tuple[Any, ...], columns: ColumnMap, scorers: Mapping[str, bool] | None
 ) -> Iterator[tuple[str, Problem]]:
-    key, prompt, expected, system_prompt, category, scorer = row
+    key, prompt, expected, system_prompt, messages, category, scorer = row
     checks = (
-        ("prompt_key", key_problem("prompt_key", key, required=needs_key)),
-        ("prompt", text_problem("prompt", prompt, required=True)),
+        ("prompt_key", key_problem("prompt_key", key, required=columns.has("prompt_key"))),
+        _find_asked_problem(prompt, messages, has_messages=columns.has("messages")),
         ("expected", text_problem("expected", expected, required=False)),
         ("system_prompt", text_problem("system_prompt", system_prompt, required=False)),
         ("category", label_problem("category", category, longest=100)),
@@ -150,18 +153,28 @@ def _find_problems(
     return ((column, problem) for column, problem in checks if problem is not None)
 
 
+def _find_asked_problem(
+    prompt: Any, messages: Any, *, has_messages: bool
+) -> tuple[str, Problem | None]:
+    if isinstance(messages, BadMessages):
+        return "messages", messages.problem
+    if has_messages and prompt is None:
+        return "prompt", NOTHING_GIVEN
+    return "prompt", text_problem("prompt", prompt, required=True)
+
+
 def _freeze(
     row: tuple[Any, ...], adapter: Adapter, scorers: Mapping[str, bool]
 ) -> tuple[ContentRow, FrozenPrompt]:
-    key, prompt, expected, system_prompt, category, scorer = row
-    digest = content_digest(prompt, expected, system_prompt, None, None, None).hex()
+    key, prompt, expected, system_prompt, messages, category, scorer = row
+    texts = (prompt, expected, system_prompt)
+    digest = content_digest(*texts, None, None, None, messages).hex()
     name = digest if key is None else _as_text(key)
     content = (
         name.encode(),
         digest.encode(),
-        prompt,
-        expected,
-        system_prompt,
+        *texts,
+        messages,
         None,
         None,
         None,
@@ -179,10 +192,10 @@ def _freeze(
 
 def _row_digest(row: tuple[Any, ...]) -> bytes:
     """Hash what an evaluation depends on: the texts and the own scorer, not key and category."""
-    _, prompt, expected, system_prompt, _, scorer = row
-    texts = (expected, system_prompt, scorer)
+    _, prompt, expected, system_prompt, messages, _, scorer = row
+    texts = (expected, system_prompt, messages, scorer)
     if isinstance(prompt, bytes) and all(t is None or isinstance(t, bytes) for t in texts):
-        content = content_digest(prompt, expected, system_prompt, None, None, None)
+        content = content_digest(prompt, expected, system_prompt, None, None, None, messages)
         return prompt_digest(content, scorer)
     return raw_digest((prompt, *texts))
 
@@ -201,7 +214,7 @@ def _pages(
     size = 0
     for row in rows:
         page.append(row)
-        size += len(row[0][2])
+        size += len(row[0][2]) + len(row[0][5] or b"")
         if len(page) == _PAGE or size > _PAGE_BYTES:
             yield page
             page, size = [], 0
