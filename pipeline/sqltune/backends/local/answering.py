@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sqltune.backends.base import Answer, AnswerRequest, Decoding
+from sqltune.errors import DataError
 from sqltune.local_lora.answering import FinishReason, GeneratedAnswer, Question
+from sqltune.local_lora.conversations import tokenise_question
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.sampling import Sampling
 
@@ -14,14 +16,29 @@ def answer_batch(
     base: LoadedModel, adapter: str | None, requests: Sequence[AnswerRequest], decoding: Decoding
 ) -> list[Answer]:
     """Answer the requests with the base model, or with the adapter of this name on it."""
-    questions = [Question(r.prompt, r.system_prompt) for r in requests]
+    refused = [answer for request in requests if (answer := _refuse(base, request)) is not None]
+    keys = {answer.prompt_key for answer in refused}
+    asked = [request for request in requests if request.prompt_key not in keys]
+    questions = [Question(r.prompt, r.system_prompt, messages=r.messages) for r in asked]
     sampling = Sampling(
         max_new_tokens=decoding.max_new_tokens,
         temperature=decoding.temperature,
         seed=decoding.seed,
     )
     answers = base.answer(questions, adapter=adapter, sampling=sampling)
-    return [_answer(requests[answer.index], answer) for answer in answers]
+    return refused + [_answer(asked[answer.index], answer) for answer in answers]
+
+
+def _refuse(base: LoadedModel, request: AnswerRequest) -> Answer | None:
+    """Return an error for a conversation that the base model cannot be asked; None: it can."""
+    if request.messages is None:
+        return None
+    try:
+        tokenise_question(request.messages, base.tokenizer, prompt_format=base.prompt_format)
+    except DataError as error:
+        key, code, message = request.prompt_key, error.code, str(error)
+        return Answer(key, None, None, None, None, 0.0, error_code=code, error_message=message)
+    return None
 
 
 def _answer(request: AnswerRequest, answer: GeneratedAnswer) -> Answer:

@@ -24,6 +24,7 @@ from sqltune.backends.base import (
     TokenCount,
     TrainedAdapter,
     TrainingJob,
+    TrainingOptions,
 )
 from sqltune.backends.inventory import ArtifactKind, StoredArtifact
 from sqltune.errors import BackendError, ConfigError, RequestRejected
@@ -39,7 +40,10 @@ _BATCH_SIZE = 32
 
 
 class LocalBackend:
-    """Fulfils `Backend` and `Inventory` on this machine, with one base model loaded at a time."""
+    """Fulfils `Backend`, `Inventory` and `ConversationReader` on this machine.
+
+    One base model is loaded at a time.
+    """
 
     def __init__(
         self,
@@ -90,6 +94,15 @@ class LocalBackend:
         source = self._source(base_model)
         for tokens in count_sample_tokens(source, samples):
             yield TokenCount(tokens, is_exact=True)
+
+    def count_conversation(
+        self, base_model: BaseModel, sample: Sample, options: TrainingOptions
+    ) -> int:
+        """Count as training reads it; a template that cannot be cut into turns is refused."""
+        from sqltune.local_lora.counting import count_trained_conversation
+
+        source = self._source(base_model)
+        return count_trained_conversation(source, sample.messages or (), options.train_on)
 
     def train(self, job: TrainingJob, samples: Samples, journal: Journal) -> TrainedAdapter:
         """Train step by step; a later attempt at the same run resumes from a checkpoint."""
