@@ -103,7 +103,7 @@ def fingerprint_prompts(reader: SelectionReader, adapter: Adapter) -> Fingerprin
     total = FingerprintSum()
     with open_selection(reader, adapter, SelectionName.EVALUATION) as selection:
         for row in _rows(selection):
-            total.add([_row_digest(row)], 1)
+            total.add([digest_prompt(row)], 1)
     return total.result()
 
 
@@ -117,7 +117,7 @@ def _read(
     seen: set[bytes] = set()
     for row in _rows(selection):
         reading.counts.selected += 1
-        reading.total.add([_row_digest(row)], 1)
+        reading.total.add([digest_prompt(row)], 1)
         problems = list(_find_problems(row, selection.columns, scorers))
         if not problems:
             content, prompt = _freeze(row, adapter, scorers or {})
@@ -190,7 +190,7 @@ def _freeze(
     )
 
 
-def _row_digest(row: tuple[Any, ...]) -> bytes:
+def digest_prompt(row: tuple[Any, ...]) -> bytes:
     """Hash what an evaluation depends on: the texts and the own scorer, not key and category."""
     _, prompt, expected, system_prompt, messages, _, scorer = row
     texts = (expected, system_prompt, messages, scorer)
