@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from sqltune.database.connection import Database
+from sqltune.database.connection import Database, EngineKind
 from sqltune.database.tables.responses import fetch_prompt_page
 from sqltune.errors import DataError
 from sqltune.records import Message
 from sqltune.selection import Problem, read_samples, select_samples
 from tests.database.selecting import Desk, open_desk
+from tests.engines import PYMYSQL
 
 USER = {"role": "user", "content": "Do you ship abroad?"}
 ASSISTANT = {"role": "assistant", "content": "Yes. 🚀"}
@@ -64,6 +65,25 @@ def test_a_single_turn_may_change_its_form_without_a_change_of_content(desk: Des
         "messages = NULL"
     )
     assert desk.fingerprint() == before
+
+
+@pytest.mark.parametrize("database_engine", ["sqlite", *PYMYSQL], indirect=True)
+def test_rows_that_are_turns_become_a_conversation_in_the_query(desk: Desk) -> None:
+    desk.run(
+        "CREATE TABLE turns (chat_id INTEGER, turn_number INTEGER, role TEXT, body TEXT)",
+        "INSERT INTO turns VALUES (7, 1, 'user', 'Do you ship abroad?'), "
+        "(7, 2, 'assistant', 'Yes. 🚀'), (7, 3, 'user', 'To Chile?'), "
+        "(7, 4, 'assistant', 'Yes. 🚀')",
+    )
+    is_sqlite = desk.database.kind is EngineKind.SQLITE
+    gather = "json_group_array" if is_sqlite else "JSON_ARRAYAGG"
+    query = (
+        f"SELECT chat_id AS sample_key, {gather}(JSON_OBJECT('role', role, 'content', body)) "
+        "AS messages FROM (SELECT chat_id, role, body FROM turns ORDER BY turn_number) AS ordered "
+        "GROUP BY chat_id"
+    )
+    manifest = desk.write(training_query=query)
+    assert [s.messages for s in read_samples(desk.database, manifest.manifest_id)] == [CHAT]
 
 
 def test_a_bad_conversation_is_a_finding_with_its_row_and_position(desk: Desk) -> None:

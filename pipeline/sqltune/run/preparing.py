@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from sqltune import wanted_keys
@@ -80,7 +80,9 @@ def _take_manifest(work: Work, manifest_id: int) -> None:
     """Record the samples of the manifest that was requested with the run."""
     scope = work.scope
     fingerprint = get_manifest_fingerprint(work, manifest_id)
-    count = len(read_samples(scope.database, manifest_id))
+    samples = read_samples(scope.database, manifest_id)
+    _require_readable(work, samples)
+    count = len(samples)
     with scope.transaction() as session:
         runs.set_run_selection(
             session,
@@ -94,6 +96,19 @@ def _take_manifest(work: Work, manifest_id: int) -> None:
             samples_used=count,
         )
     work.say(f"{count_noun(count, 'sample')} of manifest {manifest_id}")
+
+
+def _require_readable(work: Work, samples: Iterable[Sample]) -> None:
+    """Refuse conversations that the base model cannot read; another one may have selected them."""
+    for sample in samples:
+        problem = None if sample.messages is None else _check_conversation(work, sample)
+        if problem is not None:
+            raise DataError(
+                f"sample {sample.sample_key!r}: {problem.message}",
+                key=sample.sample_key,
+                column="messages",
+                code=problem.rule,
+            )
 
 
 def _too_long(work: Work) -> Callable[[str], int | None] | None:
