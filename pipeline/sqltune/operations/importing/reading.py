@@ -172,7 +172,9 @@ def _parquet_records(path: Path) -> Records:
     try:
         import pyarrow.parquet as parquet
     except ImportError:
-        raise ConfigError("Parquet files need pyarrow: pip install 'sqltune[parquet]'") from None
+        raise ConfigError(
+            "Parquet files need pyarrow: pip install '.[parquet]' in a clone"
+        ) from None
     with parquet.ParquetFile(path) as file:
         _refuse_twins(path, file.schema_arrow.names)
         for batch in file.iter_batches(batch_size=_ROWS_READ):
