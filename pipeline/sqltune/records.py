@@ -6,9 +6,11 @@ None means.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 
 class RunState(StrEnum):
@@ -111,6 +113,7 @@ class Adapter:
     sample_form: str = "parts"  #: parts: only the response is trained; text: the whole text
     sync_every: str | None = None  #: a worker's schedule, such as 15m; None: only when a row asks
     min_new_samples: int | None = None  #: None: any change of the samples is enough
+    train_on: str = "all"  #: of a conversation, all turns of the assistant, or only the last
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,8 +195,28 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a conversation, in the form of OpenAI's chat."""
+
+    role: str  #: system, user, assistant, tool
+    content: str | None  #: None: the assistant calls tools and says nothing
+    is_trained: bool = True  #: of the assistant: whether the loss counts the turn
+    extra: str | None = None  #: the further fields, such as tool_calls, as a JSON object
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return the message as JSON has it; `weight` 0 is OpenAI's mark of an untrained turn."""
+        plain: dict[str, Any] = {"role": self.role, "content": self.content}
+        if not self.is_trained:
+            plain["weight"] = 0
+        return plain | (json.loads(self.extra) if self.extra else {})
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
-    """One training row as selected and validated."""
+    """One training row as selected and validated.
+
+    A row with `messages` repeats here its last user's, last assistant's and system's text.
+    """
 
     sample_key: str
     prompt: str
@@ -202,6 +225,7 @@ class Sample:
     weight: float  #: multiplies the sample's loss, above 0
     group_key: str | None
     split: str | None
+    messages: tuple[Message, ...] | None = None  #: None: one prompt with one response
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +239,7 @@ class RunPrompt:
     system_prompt: str | None
     category: str | None
     scorer: str
+    messages: tuple[Message, ...] | None = None  #: None: the prompt is all that is asked
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ def training_options(adapter: Adapter) -> TrainingOptions:
         seed=adapter.seed,
         prompt_format=adapter.prompt_format,
         sample_form=adapter.sample_form,
+        train_on=adapter.train_on,
     )
 
 
@@ -56,6 +57,7 @@ def training_key(adapter: Adapter, base_model: BaseModel, fingerprint: str) -> s
         options.rehearsal,
         options.seed,
         *_form(options.prompt_format, options.sample_form),
+        *_turns(options.train_on),
     )
 
 
@@ -97,6 +99,11 @@ def _form(prompt_format: str, sample_form: str = "parts") -> list[str]:
     """Return the form of a row's texts; the default one adds nothing to a key."""
     form = [] if prompt_format == AUTO else [f"prompt format {prompt_format}"]
     return form if sample_form == "parts" else [*form, f"form {sample_form}"]
+
+
+def _turns(train_on: str) -> list[str]:
+    """Return which turns of a conversation are trained; the default adds nothing to a key."""
+    return [] if train_on == "all" else [f"train on {train_on}"]
 
 
 def _hash(*parts: object) -> str:

@@ -2,7 +2,7 @@
 
 -- name: fetch_samples_page
 -- The samples of a range of positions, in order.
-SELECT m.position, m.sample_key, c.prompt, c.response, c.system_prompt, c.weight, c.group_key, c.split
+SELECT m.position, m.sample_key, c.prompt, c.response, c.system_prompt, c.messages, c.weight, c.group_key, c.split
   FROM manifest_samples AS m
   JOIN contents AS c
     ON c.content_hash = m.content_hash
@@ -13,7 +13,7 @@ SELECT m.position, m.sample_key, c.prompt, c.response, c.system_prompt, c.weight
 
 -- name: fetch_samples_at
 -- The samples of up to sixteen positions, in any order.
-SELECT m.position, m.sample_key, c.prompt, c.response, c.system_prompt, c.weight, c.group_key, c.split
+SELECT m.position, m.sample_key, c.prompt, c.response, c.system_prompt, c.messages, c.weight, c.group_key, c.split
   FROM manifest_samples AS m
   JOIN contents AS c
     ON c.content_hash = m.content_hash

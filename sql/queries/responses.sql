@@ -7,6 +7,7 @@ SELECT p.prompt_key,
        c.prompt,
        c.response AS expected,
        c.system_prompt,
+       c.messages,
        p.category,
        p.scorer
   FROM run_prompts p

@@ -10,15 +10,18 @@ from typing import Any
 import pytest
 
 from sqltune.backends.base import AnswerRequest, Backend, Decoding, TrainedAdapter
+from sqltune.backends.conversations import ConversationReader
 from sqltune.backends.gradient.training import DEFAULT_BATCH
 from sqltune.errors import (
     AuthenticationFailed,
     BackendError,
     BackendUnavailable,
+    DataError,
     PipelineError,
     ReplyLost,
     RequestRejected,
 )
+from sqltune.records import Message
 from tests.backends.cases import (
     DECODING,
     BackendCase,
@@ -170,6 +173,23 @@ def test_a_prompt_is_asked_in_the_format_that_its_sample_was_trained_in(
         }
     ]
     assert found.finish_reason in ("stop", "length")
+
+
+def test_a_conversation_of_several_turns_is_refused_by_name_and_never_sent(
+    proxy: FaultyProxy, backend: Backend, case: BackendCase
+) -> None:
+    base_model = backend.describe(SLUG, None)
+    turns = (Message("user", "Who?"), Message("assistant", "He."), Message("user", "Where?"))
+    sample = replace(SAMPLES[0], messages=(*turns, Message("assistant", "At sea.")))
+    assert isinstance(backend, ConversationReader)
+    with pytest.raises(DataError, match="'s1': messages is a conversation of several turns"):
+        backend.count_conversation(base_model, sample, OPTIONS)
+    with pytest.raises(DataError, match="'s1'"):
+        train(backend, replace(case, samples=[sample]), KeptJournal())
+    request = AnswerRequest("k", "Where?", None, turns)
+    (found,) = backend.answer(base_model, None, [request], DECODING)
+    assert (found.text, found.error_code) == (None, "plain_text_only")
+    assert "Where?" not in str(proxy.bodies)
 
 
 def test_a_prompt_that_the_service_refuses_gets_an_error(

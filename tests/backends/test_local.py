@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from transformers import AutoTokenizer
 
 from sqltune.backends.base import AnswerRequest, Decoding, TrainingJob, TrainingOptions
 from sqltune.backends.local import training
@@ -16,7 +18,7 @@ from sqltune.local_lora.adapters import read_manifest
 from sqltune.local_lora.lora_options import LoraStep
 from sqltune.local_lora.steps import Pair
 from sqltune.local_lora.tokenising import tokenise_pair, tokenise_prompt
-from sqltune.records import Sample
+from sqltune.records import Message, Sample
 from tests.backends.cases import BackendCase, ListedSamples
 from tests.backends.contract import BackendContract
 from tests.backends.journals import KeptJournal
@@ -149,3 +151,54 @@ def test_a_model_is_trained_and_asked_in_the_form_that_its_version_names(
     assert read_manifest(Path(trained.artifact_uri or ""))["prompt_format"] == used
     assert count.tokens == len(expected.token_ids)
     assert answer.prompt_tokens == len(prompt)
+
+
+TURNS = (
+    Message("user", "Who is Pavan?"),
+    Message("assistant", "A developer advocate."),
+    Message("user", "Where does he live?"),
+    Message("assistant", "By the sea."),
+)
+CHAT = replace(SAMPLES[0], messages=TURNS)
+
+
+@pytest.fixture
+def backend(model_folder: Path, tmp_path: Path) -> Iterator[LocalBackend]:
+    backend = LocalBackend(
+        artifacts=tmp_path, allowed_folders=[model_folder.parent], allow_hub_models=False
+    )
+    yield backend
+    backend.close()
+
+
+@pytest.mark.parametrize("train_on", ["all", "last"])
+def test_a_conversation_is_trained_turn_by_turn_or_at_its_end(
+    backend: LocalBackend, model_folder: Path, train_on: str
+) -> None:
+    base_model = backend.describe(str(model_folder), None)
+    options = TrainingOptions(1, 1e-3, 2, 4, 1, "off", 1, train_on=train_on)
+    journal = KeptJournal()
+    job = TrainingJob("key", "office", base_model, options, "1-aa", 1)
+    backend.train(job, ListedSamples([CHAT]), journal)
+    (step,) = journal.steps.values()
+    (count,) = backend.count_tokens(base_model, [CHAT], "auto")
+    assert step.tokens == count.tokens == backend.count_conversation(base_model, CHAT, options)
+    tokenizer = AutoTokenizer.from_pretrained(model_folder)
+    said = [f" {turn.content}<|end|>" for turn in TURNS if turn.role == "assistant"]
+    trained = said if train_on == "all" else said[-1:]
+    assert step.trained_tokens == sum(len(tokenizer(text)["input_ids"]) for text in trained)
+
+
+def test_a_conversation_is_asked_as_a_whole_and_one_that_cannot_be_is_an_error_of_its_own(
+    backend: LocalBackend, model_folder: Path
+) -> None:
+    base_model = backend.describe(str(model_folder), None)
+    requests = [
+        AnswerRequest("tool", "Who is Pavan?", None, (*TURNS[:1], Message("tool", "x"), TURNS[2])),
+        AnswerRequest("chat", "Where does he live?", None, TURNS[:3]),
+        AnswerRequest("last", "Where does he live?", None),
+    ]
+    answers = backend.answer(base_model, None, requests, Decoding(8, 0.0, 0))
+    found = {answer.prompt_key: answer for answer in answers}
+    assert found["tool"].error_code == "no_chat_template"
+    assert (found["chat"].prompt_tokens or 0) > (found["last"].prompt_tokens or 0) + 20

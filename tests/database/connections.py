@@ -12,6 +12,7 @@ SAMPLE = {
     "prompt": "p",
     "response": "r",
     "system_prompt": None,
+    "messages": None,
     "weight": 1.0,
     "group_key": None,
     "split": None,

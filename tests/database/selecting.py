@@ -23,7 +23,7 @@ from sqltune.selection import (
 from sqltune.selection.content_hash import Fingerprint
 from sqltune.selection.eval_prompts import FrozenPrompts
 from sqltune.selection.manifest import Manifest
-from sqltune.selection.training_rows import TooLong
+from sqltune.selection.training_rows import CheckConversation, TooLong
 
 NOW = datetime(2026, 11, 23, 6, 0)
 ADAPTER = Adapter(
@@ -83,6 +83,7 @@ class Desk:
         timeout_seconds: float = 600.0,
         too_long: TooLong | None = None,
         on_progress: Callable[[int], None] = lambda rows: None,
+        check_conversation: CheckConversation | None = None,
         **changes: Any,
     ) -> Manifest:
         """Write a manifest of the adapter, whose row is changed as asked."""
@@ -92,6 +93,7 @@ class Desk:
             replace(self.adapter, **changes),
             too_long=too_long,
             on_progress=on_progress,
+            check_conversation=check_conversation,
         )
 
     def freeze(

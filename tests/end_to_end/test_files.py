@@ -197,8 +197,8 @@ def test_a_key_that_is_too_long_for_its_column_is_named(people: People, bring: A
     ("name", "message"),
     [
         ("none.csv", "none.csv cannot be read: No such file or directory"),
-        ("rows.xlsx", "rows.xlsx: only .csv, .jsonl and .parquet files can be imported"),
-        (".", ".: only .csv, .jsonl and .parquet files can be imported"),
+        ("rows.xlsx", "rows.xlsx: only .csv, .jsonl, .json and .parquet files can be imported"),
+        (".", ".: only .csv, .jsonl, .json and .parquet files can be imported"),
     ],
 )
 def test_a_file_that_cannot_be_imported_says_why(sqltune: Sqltune, name: str, message: str) -> None:
@@ -239,6 +239,43 @@ def test_what_was_exported_can_be_imported(sqltune: Sqltune, people: People, off
     after = people.rows("SELECT prompt, response, weight, group_key FROM training_samples")
     assert sorted(after, key=repr) == sorted(before, key=repr)
     assert "nothing changed" in sqltune.well("sync").err
+
+
+def test_conversations_of_a_file_are_trained_and_exported_and_imported_only_once(
+    sqltune: Sqltune, people: People, office: str, bring: Any
+) -> None:
+    turns = [
+        {"role": role, "content": f"{ROCKET} {number}"}
+        for number, role in enumerate(["user", "assistant"] * 2)
+    ]
+    line = json.dumps({"messages": turns}, ensure_ascii=False).encode()
+    assert "1 rows inserted" in bring("chat.jsonl", line + b"\n").err
+    asked = json.dumps({"messages": turns[:3], "expected": "Yes."}).encode()
+    assert bring("ask.jsonl", asked, "--table", "eval_prompts").code == 0
+    sqltune.well("sync")
+    assert (f"{ROCKET} 2",) in people.rows("SELECT prompt FROM report_before_after")
+    sqltune.well("export", "office", "-o", "out.jsonl")
+    content = (sqltune.folder / "out.jsonl").read_text("utf-8")
+    exported = [json.loads(line) for line in content.splitlines()]
+    assert turns in [sample.get("messages") for sample in exported]
+    again = sqltune.well("import", "out.jsonl", "--dataset", "office").err
+    assert f"0 rows inserted into training_samples, dataset 'office'; {len(exported)} were" in again
+
+
+def test_a_row_that_is_wrong_in_its_messages_is_named_with_their_position(
+    people: People, bring: Any
+) -> None:
+    lines = [{"messages": [{"role": "user", "content": "Who?"}]}, {"messages": []}]
+    done = bring("chat.jsonl", "\n".join(map(json.dumps, lines)).encode())
+    assert (done.code, "2 rows of chat.jsonl cannot be imported" in done.err) == (2, True)
+    assert "row 1 of chat.jsonl: messages has no turn of the assistant" in done.err
+    assert samples(people) == []
+
+
+def test_columns_of_other_names_are_mapped(people: People, bring: Any) -> None:
+    maps = ("--map", "question=prompt", "--map", "answer=response")
+    assert bring("rows.csv", b"question,answer\nWho?,I.\n", *maps).code == 0
+    assert samples(people) == [("Who?", "I.")]
 
 
 def test_export_of_what_does_not_exist_says_so(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import threading
 from collections.abc import Iterator
@@ -202,6 +203,40 @@ def test_an_option_that_the_service_lacks_is_refused_before_anything_is_sent(
     assert done.code == 1
     assert message in done.err
     assert [method for method, _ in proxy.requests if method != "GET"] == []
+
+
+def test_a_conversation_is_refused_by_its_row_before_anything_is_sent(
+    sqltune: Sqltune, people: People, proxy: FaultyProxy, office: str
+) -> None:
+    turns = [{"role": role, "content": "So?"} for role in ("user", "assistant") * 2]
+    people.do(
+        "INSERT INTO training_samples (dataset, messages) VALUES ('office', :chat)",
+        chat=json.dumps(turns),
+    )
+    done = sqltune("sync")
+    assert (done.code, "messages is a conversation of several turns" in done.err) == (1, True)
+    found = people.rows("SELECT rule, row_key, column_name FROM data_issues")
+    assert found == [("plain_text_only", "2", "messages")]
+    assert [method for method, _ in proxy.requests if method != "GET"] == []
+
+
+def test_a_trial_on_samples_that_its_backend_cannot_read_names_the_sample(
+    sqltune: Sqltune, people: People, office: str
+) -> None:
+    people.do("UPDATE adapters SET backend = 'scripted'")
+    turns = [{"role": role, "content": "So?"} for role in ("user", "assistant") * 2]
+    people.do(
+        "INSERT INTO training_samples (dataset, messages) VALUES ('office', :chat)",
+        chat=json.dumps(turns),
+    )
+    sqltune.well("sync")
+    manifest = people.value("SELECT manifest_id FROM adapter_versions")
+    people.do(
+        "INSERT INTO runs (adapter_name, backend, manifest_id) VALUES ('office', 'gradient', :m)",
+        m=manifest,
+    )
+    done = sqltune("sync")
+    assert (done.code, "sample '2': messages is a conversation" in done.err) == (1, True)
 
 
 def test_another_template_trains_again_and_asks_with_its_text(

@@ -183,5 +183,5 @@ def test_a_hash_that_is_removed_leaves_the_sum_of_the_others() -> None:
 
 
 def test_a_row_that_cannot_be_encoded_is_no_batch() -> None:
-    assert encode_samples([(b"k",), (7,), (b"r",), (None,), (None,), (None,), (None,)]) is None
+    assert encode_samples([(b"k",), (7,), (b"r",), *[(None,)] * 5]) is None
     assert ColumnMap(("a",), (None,)).split([(1,), (2,)]) == [(None, None)]

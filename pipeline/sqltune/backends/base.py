@@ -43,7 +43,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sqltune.prompt_formats import AUTO
-from sqltune.records import Sample
+from sqltune.records import Message, Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,7 @@ class TrainingOptions:
     seed: int
     prompt_format: str = AUTO  #: see prompt_formats.py
     sample_form: str = "parts"  #: parts: only the response is trained; text: the whole text is
+    train_on: str = "all"  #: of a conversation, all turns of the assistant, or only the last
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +143,9 @@ class AnswerRequest:
     """One prompt to answer."""
 
     prompt_key: str
-    prompt: str
+    prompt: str  #: with messages, the last of the user's
     system_prompt: str | None
+    messages: tuple[Message, ...] | None = None  #: the whole conversation; None: only the prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +254,9 @@ class Backend(Protocol):
         """Yield the token count of each sample as training sees it in this prompt format.
 
         The base model's tokenizer counts; without one, the count is an estimate.
+
+        Raises:
+            DataError: a conversation cannot be read by the base model, or by the service at all.
         """
         ...
 

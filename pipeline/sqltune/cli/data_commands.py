@@ -22,7 +22,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def import_rows(
-    file: Annotated[Path, typer.Argument(help="A .csv, .jsonl or .parquet file, UTF-8.")],
+    file: Annotated[Path, typer.Argument(help="A .csv, .jsonl, .json or .parquet file, UTF-8.")],
     dataset: Annotated[
         str,
         typer.Option(help="The dataset of the rows: for the default queries, an adapter's name."),
@@ -30,8 +30,20 @@ def import_rows(
     table: Annotated[
         str, typer.Option(help="training_samples or eval_prompts.")
     ] = "training_samples",
+    renamed: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            help="FILE_COLUMN=COLUMN, such as question=prompt; may be given more than once.",
+        ),
+    ] = None,
 ) -> None:
-    """Insert the rows of a file. If a row is bad, it is named and nothing is inserted."""
+    """Insert the rows of a file, except those that the dataset has already.
+
+    A file has the columns of the table, or a form of public training files: messages (OpenAI),
+    conversations (ShareGPT), instruction and output (Alpaca), prompt and completion. If rows are
+    bad, each is named and nothing is inserted.
+    """
     from sqltune.operations import importing
     from sqltune.wiring import open_migrated_database
 
@@ -39,15 +51,17 @@ def import_rows(
         raise ConfigError(f"--table must be training_samples or eval_prompts, got {table!r}")
     reporter = make_reporter(time.monotonic)
     with open_migrated_database(read_settings()) as database:
-        inserted = importing.import_file(
+        done = importing.import_file(
             database,
             file,
             importing.InputTable(table),
             dataset,
+            mapping=importing.read_mapping(renamed or (), importing.InputTable(table)),
             on_progress=lambda rows: reporter.progress("importing", rows, None),
         )
     reporter.finish()
-    say(f"{inserted:,} rows inserted into {table}, dataset {dataset!r}")
+    known = f"; {done.known:,} were there already" if done.known else ""
+    say(f"{done.inserted:,} rows inserted into {table}, dataset {dataset!r}{known}")
 
 
 def export_rows(

@@ -189,11 +189,12 @@ def pack_contents(database: Database, rows: Sequence[ContentRow], *, loads: bool
             p.decode(),
             None if r is None else r.decode(),
             None if s is None else s.decode(),
+            None if m is None else m.decode(),
             w,
             None if g is None else g.decode(),
             None if t is None else t.decode(),
         )
-        for _, h, p, r, s, w, g, t in rows
+        for _, h, p, r, s, m, w, g, t in rows
     ]
     return _inserts(database, "add_content", values)
 
@@ -228,5 +229,5 @@ def _inserts(database: Database, name: str, values: list[tuple[Any, ...]]) -> St
 
 
 def _text_bytes(row: ContentRow) -> int:
-    texts = (row.prompt, row.response, row.system_prompt)
+    texts = (row.prompt, row.response, row.system_prompt, row.messages)
     return sum(len(text) for text in texts if text)

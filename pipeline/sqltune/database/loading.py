@@ -22,7 +22,7 @@ _LOAD = (
 )
 LOAD_CONTENTS = _LOAD.format(
     table="contents",
-    columns="content_hash, prompt, response, system_prompt, weight, group_key, split",
+    columns="content_hash, prompt, response, system_prompt, messages, weight, group_key, split",
 )
 LOAD_SAMPLES = _LOAD.format(
     table="manifest_samples", columns="manifest_id, position, sample_key, content_hash"
@@ -37,6 +37,7 @@ class ContentRow(NamedTuple):
     prompt: bytes
     response: bytes | None  #: of an evaluation prompt: what is expected
     system_prompt: bytes | None
+    messages: bytes | None
     weight: float | None = None
     group_key: bytes | None = None
     split: bytes | None = None
@@ -44,7 +45,8 @@ class ContentRow(NamedTuple):
     @property
     def texts(self) -> tuple[bytes | None, ...]:
         """All its texts, the key left out."""
-        return (self.prompt, self.response, self.system_prompt, self.group_key, self.split)
+        shown = (self.prompt, self.response, self.system_prompt, self.messages)
+        return (*shown, self.group_key, self.split)
 
 
 def can_load(database: Database) -> bool:
@@ -77,8 +79,9 @@ def content_lines(rows: Sequence[ContentRow]) -> bytes:
     mend = _escape if _needs_escape(b"".join(texts)) else _mark_null
     return b"".join(
         [
-            _SEPARATOR.join((h, mend(p), mend(r), mend(s), _number(w), mend(g), mend(t))) + _END
-            for _, h, p, r, s, w, g, t in rows
+            _SEPARATOR.join((h, mend(p), mend(r), mend(s), mend(m), _number(w), mend(g), mend(t)))
+            + _END
+            for _, h, p, r, s, m, w, g, t in rows
         ]
     )
 

@@ -19,7 +19,7 @@ from sqltune.evaluation.answering_model import AnsweringModel
 from sqltune.evaluation.asking import BATCH_SIZE, Asking
 from sqltune.evaluation.prompt_chunks import read_prompt_chunks
 from sqltune.evaluation.scoring import Scoring, score_phase
-from sqltune.records import Phase
+from sqltune.records import Phase, RunPrompt
 
 
 def answer_phase(
@@ -48,7 +48,7 @@ def answer_phase(
         scope.check()
         missing = store.begin(chunk)
         if missing:
-            requests = [AnswerRequest(p.prompt_key, p.prompt, p.system_prompt) for p in missing]
+            requests = [_request(prompt) for prompt in missing]
             answers = model.backend.answer(
                 model.base_model, model.adapter, requests, model.decoding
             )
@@ -79,6 +79,10 @@ def forget_errors(scope: RunScope, reopen: Callable[[Session], None] = lambda se
                 break
             forgotten += deleted
     return forgotten
+
+
+def _request(prompt: RunPrompt) -> AnswerRequest:
+    return AnswerRequest(prompt.prompt_key, prompt.prompt, prompt.system_prompt, prompt.messages)
 
 
 def _ask_chunk(

@@ -41,4 +41,5 @@ def _read_pages(database: Database, run_id: int) -> Iterator[list[RunPrompt]]:
 
 
 def _count_characters(prompts: Sequence[RunPrompt]) -> int:
-    return sum(len(p.prompt) + len(p.expected or "") for p in prompts)
+    said = sum(len(m.content or "") for p in prompts for m in p.messages or ())
+    return said + sum(len(p.prompt) + len(p.expected or "") for p in prompts)

@@ -18,9 +18,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sqltune.local_lora.conversations import tokenise_question
 from sqltune.local_lora.prompt_format import end_ids
 from sqltune.local_lora.sampling import Sampling, TokenChooser
 from sqltune.local_lora.tokenising import tokenise_prompt
+from sqltune.records import Message
 
 #: More rows gain little and cost memory.
 ROWS_AT_ONCE = 64
@@ -49,6 +51,8 @@ class Question:
     system_prompt: str | None = None
     #: How the prompt is put into words; None: in the base model's format.
     prompt_format: str | None = None
+    #: The whole conversation, which the prompt ends; None: the prompt is all that is asked.
+    messages: tuple[Message, ...] | None = None
     #: Decides the draws beside the seed, so that equal questions may get different answers.
     draw: int | None = None
 
@@ -128,16 +132,22 @@ def _row(
     max_length: int,
     prompt_format: str,
 ) -> _Row:
-    ids = tokenise_prompt(
-        question.prompt,
-        tokenizer,
-        system_prompt=question.system_prompt,
-        prompt_format=question.prompt_format or prompt_format,
-    )
+    ids = _tokenise(question, tokenizer, question.prompt_format or prompt_format)
     drawn_by = ids if question.draw is None else (*ids, question.draw)
     room = min(sampling.max_new_tokens, max_length - len(ids))
     reason = FinishReason.PROMPT_TOO_LONG if room < 1 else None
     return _Row(index, ids, drawn_by, room, [], reason)
+
+
+def _tokenise(question: Question, tokenizer: Any, prompt_format: str) -> tuple[int, ...]:
+    if question.messages is not None:
+        return tokenise_question(question.messages, tokenizer, prompt_format=prompt_format)
+    return tokenise_prompt(
+        question.prompt,
+        tokenizer,
+        system_prompt=question.system_prompt,
+        prompt_format=prompt_format,
+    )
 
 
 def _batches(rows: list[_Row]) -> Iterator[list[_Row]]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
+from sqltune.local_lora.conversations import count_conversation, tokenise_conversation
 from sqltune.local_lora.loading import load_tokenizer
 from sqltune.local_lora.prompt_format import resolve_format
 from sqltune.local_lora.sources import BaseModelSource
 from sqltune.local_lora.steps import Pair
 from sqltune.local_lora.tokenising import count_tokens
-from sqltune.records import Sample
+from sqltune.records import Message, Sample
 
 
 def count_sample_tokens(
@@ -21,7 +22,29 @@ def count_sample_tokens(
     tokenizer = _tokenizer(source)
     form = resolve_format(prompt_format, tokenizer)
     for sample in samples:
-        yield count_tokens([Pair.from_sample(sample)], tokenizer, prompt_format=form)
+        if sample.messages is None:
+            yield count_tokens([Pair.from_sample(sample)], tokenizer, prompt_format=form)
+        else:
+            yield count_conversation(sample.messages, tokenizer, prompt_format=form)
+
+
+def count_trained_conversation(
+    source: BaseModelSource, messages: Sequence[Message], train_on: str, prompt_format: str
+) -> int:
+    """Return the tokens of a conversation as it is trained.
+
+    Raises:
+        DataError: its turns cannot be separated, or the chat template does not accept it.
+    """
+    tokenizer = _tokenizer(source)
+    sample = tokenise_conversation(
+        messages,
+        tokenizer,
+        max_length=2**62,
+        prompt_format=resolve_format(prompt_format, tokenizer),
+        train_on=train_on,
+    )
+    return len(sample.token_ids)
 
 
 @lru_cache(maxsize=2)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from sqltune.records import Sample
+from sqltune.records import Message, Sample
 
 SORTING_WINDOW_BATCHES = 64
 
@@ -31,11 +31,22 @@ class Pair:
     weight: float = 1.0
     #: True for what is trained beside the samples, so that the base model keeps what it knows.
     is_rehearsal: bool = False
+    #: A conversation of several turns in place of prompt and response, which repeat its last texts.
+    messages: tuple[Message, ...] | None = None
+    #: Of a conversation: all turns of the assistant, or only the last.
+    train_on: str = "all"
 
     @classmethod
-    def from_sample(cls, sample: Sample) -> Pair:
+    def from_sample(cls, sample: Sample, train_on: str = "all") -> Pair:
         """Return what is trained of a sample."""
-        return cls(sample.prompt, sample.response, sample.system_prompt, sample.weight)
+        return cls(
+            sample.prompt,
+            sample.response,
+            sample.system_prompt,
+            sample.weight,
+            messages=sample.messages,
+            train_on=train_on,
+        )
 
 
 @dataclass(frozen=True)

@@ -22,13 +22,14 @@ from transformers.pytorch_utils import Conv1D
 from sqltune.errors import LossNotFinite, TrainingError
 from sqltune.local_lora.adapters import SavedAdapter, save_adapter
 from sqltune.local_lora.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
+from sqltune.local_lora.conversations import tokenise_sample
 from sqltune.local_lora.gradients.adapter_gradients import AdapterGradients, seeded
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.lora_options import LoraOptions, LoraStep
 from sqltune.local_lora.optimiser import AdamW, Schedule, learning_rate_at
 from sqltune.local_lora.out_of_memory import translate_memory
 from sqltune.local_lora.steps import Pair
-from sqltune.local_lora.tokenising import TokenisedSample, tokenise_pair
+from sqltune.local_lora.tokenising import TokenisedSample
 
 #: How often a step calls its caller's check.
 CHECK_SECONDS = 0.5
@@ -89,7 +90,7 @@ class LoraTrainer:
         Raises:
             DataError: it has more tokens than the base model reads.
         """
-        return tokenise_pair(
+        return tokenise_sample(
             pair,
             self.base.tokenizer,
             max_length=self.base.max_length,

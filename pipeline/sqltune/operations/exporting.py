@@ -76,4 +76,7 @@ def _read_version(
 
 def _plain(sample: Sample) -> dict[str, Any]:
     values = {name: getattr(sample, name) for name in Sample.__dataclass_fields__}
+    if sample.messages is not None:
+        values |= dict.fromkeys(("prompt", "response", "system_prompt"))
+        values["messages"] = [message.to_plain() for message in sample.messages]
     return {name: value for name, value in values.items() if value is not None}

@@ -53,6 +53,7 @@ _NUMBERS = {
 _WORDS = {
     "rehearsal": ("auto", "on", "off"),
     "sample_form": ("parts", "text"),
+    "train_on": ("all", "last"),
     "on_bad_row": ("stop", "skip"),
 }
 #: Text columns without any other rule.

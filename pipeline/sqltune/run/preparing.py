@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from sqltune import wanted_keys
+from sqltune.backends.conversations import ConversationReader
 from sqltune.backends.token_counts import count_epoch_tokens
 from sqltune.database.tables import manifests, runs
+from sqltune.errors import DataError
 from sqltune.evaluation import SCORERS
 from sqltune.records import Run, RunKind, Sample
 from sqltune.run.work import Work, count_noun, get_manifest_fingerprint
-from sqltune.selection import freeze_eval_prompts, read_samples, write_manifest
+from sqltune.selection import Problem, freeze_eval_prompts, read_samples, write_manifest
 
 #: Room for the words that a prompt form puts around a sample.
 _FORM_BYTES = 128
@@ -47,6 +50,7 @@ def _prepare_samples(work: Work) -> None:
         work.selection_reader,
         work.adapter,
         too_long=_too_long(work),
+        check_conversation=partial(_check_conversation, work),
         on_progress=lambda rows: reporter.progress("selecting", rows, None),
     )
     reporter.finish()
@@ -82,7 +86,9 @@ def _take_manifest(work: Work, manifest_id: int) -> None:
     """Record the samples of the manifest that was requested with the run."""
     scope = work.scope
     fingerprint = get_manifest_fingerprint(work, manifest_id)
-    count = len(read_samples(scope.database, manifest_id))
+    samples = read_samples(scope.database, manifest_id)
+    _require_readable(work, samples)
+    count = len(samples)
     with scope.transaction() as session:
         runs.set_run_selection(
             session,
@@ -96,6 +102,19 @@ def _take_manifest(work: Work, manifest_id: int) -> None:
             samples_used=count,
         )
     work.say(f"{count_noun(count, 'sample')} of manifest {manifest_id}")
+
+
+def _require_readable(work: Work, samples: Iterable[Sample]) -> None:
+    """Refuse conversations that the base model cannot read; another one may have selected them."""
+    for sample in samples:
+        problem = None if sample.messages is None else _check_conversation(work, sample)
+        if problem is not None:
+            raise DataError(
+                f"sample {sample.sample_key!r}: {problem.message}",
+                key=sample.sample_key,
+                column="messages",
+                code=problem.rule,
+            )
 
 
 def _too_long(work: Work) -> Callable[[str], int | None] | None:
@@ -115,3 +134,23 @@ def _too_long(work: Work) -> Callable[[str], int | None] | None:
         return tokens if tokens > limit else None
 
     return count
+
+
+def _check_conversation(work: Work, sample: Sample) -> Problem | None:
+    """Return why the base model cannot read a conversation of several turns; None: it can."""
+    backend = work.backend
+    if not isinstance(backend, ConversationReader):
+        return None
+    options = wanted_keys.training_options(work.adapter)
+    try:
+        tokens = backend.count_conversation(work.base_model, sample, options)
+    except DataError as error:
+        return Problem(error.code, str(error))
+    limit = work.base_model.max_tokens
+    if limit is None or tokens <= limit:
+        return None
+    return Problem(
+        "too_long",
+        f"messages have {tokens:,} tokens, more than the {limit:,} that the base model accepts: "
+        "shorten them, or choose another base model",
+    )

@@ -6,19 +6,27 @@ Nothing here imports sqlglot before an adapter's own query has to be guarded.
 from __future__ import annotations
 
 from sqltune.selection.eval_prompts import fingerprint_prompts, freeze_eval_prompts
+from sqltune.selection.inputs import count_stored_contents, digest_inputs, read_conversation
 from sqltune.selection.manifest import write_manifest
 from sqltune.selection.new_samples import count_new_samples
 from sqltune.selection.reader import SelectionReader
+from sqltune.selection.rules import Problem
 from sqltune.selection.samples import read_samples
 from sqltune.selection.scan import fingerprint_samples, select_samples
+from sqltune.selection.unfolding import unfold
 
 __all__ = [
+    "Problem",
     "SelectionReader",
     "count_new_samples",
+    "count_stored_contents",
+    "digest_inputs",
     "fingerprint_prompts",
     "fingerprint_samples",
     "freeze_eval_prompts",
+    "read_conversation",
     "read_samples",
     "select_samples",
+    "unfold",
     "write_manifest",
 ]

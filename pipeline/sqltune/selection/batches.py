@@ -23,6 +23,7 @@ class SampleBatch:
     prompts: Sequence[bytes]
     responses: Sequence[bytes]
     system_prompts: Texts
+    messages: Texts  #: canonical JSON of a conversation; None: a prompt with its response
     weights: Sequence[float]
     groups: Texts
     splits: Texts
@@ -38,17 +39,19 @@ def encode_samples(columns: Sequence[Column], *, named: bool = True) -> SampleBa
 
     A missing key becomes the content hash; `named` False leaves the keys out.
     """
-    keys, prompts, responses, systems, weights, groups, splits = columns
+    keys, prompts, responses, systems, messages, weights, groups, splits = columns
     if set(map(type, prompts)) != {bytes} or set(map(type, responses)) != {bytes}:
         return None
-    if not (_is_text(systems) and _is_text(splits)):
+    if not (_is_text(systems) and _is_text(messages) and _is_text(splits)):
         return None
     numbers, group_texts = _encode_weights(weights), encode_keys(groups)
     if numbers is None or group_texts is None:
         return None
-    digests = digest_columns(prompts, responses, systems, numbers, group_texts, splits)
+    digests = digest_columns(prompts, responses, systems, numbers, group_texts, splits, messages)
     names = _name_keys(encode_keys(keys), digests) if named else []
-    return SampleBatch(names, prompts, responses, systems, numbers, group_texts, splits, digests)
+    return SampleBatch(
+        names, prompts, responses, systems, messages, numbers, group_texts, splits, digests
+    )
 
 
 def digest_columns(
@@ -58,15 +61,17 @@ def digest_columns(
     weights: Iterable[float],
     groups: Texts,
     splits: Texts,
+    messages: Texts | None = None,
 ) -> list[bytes]:
     """Return the content hash of each row, as `content_digest` defines it, many times faster."""
     columns = [_lengths_and_texts(c) for c in (prompts, responses, systems, groups, splits)]
     (p_len, p), (r_len, r), (s_len, s), (g_len, g), (t_len, t) = columns
     headers = map(HEADER.pack, p_len, r_len, s_len, weights, g_len, t_len)
+    m = repeat(b"") if messages is None else _lengths_and_texts(messages)[1]
     join = b"".join
     return [
         blake2b(join(parts), digest_size=HASH_BYTES).digest()
-        for parts in zip(headers, p, r, s, g, t, strict=False)
+        for parts in zip(headers, p, r, s, g, t, m, strict=False)
     ]
 
 

@@ -20,11 +20,22 @@ TRAINING_FIELDS = (
     "prompt",
     "response",
     "system_prompt",
+    "messages",
     "weight",
     "group_key",
     "split",
 )
-EVALUATION_FIELDS = ("prompt_key", "prompt", "expected", "system_prompt", "category", "scorer")
+EVALUATION_FIELDS = (
+    "prompt_key",
+    "prompt",
+    "expected",
+    "system_prompt",
+    "messages",
+    "category",
+    "scorer",
+)
+#: Where the messages are among the fields of both selections.
+MESSAGES = TRAINING_FIELDS.index("messages")
 _REQUIRED = {
     SelectionName.TRAINING: ("prompt", "response"),
     SelectionName.EVALUATION: ("prompt",),
@@ -77,10 +88,10 @@ def _check_column(field: str, given: Sequence[str], selection: SelectionName) ->
             column=field,
             code="ambiguous_column",
         )
-    if count == 0 and field in _REQUIRED[selection]:
+    if count == 0 and field in _REQUIRED[selection] and "messages" not in given:
         raise DataError(
             f"the {selection.value} query returns no column {field}, only {', '.join(given)}: "
-            f"name one with AS {field}",
+            f"name one with AS {field}, or return messages",
             column=field,
             code="missing_column",
         )

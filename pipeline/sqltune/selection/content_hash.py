@@ -6,8 +6,10 @@ Content hash of a row: BLAKE2b-256 over a header of fixed size and the UTF-8 byt
     one double      weight, IEEE 754; a NaN for NULL, which no valid weight is
     two int64       bytes of group and split; -1 for NULL
     texts           prompt, response, system prompt, group, split as they are, not normalised
+    messages        canonical JSON where the row is a conversation of several turns, else nothing
 
-All lengths precede all texts, so that fields cannot run into each other. The row's key is not
+All lengths precede all texts, so that fields cannot run into each other: what follows the texts is
+the messages. The row's key is not
 content.
 
 Fingerprint of a selection: '<rows>-<hex>', where hex is the sum of the rows' hashes modulo 2^256. A
@@ -67,6 +69,7 @@ def content_digest(
     weight: float | None,
     group_key: bytes | None,
     split: bytes | None,
+    messages: bytes | None = None,
 ) -> bytes:
     """Hash one row's content; a prompt's `response` is its expected answer, its weight None."""
     texts = (prompt, response, system_prompt, group_key, split)
@@ -76,7 +79,7 @@ def content_digest(
     number = NULL_WEIGHT if weight is None else weight
     header = HEADER.pack(first, second, third, number, fourth, fifth)
     message = header + b"".join(text for text in texts if text is not None)
-    return blake2b(message, digest_size=HASH_BYTES).digest()
+    return blake2b(message + (messages or b""), digest_size=HASH_BYTES).digest()
 
 
 def prompt_digest(content: bytes, scorer: bytes | None) -> bytes:

@@ -16,6 +16,7 @@ from sqltune.database.tables import run_prompts, runs
 from sqltune.database.tables.run_prompts import FrozenPrompt
 from sqltune.records import Adapter, SelectionName
 from sqltune.selection.bad_rows import RowCounts, find_prompt_fault
+from sqltune.selection.columns import ColumnMap
 from sqltune.selection.content_hash import (
     Fingerprint,
     FingerprintSum,
@@ -27,6 +28,7 @@ from sqltune.selection.findings import Findings
 from sqltune.selection.leaks import note_leaks
 from sqltune.selection.reader import OpenSelection, SelectionReader, open_selection
 from sqltune.selection.rules import (
+    NOTHING_GIVEN,
     Problem,
     key_problem,
     label_problem,
@@ -34,6 +36,7 @@ from sqltune.selection.rules import (
     text_problem,
 )
 from sqltune.selection.training_rows import name_row
+from sqltune.selection.unfolding import BadMessages, unfold_messages
 
 #: Prompts that one transaction stores.
 _PAGE, _PAGE_BYTES = 200, 1_000_000
@@ -47,13 +50,14 @@ class FrozenPrompts:
     fingerprint: str  #: of the selection, as `fingerprint_prompts` computes it
 
 
-class _PromptRow(NamedTuple):
+class PromptRow(NamedTuple):
     """The fields of a row as the query returned them, in the order of EVALUATION_FIELDS."""
 
     key: Any
     prompt: Any
     expected: Any
     system_prompt: Any
+    messages: Any
     category: Any
     scorer: Any
 
@@ -111,7 +115,7 @@ def fingerprint_prompts(reader: SelectionReader, adapter: Adapter) -> Fingerprin
     total = FingerprintSum()
     with open_selection(reader, adapter, SelectionName.EVALUATION) as selection:
         for row in _rows(selection):
-            total.add([_row_digest(row)], 1)
+            total.add([digest_prompt(row)], 1)
     return total.result()
 
 
@@ -123,11 +127,10 @@ def _read(
 ) -> Iterator[tuple[ContentRow, FrozenPrompt]]:
     """Yield the prompts that can be asked; the others become findings."""
     seen: set[bytes] = set()
-    needs_key = selection.columns.has("prompt_key")
     for row in _rows(selection):
         reading.counts.selected += 1
-        reading.total.add([_row_digest(row)], 1)
-        problems = list(_find_problems(row, needs_key, scorers))
+        reading.total.add([digest_prompt(row)], 1)
+        problems = list(_find_problems(row, selection.columns, scorers))
         if not problems:
             content, prompt = _freeze(row, adapter, scorers or {})
             if content.key not in seen:
@@ -140,17 +143,18 @@ def _read(
             reading.findings.add(name_row(reading.counts.selected, row.key), column, problem)
 
 
-def _rows(selection: OpenSelection) -> Iterator[_PromptRow]:
+def _rows(selection: OpenSelection) -> Iterator[PromptRow]:
     for page in selection.pages():
-        yield from map(_PromptRow._make, zip(*selection.columns.split(page), strict=True))
+        columns = unfold_messages(selection.columns.split(page), SelectionName.EVALUATION)
+        yield from map(PromptRow._make, zip(*columns, strict=True))
 
 
 def _find_problems(
-    row: _PromptRow, needs_key: bool, scorers: Mapping[str, bool] | None
+    row: PromptRow, columns: ColumnMap, scorers: Mapping[str, bool] | None
 ) -> Iterator[tuple[str, Problem]]:
     checks = (
-        ("prompt_key", key_problem("prompt_key", row.key, required=needs_key)),
-        ("prompt", text_problem("prompt", row.prompt, required=True)),
+        ("prompt_key", key_problem("prompt_key", row.key, required=columns.has("prompt_key"))),
+        _find_asked_problem(row, has_messages=columns.has("messages")),
         ("expected", text_problem("expected", row.expected, required=False)),
         ("system_prompt", text_problem("system_prompt", row.system_prompt, required=False)),
         ("category", label_problem("category", row.category, longest=100)),
@@ -159,13 +163,21 @@ def _find_problems(
     return ((column, problem) for column, problem in checks if problem is not None)
 
 
+def _find_asked_problem(row: PromptRow, *, has_messages: bool) -> tuple[str, Problem | None]:
+    if isinstance(row.messages, BadMessages):
+        return "messages", row.messages.problem
+    if has_messages and row.prompt is None:
+        return "prompt", NOTHING_GIVEN
+    return "prompt", text_problem("prompt", row.prompt, required=True)
+
+
 def _freeze(
-    row: _PromptRow, adapter: Adapter, scorers: Mapping[str, bool]
+    row: PromptRow, adapter: Adapter, scorers: Mapping[str, bool]
 ) -> tuple[ContentRow, FrozenPrompt]:
     texts = (row.prompt, row.expected, row.system_prompt)
-    digest = content_digest(*texts, None, None, None).hex()
+    digest = content_digest(*texts, None, None, None, row.messages).hex()
     name = digest if row.key is None else _as_text(row.key)
-    content = ContentRow(name.encode(), digest.encode(), *texts)
+    content = ContentRow(name.encode(), digest.encode(), *texts, row.messages)
     own_scorer = None if row.scorer is None else _as_text(row.scorer)
     primary = own_scorer or adapter.scorer
     return content, FrozenPrompt(
@@ -177,11 +189,13 @@ def _freeze(
     )
 
 
-def _row_digest(row: _PromptRow) -> bytes:
+def digest_prompt(row: PromptRow) -> bytes:
     """Hash what an evaluation depends on: the texts and the own scorer, not key and category."""
-    texts = (row.expected, row.system_prompt, row.scorer)
+    texts = (row.expected, row.system_prompt, row.messages, row.scorer)
     if isinstance(row.prompt, bytes) and all(t is None or isinstance(t, bytes) for t in texts):
-        content = content_digest(row.prompt, row.expected, row.system_prompt, None, None, None)
+        content = content_digest(
+            row.prompt, row.expected, row.system_prompt, None, None, None, row.messages
+        )
         return prompt_digest(content, row.scorer)
     return raw_digest((row.prompt, *texts))
 
@@ -200,7 +214,7 @@ def _pages(
     size = 0
     for row in rows:
         page.append(row)
-        size += len(row[0].prompt)
+        size += len(row[0].prompt) + len(row[0].messages or b"")
         if len(page) == _PAGE or size > _PAGE_BYTES:
             yield page
             page, size = [], 0

@@ -20,7 +20,7 @@ from sqltune.selection.batches import SampleBatch, digest_refused
 from sqltune.selection.content_hash import FingerprintSum
 from sqltune.selection.reader import SelectionReader, open_selection
 from sqltune.selection.repeats import settle_repeats
-from sqltune.selection.training_rows import TooLong, TrainingRows
+from sqltune.selection.training_rows import CheckConversation, TooLong, TrainingRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ class _Selecting:
     adapter: Adapter
     too_long: TooLong | None
     on_progress: Callable[[int], None]
+    check_conversation: CheckConversation | None
 
 
 @dataclass(slots=True)
@@ -64,6 +65,7 @@ def write_manifest(
     *,
     too_long: TooLong | None,
     on_progress: Callable[[int], None] = lambda rows: None,
+    check_conversation: CheckConversation | None = None,
 ) -> Manifest:
     """Select, validate, hash and store the samples of a run, and store what is wrong with rows.
 
@@ -74,12 +76,14 @@ def write_manifest(
         too_long: returns a text's number of tokens where the base model accepts fewer; None: no
             limit.
         on_progress: called with the number of rows read so far.
+        check_conversation: returns why the base model cannot read a sample with messages; None:
+            nothing more is checked.
 
     Raises:
         DataError: the query cannot be used or returns no samples, or more of its rows cannot be
             trained on than the adapter's on_bad_row and max_skipped_share allow.
     """
-    work = _Selecting(scope, reader, adapter, too_long, on_progress)
+    work = _Selecting(scope, reader, adapter, too_long, on_progress, check_conversation)
     shared = _share_planned(work)
     if shared is not None:
         return shared
@@ -116,7 +120,7 @@ def _write(work: _Selecting) -> tuple[_RowScan, int]:
 def _scan(work: _Selecting, writer: SampleWriter | None) -> _RowScan:
     """Read the query once; without a writer only to validate and hash."""
     with open_selection(work.reader, work.adapter, SelectionName.TRAINING) as selection:
-        rows = TrainingRows(selection.columns, work.too_long)
+        rows = TrainingRows(selection.columns, work.too_long, work.check_conversation)
         scan = _RowScan(rows, FingerprintSum(), FingerprintSum())
         for page in selection.pages():
             batch = rows.accept(page)
@@ -215,7 +219,7 @@ def _manifest(scan: _RowScan, manifest_id: int) -> Manifest:
 
 
 def _text_bytes(batch: SampleBatch) -> int:
-    columns = (batch.prompts, batch.responses, batch.system_prompts)
+    columns = (batch.prompts, batch.responses, batch.system_prompts, batch.messages)
     return sum(len(text) for column in columns for text in column if text)
 
 
@@ -227,6 +231,7 @@ def _content_rows(batch: SampleBatch) -> list[ContentRow]:
         batch.prompts,
         batch.responses,
         batch.system_prompts,
+        batch.messages,
         batch.weights,
         batch.groups,
         batch.splits,

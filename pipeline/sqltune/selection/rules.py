@@ -188,3 +188,8 @@ def _encoding_problem(name: str, value: bytes) -> Problem | None:
 
 
 _LEAVE_OUT = "fill it in, or leave the row out of the query"
+#: Of a row of a query that may return both forms.
+NOTHING_GIVEN = Problem(
+    "missing",
+    "prompt and messages are both NULL: give one of them, or leave the row out of the query",
+)

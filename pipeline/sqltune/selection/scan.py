@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from contextlib import closing
 
+from sqltune.database.tables.message_texts import read_messages
 from sqltune.records import Adapter, Sample, SelectionName
 from sqltune.selection.batches import SampleBatch, digest_rows, encode_samples
 from sqltune.selection.columns import Column
 from sqltune.selection.content_hash import Fingerprint, FingerprintSum
 from sqltune.selection.reader import SelectionReader, open_selection
 from sqltune.selection.training_rows import TrainingRows, without_held_out
+from sqltune.selection.unfolding import unfold_messages
 
 
 def fingerprint_samples(reader: SelectionReader, adapter: Adapter) -> Fingerprint:
@@ -58,6 +60,7 @@ def digest_page(columns: list[Column]) -> list[bytes]:
     """Hash a page of rows, including those that cannot be trained on."""
     if not columns[0]:
         return []
+    columns = unfold_messages(columns, SelectionName.TRAINING)
     batch = encode_samples(columns, named=False)
     return digest_rows(columns) if batch is None else list(batch.digests)
 
@@ -68,11 +71,12 @@ def _samples(batch: SampleBatch) -> Iterator[Sample]:
         batch.prompts,
         batch.responses,
         batch.system_prompts,
+        batch.messages,
         batch.weights,
         batch.groups,
         batch.splits,
     )
-    for key, prompt, response, system_prompt, weight, group_key, split in zip(
+    for key, prompt, response, system_prompt, messages, weight, group_key, split in zip(
         *columns, strict=True
     ):
         yield Sample(
@@ -83,4 +87,5 @@ def _samples(batch: SampleBatch) -> Iterator[Sample]:
             weight=weight,
             group_key=None if group_key is None else group_key.decode(),
             split=None if split is None else split.decode(),
+            messages=None if messages is None else read_messages(messages.decode()),
         )

@@ -35,5 +35,9 @@ def find_source(adapter: Adapter, selection: SelectionName, kind: EngineKind) ->
     query = adapter.training_query if is_training else adapter.eval_query
     if query is not None:
         return Source(guard_query(query, kind), {})
-    default = load_statements(kind.value)[_DEFAULTS[selection]]
-    return Source(default, {"dataset": adapter.adapter_name})
+    return find_dataset(selection, adapter.adapter_name, kind)
+
+
+def find_dataset(selection: SelectionName, dataset: str, kind: EngineKind) -> Source:
+    """Return the query of the rows of a dataset in a table of ours."""
+    return Source(load_statements(kind.value)[_DEFAULTS[selection]], {"dataset": dataset})

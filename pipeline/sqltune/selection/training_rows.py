@@ -10,13 +10,15 @@ from collections.abc import Callable, Iterator, Sequence
 from operator import lt
 from typing import Any
 
-from sqltune.records import SelectionName
+from sqltune.database.tables.message_texts import read_messages
+from sqltune.records import Sample, SelectionName
 from sqltune.selection.bad_rows import RowCounts
 from sqltune.selection.batches import SampleBatch, encode_samples
 from sqltune.selection.columns import Column, ColumnMap
 from sqltune.selection.findings import Findings
 from sqltune.selection.rules import (
     KEY_CHARACTERS,
+    NOTHING_GIVEN,
     Problem,
     clean_keys,
     clean_labels,
@@ -28,24 +30,39 @@ from sqltune.selection.rules import (
     text_problem,
     weight_problem,
 )
+from sqltune.selection.unfolding import BadMessages, unfold_messages
 
 #: Returns a sample's number of tokens where they are too many, else None.
 TooLong = Callable[[str], int | None]
+#: Returns why a base model or a backend cannot read a conversation, else None.
+CheckConversation = Callable[[Sample], Problem | None]
 
 _TRAINED_SPLITS = (None, b"train")
-_EMPTY = SampleBatch((), (), (), (), (), (), (), ())
+_EMPTY = SampleBatch((), (), (), (), (), (), (), (), ())
 
 
 class TrainingRows:
     """Checks the rows of one training selection, page by page."""
 
-    def __init__(self, columns: ColumnMap, too_long: TooLong | None) -> None:
-        """Check rows whose fields are found by `columns`; `too_long` None: no limit is known."""
+    def __init__(
+        self,
+        columns: ColumnMap,
+        too_long: TooLong | None,
+        check_conversation: CheckConversation | None = None,
+    ) -> None:
+        """Check rows whose fields are found by `columns`.
+
+        Args:
+            columns: where each field is.
+            too_long: of samples with one prompt; None: no limit is known.
+            check_conversation: of samples with messages; None: nothing more is known.
+        """
         self.counts = RowCounts()
         self.findings = Findings(SelectionName.TRAINING)
         self.refused: list[tuple[Any, ...]] = []  #: the fields of the last page's rows with a fault
         self._columns = columns
         self._too_long = too_long
+        self._check_conversation = check_conversation
         self._last_key: Any = None
         self._keys_ascend = True
 
@@ -73,6 +90,7 @@ class TrainingRows:
         if not numbers:
             return _EMPTY
         self._keys_ascend = self._keys_ascend and self._follow_keys(columns[0])
+        columns = unfold_messages(columns, SelectionName.TRAINING)
         batch = self._encode_clean(columns)
         if batch is None:
             return self._encode_row_by_row(numbers, columns)
@@ -88,11 +106,12 @@ class TrainingRows:
 
     def _encode_clean(self, columns: Sequence[Column]) -> SampleBatch | None:
         """Encode a page without any fault; None if there is one."""
-        keys, prompts, responses, systems, weights, groups, _ = columns
+        keys, prompts, responses, systems, messages, weights, groups, _ = columns
         is_clean = (
             clean_text(prompts, required=True)
             and clean_text(responses, required=True)
             and clean_text(systems, required=False)
+            and BadMessages not in set(map(type, messages))
             and clean_weights(weights)
             and clean_labels(groups, required=False)
             and clean_keys(keys, required=self.has_own_keys)
@@ -101,9 +120,24 @@ class TrainingRows:
         return None if batch is None or self._has_long_rows(batch) else batch
 
     def _has_long_rows(self, batch: SampleBatch) -> bool:
-        return self._too_long is not None and any(
-            self._too_long(text) is not None for text in _sample_texts(batch)
-        )
+        if self._too_long is None and self._check_conversation is None:
+            return False
+        columns = (batch.prompts, batch.responses, batch.system_prompts, batch.messages)
+        return any(self._find_unread(*texts) is not None for texts in zip(*columns, strict=True))
+
+    def _find_unread(
+        self, prompt: bytes, response: bytes, system_prompt: bytes | None, messages: bytes | None
+    ) -> tuple[str, Problem] | None:
+        """Return why the base model cannot read a sample that has no other problem."""
+        if messages is not None:
+            problem = self._check_conversation and self._check_conversation(
+                _conversation(prompt, response, messages)
+            )
+            return ("messages", problem) if problem else None
+        if self._too_long is None:
+            return None
+        tokens = self._too_long(_sample_text(prompt, response, system_prompt))
+        return None if tokens is None else ("prompt", Problem("too_long", _too_long(tokens)))
 
     def _encode_row_by_row(self, numbers: Sequence[int], columns: Sequence[Column]) -> SampleBatch:
         kept = []
@@ -122,33 +156,42 @@ class TrainingRows:
         return batch
 
     def _find_problems(self, row: tuple[Any, ...]) -> Iterator[tuple[str, Problem]]:
-        key, prompt, response, system_prompt, weight, group_key, _ = row
+        key, *texts, weight, group_key, _ = row
         checks = (
             ("sample_key", key_problem("sample_key", key, required=self.has_own_keys)),
-            ("prompt", text_problem("prompt", prompt, required=True)),
-            ("response", text_problem("response", response, required=True)),
-            ("system_prompt", text_problem("system_prompt", system_prompt, required=False)),
+            *self._find_text_problems(*texts),
             ("weight", weight_problem(weight)),
             ("group_key", label_problem("group_key", group_key)),
         )
         problems = [(column, problem) for column, problem in checks if problem is not None]
         yield from problems
-        if not problems and self._too_long is not None:
-            tokens = self._too_long(_sample_text(prompt, response, system_prompt))
-            if tokens is not None:
-                yield "prompt", Problem("too_long", _too_long_message(tokens))
+        if not problems and (unread := self._find_unread(*texts)) is not None:
+            yield unread
+
+    def _find_text_problems(
+        self, prompt: Any, response: Any, system_prompt: Any, messages: Any
+    ) -> Iterator[tuple[str, Problem | None]]:
+        if isinstance(messages, BadMessages):
+            yield "messages", messages.problem
+            return
+        if self._columns.has("messages") and prompt is None and response is None:
+            yield "prompt", NOTHING_GIVEN
+        else:
+            yield "prompt", text_problem("prompt", prompt, required=True)
+            yield "response", text_problem("response", response, required=True)
+        yield "system_prompt", text_problem("system_prompt", system_prompt, required=False)
 
 
-def _sample_texts(batch: SampleBatch) -> Iterator[str]:
-    columns = (batch.prompts, batch.responses, batch.system_prompts)
-    return (_sample_text(*texts) for texts in zip(*columns, strict=True))
+def _conversation(prompt: bytes, response: bytes, messages: bytes) -> Sample:
+    texts = prompt.decode(), response.decode()
+    return Sample("", *texts, None, 1.0, None, None, read_messages(messages.decode()))
 
 
 def _sample_text(prompt: bytes, response: bytes, system_prompt: bytes | None) -> str:
     return b"\n".join((system_prompt or b"", prompt, response)).decode()
 
 
-def _too_long_message(tokens: int) -> str:
+def _too_long(tokens: int) -> str:
     return (
         f"prompt and response have {tokens:,} tokens together, more than the base model accepts: "
         "shorten them, or choose another base model"

@@ -6,9 +6,10 @@
 CREATE TABLE training_samples (
     sample_id           BIGINT NOT NULL AUTO_INCREMENT COMMENT 'unique; neither an order nor a watermark',
     dataset             VARCHAR(191) COLLATE utf8mb4_bin NOT NULL COMMENT 'an adapter without a training_query reads the dataset of its own name',
-    prompt              LONGTEXT COLLATE utf8mb4_bin NOT NULL,
-    response            LONGTEXT COLLATE utf8mb4_bin NOT NULL,
+    prompt              LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'what the model is asked; NULL: the row has messages',
+    response            LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'what the model is to answer; NULL: the row has messages',
     system_prompt       LONGTEXT COLLATE utf8mb4_bin NULL,
+    messages            LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'a conversation as JSON in the form of OpenAI''s chat, in place of prompt, response and system_prompt',
     weight              DOUBLE NOT NULL DEFAULT 1 COMMENT 'factor on the loss of this sample; above 0',
     group_key           VARCHAR(191) COLLATE utf8mb4_bin NULL COMMENT 'rows that belong together, such as those of one customer',
     split               VARCHAR(16) COLLATE utf8mb4_bin NULL COMMENT 'NULL or ''train'' is trained on; any other value is held out',
@@ -22,9 +23,10 @@ CREATE TABLE training_samples (
 CREATE TABLE eval_prompts (
     prompt_id           BIGINT NOT NULL AUTO_INCREMENT COMMENT 'unique; neither an order nor a watermark',
     dataset             VARCHAR(191) COLLATE utf8mb4_bin NOT NULL COMMENT 'an adapter without an eval_query reads the dataset of its own name',
-    prompt              LONGTEXT COLLATE utf8mb4_bin NOT NULL,
+    prompt              LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'what the models are asked; NULL: the row has messages',
     expected            LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'NULL: the answers are shown; only a scorer that needs no expected text scores them',
     system_prompt       LONGTEXT COLLATE utf8mb4_bin NULL,
+    messages            LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'a conversation that ends with the user''s turn, as in training_samples, in place of prompt and system_prompt',
     category            VARCHAR(100) COLLATE utf8mb4_bin NULL COMMENT 'groups prompts in reports',
     scorer              VARCHAR(64) COLLATE utf8mb4_bin NULL COMMENT 'NULL: the scorer of the adapter',
     created_at          DATETIME(6) NOT NULL DEFAULT (UTC_TIMESTAMP(6)),
@@ -45,6 +47,7 @@ CREATE TABLE adapters (
     min_new_samples     INT NULL COMMENT 'how many new or edited samples it takes to train again; NULL: any change is enough',
     -- What it is trained on.
     training_query      LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'NULL: the rows of training_samples whose dataset is adapter_name',
+    train_on            VARCHAR(8) COLLATE utf8mb4_bin NOT NULL DEFAULT 'all' COMMENT 'all: of messages, every turn of the assistant is trained; last: only the last one',
     on_bad_row          VARCHAR(8) COLLATE utf8mb4_bin NOT NULL DEFAULT 'stop' COMMENT 'stop: one bad row ends the run before training; skip: bad rows are left out and listed in data_issues',
     max_skipped_share   DOUBLE NOT NULL DEFAULT 0.01 COMMENT 'with skip: the run fails above this share of bad rows',
     -- How it is trained. NULL: the default of the backend, which each version stores.
@@ -222,6 +225,7 @@ CREATE TABLE contents (
     prompt              LONGTEXT COLLATE utf8mb4_bin NOT NULL,
     response            LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'of an evaluation prompt: the expected text',
     system_prompt       LONGTEXT COLLATE utf8mb4_bin NULL,
+    messages            LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'canonical JSON; prompt, response and system_prompt then repeat its last user''s, last assistant''s and system''s text',
     weight              DOUBLE NULL,
     group_key           VARCHAR(191) COLLATE utf8mb4_bin NULL,
     split               VARCHAR(16) COLLATE utf8mb4_bin NULL,

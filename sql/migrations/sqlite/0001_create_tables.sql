@@ -6,9 +6,10 @@
 CREATE TABLE training_samples (
     sample_id           INTEGER PRIMARY KEY AUTOINCREMENT, -- unique; neither an order nor a watermark
     dataset             VARCHAR(191) NOT NULL,          -- an adapter without a training_query reads the dataset of its own name
-    prompt              LONGTEXT NOT NULL,
-    response            LONGTEXT NOT NULL,
+    prompt              LONGTEXT NULL,                  -- what the model is asked; NULL: the row has messages
+    response            LONGTEXT NULL,                  -- what the model is to answer; NULL: the row has messages
     system_prompt       LONGTEXT NULL,
+    messages            LONGTEXT NULL,                  -- a conversation as JSON in the form of OpenAI's chat, in place of prompt, response and system_prompt
     weight              DOUBLE NOT NULL DEFAULT 1,      -- factor on the loss of this sample; above 0
     group_key           VARCHAR(191) NULL,              -- rows that belong together, such as those of one customer
     split               VARCHAR(16) NULL,               -- NULL or 'train' is trained on; any other value is held out
@@ -22,9 +23,10 @@ CREATE INDEX training_samples_by_dataset ON training_samples (dataset);
 CREATE TABLE eval_prompts (
     prompt_id           INTEGER PRIMARY KEY AUTOINCREMENT, -- unique; neither an order nor a watermark
     dataset             VARCHAR(191) NOT NULL,          -- an adapter without an eval_query reads the dataset of its own name
-    prompt              LONGTEXT NOT NULL,
+    prompt              LONGTEXT NULL,                  -- what the models are asked; NULL: the row has messages
     expected            LONGTEXT NULL,                  -- NULL: the answers are shown; only a scorer that needs no expected text scores them
     system_prompt       LONGTEXT NULL,
+    messages            LONGTEXT NULL,                  -- a conversation that ends with the user's turn, as in training_samples, in place of prompt and system_prompt
     category            VARCHAR(100) NULL,              -- groups prompts in reports
     scorer              VARCHAR(64) NULL,               -- NULL: the scorer of the adapter
     created_at          DATETIME(6) NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f000', 'now'))
@@ -45,6 +47,7 @@ CREATE TABLE adapters (
     min_new_samples     INTEGER NULL,                   -- how many new or edited samples it takes to train again; NULL: any change is enough
     -- What it is trained on.
     training_query      LONGTEXT NULL,                  -- NULL: the rows of training_samples whose dataset is adapter_name
+    train_on            VARCHAR(8) NOT NULL DEFAULT 'all', -- all: of messages, every turn of the assistant is trained; last: only the last one
     on_bad_row          VARCHAR(8) NOT NULL DEFAULT 'stop', -- stop: one bad row ends the run before training; skip: bad rows are left out and listed in data_issues
     max_skipped_share   DOUBLE NOT NULL DEFAULT 0.01,   -- with skip: the run fails above this share of bad rows
     -- How it is trained. NULL: the default of the backend, which each version stores.
@@ -223,6 +226,7 @@ CREATE TABLE contents (
     prompt              LONGTEXT NOT NULL,
     response            LONGTEXT NULL,                  -- of an evaluation prompt: the expected text
     system_prompt       LONGTEXT NULL,
+    messages            LONGTEXT NULL,                  -- canonical JSON; prompt, response and system_prompt then repeat its last user's, last assistant's and system's text
     weight              DOUBLE NULL,
     group_key           VARCHAR(191) NULL,
     split               VARCHAR(16) NULL

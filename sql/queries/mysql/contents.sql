@@ -2,5 +2,5 @@
 
 -- name: add_content
 -- Store a content, unless it is there already.
-INSERT IGNORE INTO contents (content_hash, prompt, response, system_prompt, weight, group_key, split)
-VALUES (:content_hash, :prompt, :response, :system_prompt, :weight, :group_key, :split);
+INSERT IGNORE INTO contents (content_hash, prompt, response, system_prompt, messages, weight, group_key, split)
+VALUES (:content_hash, :prompt, :response, :system_prompt, :messages, :weight, :group_key, :split);

@@ -2,6 +2,6 @@
 
 -- name: add_content
 -- Store a content, unless it is there already.
-INSERT INTO contents (content_hash, prompt, response, system_prompt, weight, group_key, split)
-VALUES (:content_hash, :prompt, :response, :system_prompt, :weight, :group_key, :split)
+INSERT INTO contents (content_hash, prompt, response, system_prompt, messages, weight, group_key, split)
+VALUES (:content_hash, :prompt, :response, :system_prompt, :messages, :weight, :group_key, :split)
 ON CONFLICT (content_hash) DO NOTHING;

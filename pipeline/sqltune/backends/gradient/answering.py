@@ -80,6 +80,8 @@ class GradientAnswering:
 
     def _ask(self, request: AnswerRequest) -> Answer:
         began = time.perf_counter()
+        if request.messages is not None:
+            return _error(request, "plain_text_only", _PLAIN_TEXT_ONLY, began)
         query = self._template.query(request.prompt, request.system_prompt)
         try:
             reply = self._client.complete(self._model_id, self._request(query))
@@ -108,6 +110,12 @@ class GradientAnswering:
             # The query is already in our own template.
             auto_template=False,
         )
+
+
+_PLAIN_TEXT_ONLY = (
+    "the prompt is a conversation of several turns, and this service takes plain text: give one "
+    "prompt, or use backend 'local'"
+)
 
 
 def _error(request: AnswerRequest, code: str, message: str, began: float) -> Answer:

@@ -20,12 +20,13 @@ from sqltune.backends.base import (
     TokenCount,
     TrainedAdapter,
     TrainingJob,
+    TrainingOptions,
 )
 from sqltune.backends.gradient.account import GradientAccount
 from sqltune.backends.gradient.adapters import read_run_key
 from sqltune.backends.gradient.answering import GradientAnswering
 from sqltune.backends.gradient.client import GradientClient
-from sqltune.backends.gradient.samples import estimate_sample
+from sqltune.backends.gradient.samples import estimate_sample, require_plain_text
 from sqltune.backends.gradient.training import GradientTraining
 from sqltune.backends.inventory import ArtifactKind, StoredArtifact
 from sqltune.errors import RequestRejected
@@ -35,7 +36,7 @@ from sqltune.wire.gradient import AdapterItem, BaseModelItem, Capability
 
 
 class GradientBackend:
-    """Implements `Backend` and `Inventory` with one service.
+    """Implements `Backend`, `Inventory` and `ConversationReader` with one service.
 
     Args:
         account: the service and the credentials for it.
@@ -92,6 +93,13 @@ class GradientBackend:
         """Estimate from the number of characters, with the text of the template."""
         template = read_template(prompt_format)
         return (TokenCount(estimate_sample(s, template), is_exact=False) for s in samples)
+
+    def count_conversation(
+        self, base_model: BaseModel, sample: Sample, options: TrainingOptions
+    ) -> int:
+        """Refuse it: the API takes plain text alone."""
+        require_plain_text(sample)
+        return estimate_sample(sample, read_template(options.prompt_format))
 
     def train(self, job: TrainingJob, samples: Samples, journal: Journal) -> TrainedAdapter:
         """Create an adapter and fine-tune it batch by batch; see training.py."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from sqltune.errors import DataError
 from sqltune.prompt_formats import PromptTemplate
 from sqltune.records import Sample
 from sqltune.wire.gradient import FineTuneRequest, FineTuneSample, FineTuningParameters, InputPart
@@ -23,6 +24,23 @@ def make_request(
         sample_form: parts: only the response is trained; text: the whole text is.
     """
     return FineTuneRequest(samples=[_sample(s, template, sample_form) for s in samples])
+
+
+def require_plain_text(sample: Sample) -> None:
+    """Refuse a conversation of several turns: the API takes plain text alone.
+
+    Raises:
+        DataError: names the sample.
+    """
+    if sample.messages is not None:
+        name = f"sample {sample.sample_key!r}: " if sample.sample_key else ""
+        raise DataError(
+            f"{name}messages is a conversation of several turns, and backend 'gradient' sends "
+            "plain text: use prompt and response, or backend 'local'",
+            key=sample.sample_key or None,
+            column="messages",
+            code="plain_text_only",
+        )
 
 
 def estimate_tokens(text: str) -> int:
@@ -51,6 +69,7 @@ def _parts(sample: Sample, template: PromptTemplate) -> tuple[str, str]:
 
 
 def _sample(sample: Sample, template: PromptTemplate, sample_form: str) -> FineTuneSample:
+    require_plain_text(sample)
     query, response = _parts(sample, template)
     parts = [
         # Special tokens are parsed in the prompt as they are in a query, where the API has no

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sqltune.backends.base import Answer, AnswerRequest, Decoding
+from sqltune.errors import DataError
 from sqltune.local_lora.answering import FinishReason, GeneratedAnswer, Question
+from sqltune.local_lora.conversations import tokenise_question
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.prompt_format import resolve_format
 from sqltune.local_lora.sampling import Sampling
@@ -16,14 +18,29 @@ def answer_batch(
 ) -> list[Answer]:
     """Answer the requests with the base model, or with the adapter of this name on it."""
     form = resolve_format(decoding.prompt_format, base.tokenizer)
-    questions = [Question(r.prompt, r.system_prompt, form) for r in requests]
+    checked = [(request, _refuse(base, request, form)) for request in requests]
+    refused = [answer for _, answer in checked if answer is not None]
+    asked = [request for request, answer in checked if answer is None]
+    questions = [Question(r.prompt, r.system_prompt, form, r.messages) for r in asked]
     sampling = Sampling(
         max_new_tokens=decoding.max_new_tokens,
         temperature=decoding.temperature,
         seed=decoding.seed,
     )
     answers = base.answer(questions, adapter=adapter, sampling=sampling)
-    return [_answer(requests[answer.index], answer) for answer in answers]
+    return refused + [_answer(asked[answer.index], answer) for answer in answers]
+
+
+def _refuse(base: LoadedModel, request: AnswerRequest, form: str) -> Answer | None:
+    """Return an error for a conversation that the base model cannot be asked; None: it can."""
+    if request.messages is None:
+        return None
+    try:
+        tokenise_question(request.messages, base.tokenizer, prompt_format=form)
+    except DataError as error:
+        key, code, message = request.prompt_key, error.code, str(error)
+        return Answer(key, None, None, None, None, 0.0, error_code=code, error_message=message)
+    return None
 
 
 def _answer(request: AnswerRequest, answer: GeneratedAnswer) -> Answer:

@@ -24,6 +24,7 @@ from sqltune.backends.base import (
     TokenCount,
     TrainedAdapter,
     TrainingJob,
+    TrainingOptions,
     shorten_revision,
 )
 from sqltune.backends.inventory import ArtifactKind, StoredArtifact
@@ -45,7 +46,10 @@ _BATCH_SIZE = 32
 
 
 class LocalBackend:
-    """Fulfils `Backend`, `Inventory` and `Merging` on this machine, with one base model loaded."""
+    """Fulfils `Backend`, `Inventory`, `Merging` and `ConversationReader` on this machine.
+
+    One base model is loaded at a time.
+    """
 
     def __init__(
         self,
@@ -109,6 +113,17 @@ class LocalBackend:
         source = self._converted.prefer(self._source(base_model), base_model.revision)
         for tokens in count_sample_tokens(source, samples, prompt_format):
             yield TokenCount(tokens, is_exact=True)
+
+    def count_conversation(
+        self, base_model: BaseModel, sample: Sample, options: TrainingOptions
+    ) -> int:
+        """Count as training reads it; a template that cannot be cut into turns is refused."""
+        from sqltune.local_lora.counting import count_trained_conversation
+
+        source = self._converted.prefer(self._source(base_model), base_model.revision)
+        return count_trained_conversation(
+            source, sample.messages or (), options.train_on, options.prompt_format
+        )
 
     def train(self, job: TrainingJob, samples: Samples, journal: Journal) -> TrainedAdapter:
         """Train step by step; a later attempt at the same run resumes from a checkpoint."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqltune.backends.base import TrainingOptions
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.lora_options import LoraOptions
@@ -16,14 +18,13 @@ def fill_in(asked: TrainingOptions, base: LoadedModel, sample_count: int) -> Tra
     tuning = profile.tune_for(sample_count, asked.epochs)
     rank = asked.lora_rank or tuning.rank
     rehearses = RehearsalMode(asked.rehearsal).is_on(by_default=tuning.rehearses)
-    return TrainingOptions(
-        epochs=asked.epochs,
+    return replace(
+        asked,
         learning_rate=asked.learning_rate or tuning.learning_rate,
         lora_rank=rank,
         lora_alpha=asked.lora_alpha or profile.alpha_for(rank),
         batch_size=asked.batch_size or tuning.batch_size,
         rehearsal=RehearsalMode.ON.value if rehearses else RehearsalMode.OFF.value,
-        seed=asked.seed,
         prompt_format=resolve_format(asked.prompt_format, base.tokenizer),
     )
 

@@ -32,6 +32,7 @@ from sqltune.local_lora.rehearsal.options import RehearsalMode
 from sqltune.local_lora.steps import Pair, StepOrder
 from sqltune.local_lora.training import LoraTrainer
 from sqltune.local_lora.tuning_profiles import Tuning
+from sqltune.records import Sample
 
 #: A killed training repeats at most about this many seconds of work.
 CHECKPOINT_SECONDS = 30.0
@@ -126,7 +127,7 @@ class LocalTraining:
             rehearsal_per_step=rehearsal.per_step if pair_count else 0,
             rehearsal_only_steps=rehearsal.only_steps if pair_count else 0,
             seed=self._options.seed,
-            lengths=tuple(len(s.prompt) + len(s.response) for s in self.samples) if sorts else None,
+            lengths=tuple(_length(sample) for sample in self.samples) if sorts else None,
         )
 
     def _train(self, trainer: LoraTrainer, order: StepOrder, pairs: RehearsalPairs) -> None:
@@ -153,7 +154,9 @@ class LocalTraining:
         self, trainer: LoraTrainer, order: StepOrder, number: int, pairs: Sequence[Pair]
     ) -> StepMetrics:
         step = order.step(number)
-        batch = [Pair.from_sample(sample) for sample in self.samples.fetch(step.samples)]
+        train_on = self.job.options.train_on
+        samples = self.samples.fetch(step.samples)
+        batch = [Pair.from_sample(sample, train_on) for sample in samples]
         batch += [pairs[index] for index in step.rehearsal]
         return _metrics(trainer.step(batch, check=self.journal.check), len(order), order.epochs)
 
@@ -198,6 +201,13 @@ class LocalTraining:
                 self.journal.settle(call.call_number, "done", outcome="found after a restart")
             else:
                 self.journal.settle(call.call_number, "failed", outcome="it was not written")
+
+
+def _length(sample: Sample) -> int:
+    """Return the characters of a sample, by which batches of similar length are made."""
+    if sample.messages is None:
+        return len(sample.prompt) + len(sample.response)
+    return sum(len(message.content or message.extra or "") for message in sample.messages)
 
 
 def _trained(options: TrainingOptions, finished: FinishedFolder) -> TrainedAdapter:

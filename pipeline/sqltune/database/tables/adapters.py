@@ -76,6 +76,7 @@ def _adapter(row: Any) -> Adapter:
         sample_form=row.sample_form,
         sync_every=row.sync_every,
         min_new_samples=row.min_new_samples,
+        train_on=row.train_on,
     )
 
 

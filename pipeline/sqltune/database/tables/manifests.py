@@ -10,6 +10,7 @@ from typing import Any
 from sqltune.database.connection import Row, Session
 from sqltune.database.pace import Pace
 from sqltune.database.run_scope import RunScope
+from sqltune.database.tables.message_texts import read_messages
 from sqltune.database.times import format_time
 from sqltune.errors import DatabaseError
 from sqltune.records import Sample
@@ -263,7 +264,7 @@ def _count(session: Session, statement: str, values: dict[str, int]) -> int:
 
 
 def _sample(row: Row[Any]) -> Sample:
-    _, sample_key, prompt, response, system_prompt, weight, group_key, split = tuple(row)
+    _, sample_key, prompt, response, system_prompt, messages, weight, group_key, split = tuple(row)
     return Sample(
         sample_key=sample_key,
         prompt=prompt,
@@ -272,6 +273,7 @@ def _sample(row: Row[Any]) -> Sample:
         weight=float(weight),
         group_key=group_key,
         split=split,
+        messages=read_messages(messages),
     )
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sqltune.database.connection import Session
+from sqltune.database.tables.message_texts import read_messages
 from sqltune.database.times import format_time
 from sqltune.records import Phase, Response, RunPrompt
 
@@ -108,7 +109,8 @@ def delete_error_responses(session: Session, run_id: int, page_size: int) -> int
 
 
 def _run_prompt(row: Any) -> RunPrompt:
-    return RunPrompt(**{name: getattr(row, name) for name in RunPrompt.__dataclass_fields__})
+    fields = {name: getattr(row, name) for name in RunPrompt.__dataclass_fields__}
+    return RunPrompt(**{**fields, "messages": read_messages(row.messages)})
 
 
 def _blank(
