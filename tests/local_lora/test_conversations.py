@@ -14,9 +14,9 @@ from sqltune.local_lora.conversations import (
     tokenise_question,
     tokenise_sample,
 )
-from sqltune.local_lora.prompt_format import PromptFormat
 from sqltune.local_lora.steps import Pair
 from sqltune.local_lora.tokenising import TokenisedSample
+from sqltune.prompt_formats import CHAT, PLAIN
 from sqltune.records import Message
 from tests.local_lora.chat_templates import FAMILIES, THINKING, chat_tokenizer
 from tests.local_lora.tiny_models import CORPUS, train_tokenizer
@@ -49,7 +49,7 @@ def tokenise(
     tokenizer: Any,
     *,
     train_on: str = "all",
-    prompt_format: PromptFormat = PromptFormat.CHAT,
+    prompt_format: str = CHAT,
     max_length: int = 10_000,
 ) -> TokenisedSample:
     return tokenise_conversation(
@@ -107,7 +107,7 @@ def test_the_last_turn_alone_is_trained_where_the_row_says_so(name: str) -> None
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_model_is_asked_with_what_comes_before_its_turn(name: str) -> None:
     tokenizer = chat_tokenizer(FAMILIES[name])
-    asked = tokenise_question(TURNS[:3], tokenizer, prompt_format=PromptFormat.CHAT)
+    asked = tokenise_question(TURNS[:3], tokenizer, prompt_format=CHAT)
     sample = tokenise(TURNS, tokenizer, train_on="last")
     assert sample.token_ids[: sample.response_start] == asked
 
@@ -181,14 +181,14 @@ def test_marks_in_peoples_words_are_letters() -> None:
 
 def test_without_a_template_each_turn_has_the_plain_form() -> None:
     tokenizer = train_tokenizer(CORPUS)
-    sample = tokenise((SYSTEM, *TURNS), tokenizer, prompt_format=PromptFormat.PLAIN)
+    sample = tokenise((SYSTEM, *TURNS), tokenizer, prompt_format=PLAIN)
     assert tokenizer.decode(sample.token_ids) == (
         "Be short.\n\n### Instruction: Who is Pavan? \n\n### Response: A developer advocate.<|end|>"
         "\n\n### Instruction: Where does he live? \n\n### Response: By the sea 🚀.<|end|>"
     )
     assert trained(sample, tokenizer) == [" A developer advocate.<|end|>", " By the sea 🚀.<|end|>"]
-    asked = tokenise_question((SYSTEM, *TURNS[:3]), tokenizer, prompt_format=PromptFormat.PLAIN)
-    last = tokenise((SYSTEM, *TURNS), tokenizer, train_on="last", prompt_format=PromptFormat.PLAIN)
+    asked = tokenise_question((SYSTEM, *TURNS[:3]), tokenizer, prompt_format=PLAIN)
+    last = tokenise((SYSTEM, *TURNS), tokenizer, train_on="last", prompt_format=PLAIN)
     assert last.token_ids[: last.response_start] == asked
 
 
@@ -202,12 +202,12 @@ def test_without_a_template_each_turn_has_the_plain_form() -> None:
 )
 def test_what_the_plain_form_has_no_place_for_is_refused(messages: tuple[Message, ...]) -> None:
     with pytest.raises(DataError, match="has no place in the plain form"):
-        tokenise(messages, train_tokenizer(CORPUS), prompt_format=PromptFormat.PLAIN)
+        tokenise(messages, train_tokenizer(CORPUS), prompt_format=PLAIN)
 
 
 def test_a_conversation_that_is_too_long_is_refused_and_still_counted() -> None:
     tokenizer = chat_tokenizer(FAMILIES["smollm2"])
-    tokens = count_conversation(TURNS, tokenizer, prompt_format=PromptFormat.CHAT)
+    tokens = count_conversation(TURNS, tokenizer, prompt_format=CHAT)
     assert tokens == len(whole(tokenizer, TURNS))
     with pytest.raises(DataError, match=f"has {tokens} tokens and this base model reads 20"):
         tokenise(TURNS, tokenizer, max_length=20)
@@ -216,7 +216,7 @@ def test_a_conversation_that_is_too_long_is_refused_and_still_counted() -> None:
 def test_a_pair_with_messages_is_its_conversation_with_the_pairs_weight() -> None:
     tokenizer = chat_tokenizer(FAMILIES["smollm2"])
     pair = Pair("Where does he live?", "By the sea.", weight=0.5, messages=TURNS, train_on="last")
-    options: dict[str, Any] = {"max_length": 999, "prompt_format": PromptFormat.CHAT}
+    options: dict[str, Any] = {"max_length": 999, "prompt_format": CHAT}
     sample = tokenise_sample(pair, tokenizer, **options)
     assert sample == replace(tokenise(TURNS, tokenizer, train_on="last"), weight=0.5)
     single = tokenise_sample(replace(pair, messages=None), tokenizer, **options)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sqltune.errors import RequestRejected
+from sqltune.errors import DataError, RequestRejected
 from sqltune.local_lora.prompt_format import end_ids, format_pair, resolve_format
 from sqltune.local_lora.steps import Pair
 from sqltune.local_lora.tokenising import tokenise_pair, tokenise_prompt
@@ -88,14 +88,14 @@ def test_a_template_that_changes_a_response_is_refused(tokenizer: Any) -> None:
         "{% for m in messages %}{{ m.content | upper }};{% endfor %}"
         "{% if add_generation_prompt %}!{% endif %}"
     )
-    with pytest.raises(RequestRejected, match="changes the text of a response"):
+    with pytest.raises(DataError, match="changes the text of a response"):
         format_pair("Who?", "Me.", prompt_format="chat", tokenizer=shouting)
 
 
 def test_a_template_that_refuses_a_prompt_is_a_clear_error(tokenizer: Any) -> None:
     refusing = copy.deepcopy(tokenizer)
     refusing.chat_template = "{{ raise_exception('roles must alternate') }}"
-    with pytest.raises(RequestRejected, match=r"roles must alternate; set adapters\.prompt_format"):
+    with pytest.raises(DataError, match=r"roles must alternate; set adapters\.prompt_format"):
         format_pair("Who?", prompt_format="chat", tokenizer=refusing)
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqltune.errors import DataError
+from sqltune.local_lora.chat_template import render_chat
 from sqltune.local_lora.prompt_format import format_pair
 from sqltune.prompt_formats import CHAT
 from sqltune.records import Message
@@ -105,35 +106,7 @@ def _strip_marks(text: str, marks: Sequence[str]) -> str:
 
 
 def _apply(tokenizer: Any, messages: Sequence[Message], *, asks: bool) -> str:
-    """Render messages; a system's text that the template has no place for precedes the user's."""
-    plain = [_for_template(message) for message in messages]
-    roles = [message["role"] for message in plain[:2]]
-    if roles != ["system", "user"]:
-        return _render(tokenizer, plain, asks=asks)
-    try:
-        text = _render(tokenizer, plain, asks=asks)
-    except DataError:
-        text = ""
-    if plain[0]["content"].strip() in text:
-        return text
-    return _render(tokenizer, _fold_system(plain), asks=asks)
-
-
-def _render(tokenizer: Any, plain: list[dict[str, Any]], *, asks: bool) -> str:
-    from jinja2 import TemplateError
-
-    try:
-        # Without the switch, a model that can think would be trained to do so at length.
-        text: str = tokenizer.apply_chat_template(
-            plain, tokenize=False, add_generation_prompt=asks, enable_thinking=False
-        )
-    except (TemplateError, TypeError, KeyError, ValueError) as error:
-        raise DataError(
-            f"the chat template of this base model does not accept the messages: {error}",
-            column="messages",
-            code="template_refuses",
-        ) from error
-    return text
+    return render_chat(tokenizer, [_for_template(message) for message in messages], asks=asks)
 
 
 def _for_template(message: Message) -> dict[str, Any]:
@@ -157,11 +130,6 @@ def _parse_arguments(call: Any) -> Any:
     except ValueError:
         return call
     return {**call, "function": {**function, "arguments": arguments}}
-
-
-def _fold_system(plain: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    system, first, *rest = plain
-    return [{**first, "content": f"{system['content']}\n\n{first['content']}"}, *rest]
 
 
 def _render_pairs(

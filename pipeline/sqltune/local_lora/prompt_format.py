@@ -10,15 +10,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from jinja2.exceptions import TemplateError
-
-from sqltune.errors import RequestRejected
+from sqltune.errors import DataError, RequestRejected
+from sqltune.local_lora.chat_template import PROBE, render_chat
 from sqltune.prompt_formats import AUTO, CHAT, PLAIN, read_template
 
 #: No form: the model reads the text as it is. For the server's clients; no row can ask for it.
 RAW = "raw"
-#: What a template may do with a text: nothing here ends like it or contains it by chance.
-_PROBE = "xyzzyx"
 
 
 @dataclass(frozen=True)
@@ -69,7 +66,7 @@ def format_pair(
         tokenizer: a transformers tokenizer; needed for `chat` only.
 
     Raises:
-        RequestRejected: the chat template does not show the prompt or the response as it is.
+        DataError: the chat template does not accept the prompt, or changes the response.
     """
     if prompt_format == CHAT:
         return _format_chat(prompt, response, system_prompt, tokenizer)
@@ -91,7 +88,7 @@ def end_ids(tokenizer: Any) -> frozenset[int]:
 @lru_cache(maxsize=8)
 def _turn_end(tokenizer: Any, template: str) -> int | None:
     """Return the token with which the template ends a turn, if it is one of the model's marks."""
-    ending = _format_chat(_PROBE, _PROBE, None, tokenizer).response.removeprefix(_PROBE)
+    ending = _format_chat(PROBE, PROBE, None, tokenizer).response.removeprefix(PROBE)
     ids: list[int] = tokenizer(ending, add_special_tokens=False)["input_ids"]
     return ids[0] if ids and ids[0] in tokenizer.added_tokens_decoder else None
 
@@ -99,60 +96,22 @@ def _turn_end(tokenizer: Any, template: str) -> int | None:
 def _format_chat(
     prompt: str, response: str, system_prompt: str | None, tokenizer: Any
 ) -> FormattedPair:
-    messages = _fold_system(system_prompt, prompt, tokenizer)
-    asked = _render(messages, tokenizer, add_generation_prompt=True)
+    messages = [{"role": "system", "content": system_prompt}] if system_prompt else []
+    messages.append({"role": "user", "content": prompt})
+    asked = render_chat(tokenizer, messages, asks=True)
     if not response:
         return FormattedPair(asked, "", needs_special_tokens=False)
-    whole = _render([*messages, {"role": "assistant", "content": response}], tokenizer)
+    answered = [*messages, {"role": "assistant", "content": response}]
+    whole = render_chat(tokenizer, answered, asks=False)
     if whole.startswith(asked):
         return FormattedPair(asked, whole[len(asked) :], needs_special_tokens=False)
     # A template that opens a thought when it asks, and shows none where the answer is known.
     begin = whole.rfind(response.strip())
     if begin < 0:
-        raise RequestRejected(
+        raise DataError(
             "the chat template of this base model changes the text of a response, so that it "
             "cannot be trained: set adapters.prompt_format to 'plain' or to a template",
+            column="response",
             code="template_changes_text",
         )
     return FormattedPair(asked, whole[begin:], needs_special_tokens=False)
-
-
-def _fold_system(system_prompt: str | None, prompt: str, tokenizer: Any) -> list[dict[str, str]]:
-    """Return the messages; a template without system messages gets it in the user's turn."""
-    user = {"role": "user", "content": prompt}
-    if not system_prompt:
-        return [user]
-    messages = [{"role": "system", "content": system_prompt}, user]
-    if _shows_system(tokenizer, tokenizer.chat_template):
-        return messages
-    return [{"role": "user", "content": f"{system_prompt}\n\n{prompt}"}]
-
-
-@lru_cache(maxsize=8)
-def _shows_system(tokenizer: Any, template: str) -> bool:
-    """Whether the template, which is part of the key, shows a system message at all."""
-    messages = [{"role": "system", "content": _PROBE}, {"role": "user", "content": "?"}]
-    try:
-        return _PROBE in _render(messages, tokenizer)
-    except RequestRejected:
-        return False
-
-
-def _render(
-    messages: list[dict[str, str]], tokenizer: Any, *, add_generation_prompt: bool = False
-) -> str:
-    try:
-        text: str = tokenizer.apply_chat_template(
-            messages,
-            tokenize=False,
-            add_generation_prompt=add_generation_prompt,
-            # Models that can think answer at once: the samples show no thoughts.
-            enable_thinking=False,
-        )
-    except TemplateError as exc:
-        raise RequestRejected(
-            f"the chat template of this base model refuses the prompt: {exc}; set "
-            "adapters.prompt_format to 'plain' or to a template",
-            code="template_refuses",
-        ) from exc
-    return text
