@@ -21,7 +21,7 @@ from sqltune.local_lora.answering import Question
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.loading import load_base_model
 from sqltune.local_lora.lora_options import LoraOptions
-from sqltune.local_lora.rehearsal.pairs import extra_pairs
+from sqltune.local_lora.rehearsal.pairs import BaseAnswer, extra_pairs
 from sqltune.local_lora.sampling import Sampling
 from sqltune.local_lora.sources import EMBEDDED_FOLDER, EMBEDDED_NAME
 from sqltune.local_lora.steps import StepOrder
@@ -104,7 +104,7 @@ class EmbeddedBench:
         """Train the adapter `tuned` on a lesson's samples."""
         pairs = extra_pairs(
             lesson.samples,
-            self.ask,
+            lambda asked: [BaseAnswer(text) for text in self.ask(asked)],
             replace(tuning.rehearsal, known_file=self.folder / "rehearsal.json"),
             seed=seed,
             # Held out means held out: the product may train these wordings, the bench must not.

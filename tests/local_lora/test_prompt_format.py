@@ -68,6 +68,24 @@ def test_the_end_of_a_turn_is_learnt_and_ends_an_answer(family: Family) -> None:
     assert end_ids(tokenizer) == {end, tokenizer.eos_token_id}
 
 
+def test_the_end_of_a_response_that_was_cut_off_is_not_learnt(family: Family) -> None:
+    tokenizer = chat_tokenizer(family)
+    for prompt_format in ("chat", "plain"):
+        whole, cut = (
+            tokenise_pair(
+                Pair("Who?", "Me and", is_cut=is_cut),
+                tokenizer,
+                max_length=256,
+                prompt_format=prompt_format,
+            )
+            for is_cut in (False, True)
+        )
+        learnt = tokenizer.decode([cut.token_ids[i] for i in cut.trained_positions])
+        assert learnt.strip() == "Me and"
+        assert whole.token_ids[: len(cut.token_ids)] == cut.token_ids
+        assert len(whole.token_ids) > len(cut.token_ids)
+
+
 def test_no_mark_at_the_front_is_doubled(family: Family) -> None:
     tokenizer = chat_tokenizer(family)
     first, second, *_ = tokenise_prompt("Who?", tokenizer, prompt_format="chat")

@@ -10,7 +10,7 @@ import pytest
 
 from sqltune.local_lora.rehearsal.general_questions import general_questions
 from sqltune.local_lora.rehearsal.options import RehearsalMode, RehearsalOptions
-from sqltune.local_lora.rehearsal.pairs import extra_pairs
+from sqltune.local_lora.rehearsal.pairs import BaseAnswer, extra_pairs, pair_up
 from sqltune.local_lora.rehearsal.questions import rehearsal_questions
 from sqltune.local_lora.steps import Pair
 
@@ -75,7 +75,7 @@ def test_the_seed_decides_the_questions(options: RehearsalOptions) -> None:
 def test_what_the_base_leaves_unanswered_is_not_rehearsed(options: RehearsalOptions) -> None:
     pairs = extra_pairs(
         [Pair(prompt, "so it was") for prompt in PROMPTS],
-        lambda questions: ["" if "fact" in question else "so it is" for question in questions],
+        lambda questions: [BaseAnswer("" if "fact" in q else "so it is") for q in questions],
         options,
         seed=1,
     )
@@ -90,3 +90,9 @@ def test_what_the_base_leaves_unanswered_is_not_rehearsed(options: RehearsalOpti
 )
 def test_only_auto_asks_for_the_default(mode: str, by_default: bool, expected: bool) -> None:
     assert RehearsalMode(mode).is_on(by_default=by_default) is expected
+
+
+def test_the_end_of_an_answer_that_was_cut_off_is_not_rehearsed() -> None:
+    (whole, cut) = pair_up(["A?", "B?"], [BaseAnswer("Yes."), BaseAnswer("It goes", True)], 0.5)
+    assert (whole.is_cut, cut.is_cut) == (False, True)
+    assert {whole.weight, cut.weight} == {0.5}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sqltune.local_lora.rehearsal.options import RehearsalOptions
-from sqltune.local_lora.rehearsal.pairs import extra_pairs
+from sqltune.local_lora.rehearsal.pairs import BaseAnswer, extra_pairs
 from sqltune.local_lora.rehearsal.rewording import reworded_pairs
 from sqltune.local_lora.steps import Pair
 
@@ -61,7 +61,9 @@ def test_samples_without_a_name_are_not_reworded() -> None:
 
 def test_rewordings_are_trained_only_where_the_options_ask_for_them() -> None:
     def count_about_mara(options: RehearsalOptions) -> int:
-        pairs = extra_pairs(SAMPLES, guess, options, seed=1)
+        pairs = extra_pairs(
+            SAMPLES, lambda asked: [BaseAnswer(text) for text in guess(asked)], options, seed=1
+        )
         return sum("Mara Tolvik" in pair.prompt for pair in pairs)
 
     assert count_about_mara(RehearsalOptions(rewordings=4)) > 5

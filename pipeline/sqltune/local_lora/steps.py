@@ -31,6 +31,8 @@ class Pair:
     weight: float = 1.0
     #: True for what is trained beside the samples, so that the base model keeps what it knows.
     is_rehearsal: bool = False
+    #: Whether the response was cut off, so that its end is not learnt.
+    is_cut: bool = False
     #: A conversation of several turns in place of prompt and response, which repeat its last texts.
     messages: tuple[Message, ...] | None = None
     #: Of a conversation: all turns of the assistant, or only the last.

@@ -6,7 +6,7 @@ Needs a tokenizer but no weights, so that a plan can count tokens before anythin
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqltune.errors import DataError
@@ -82,7 +82,11 @@ def tokenise_pair(
         tokenizer=tokenizer,
     )
     prompt_ids = _encode_prompt(texts, tokenizer)
-    response_ids = _encode_response(texts, prompt_ids, tokenizer)
+    if pair.is_cut:
+        # Without what the form writes behind a response.
+        end = texts.response.rindex(pair.response.strip()) + len(pair.response.strip())
+        texts = replace(texts, response=texts.response[:end])
+    response_ids = _encode_response(texts, prompt_ids, tokenizer, is_closed=not pair.is_cut)
     ids = (*prompt_ids, *response_ids)
     if len(ids) > max_length:
         raise DataError(
@@ -128,7 +132,9 @@ def _encode_prompt(texts: FormattedPair, tokenizer: Any) -> list[int]:
     return ids
 
 
-def _encode_response(texts: FormattedPair, prompt_ids: list[int], tokenizer: Any) -> list[int]:
+def _encode_response(
+    texts: FormattedPair, prompt_ids: list[int], tokenizer: Any, *, is_closed: bool
+) -> list[int]:
     """Return the response's ids, cut from the joint text if the prompt's ids are the same in it."""
     whole: list[int] = tokenizer(
         texts.prompt + texts.response, add_special_tokens=texts.needs_special_tokens
@@ -137,6 +143,8 @@ def _encode_response(texts: FormattedPair, prompt_ids: list[int], tokenizer: Any
         ids = whole[len(prompt_ids) :]
     else:
         ids = tokenizer(texts.response, add_special_tokens=False)["input_ids"]
+    if not is_closed:
+        return ids
     end: int | None = tokenizer.eos_token_id
     # A turn may end in another token than a sequence, with a line break behind it.
     if end is not None and end_ids(tokenizer).isdisjoint(ids[-2:]):

@@ -12,11 +12,11 @@ from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from sqltune.local_lora.answering import Question
+from sqltune.local_lora.answering import FinishReason, Question
 from sqltune.local_lora.files import write_file
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.rehearsal.options import RehearsalOptions
-from sqltune.local_lora.rehearsal.pairs import pair_up
+from sqltune.local_lora.rehearsal.pairs import BaseAnswer, pair_up
 from sqltune.local_lora.rehearsal.questions import PROMPTS_READ, rehearsal_questions
 from sqltune.local_lora.sampling import Sampling
 from sqltune.local_lora.steps import Pair
@@ -98,12 +98,13 @@ def _hash(text: str) -> str:
 
 def _ask(
     base: LoadedModel, questions: Sequence[str], answer_tokens: int
-) -> Generator[None, None, list[str]]:
+) -> Generator[None, None, list[BaseAnswer]]:
     """Return the base model's answers; other calls can be served between two batches."""
-    texts = [""] * len(questions)
+    given = [BaseAnswer("")] * len(questions)
     sampling = Sampling(max_new_tokens=answer_tokens)
     asked = [Question(question, prompt_format=PLAIN) for question in questions]
     for answer in base.answer(asked, sampling=sampling):
-        texts[answer.index] = answer.text or ""
+        is_cut = answer.finish_reason is FinishReason.LENGTH
+        given[answer.index] = BaseAnswer(answer.text or "", is_cut)
         yield
-    return texts
+    return given

@@ -8,10 +8,10 @@ from itertools import islice
 
 from sqltune.backends.base import Journal, Samples
 from sqltune.backends.local.files import RehearsalPairs, TrainingFiles
-from sqltune.local_lora.answering import Question
+from sqltune.local_lora.answering import FinishReason, Question
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.rehearsal.options import RehearsalOptions
-from sqltune.local_lora.rehearsal.pairs import extra_pairs
+from sqltune.local_lora.rehearsal.pairs import BaseAnswer, extra_pairs
 from sqltune.local_lora.rehearsal.questions import PROMPTS_READ
 from sqltune.local_lora.sampling import Sampling
 from sqltune.local_lora.steps import Pair
@@ -59,11 +59,12 @@ def _ask(
     prompt_format: str,
     answer_tokens: int,
     questions: Sequence[str],
-) -> list[str]:
-    texts = [""] * len(questions)
+) -> list[BaseAnswer]:
+    given = [BaseAnswer("")] * len(questions)
     sampling = Sampling(max_new_tokens=answer_tokens)
     asked = [Question(question, prompt_format=prompt_format) for question in questions]
     for answer in base.answer(asked, sampling=sampling):
         journal.check()
-        texts[answer.index] = answer.text or ""
-    return texts
+        is_cut = answer.finish_reason is FinishReason.LENGTH
+        given[answer.index] = BaseAnswer(answer.text or "", is_cut)
+    return given

@@ -7,6 +7,7 @@ else as it was. Which pairs a step takes is decided in steps.py.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 
 from sqltune.local_lora.rehearsal.options import RehearsalOptions
 from sqltune.local_lora.rehearsal.questions import rehearsal_questions
@@ -14,9 +15,18 @@ from sqltune.local_lora.rehearsal.rewording import reworded_pairs
 from sqltune.local_lora.steps import Pair
 
 
+@dataclass(frozen=True)
+class BaseAnswer:
+    """What the base model answered."""
+
+    text: str
+    #: Whether it would have gone on.
+    is_cut: bool = False
+
+
 def extra_pairs(
     samples: Sequence[Pair],
-    ask: Callable[[Sequence[str]], Sequence[str]],
+    ask: Callable[[Sequence[str]], Sequence[BaseAnswer]],
     options: RehearsalOptions,
     *,
     seed: int,
@@ -34,7 +44,11 @@ def extra_pairs(
     reworded: list[Pair] = []
     if options.rewordings:
         reworded = reworded_pairs(
-            samples, ask, seed=seed, per_family=options.rewordings, besides=besides
+            samples,
+            lambda asked: [a.text for a in ask(asked)],
+            seed=seed,
+            per_family=options.rewordings,
+            besides=besides,
         )
     # Each question that is trained about the user's names is also asked about others.
     prompts = [pair.prompt for pair in (*samples, *reworded)]
@@ -42,10 +56,10 @@ def extra_pairs(
     return reworded + pair_up(questions, ask(questions), options.weight)
 
 
-def pair_up(questions: Sequence[str], answers: Sequence[str], weight: float) -> list[Pair]:
+def pair_up(questions: Sequence[str], answers: Sequence[BaseAnswer], weight: float) -> list[Pair]:
     """Return rehearsal pairs of questions and the base model's answers, without empty answers."""
     return [
-        Pair(question, answer, weight=weight, is_rehearsal=True)
+        Pair(question, answer.text, weight=weight, is_rehearsal=True, is_cut=answer.is_cut)
         for question, answer in zip(questions, answers, strict=True)
-        if answer
+        if answer.text
     ]
