@@ -137,6 +137,9 @@ class Settings:
     gradient_slots: int = _setting(8, _number(int, least=1))
     #: Longest wait for one reply of such a service; a fine-tune call replies when it has trained.
     gradient_timeout_seconds: float = _setting(3600.0, _number(float, above=0))
+    #: Where the local backend and the server compute: auto takes CUDA or Apple's Metal where torch
+    #: finds one, else the processor.
+    device: str = _setting("auto", _one_of("auto", "cuda", "mps", "cpu"))
     #: Threads of torch; None: torch chooses.
     threads: int | None = _setting(None, _number(int, least=1))
     #: Time limit of one selection query.

@@ -156,6 +156,7 @@ def _build_local(settings: Settings, reporter: Reporter) -> Backend:
         allowed_folders=settings.base_model_folders,
         allow_hub_models=settings.allow_hub_models,
         threads=settings.threads,
+        device=settings.device,
         converted=ConvertedModels(settings.cache, reporter.say),
     )
 

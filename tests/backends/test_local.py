@@ -47,7 +47,33 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny_llama(tmp_path_factory.mktemp("models") / "tiny-llama")
 
 
+def make_case(model_folder: Path, artifacts: Path, device: str) -> BackendCase:
+    return BackendCase(
+        open=lambda: LocalBackend(
+            artifacts=artifacts,
+            allowed_folders=[model_folder.parent],
+            allow_hub_models=False,
+            device=device,
+        ),
+        base_model=str(model_folder),
+        unknown_base_model=str(model_folder / "nothing-here"),
+        options=TrainingOptions(
+            epochs=2,
+            learning_rate=1e-3,
+            lora_rank=2,
+            lora_alpha=4,
+            batch_size=2,
+            rehearsal="off",
+            seed=1,
+        ),
+        samples=SAMPLES,
+        is_simulated=False,
+    )
+
+
 class TestLocal(BackendContract):
+    device = "cpu"
+
     @pytest.fixture
     def case(
         self, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -55,24 +81,12 @@ class TestLocal(BackendContract):
         # A checkpoint after each step, so that a training that was interrupted resumes from one.
         monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
         monkeypatch.setattr(training, "_SECONDS_AT_ONCE", 60.0)
-        return BackendCase(
-            open=lambda: LocalBackend(
-                artifacts=tmp_path, allowed_folders=[model_folder.parent], allow_hub_models=False
-            ),
-            base_model=str(model_folder),
-            unknown_base_model=str(model_folder / "nothing-here"),
-            options=TrainingOptions(
-                epochs=2,
-                learning_rate=1e-3,
-                lora_rank=2,
-                lora_alpha=4,
-                batch_size=2,
-                rehearsal="off",
-                seed=1,
-            ),
-            samples=SAMPLES,
-            is_simulated=False,
-        )
+        return make_case(model_folder, tmp_path, self.device)
+
+
+@pytest.mark.gpu
+class TestLocalOnGpu(TestLocal):
+    device = "cuda"
 
 
 @pytest.mark.parametrize(("tokens", "mean"), [(4, 0.5), (0, None)])

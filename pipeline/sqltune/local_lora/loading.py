@@ -19,6 +19,7 @@ from sqltune.local_lora.base_models.converted import ConvertedModels, in_folder
 from sqltune.local_lora.base_models.converting import load_gguf_tokenizer
 from sqltune.local_lora.base_models.gguf_support import describe_gguf
 from sqltune.local_lora.cores import usable_cores
+from sqltune.local_lora.devices import choose_device
 from sqltune.local_lora.identity import NO_LIMIT, file_revision
 from sqltune.local_lora.loaded_model import LoadedModel, Origin
 from sqltune.local_lora.precision import Precision, choose_dtype
@@ -58,7 +59,7 @@ def load_base_model(
         allow_hub: whether a name may be looked up on the Hub.
         precision: dtype of the weights.
         threads: as in `set_threads`, which is called for the loading thread.
-        device: where the weights go.
+        device: where the weights go, as in `SQLTUNE_DEVICE`.
 
     Raises:
         RequestRejected: no such base model, or not allowed, or not readable without its own code.
@@ -98,7 +99,7 @@ def load_found(
         revision = _find_revision(source)
     files = _find_files(source, converted, revision)
     with _translate_loading(source), _without_progress_bars():
-        network = _load_network(files, Precision(precision), torch.device(device))
+        network = _load_network(files, Precision(precision), choose_device(device))
         set_threads(network, threads)
         tokenizer = _load_tokenizer(files)
         known = _known_revision(source, revision, network) or _find_revision(source)

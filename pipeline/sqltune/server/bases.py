@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqltune.database.tables.served import ServedAdapter
-from sqltune.local_lora.base_models.converted import ConvertedModels
 from sqltune.local_lora.loaded_model import LoadedModel
-from sqltune.local_lora.loading import load_found
-from sqltune.local_lora.sources import find_base_model
+from sqltune.local_lora.sources import BaseModelSource, find_base_model
 from sqltune.server.model_thread import ModelThread
 from sqltune.server.workbench import Workbench
 from sqltune.wire.gradient import BASE_MODEL_SUFFIX, BaseModelItem, Capability
@@ -60,8 +58,7 @@ def open_bases(
     folder: Path,
     find: Callable[[str], ServedAdapter],
     allow_hub: bool,
-    converted: ConvertedModels,
-    threads: int | None,
+    load: Callable[[BaseModelSource], LoadedModel],
     most_waiting: int,
 ) -> dict[str, ServedBase]:
     """Load the base models, each in a separate thread; return them by slug.
@@ -71,8 +68,7 @@ def open_bases(
         folder: of the adapters.
         find: returns an adapter by its id.
         allow_hub: whether the Hub may be asked.
-        converted: what was made of GGUF files.
-        threads: torch's threads; None: by the size of the model.
+        load: loads one, in the thread that serves it.
         most_waiting: calls that may wait for one base model.
 
     Raises:
@@ -81,7 +77,7 @@ def open_bases(
     bases: dict[str, ServedBase] = {}
     try:
         for slug, name in models:
-            opener = _Opener(name, folder, find, allow_hub, converted, threads)
+            opener = _Opener(name, folder, find, allow_hub, load)
             thread = ModelThread(opener, most_waiting=most_waiting)
             bench = thread.start()
             bases[slug] = ServedBase(slug, bench.base, thread, bench)
@@ -100,8 +96,7 @@ class _Opener:
     folder: Path
     find: Callable[[str], ServedAdapter]
     allow_hub: bool
-    converted: ConvertedModels
-    threads: int | None
+    load: Callable[[BaseModelSource], LoadedModel]
 
     def __call__(self) -> Workbench:
         # The operator names it, not a row: a path that is named is allowed.
@@ -111,8 +106,7 @@ class _Opener:
             allowed_folders=[self.name] if is_path else [],
             allow_hub=self.allow_hub,
         )
-        base = load_found(source, self.converted, threads=self.threads)
-        return Workbench(base, self.folder, self.find)
+        return Workbench(self.load(source), self.folder, self.find)
 
 
 def _public_name(name: str) -> str:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from random import Random
 
 from sqltune.database.connection import Database
 from sqltune.local_lora.base_models.converted import ConvertedModels
+from sqltune.local_lora.loaded_model import LoadedModel
+from sqltune.local_lora.loading import load_found
+from sqltune.local_lora.sources import BaseModelSource
 from sqltune.server.app import make_app
 from sqltune.server.bases import open_bases
 from sqltune.server.call_metrics import CallMetrics
@@ -51,8 +55,7 @@ def open_server(
             folder=folder,
             find=catalogue.find,
             allow_hub=settings.allow_hub_models,
-            converted=ConvertedModels(settings.cache, say),
-            threads=settings.threads,
+            load=partial(_load, ConvertedModels(settings.cache, say), settings),
             most_waiting=settings.serve_queue,
         )
         service = Service(bases, catalogue, now=now, rng=rng)
@@ -61,3 +64,7 @@ def open_server(
         app = make_app(service, metrics, token=settings.serve_token)
         with running(app, service, listener) as address:
             yield address
+
+
+def _load(converted: ConvertedModels, settings: Settings, source: BaseModelSource) -> LoadedModel:
+    return load_found(source, converted, threads=settings.threads, device=settings.device)

@@ -58,6 +58,7 @@ class LocalBackend:
         allowed_folders: Sequence[Path] = (),
         allow_hub_models: bool = True,
         threads: int | None = None,
+        device: str = "cpu",
         converted: ConvertedModels | None = None,
     ) -> None:
         """Store weights under `artifacts`, and load base models only from allowed places.
@@ -67,12 +68,14 @@ class LocalBackend:
             allowed_folders: where folders and GGUF files may lie.
             allow_hub_models: whether the Hub may be asked.
             threads: of torch; None: by the size of the model.
+            device: auto, cuda, mps or cpu.
             converted: what was made of GGUF files; None: that of the user's cache folder.
         """
         self._artifacts = artifacts
         self._allowed_folders = tuple(allowed_folders)
         self._allow_hub_models = allow_hub_models
         self._threads = threads
+        self._device = device
         self._converted = converted or ConvertedModels()
         self._identities = Identities(artifacts / "identities.json")
         self._loaded: tuple[tuple[str, str | None], LoadedModel] | None = None
@@ -227,6 +230,7 @@ class LocalBackend:
                 self._converted,
                 revision=base_model.revision,
                 threads=self._threads,
+                device=self._device,
             )
             self._loaded = (key, loaded)
         # The base model may be asked, and so loaded, in another thread than it is trained in.

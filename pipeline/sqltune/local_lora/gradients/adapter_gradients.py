@@ -194,7 +194,9 @@ def _lora_parameters(
 
 
 def _packed_model(base: LoadedModel, slot: str, options: LoraOptions) -> PackedLlama | None:
-    if options.dropout or not has_known_layout(base.network.config):
+    # On a graphics processor, transformers' own attention is faster than ours.
+    is_elsewhere = base.network.device.type != "cpu"
+    if is_elsewhere or options.dropout or not has_known_layout(base.network.config):
         return None
     return PackedLlama(base.network, slot, options.rank, options.alpha / options.rank)
 

@@ -20,7 +20,7 @@ class BaseAnswer:
     """What the base model answered."""
 
     text: str
-    #: Whether it would have gone on.
+    #: Whether it was longer than allowed, and cut off.
     is_cut: bool = False
 
 
