@@ -104,21 +104,13 @@ class ScriptedBackend:
         """Answer with the script's number of threads, each prompt as soon as its delay is over."""
         learned = self._load(adapter) if adapter is not None else None
         futures: list[Future[Answer]] = []
-        yielded: set[Future[Answer]] = set()
         try:
             for request in requests:
                 number = next(self._answer_numbers)
                 futures.append(
                     self._pool.submit(self._answer_one, request, number, learned, decoding)
                 )
-            for future in as_completed(futures):
-                if future.exception() is not None:
-                    # `as_completed` does not order futures that are completed together: answers
-                    # to earlier requests are yielded before the failure.
-                    earlier = futures[: futures.index(future)]
-                    yield from (f.result() for f in earlier if f not in yielded and f.done())
-                yield future.result()
-                yielded.add(future)
+            yield from _yield_until_failure(futures)
         except (CancelledError, RuntimeError) as exc:  # the pool is shut down
             raise BackendUnavailable(CLOSED) from exc
         finally:
@@ -259,3 +251,33 @@ class ScriptedBackend:
 def _fold(prompt: str) -> str:
     """Return a prompt without case, spaces and punctuation, so that spellings match."""
     return "".join(c for c in prompt.casefold() if c.isalnum())
+
+
+def _yield_until_failure(futures: Sequence[Future[Answer]]) -> Iterator[Answer]:
+    """Yield answers as they are completed; the first failure ends them.
+
+    `as_completed` does not order what is completed together: all answers to earlier requests are
+    yielded before a failure, and none to a later one, however late the caller looks.
+    """
+    failed: list[int] = []
+
+    def watch(place: int) -> Callable[[Future[Answer]], None]:
+        def note(future: Future[Answer]) -> None:
+            if not future.cancelled() and future.exception() is not None:
+                failed.append(place)
+
+        return note
+
+    places = {future: place for place, future in enumerate(futures)}
+    for future, place in places.items():
+        future.add_done_callback(watch(place))
+    yielded: set[int] = set()
+    for future in as_completed(futures):
+        watch(places[future])(future)  # its own call may not have happened yet
+        if failed and places[future] >= min(failed):
+            first = min(failed)
+            earlier = [place for place in range(first) if place not in yielded]
+            yield from (futures[p].result() for p in earlier if futures[p].done())
+            futures[first].result()
+        yield future.result()
+        yielded.add(places[future])
