@@ -284,7 +284,7 @@ CREATE ROWSTORE TABLE adapter_versions (
     rehearsal           VARCHAR(8) COLLATE utf8mb4_bin NOT NULL COMMENT 'on or off, as it was really done',
     rehearsal_pairs     INT NULL COMMENT 'how many answers of the base model were trained beside the samples',
     seed                BIGINT NOT NULL,
-    prompt_format       VARCHAR(1000) COLLATE utf8mb4_bin NOT NULL COMMENT 'as in adapters; local: what auto became',
+    prompt_format       VARCHAR(1000) COLLATE utf8mb4_bin NOT NULL DEFAULT 'auto' COMMENT 'as in adapters; local: what auto became',
     sample_count        BIGINT NOT NULL,
     steps               BIGINT NULL,
     tokens_processed    BIGINT NULL,

@@ -267,7 +267,7 @@ CREATE TABLE adapter_versions (
     rehearsal           VARCHAR(8) NOT NULL,            -- on or off, as it was really done
     rehearsal_pairs     INTEGER NULL,                   -- how many answers of the base model were trained beside the samples
     seed                BIGINT NOT NULL,
-    prompt_format       VARCHAR(1000) NOT NULL,         -- as in adapters; local: what auto became
+    prompt_format       VARCHAR(1000) NOT NULL DEFAULT 'auto', -- as in adapters; local: what auto became
     sample_count        BIGINT NOT NULL,
     steps               BIGINT NULL,
     tokens_processed    BIGINT NULL,

@@ -103,7 +103,7 @@ class TrainingFiles:
 
     def write_pairs(self, pairs: Sequence[Pair]) -> RehearsalPairs:
         """Store pairs beside this attempt's checkpoint."""
-        content = json.dumps([asdict(p) for p in pairs], ensure_ascii=False).encode()
+        content = _pack(pairs)
         write_file(self.checkpoint_folder / _PAIRS_FILE, content)
         return RehearsalPairs(pairs, hashlib.sha256(content).hexdigest())
 
@@ -122,6 +122,15 @@ def _steps_done(folder: Path) -> int:
         return read_position(folder).steps_done
     except TrainingError:
         return sys.maxsize
+
+
+def keep_pairs(pairs: Sequence[Pair]) -> RehearsalPairs:
+    """Return pairs that are not stored: a training that is resumed asks for them again."""
+    return RehearsalPairs(pairs, hashlib.sha256(_pack(pairs)).hexdigest())
+
+
+def _pack(pairs: Sequence[Pair]) -> bytes:
+    return json.dumps([asdict(pair) for pair in pairs], ensure_ascii=False).encode()
 
 
 def _read_pairs(file: Path) -> RehearsalPairs:

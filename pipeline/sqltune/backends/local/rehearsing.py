@@ -7,7 +7,8 @@ from functools import partial
 from itertools import islice
 
 from sqltune.backends.base import Journal, Samples
-from sqltune.backends.local.files import RehearsalPairs, TrainingFiles
+from sqltune.backends.local.files import RehearsalPairs, TrainingFiles, keep_pairs
+from sqltune.errors import FilesNotWritten
 from sqltune.local_lora.answering import FinishReason, Question
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.rehearsal.options import RehearsalOptions
@@ -43,7 +44,7 @@ def collect_pairs(
         options,
         seed=seed,
     )
-    stored = files.write_pairs(pairs)
+    stored = _store(files, pairs, journal)
     reworded = " and the samples' responses to reworded questions"
     journal.event(
         "rehearsal",
@@ -51,6 +52,15 @@ def collect_pairs(
         + (reworded if options.rewordings else ""),
     )
     return stored
+
+
+def _store(files: TrainingFiles, pairs: list[Pair], journal: Journal) -> RehearsalPairs:
+    """Store pairs; where that fails, as on a full disk, the training continues without a copy."""
+    try:
+        return files.write_pairs(pairs)
+    except FilesNotWritten as error:
+        journal.event("checkpoint_not_written", str(error))
+        return keep_pairs(pairs)
 
 
 def _ask(

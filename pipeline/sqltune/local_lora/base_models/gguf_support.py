@@ -157,7 +157,7 @@ def require_gguf() -> None:
         ConfigError: it is not installed.
     """
     if find_spec("gguf") is None or find_spec("transformers") is None:
-        raise ConfigError("a GGUF file needs the package gguf: pip install 'sqltune[local]'")
+        raise ConfigError("a GGUF file needs the package gguf: pip install '.[local]' in a clone")
 
 
 def _unreadable(name: str, path: Path, reason: str) -> RequestRejected:
