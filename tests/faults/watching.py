@@ -65,9 +65,9 @@ def shorten_local_training() -> None:
     # By a clock that advances an hour each time that it is read.
     clock = partial(next, count(0.0, HOUR_SECONDS))
     set_known(training, "LocalTraining", partial(training.LocalTraining, monotonic=clock))
-    profile = tuning_profiles.PRETRAINED
-    rehearsal = replace(profile.rehearsal, count=4, per_step=1)
-    set_known(tuning_profiles, "PRETRAINED", replace(profile, rehearsal=rehearsal))
+    rehearsal = replace(tuning_profiles.REHEARSAL, count=4, per_step=1, only_steps=0)
+    set_known(tuning_profiles, "REHEARSAL", rehearsal)
+    set_known(tuning_profiles, "LEAST_STEPS", 0)
 
 
 def set_known(owner: Any, name: str, value: object) -> None:

@@ -32,6 +32,9 @@ _FALLS = {"qwen": 0.0775}
 _LLAMA_FALLS = 0.781
 #: For a configuration that does not show its hidden size.
 _UNKNOWN_RATE = 2e-4
+#: What a pretrained model rehearses, and its `TuningProfile.least_steps`.
+REHEARSAL = RehearsalOptions(count=96, per_step=8, only_steps=1, weight=0.25, answer_tokens=40)
+LEAST_STEPS = 48
 
 
 @dataclass(frozen=True)
@@ -146,10 +149,8 @@ def find_profile(facts: ModelFacts) -> TuningProfile:
         alpha=32.0,
         learning_rate=rate,
         few_samples_rate=rate,
-        least_steps=48,
-        rehearsal=RehearsalOptions(
-            count=96, per_step=8, only_steps=1, weight=0.25, answer_tokens=40
-        ),
+        least_steps=LEAST_STEPS,
+        rehearsal=REHEARSAL,
         rehearses_many=False,
         rehearses_served=False,
         weakens_instructions=False,
