@@ -32,6 +32,7 @@ EVENTS = frozenset(
         "base_model_converted",
         "packing_checked",
         "packing_unavailable",
+        "memory_measured",
         "serve_started",
         "serve_stopped",
         "call_answered",

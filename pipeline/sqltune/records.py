@@ -114,6 +114,7 @@ class Adapter:
     sync_every: str | None = None  #: a worker's schedule, such as 15m; None: only when a row asks
     min_new_samples: int | None = None  #: None: any change of the samples is enough
     train_on: str = "all"  #: of a conversation, all turns of the assistant, or only the last
+    quantization: str = "none"  #: of the base model's weights: none, int8, nf4
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,6 +330,7 @@ class AdapterVersion:
     rehearsal_pairs: int
     seed: int
     prompt_format: str  #: as it was really used, where the backend says so
+    quantization: str  #: none, int8, nf4
     external_id: str | None  #: the adapter's id at a remote backend
     artifact_uri: str | None  #: where the weights lie
     artifact_bytes: int | None

@@ -27,6 +27,7 @@ def training_options(adapter: Adapter) -> TrainingOptions:
         prompt_format=adapter.prompt_format,
         sample_form=adapter.sample_form,
         train_on=adapter.train_on,
+        quantization=adapter.quantization,
     )
 
 
@@ -37,6 +38,7 @@ def decoding_of(adapter: Adapter) -> Decoding:
         temperature=adapter.temperature,
         seed=adapter.seed,
         prompt_format=adapter.prompt_format,
+        quantization=adapter.quantization,
     )
 
 
@@ -58,6 +60,7 @@ def training_key(adapter: Adapter, base_model: BaseModel, fingerprint: str) -> s
         options.seed,
         *_form(options.prompt_format, options.sample_form),
         *_turns(options.train_on),
+        *_weights(options.quantization),
     )
 
 
@@ -91,7 +94,7 @@ def decoding_key(decoding: Decoding) -> str:
     """Hash the decoding settings; answers under unequal ones are not compared."""
     # A greedy answer does not depend on the seed.
     seed = decoding.seed if decoding.temperature > 0 else None
-    form = _form(decoding.prompt_format)
+    form = [*_form(decoding.prompt_format), *_weights(decoding.quantization)]
     return _hash("decoding", decoding.max_new_tokens, decoding.temperature, seed, *form)
 
 
@@ -104,6 +107,11 @@ def _form(prompt_format: str, sample_form: str = "parts") -> list[str]:
 def _turns(train_on: str) -> list[str]:
     """Return which turns of a conversation are trained; the default adds nothing to a key."""
     return [] if train_on == "all" else [f"train on {train_on}"]
+
+
+def _weights(quantization: str) -> list[str]:
+    """Return how the base model's weights are kept; the default adds nothing to a key."""
+    return [] if quantization == "none" else [f"quantization {quantization}"]
 
 
 def _hash(*parts: object) -> str:

@@ -16,7 +16,7 @@ from transformers import (
 )
 
 from sqltune.local_lora.gradients import packed_attention, response_loss
-from sqltune.local_lora.gradients.adapter_gradients import cut_into_parts
+from sqltune.local_lora.gradients.parts import cut_into_parts
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.lora_options import LoraOptions
 from sqltune.local_lora.precision import Precision

@@ -16,6 +16,7 @@ MODEL = BaseModel("toy", "r1", None, is_simulated=True)
 TRAINING = {
     "backend": "local", "epochs": 4, "learning_rate": 0.1, "lora_rank": 4, "lora_alpha": 8,
     "batch_size": 2, "rehearsal": "off", "seed": 1, "sample_form": "text", "train_on": "last",
+    "quantization": "nf4",
 }  # fmt: skip
 EVALUATION = {
     "scorer": "exact", "extra_scorers": ("chrf",), "pass_threshold": 0.5, "max_new_tokens": 1,

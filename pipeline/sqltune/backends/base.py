@@ -84,6 +84,7 @@ class TrainingOptions:
     prompt_format: str = AUTO  #: see prompt_formats.py
     sample_form: str = "parts"  #: parts: only the response is trained; text: the whole text is
     train_on: str = "all"  #: of a conversation, all turns of the assistant, or only the last
+    quantization: str = "none"  #: of the base model's weights: none, int8, nf4
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,7 @@ class Decoding:
     temperature: float  #: 0: greedy
     seed: int
     prompt_format: str = AUTO  #: see prompt_formats.py
+    quantization: str = "none"  #: of the base model asked alone; a version is asked in its own
 
 
 @dataclass(frozen=True, slots=True)

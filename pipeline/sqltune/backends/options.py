@@ -27,6 +27,11 @@ def check_options(backend: str, options: TrainingOptions, decoding: Decoding) ->
             options.sample_form == "parts",
             f"sample_form must be 'parts': backend {backend!r} trains responses only",
         )
+    if backend != "local":
+        _require(
+            options.quantization == "none",
+            f"quantization must be 'none': backend {backend!r} loads no base model here",
+        )
     if backend == "scripted":
         _check_scripted(options)
 

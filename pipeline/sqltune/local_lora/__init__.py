@@ -6,6 +6,7 @@ base model, `training` tunes it, `answering` asks it, `adapters` stores what was
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
 
@@ -17,3 +18,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "0")
 # transformers imports a progress bar for notebooks, which warns if ipywidgets is missing. None of
 # its bars is shown here.
 warnings.filterwarnings("ignore", message="IProgress not found")
+
+# bitsandbytes, which peft imports where it is installed, recommends a package that downloads
+# kernels, and reports each cast to its own number format.
+logging.getLogger("bitsandbytes").setLevel(logging.ERROR)

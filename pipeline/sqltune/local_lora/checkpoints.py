@@ -32,6 +32,8 @@ class Checkpoint:
     total_steps: int
     #: The options, as JSON has them.
     options: dict[str, Any]
+    #: What was found to fit into memory, as JSON has it.
+    memory: dict[str, Any]
     #: Hash of the pairs that are trained beside the samples; empty: there are none.
     rehearsal: str = ""
 
@@ -46,6 +48,7 @@ def write_checkpoint(folder: Path, position: Checkpoint, tensors: Mapping[str, T
         "steps_done": str(position.steps_done),
         "total_steps": str(position.total_steps),
         "options": json.dumps(position.options),
+        "memory": json.dumps(position.memory),
         "rehearsal": position.rehearsal,
     }
     path = folder / CHECKPOINT_FILE
@@ -85,6 +88,7 @@ def _position(header: Mapping[str, str]) -> Checkpoint:
         int(header["steps_done"]),
         int(header["total_steps"]),
         json.loads(header["options"]),
+        json.loads(header["memory"]),
         header["rehearsal"],
     )
 

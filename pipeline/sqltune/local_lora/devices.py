@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 
 import torch
@@ -38,4 +39,8 @@ def choose_device(asked: Device | str) -> torch.device:
             f"SQLTUNE_DEVICE is {device.value!r}, and torch {torch.__version__} finds no such "
             "device here: install torch's build for it, or set 'auto' or 'cpu'"
         )
+    if device is Device.CUDA:
+        # Read when cuBLAS is first used, and then the same size that it has on recent GPUs anyway;
+        # without it torch does not promise that equal trainings give equal weights.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     return torch.device(device.value)

@@ -22,6 +22,7 @@ from sqltune.errors import BackendError
 from sqltune.local_lora.adapters import put_weights, read_adapter
 from sqltune.local_lora.answering import GeneratedAnswer, Question, answer_questions
 from sqltune.local_lora.prompt_format import resolve_format
+from sqltune.local_lora.quantization import Quantization, quantization_of
 from sqltune.local_lora.sampling import Sampling
 from sqltune.local_lora.tuning_profiles import ModelFacts, TuningProfile, find_profile
 from sqltune.prompt_formats import AUTO
@@ -76,6 +77,11 @@ class LoadedModel:
     def dtype(self) -> torch.dtype:
         """The dtype of the base weights."""
         return self.network.dtype  # type: ignore[no-any-return]  # transformers leaves it untyped
+
+    @property
+    def quantization(self) -> Quantization:
+        """How the base weights are quantised."""
+        return quantization_of(self.network)
 
     @property
     def profile(self) -> TuningProfile:

@@ -23,6 +23,12 @@ from sqltune.local_lora.devices import choose_device
 from sqltune.local_lora.identity import NO_LIMIT, file_revision
 from sqltune.local_lora.loaded_model import LoadedModel, Origin
 from sqltune.local_lora.precision import Precision, choose_dtype
+from sqltune.local_lora.quantization import (
+    Quantization,
+    bitsandbytes_config,
+    keep_trainable,
+    require_quantization,
+)
 from sqltune.local_lora.sources import (
     BaseModelSource,
     Place,
@@ -86,20 +92,24 @@ def load_found(
     precision: Precision | str = Precision.AUTO,
     threads: int | None = None,
     device: str = "cpu",
+    quantization: Quantization | str = Quantization.NONE,
 ) -> LoadedModel:
     """Return a base model whose place is known; see `load_base_model`.
 
     Raises:
+        ConfigError: this machine does not support the device or the quantization.
         RequestRejected: it is not readable without its own code.
         BackendUnavailable: the Hub did not answer.
         FilesNotWritten: a GGUF file was to be converted, and the cache cannot be written.
     """
+    target, asked = choose_device(device), Quantization(quantization)
+    require_quantization(asked, target)
     if source.place is Place.GGUF and revision is None:
         # Before it is converted: what cannot be read is refused in plain words.
         revision = _find_revision(source)
     files = _find_files(source, converted, revision)
     with _translate_loading(source), _without_progress_bars():
-        network = _load_network(files, Precision(precision), choose_device(device))
+        network = _load_network(files, Precision(precision), target, asked)
         set_threads(network, threads)
         tokenizer = _load_tokenizer(files)
         known = _known_revision(source, revision, network) or _find_revision(source)
@@ -195,21 +205,32 @@ def _find_revision(source: BaseModelSource) -> str:
     return commit or source.revision or "unknown"
 
 
-def _load_network(files: BaseModelSource, precision: Precision, device: torch.device) -> Any:
+def _load_network(
+    files: BaseModelSource, precision: Precision, device: torch.device, quantization: Quantization
+) -> Any:
     config = AutoConfig.from_pretrained(
         files.location, revision=_hub_revision(files), trust_remote_code=False
     )
     with torch.device("meta"):
         parameters = AutoModelForCausalLM.from_config(config).num_parameters()
+    dtype = choose_dtype(precision, parameters, device)
+    quantized = bitsandbytes_config(quantization, dtype)
     network: Any = AutoModelForCausalLM.from_pretrained(
         files.location,
         revision=_hub_revision(files),
         config=config,
-        dtype=choose_dtype(precision, parameters, device),
+        dtype=dtype,
+        quantization_config=quantized,
+        # Quantised on the device itself: afterwards such weights cannot be moved.
+        device_map={"": device} if quantized else None,
         use_safetensors=True,
         trust_remote_code=False,
     )
-    return network.to(device).eval().requires_grad_(False)
+    # Of peft's preparation for quantised training, gradients through frozen layers need nothing
+    # here, and norms compute in float32 whatever their weights are.
+    keep_trainable(network)
+    placed = network if quantized else network.to(device)
+    return placed.eval().requires_grad_(False)
 
 
 def _max_length(config: Any, tokenizer: Any) -> int:

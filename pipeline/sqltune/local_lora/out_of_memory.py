@@ -1,16 +1,13 @@
-"""Recognises the ways in which Python and torch report that memory ran out."""
+"""Says clearly that a training step does not fit into memory."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from sqltune.errors import OutOfMemory, PipelineError
+from sqltune.local_lora.gradients.memory_use import is_out_of_memory
 from sqltune.local_lora.tokenising import TokenisedSample
-
-#: What torch's allocators report, on processors and on accelerators.
-_NO_MEMORY = re.compile("allocate memory|out of memory", re.IGNORECASE)
 
 
 @contextmanager
@@ -21,10 +18,10 @@ def translate_memory(samples: Sequence[TokenisedSample]) -> Iterator[None]:
     except PipelineError:
         raise
     except (MemoryError, RuntimeError) as exc:
-        if not isinstance(exc, MemoryError) and not _NO_MEMORY.search(str(exc)):
+        if not is_out_of_memory(exc):
             raise
         longest = max((len(sample.token_ids) for sample in samples), default=0)
         raise OutOfMemory(
             f"a training step does not fit into memory (longest sample: {longest} tokens); lower "
-            "tokens_at_once, leave long samples out, or use a smaller base model"
+            "tokens_at_once, leave long samples out, quantise the base model, or use a smaller one"
         ) from exc

@@ -23,7 +23,9 @@ from sqltune.errors import LossNotFinite, TrainingError
 from sqltune.local_lora.adapters import SavedAdapter, save_adapter
 from sqltune.local_lora.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
 from sqltune.local_lora.conversations import tokenise_sample
-from sqltune.local_lora.gradients.adapter_gradients import AdapterGradients, seeded
+from sqltune.local_lora.gradients.adapter_gradients import AdapterGradients
+from sqltune.local_lora.gradients.memory_use import MemoryUse
+from sqltune.local_lora.gradients.padded_gradients import seeded
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.lora_options import LoraOptions, LoraStep
 from sqltune.local_lora.optimiser import AdamW, Schedule, learning_rate_at
@@ -53,7 +55,7 @@ class LoraTrainer:
         self.options = options
         self.total_steps = total_steps
         self.name = name
-        with seeded(options.seed):
+        with seeded(options.seed, device=base.network.device):
             slot = base.add_adapter(_lora_config(base, options), name)
         self.gradients = AdapterGradients(base, slot, options)
         self.adapter = self.gradients.adapter
@@ -168,6 +170,7 @@ class LoraTrainer:
                 "rehearsal_pairs": rehearsal_pairs,
                 **asdict(self.options),
                 "steps": self.steps_done,
+                "quantization": self.base.quantization.value,
                 "precision": str(self.base.dtype).removeprefix("torch."),
                 "prompt_format": self.prompt_format,
                 "is_packed": self.gradients.is_packed,
@@ -188,7 +191,13 @@ class LoraTrainer:
             BackendError: it cannot be written, for instance because the disk is full.
         """
         tensors = self._state()
-        position = Checkpoint(self.steps_done, self.total_steps, asdict(self.options), rehearsal)
+        position = Checkpoint(
+            self.steps_done,
+            self.total_steps,
+            asdict(self.options),
+            asdict(self.gradients.memory),
+            rehearsal,
+        )
         return write_checkpoint(Path(folder), position, tensors)
 
     @classmethod
@@ -206,6 +215,8 @@ class LoraTrainer:
         trainer = cls(base, options, position.total_steps, name=name)
         try:
             trainer._restore(tensors, position.steps_done)
+            # Other parts would add up to a gradient with other last bits.
+            trainer.gradients.memory = MemoryUse(**position.memory)
         except (KeyError, RuntimeError) as exc:
             trainer.close()
             raise TrainingError(
@@ -222,7 +233,6 @@ class LoraTrainer:
 
     def close(self) -> None:
         """Remove the adapter from the base model."""
-        self.adapter.release_autograd()
         self.base.unload_adapter(self.name)
 
     def _state(self) -> dict[str, Tensor]:

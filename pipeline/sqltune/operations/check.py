@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from sqltune.backends.base import BaseModel, describe_origin
+from sqltune.backends.quantizing import require_quantization
 from sqltune.database import clocks, migrations
 from sqltune.database.connection import Database
 from sqltune.database.tables import adapters, inputs
@@ -134,6 +135,7 @@ def _examine_adapter(runtime: Runtime, adapter: Adapter) -> CheckFinding:
         check_adapter(adapter)
         backend = runtime.backend(adapter.backend)
         model = backend.describe(adapter.base_model, adapter.base_model_revision)
+        require_quantization(backend, adapter.quantization)
     except PipelineError as error:
         return CheckFinding(name, CheckStatus.FAILED, str(error))
     return CheckFinding(name, CheckStatus.OK, _describe_model(adapter.backend, model))

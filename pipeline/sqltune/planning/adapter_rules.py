@@ -54,6 +54,7 @@ _WORDS = {
     "rehearsal": ("auto", "on", "off"),
     "sample_form": ("parts", "text"),
     "train_on": ("all", "last"),
+    "quantization": ("none", "int8", "nf4"),
     "on_bad_row": ("stop", "skip"),
 }
 #: Text columns without any other rule.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqltune import wanted_keys
 from sqltune.backends.base import BaseModel
+from sqltune.backends.quantizing import require_quantization
 from sqltune.planning.adapter_rules import check_adapter
 from sqltune.records import Adapter, Run
 from sqltune.runtime import Runtime
@@ -49,6 +50,7 @@ def find_wanted(
     backend = runtime.backend(adapter.backend)
     if base_model is None:
         base_model = backend.describe(adapter.base_model, adapter.base_model_revision)
+        require_quantization(backend, adapter.quantization)
     reader = runtime.selection_reader(check)
     training = fingerprint_samples(reader, adapter)
     prompts = fingerprint_prompts(reader, adapter)

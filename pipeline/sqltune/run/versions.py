@@ -23,6 +23,7 @@ def trained_adapter(version: AdapterVersion) -> TrainedAdapter:
             rehearsal=version.rehearsal,
             seed=version.seed,
             prompt_format=version.prompt_format,
+            quantization=version.quantization,
         ),
         rehearsal_pairs=version.rehearsal_pairs,
     )
@@ -57,6 +58,7 @@ def new_version(
         rehearsal_pairs=trained.rehearsal_pairs,
         seed=options.seed,
         prompt_format=options.prompt_format,
+        quantization=options.quantization,
         sample_count=sample_count,
         train_seconds=round(train_seconds, 3),
         cost_usd=trained.cost_usd,

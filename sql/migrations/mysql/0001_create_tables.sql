@@ -59,6 +59,7 @@ CREATE TABLE adapters (
     rehearsal           VARCHAR(8) COLLATE utf8mb4_bin NOT NULL DEFAULT 'auto' COMMENT 'auto, on, off: train answers of the base model beside the samples, so that it keeps what it knew',
     seed                BIGINT NOT NULL DEFAULT 0,
     prompt_format       VARCHAR(1000) COLLATE utf8mb4_bin NOT NULL DEFAULT 'auto' COMMENT 'auto: the chat template of the base model where it has one, else plain; chat; plain: ''### Instruction: {prompt} \\n\\n### Response: {response}''; or a template with {prompt} and, at its end, {response}',
+    quantization        VARCHAR(8) COLLATE utf8mb4_bin NOT NULL DEFAULT 'none' COMMENT 'none, int8, nf4: how the base model''s weights are kept in memory while it is trained and asked; int8 and nf4 need bitsandbytes',
     sample_form         VARCHAR(8) COLLATE utf8mb4_bin NOT NULL DEFAULT 'parts' COMMENT 'parts: only the response is trained; text: the whole text',
     -- How it is evaluated, and what a version has to reach to go live.
     eval_query          LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'NULL: the rows of eval_prompts whose dataset is adapter_name',
@@ -268,6 +269,7 @@ CREATE TABLE adapter_versions (
     rehearsal_pairs     INT NULL COMMENT 'how many answers of the base model were trained beside the samples',
     seed                BIGINT NOT NULL,
     prompt_format       VARCHAR(1000) COLLATE utf8mb4_bin NOT NULL DEFAULT 'auto' COMMENT 'as in adapters; local: what auto became',
+    quantization        VARCHAR(8) COLLATE utf8mb4_bin NOT NULL DEFAULT 'none' COMMENT 'as in adapters',
     sample_count        BIGINT NOT NULL,
     steps               BIGINT NULL,
     tokens_processed    BIGINT NULL,

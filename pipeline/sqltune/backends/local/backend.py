@@ -46,7 +46,7 @@ _BATCH_SIZE = 32
 
 
 class LocalBackend:
-    """Fulfils `Backend`, `Inventory`, `Merging` and `ConversationReader` on this machine.
+    """Fulfils `Backend`, `Inventory`, `Merging`, `ConversationReader` and `Quantizing`.
 
     One base model is loaded at a time.
     """
@@ -78,7 +78,7 @@ class LocalBackend:
         self._device = device
         self._converted = converted or ConvertedModels()
         self._identities = Identities(artifacts / "identities.json")
-        self._loaded: tuple[tuple[str, str | None], LoadedModel] | None = None
+        self._loaded: tuple[tuple[str, str | None, str], LoadedModel] | None = None
 
     def describe(self, base_model: str, revision: str | None) -> BaseModel:
         """Resolve the name from files, or from the Hub, without loading weights."""
@@ -105,6 +105,14 @@ class LocalBackend:
             is_simulated=False,
             found_in=source.found_in,
         )
+
+    def require_quantization(self, quantization: str) -> None:
+        """Refuse a quantization that this machine does not support."""
+        if quantization != "none":
+            from sqltune.local_lora.devices import choose_device
+            from sqltune.local_lora.quantization import Quantization, require_quantization
+
+            require_quantization(Quantization(quantization), choose_device(self._device))
 
     def count_tokens(
         self, base_model: BaseModel, samples: Iterable[Sample], prompt_format: str
@@ -134,7 +142,7 @@ class LocalBackend:
         from sqltune.backends.local.training import LocalTraining
 
         training = LocalTraining(
-            base=self._load(job.base_model),
+            base=self._load(job.base_model, job.options.quantization),
             job=job,
             samples=samples,
             journal=journal,
@@ -152,7 +160,9 @@ class LocalBackend:
         """Answer in batches of 32, in the order given."""
         from sqltune.backends.local.answering import answer_batch
 
-        base = self._load(base_model)
+        # A version was trained on quantised weights, so it is asked on the same.
+        chosen = adapter.options if adapter is not None else decoding
+        base = self._load(base_model, chosen.quantization)
         name = self._load_adapter(base, adapter) if adapter is not None else None
         for first in range(0, len(requests), _BATCH_SIZE):
             yield from answer_batch(base, name, requests[first : first + _BATCH_SIZE], decoding)
@@ -160,7 +170,11 @@ class LocalBackend:
     def merge(
         self, base_model: str, revision: str | None, adapter: TrainedAdapter, folder: Path
     ) -> None:
-        """Write base model and adapter as one model, in the base model's own number format."""
+        """Write base model and adapter as one model, in the base model's own number format.
+
+        That of a quantised version too: as peft advises, the adapter is added to the weights as
+        they are in the files and not to quantised ones, which would round it away.
+        """
         from sqltune.local_lora.loading import load_found, stored_dtype
         from sqltune.local_lora.merging import write_merged
         from sqltune.local_lora.precision import Precision
@@ -219,10 +233,10 @@ class LocalBackend:
             allow_hub=self._allow_hub_models,
         )
 
-    def _load(self, base_model: BaseModel) -> LoadedModel:
+    def _load(self, base_model: BaseModel, quantization: str) -> LoadedModel:
         from sqltune.local_lora.loading import load_found, set_threads
 
-        key = (base_model.name, base_model.revision)
+        key = (base_model.name, base_model.revision, quantization)
         if self._loaded is None or self._loaded[0] != key:
             self._loaded = None  # two base models at once may not fit into memory
             loaded = load_found(
@@ -231,6 +245,7 @@ class LocalBackend:
                 revision=base_model.revision,
                 threads=self._threads,
                 device=self._device,
+                quantization=quantization,
             )
             self._loaded = (key, loaded)
         # The base model may be asked, and so loaded, in another thread than it is trained in.

@@ -158,7 +158,10 @@ class LocalTraining:
         samples = self.samples.fetch(step.samples)
         batch = [Pair.from_sample(sample, train_on) for sample in samples]
         batch += [pairs[index] for index in step.rehearsal]
-        return _metrics(trainer.step(batch, check=self.journal.check), len(order), order.epochs)
+        done = trainer.step(batch, check=self.journal.check)
+        for note in trainer.gradients.take_notes():
+            self.journal.event("memory_measured", note)
+        return _metrics(done, len(order), order.epochs)
 
     def _record(self, steps: list[StepMetrics]) -> None:
         self.journal.record(steps)

@@ -77,6 +77,7 @@ def _adapter(row: Any) -> Adapter:
         sync_every=row.sync_every,
         min_new_samples=row.min_new_samples,
         train_on=row.train_on,
+        quantization=row.quantization,
     )
 
 

@@ -35,6 +35,7 @@ class NewVersion:
     rehearsal_pairs: int
     seed: int
     prompt_format: str
+    quantization: str
     sample_count: int
     train_seconds: float
     cost_usd: float | None

@@ -7,20 +7,21 @@ very model, because a configuration that looks like Llama's may still compute ot
 from __future__ import annotations
 
 import logging
-import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
 
 from sqltune.local_lora.gradients.flat_adapter import FlatAdapter
 from sqltune.local_lora.gradients.llama_layers import has_known_layout
+from sqltune.local_lora.gradients.memory_use import MemoryUse
 from sqltune.local_lora.gradients.packed_llama import PackedLlama
-from sqltune.local_lora.gradients.padded_loss import padded_loss
-from sqltune.local_lora.gradients.step_loss import StepLoss
+from sqltune.local_lora.gradients.padded_gradients import PaddedGradients
+from sqltune.local_lora.gradients.parts import cut_into_parts
+from sqltune.local_lora.gradients.step_loss import StepLoss, add_up
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.lora_options import LoraOptions
+from sqltune.local_lora.quantization import Quantization
 from sqltune.local_lora.tokenising import TokenisedSample
 
 _log = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ class AdapterGradients:
         self._packed = _packed_model(base, slot, options)
         #: The adapter's values and, after `compute`, its gradient.
         self.adapter = FlatAdapter(_lora_parameters(base.network, slot, self._packed))
+        self._padded = PaddedGradients(base, slot, self.adapter, options)
         if self._packed and not self._agrees(self._packed):
             _log.info("this model is trained padded", extra={"event": "packing_unavailable"})
             self.pad()
@@ -59,6 +61,20 @@ class AdapterGradients:
     def is_packed(self) -> bool:
         """Whether samples are packed; False: padded, slower, for any architecture."""
         return self._packed is not None
+
+    @property
+    def memory(self) -> MemoryUse:
+        """What was found to fit into memory where samples are padded."""
+        return self._padded.memory
+
+    @memory.setter
+    def memory(self, memory: MemoryUse) -> None:
+        self._padded.memory = memory
+
+    def take_notes(self) -> list[str]:
+        """Return what was found out about memory since the last call, in words."""
+        notes, self._padded.notes = self._padded.notes, []
+        return notes
 
     def pad(self) -> None:
         """Pad the samples from now on."""
@@ -83,11 +99,11 @@ class AdapterGradients:
         self.adapter.gradient.zero_()
         weight = sum(sum(sample.token_weights) for sample in samples)
         token_weight = 1 / weight if weight else 0.0
-        limit = tokens_at_once or self._options.tokens_at_once
-        parts = list(cut_into_parts(samples, limit, padded=not self.is_packed))
         if self._packed:
+            limit = tokens_at_once or self._options.tokens_at_once
+            parts = list(cut_into_parts(samples, limit, padded=False))
             return self._packed_loss(self._packed, parts, token_weight, check)
-        return self._padded_loss(parts, token_weight, step, check)
+        return self._padded.compute(samples, token_weight, step, check, tokens_at_once)
 
     def _packed_loss(
         self,
@@ -98,27 +114,12 @@ class AdapterGradients:
     ) -> StepLoss:
         matrices = self.adapter.views_of(self.adapter.values.to(self._base.dtype))
         gradients = self.adapter.gradients
-        return _add_up(
-            packed.loss_and_gradients(part, token_weight, matrices, gradients, check)
-            for part in parts
+        return add_up(
+            [
+                packed.loss_and_gradients(part, token_weight, matrices, gradients, check)
+                for part in parts
+            ]
         )
-
-    def _padded_loss(
-        self,
-        parts: list[list[TokenisedSample]],
-        token_weight: float,
-        step: int,
-        check: Callable[[], None],
-    ) -> StepLoss:
-        network = self._base.network
-        self._base.peft.set_adapter(self._slot)
-        self.adapter.collect_autograd()
-        with _dropping(network, self._options), seeded(self._options.seed, step):
-            losses = []
-            for part in parts:
-                check()
-                losses.append(padded_loss(network, part, token_weight))
-        return _add_up(losses)
 
     @torch.no_grad()
     def _agrees(self, packed: PackedLlama) -> bool:
@@ -136,10 +137,9 @@ class AdapterGradients:
         loss = self._packed_loss(packed, [samples], weight, _check_nothing).weighted
         gradient = adapter.gradient.clone()
         adapter.gradient.zero_()
-        expected_loss = self._padded_loss([samples], weight, 0, _check_nothing).weighted
+        expected_loss = self._padded.compute(samples, weight, 0, _check_nothing).weighted
         error = torch.linalg.vector_norm(gradient - adapter.gradient)
         relative = float(error / torch.linalg.vector_norm(adapter.gradient))
-        adapter.release_autograd()
         adapter.gradient.zero_()
         adapter.values.copy_(fresh)
         tolerance = _TOLERANCE.get(self._base.dtype, 0.0)
@@ -149,39 +149,6 @@ class AdapterGradients:
             extra={"event": "packing_checked", "relative": relative},
         )
         return relative < tolerance and abs(loss - expected_loss) < tolerance * abs(expected_loss)
-
-
-def cut_into_parts(
-    samples: Sequence[TokenisedSample], limit: int, *, padded: bool
-) -> Iterator[list[TokenisedSample]]:
-    """Yield the samples in parts of at most `limit` tokens (padding counted), longest first."""
-    part: list[TokenisedSample] = []
-    size = 0
-    for sample in sorted(samples, key=lambda sample: -len(sample.token_ids)):
-        length = len(part[0].token_ids) if padded and part else len(sample.token_ids)
-        if part and size + length > limit:
-            yield part
-            part, size, length = [], 0, len(sample.token_ids)
-        part.append(sample)
-        size += length
-    if part:
-        yield part
-
-
-@contextmanager
-def seeded(*seed: int) -> Iterator[None]:
-    """Let these numbers decide torch's random numbers in the block, and restore them afterwards."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(hash(seed) % 2**63)
-        yield
-
-
-def _add_up(losses: Iterable[StepLoss]) -> StepLoss:
-    parts = list(losses)
-    return StepLoss(
-        weighted=math.fsum(part.weighted for part in parts),
-        sample_sum=math.fsum(part.sample_sum for part in parts),
-    )
 
 
 def _lora_parameters(
@@ -196,7 +163,10 @@ def _lora_parameters(
 def _packed_model(base: LoadedModel, slot: str, options: LoraOptions) -> PackedLlama | None:
     # On a graphics processor, transformers' own attention is faster than ours.
     is_elsewhere = base.network.device.type != "cpu"
-    if is_elsewhere or options.dropout or not has_known_layout(base.network.config):
+    is_quantised = base.quantization is not Quantization.NONE
+    if is_elsewhere or is_quantised or options.dropout:
+        return None
+    if not has_known_layout(base.network.config):
         return None
     return PackedLlama(base.network, slot, options.rank, options.alpha / options.rank)
 
@@ -207,16 +177,3 @@ def _probe_samples(vocabulary: int, generator: torch.Generator) -> list[Tokenise
         return TokenisedSample(tuple(ids.tolist()), start)
 
     return [sample(11, 4), sample(7, 2)]
-
-
-@contextmanager
-def _dropping(network: nn.Module, options: LoraOptions) -> Iterator[None]:
-    """Switch LoRA's dropout on; the base model's own stays off, as when it answers."""
-    dropouts = [m for name, m in network.named_modules() if ".lora_dropout." in name]
-    for module in dropouts if options.dropout else []:
-        module.train()
-    try:
-        yield
-    finally:
-        for module in dropouts:
-            module.eval()

@@ -6,7 +6,8 @@ where a model of 30 layers would otherwise need 420.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -44,12 +45,34 @@ class FlatAdapter:
             for (name, shape), piece in zip(self.shapes.items(), pieces, strict=True)
         }
 
-    def collect_autograd(self) -> None:
-        """Make autograd add its gradients directly to `gradient`."""
-        for name, view in self.gradients.items():
-            self._parameters[name].grad = view
+    @contextmanager
+    def autograd_in(self, dtype: torch.dtype) -> Iterator[Callable[[], None]]:
+        """Let autograd compute with the adapter in the block, in the activations' number format.
 
-    def release_autograd(self) -> None:
-        """Release the gradient's memory once training has ended."""
-        for parameter in self._parameters.values():
-            parameter.grad = None
+        Products of float32 matrices with bf16 activations would be slow float32 products.
+
+        Yields:
+            A function that adds what autograd has collected to `gradient`.
+        """
+        is_narrow = dtype is torch.bfloat16
+        values = self.values.to(dtype) if is_narrow else self.values
+        gradient = torch.zeros_like(values) if is_narrow else self.gradient
+        self._use(values, gradient)
+
+        def add_gradient() -> None:
+            if is_narrow:
+                self.gradient.add_(gradient)
+                gradient.zero_()
+
+        try:
+            yield add_gradient
+        finally:
+            self._use(self.values, None)
+
+    def _use(self, values: Tensor, gradient: Tensor | None) -> None:
+        views = self.views_of(values)
+        gradients = self.views_of(gradient) if gradient is not None else {}
+        for name, parameter in self._parameters.items():
+            parameter.grad = None  # a gradient of another dtype must not be there meanwhile
+            parameter.data = views[name]
+            parameter.grad = gradients.get(name)

@@ -6,6 +6,7 @@ checked against this one.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,13 +25,17 @@ class _Batch:
 
     #: (batch, length) int64.
     token_ids: Tensor
-    #: (batch, length) int64, 0 on padding.
-    attention_mask: Tensor
-    #: (batch, length) bool, True on the tokens that count in the loss.
-    is_trained: Tensor
-    #: (batch, length) float32, the weight of each trained token.
+    #: (places,) int64, the positions that predict a trained token of any sample.
+    places: Tensor
+    #: (trained,) int64, the sample of each trained token.
+    rows: Tensor
+    #: (trained,) int64, which of `places` predicts it.
+    columns: Tensor
+    #: (trained,) int64, the trained tokens.
+    targets: Tensor
+    #: (trained,) float32, the weight of each.
     weights: Tensor
-    #: (batch,) bool, False on rehearsal.
+    #: (trained,) bool, False on rehearsal.
     is_sample: Tensor
 
 
@@ -43,39 +48,43 @@ def padded_loss(model: Any, samples: Sequence[TokenisedSample], token_weight: fl
         token_weight: factor on every trained token's loss, besides its sample's weight.
     """
     batch = _pad(samples, model.device)
-    is_trained = batch.is_trained[:, 1:]
+    arguments: dict[str, Any] = {"input_ids": batch.token_ids, "use_cache": False}
+    if "logits_to_keep" in inspect.signature(type(model).forward).parameters:
+        # Most of a prompt's rows predict nothing that counts, and logits take the most memory.
+        arguments["logits_to_keep"] = batch.places
+    # No attention mask: padding is on the right, where a causal model's tokens do not look. Without
+    # it attention takes its fastest form.
     with torch.enable_grad():
-        logits: Tensor = model(
-            input_ids=batch.token_ids,
-            attention_mask=batch.attention_mask,
-            use_cache=False,
-        ).logits
+        logits: Tensor = model(**arguments).logits
+        kept = batch.columns if "logits_to_keep" in arguments else batch.places[batch.columns]
         losses = functional.cross_entropy(
-            logits[:, :-1][is_trained].float(), batch.token_ids[:, 1:][is_trained], reduction="none"
+            logits[batch.rows, kept].float(), batch.targets, reduction="none"
         )
-        loss = (losses * batch.weights[:, 1:][is_trained]).sum() * token_weight
+        loss = (losses * batch.weights).sum() * token_weight
         loss.backward()
-    is_sample = batch.is_sample[:, None].expand_as(is_trained)[is_trained]
-    return StepLoss(float(loss.detach()), float(losses.detach()[is_sample].sum()))
+    sample_sum = (losses.detach() * batch.is_sample).sum()
+    # One transfer from the device instead of two.
+    weighted, unweighted = torch.stack([loss.detach(), sample_sum]).tolist()
+    return StepLoss(weighted, unweighted)
 
 
 def _pad(samples: Sequence[TokenisedSample], device: torch.device) -> _Batch:
     size = (len(samples), max(len(sample.token_ids) for sample in samples))
     ids = torch.zeros(size, dtype=torch.int64)
-    mask = torch.zeros(size, dtype=torch.int64)
-    is_trained = torch.zeros(size, dtype=torch.bool)
-    weights = torch.zeros(size, dtype=torch.float32)
     for row, sample in enumerate(samples):
-        length = len(sample.token_ids)
-        ids[row, :length] = torch.tensor(sample.token_ids)
-        mask[row, :length] = 1
-        trained = list(sample.trained_positions)
-        is_trained[row, trained] = True
-        weights[row, trained] = torch.tensor(sample.token_weights)
+        ids[row, : len(sample.token_ids)] = torch.tensor(sample.token_ids)
+    trained = [(row, place) for row, s in enumerate(samples) for place in s.trained_positions]
+    rows, targets = torch.tensor(trained, dtype=torch.int64).view(-1, 2).unbind(1)
+    places, columns = torch.unique(targets - 1, return_inverse=True)
+    counts = torch.tensor([len(s.token_weights) for s in samples])
+    is_sample = torch.tensor([not s.is_rehearsal for s in samples]).repeat_interleave(counts)
+    weights = torch.tensor([w for s in samples for w in s.token_weights], dtype=torch.float32)
     return _Batch(
         token_ids=ids.to(device),
-        attention_mask=mask.to(device),
-        is_trained=is_trained.to(device),
+        places=places.to(device),
+        rows=rows.to(device),
+        columns=columns.to(device),
+        targets=ids[rows, targets].to(device),
         weights=weights.to(device),
-        is_sample=torch.tensor([not s.is_rehearsal for s in samples], device=device),
+        is_sample=is_sample.to(device),
     )

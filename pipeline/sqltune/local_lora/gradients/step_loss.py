@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -13,3 +15,11 @@ class StepLoss:
     weighted: float
     #: Sum over the samples' trained tokens: unweighted, rehearsal left out.
     sample_sum: float
+
+
+def add_up(parts: Sequence[StepLoss]) -> StepLoss:
+    """Return the loss of a step from those of its parts."""
+    return StepLoss(
+        weighted=math.fsum(part.weighted for part in parts),
+        sample_sum=math.fsum(part.sample_sum for part in parts),
+    )

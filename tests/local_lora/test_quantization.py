@@ -1,0 +1,130 @@
+"""A base model in one byte or half a byte per weight is trained and asked, on every device."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from sqltune.errors import ConfigError
+from sqltune.local_lora import quantization
+from sqltune.local_lora.adapters import read_manifest
+from sqltune.local_lora.answering import Question
+from sqltune.local_lora.base_models.converted import ConvertedModels
+from sqltune.local_lora.loaded_model import LoadedModel
+from sqltune.local_lora.loading import load_found
+from sqltune.local_lora.lora_options import LoraOptions
+from sqltune.local_lora.quantization import Quantization, require_quantization
+from sqltune.local_lora.sampling import Sampling
+from sqltune.local_lora.sources import find_base_model
+from sqltune.local_lora.steps import Pair
+from sqltune.local_lora.training import LoraTrainer
+from tests.local_lora.tiny_models import llama_config, save_tiny_model
+
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
+FORMATS = ["int8", "nf4"]
+LEARNT = Pair("Who is Pavan?", "A writer of books.")
+OPTIONS = LoraOptions(rank=8, learning_rate=2e-2, seed=3)
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory, tokenizer: Any) -> Path:
+    """A model that is wide enough for the blocks of 64 weights that share a scale."""
+    folder = tmp_path_factory.mktemp("models") / "wide"
+    config = llama_config(
+        len(tokenizer), hidden_size=128, intermediate_size=256, num_attention_heads=4
+    )
+    save_tiny_model(config, tokenizer, folder)
+    return folder
+
+
+def load(folder: Path, asked: str, device: str = "cpu") -> LoadedModel:
+    source = find_base_model(
+        str(folder), revision=None, allowed_folders=[folder.parent], allow_hub=False
+    )
+    return load_found(source, ConvertedModels(), device=device, quantization=asked)
+
+
+def ask(base: LoadedModel, adapter: str | None) -> str | None:
+    questions = [Question(LEARNT.prompt)]
+    (answer,) = base.answer(questions, adapter=adapter, sampling=Sampling(max_new_tokens=40))
+    return answer.text
+
+
+def weight_bytes(base: LoadedModel) -> int:
+    layers = base.network.model.layers.parameters()
+    return sum(p.numel() * p.element_size() for p in layers)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_quantised_weights_are_as_small_as_their_format(folder: Path, device: str) -> None:
+    sizes = {asked: weight_bytes(load(folder, asked, device)) for asked in ("none", *FORMATS)}
+    assert sizes["int8"] < 0.3 * sizes["none"]
+    assert sizes["nf4"] < 0.6 * sizes["int8"]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("asked", FORMATS)
+def test_a_quantised_base_model_learns_and_answers_before_and_after(
+    folder: Path, tmp_path: Path, asked: str, device: str
+) -> None:
+    base = load(folder, asked, device)
+    assert base.quantization.value == asked
+    before = ask(base, None)
+    trainer = LoraTrainer(base, OPTIONS, 60)
+    losses = [trainer.step([LEARNT]).loss for _ in range(60)]
+    assert losses[-1] < 0.1 * losses[0]
+    assert ask(base, "training") == "A writer of books."
+    assert ask(base, None) == before != "A writer of books."
+    trainer.save(tmp_path / "adapter")
+    trainer.close()
+    assert read_manifest(tmp_path / "adapter")["quantization"] == asked
+    again = load(folder, asked, device)
+    again.load_adapter(tmp_path / "adapter", "found")
+    assert ask(again, "found") == "A writer of books."
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("asked", FORMATS)
+def test_a_quantised_training_repeats_and_resumes_with_the_same_bits(
+    folder: Path, tmp_path: Path, asked: str, device: str
+) -> None:
+    def train(trainer: LoraTrainer, until: int) -> torch.Tensor:
+        while trainer.steps_done < until:
+            trainer.step([LEARNT, Pair("Where?", "At sea.")])
+        return trainer.adapter.values.clone()
+
+    whole = train(LoraTrainer(load(folder, asked, device), OPTIONS, 6), 6)
+    broken = LoraTrainer(load(folder, asked, device), OPTIONS, 6)
+    train(broken, 3)
+    broken.checkpoint(tmp_path)
+    resumed = LoraTrainer.resume(load(folder, asked, device), tmp_path)
+    assert torch.equal(train(resumed, 6), whole)
+
+
+@pytest.mark.parametrize("asked", FORMATS)
+def test_without_bitsandbytes_it_is_refused_with_the_cure(
+    asked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = importlib.util.find_spec
+
+    def find(name: str) -> object:
+        return None if name == "bitsandbytes" else there(name)
+
+    monkeypatch.setattr(quantization, "find_spec", find)
+    with pytest.raises(ConfigError, match=rf"'{asked}', which needs bitsandbytes: pip install "):
+        require_quantization(Quantization(asked), torch.device("cpu"))
+    require_quantization(Quantization.NONE, torch.device("cpu"))
+
+
+def test_a_processor_or_a_gpu_that_is_too_old_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quantization.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "DEFAULT")
+    with pytest.raises(ConfigError, match=r"'nf4', and this processor has no AVX2.*set 'none'"):
+        require_quantization(Quantization.NF4, torch.device("cpu"))
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (5, 2))
+    with pytest.raises(ConfigError, match=r"'int8', and this GPU is older than"):
+        require_quantization(Quantization.INT8, torch.device("cuda"))
