@@ -27,8 +27,8 @@ CONTRACT = {
     "dataset_number adapter_label state is_latest is_live backend base_model method lora_rank "
     "epochs rehearsal prompt_format quantization sample_count steps tokens_processed "
     "final_train_loss prompts_evaluated score_before score_after score_change prompts_improved "
-    "prompts_regressed pass_rate_before pass_rate_after cost_usd failed_runs train_seconds created_at "
-    "created_date",
+    "prompts_regressed pass_rate_before pass_rate_after cost_usd failed_runs train_seconds "
+    "created_at created_date",
     "report_training_steps": "adapter_name version_number run_id step manifest_id adapter_label "
     "is_latest epoch train_loss sample_loss smoothed_loss learning_rate tokens tokens_seen "
     "logged_at",

@@ -38,6 +38,17 @@ def llama_folder(tmp_path_factory: pytest.TempPathFactory, tokenizer: Any) -> Pa
     return folder
 
 
+@pytest.fixture(scope="session")
+def wide_llama_folder(tmp_path_factory: pytest.TempPathFactory, tokenizer: Any) -> Path:
+    """A model wide enough to be certain of a token, and for quantised blocks of 64 weights."""
+    folder = tmp_path_factory.mktemp("models") / "wide"
+    shape = {"hidden_size": 256, "intermediate_size": 256, "num_attention_heads": 4}
+    # Tied, the end mark could not be learnt: as padding its embedding is zero.
+    config = llama_config(len(tokenizer), tie_word_embeddings=False, **shape)
+    save_tiny_model(config, tokenizer, folder)
+    return folder
+
+
 @pytest.fixture
 def llama(llama_folder: Path) -> LoadedModel:
     return load_base_model(str(llama_folder), allowed_folders=[llama_folder.parent])

@@ -17,11 +17,13 @@ from sqltune.local_lora.devices import choose_device
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.loading import load_base_model
 from sqltune.local_lora.lora_options import LoraOptions
+from sqltune.local_lora.optimiser import Schedule
 from sqltune.local_lora.precision import Precision
 from sqltune.local_lora.sampling import Sampling
 from sqltune.local_lora.steps import Pair
 from sqltune.local_lora.tokenising import TokenisedSample
 from sqltune.local_lora.training import LoraTrainer
+from tests.local_lora.test_quantization import learn
 
 pytestmark = pytest.mark.gpu
 OPTIONS = LoraOptions(rank=4, alpha=8.0, learning_rate=1e-2, seed=5)
@@ -81,14 +83,14 @@ def test_a_training_repeats_and_resumes_with_the_same_bits(
 
 
 def test_an_adapter_of_the_gpu_answers_on_the_processor(
-    llama_folder: Path, pairs: list[Pair], tmp_path: Path
+    wide_llama_folder: Path, pairs: list[Pair], tmp_path: Path
 ) -> None:
-    trainer = LoraTrainer(load(llama_folder), LoraOptions(rank=8, learning_rate=2e-2), 60)
-    for _ in range(60):
-        trainer.step(pairs[1:2])
+    options = LoraOptions(rank=8, learning_rate=3e-3, schedule=Schedule.CONSTANT)
+    trainer = LoraTrainer(load(wide_llama_folder), options, 300)
+    learn(trainer, pairs[1])
     trainer.save(tmp_path / "adapter")
     for device in ("cuda", "cpu"):
-        base = load(llama_folder, device)
+        base = load(wide_llama_folder, device)
         base.load_adapter(tmp_path / "adapter", "found")
         questions = [Question(pairs[1].prompt)]
         (answer,) = base.answer(questions, adapter="found", sampling=Sampling(max_new_tokens=24))

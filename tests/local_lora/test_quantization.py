@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -17,28 +16,17 @@ from sqltune.local_lora.base_models.converted import ConvertedModels
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.loading import load_found
 from sqltune.local_lora.lora_options import LoraOptions
+from sqltune.local_lora.optimiser import Schedule
 from sqltune.local_lora.quantization import Quantization, require_quantization
 from sqltune.local_lora.sampling import Sampling
 from sqltune.local_lora.sources import find_base_model
 from sqltune.local_lora.steps import Pair
 from sqltune.local_lora.training import LoraTrainer
-from tests.local_lora.tiny_models import llama_config, save_tiny_model
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 FORMATS = ["int8", "nf4"]
 LEARNT = Pair("Who is Pavan?", "A writer of books.")
-OPTIONS = LoraOptions(rank=8, learning_rate=2e-2, seed=3)
-
-
-@pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory, tokenizer: Any) -> Path:
-    """A model that is wide enough for the blocks of 64 weights that share a scale."""
-    folder = tmp_path_factory.mktemp("models") / "wide"
-    config = llama_config(
-        len(tokenizer), hidden_size=128, intermediate_size=256, num_attention_heads=4
-    )
-    save_tiny_model(config, tokenizer, folder)
-    return folder
+OPTIONS = LoraOptions(rank=8, learning_rate=3e-3, schedule=Schedule.CONSTANT, seed=3)
 
 
 def load(folder: Path, asked: str, device: str = "cpu") -> LoadedModel:
@@ -54,14 +42,26 @@ def ask(base: LoadedModel, adapter: str | None) -> str | None:
     return answer.text
 
 
+def learn(trainer: LoraTrainer, pair: Pair) -> None:
+    """Train until the pair is known by heart."""
+    losses = [trainer.step([pair]).loss]
+    while losses[-1] > 0.01 and trainer.steps_done < trainer.total_steps:
+        losses.append(trainer.step([pair]).loss)
+    assert losses[-1] < 0.05
+
+
 def weight_bytes(base: LoadedModel) -> int:
     layers = base.network.model.layers.parameters()
     return sum(p.numel() * p.element_size() for p in layers)
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_quantised_weights_are_as_small_as_their_format(folder: Path, device: str) -> None:
-    sizes = {asked: weight_bytes(load(folder, asked, device)) for asked in ("none", *FORMATS)}
+def test_quantised_weights_are_as_small_as_their_format(
+    wide_llama_folder: Path, device: str
+) -> None:
+    sizes = {
+        asked: weight_bytes(load(wide_llama_folder, asked, device)) for asked in ("none", *FORMATS)
+    }
     assert sizes["int8"] < 0.3 * sizes["none"]
     assert sizes["nf4"] < 0.6 * sizes["int8"]
 
@@ -69,20 +69,19 @@ def test_quantised_weights_are_as_small_as_their_format(folder: Path, device: st
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("asked", FORMATS)
 def test_a_quantised_base_model_learns_and_answers_before_and_after(
-    folder: Path, tmp_path: Path, asked: str, device: str
+    wide_llama_folder: Path, tmp_path: Path, asked: str, device: str
 ) -> None:
-    base = load(folder, asked, device)
+    base = load(wide_llama_folder, asked, device)
     assert base.quantization.value == asked
     before = ask(base, None)
-    trainer = LoraTrainer(base, OPTIONS, 60)
-    losses = [trainer.step([LEARNT]).loss for _ in range(60)]
-    assert losses[-1] < 0.1 * losses[0]
+    trainer = LoraTrainer(base, OPTIONS, 300)
+    learn(trainer, LEARNT)
     assert ask(base, "training") == "A writer of books."
     assert ask(base, None) == before != "A writer of books."
     trainer.save(tmp_path / "adapter")
     trainer.close()
     assert read_manifest(tmp_path / "adapter")["quantization"] == asked
-    again = load(folder, asked, device)
+    again = load(wide_llama_folder, asked, device)
     again.load_adapter(tmp_path / "adapter", "found")
     assert ask(again, "found") == "A writer of books."
 
@@ -90,18 +89,18 @@ def test_a_quantised_base_model_learns_and_answers_before_and_after(
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("asked", FORMATS)
 def test_a_quantised_training_repeats_and_resumes_with_the_same_bits(
-    folder: Path, tmp_path: Path, asked: str, device: str
+    wide_llama_folder: Path, tmp_path: Path, asked: str, device: str
 ) -> None:
     def train(trainer: LoraTrainer, until: int) -> torch.Tensor:
         while trainer.steps_done < until:
             trainer.step([LEARNT, Pair("Where?", "At sea.")])
         return trainer.adapter.values.clone()
 
-    whole = train(LoraTrainer(load(folder, asked, device), OPTIONS, 6), 6)
-    broken = LoraTrainer(load(folder, asked, device), OPTIONS, 6)
+    whole = train(LoraTrainer(load(wide_llama_folder, asked, device), OPTIONS, 6), 6)
+    broken = LoraTrainer(load(wide_llama_folder, asked, device), OPTIONS, 6)
     train(broken, 3)
     broken.checkpoint(tmp_path)
-    resumed = LoraTrainer.resume(load(folder, asked, device), tmp_path)
+    resumed = LoraTrainer.resume(load(wide_llama_folder, asked, device), tmp_path)
     assert torch.equal(train(resumed, 6), whole)
 
 
