@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,49 @@ def test_packed_float32_training_gives_the_padded_loss_and_every_gradient(
     packed, padded, apart = both_ways(trainer_with_grown_matrices(llama), pairs)
     assert packed == pytest.approx(padded, rel=1e-5)
     assert apart < 1e-5
+
+
+def test_packed_rehearsal_gives_the_padded_loss_and_every_gradient(
+    llama: LoadedModel, pairs: list[Pair]
+) -> None:
+    mixed = [
+        replace(pair, weight=0.3, is_rehearsal=place % 2 == 0) for place, pair in enumerate(pairs)
+    ]
+    packed, padded, apart = both_ways(trainer_with_grown_matrices(llama), mixed)
+    assert packed == pytest.approx(padded, rel=1e-5)
+    assert apart < 1e-5
+
+
+def test_rehearsal_measures_how_far_the_model_is_from_the_base_model(
+    llama: LoadedModel, pairs: list[Pair]
+) -> None:
+    trainer = trainer_with_grown_matrices(llama)
+    samples = [trainer.tokenise(replace(pair, is_rehearsal=True)) for pair in pairs]
+    loss = trainer.gradients.compute(samples, 0).weighted
+
+    divergences = []
+    for sample in samples:
+        ids = torch.tensor([sample.token_ids])
+        with torch.no_grad():
+            with llama.active(trainer.name):
+                own = llama.network(input_ids=ids).logits[0].double().log_softmax(1)
+            with llama.active(None):
+                kept = llama.network(input_ids=ids).logits[0].double().log_softmax(1)
+        places = torch.tensor(list(sample.trained_positions)) - 1
+        divergences += (kept.exp() * (kept - own)).sum(1)[places].tolist()
+    assert loss == pytest.approx(sum(divergences) / len(divergences), rel=1e-3)
+    assert loss > 0.01
+
+
+def test_an_untrained_adapter_has_nothing_to_rehearse(
+    llama: LoadedModel, pairs: list[Pair]
+) -> None:
+    trainer = LoraTrainer(llama, LoraOptions(rank=4), 10)
+    samples = [trainer.tokenise(replace(pair, is_rehearsal=True)) for pair in pairs]
+    for _ in range(2):
+        assert trainer.gradients.compute(samples, 0).weighted == pytest.approx(0.0, abs=1e-6)
+        assert float(trainer.adapter.gradient.abs().max()) < 1e-5
+        trainer.gradients.pad()
 
 
 def test_segments_cut_into_pieces_give_the_same_gradients(

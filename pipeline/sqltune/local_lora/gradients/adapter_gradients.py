@@ -172,8 +172,8 @@ def _packed_model(base: LoadedModel, slot: str, options: LoraOptions) -> PackedL
 
 
 def _probe_samples(vocabulary: int, generator: torch.Generator) -> list[TokenisedSample]:
-    def sample(length: int, start: int) -> TokenisedSample:
+    def sample(length: int, start: int, *, is_rehearsal: bool) -> TokenisedSample:
         ids = torch.randint(vocabulary, (length,), generator=generator)
-        return TokenisedSample(tuple(ids.tolist()), start)
+        return TokenisedSample(tuple(ids.tolist()), start, is_rehearsal=is_rehearsal)
 
-    return [sample(11, 4), sample(7, 2)]
+    return [sample(11, 4, is_rehearsal=False), sample(7, 2, is_rehearsal=True)]

@@ -58,20 +58,20 @@ class LinearGroup:
         return first.as_strided((self.rank * len(self._a_names), first.shape[1]), first.stride())
 
     def forward(
-        self, x: Tensor, matrices: Mapping[str, Tensor], residual: Tensor | None = None
+        self, x: Tensor, matrices: Mapping[str, Tensor] | None, residual: Tensor | None = None
     ) -> tuple[list[Tensor], Tensor | None]:
         """Return the layers' outputs, and the low-rank activations that `backward` needs.
 
         Args:
             x: (tokens, in).
-            matrices: the adapter in x's dtype, by name.
+            matrices: the adapter in x's dtype, by name; None: without it.
             residual: (tokens, out), added to the only output.
 
         Returns:
             The outputs (tokens, out) of each layer; s x Aᵀ (tokens, sum of ranks).
         """
         low = None
-        if self._a_names:
+        if self._a_names and matrices is not None:
             low = functional.linear(x, self.stacked(matrices)).mul_(self.scaling)
         outputs = []
         for linear in self.linears:
@@ -82,7 +82,7 @@ class LinearGroup:
                 y = y if linear.bias is None else y.add_(linear.bias)
             outputs.append(y)
         for index, place in self._places():
-            if low is not None:
+            if low is not None and matrices is not None:
                 outputs[index].addmm_(low[:, place], matrices[self._b(index)].t())
         return outputs, low
 

@@ -28,7 +28,11 @@ from sqltune.local_lora.gradients.packed_attention import (
     AttentionShape,
     PackedAttention,
 )
-from sqltune.local_lora.gradients.response_loss import find_predicting_rows, loss_with_gradient
+from sqltune.local_lora.gradients.response_loss import (
+    divergence_with_gradient,
+    find_predicting_rows,
+    loss_with_gradient,
+)
 from sqltune.local_lora.gradients.step_loss import StepLoss
 from sqltune.local_lora.tokenising import TokenisedSample
 
@@ -114,19 +118,33 @@ class PackedLlama:
             gradients: float32 by name, added to.
             check: called at every layer; what it raises ends the computation.
         """
+        base_hidden = self._base_hidden([s for s in samples if s.is_rehearsal], check)
         x, packing = self._embed(samples)
         kept = []
         for layer in self.layers:
             check()
             x, layer_kept = self._forward(layer, x, packing, matrices)
             kept.append(layer_kept)
-        loss, grad = self._loss(x, samples, token_weight)
+        loss, grad = self._loss(x, samples, token_weight, base_hidden)
         for index in reversed(range(len(self.layers))):
             check()
             grad = self._backward(
                 self.layers[index], grad, kept.pop(), packing, matrices, gradients, index > 0
             )
         return loss
+
+    def _base_hidden(
+        self, samples: Sequence[TokenisedSample], check: Callable[[], None]
+    ) -> Tensor | None:
+        """Return the normalised hidden states that predict, without the adapter; None for none."""
+        if not samples:
+            return None
+        x, packing = self._embed(samples)
+        for layer in self.layers:
+            check()
+            x, _ = self._forward(layer, x, packing, None)
+        chosen = x[find_predicting_rows(samples, x.device).positions]
+        return normalise(chosen, self._final_norm.weight, self._final_norm.epsilon)[0]
 
     def _embed(self, samples: Sequence[TokenisedSample]) -> tuple[Tensor, Packing]:
         lengths = [len(sample.token_ids) for sample in samples]
@@ -143,7 +161,7 @@ class PackedLlama:
         )
 
     def _forward(
-        self, layer: Layer, x: Tensor, packing: Packing, matrices: Mapping[str, Tensor]
+        self, layer: Layer, x: Tensor, packing: Packing, matrices: Mapping[str, Tensor] | None
     ) -> tuple[Tensor, Activations]:
         normed, x_inverse = normalise(x, layer.attention_norm.weight, layer.attention_norm.epsilon)
         (q, k, v), qkv_low = layer.query_key_value.forward(normed, matrices)
@@ -169,13 +187,25 @@ class PackedLlama:
         return output, kept
 
     def _loss(
-        self, x: Tensor, samples: Sequence[TokenisedSample], token_weight: float
+        self,
+        x: Tensor,
+        samples: Sequence[TokenisedSample],
+        token_weight: float,
+        base_hidden: Tensor | None,
     ) -> tuple[StepLoss, Tensor]:
         rows = find_predicting_rows(samples, x.device)
         chosen = x[rows.positions]
         normed, inverse = normalise(chosen, self._final_norm.weight, self._final_norm.epsilon)
         weights = rows.weights * token_weight
-        losses, normed_grad = loss_with_gradient(normed, self._output_weight, rows.targets, weights)
+        losses, normed_grad = torch.empty_like(weights), torch.empty_like(normed)
+        own, other = rows.is_sample, ~rows.is_sample
+        losses[own], normed_grad[own] = loss_with_gradient(
+            normed[own], self._output_weight, rows.targets[own], weights[own]
+        )
+        if base_hidden is not None:
+            losses[other], normed_grad[other] = divergence_with_gradient(
+                normed[other], base_hidden, self._output_weight, weights[other]
+            )
         grad = torch.zeros_like(x)
         grad[rows.positions] = normalise_backward(
             normed_grad, chosen, self._final_norm.weight, inverse

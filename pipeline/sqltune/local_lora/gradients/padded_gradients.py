@@ -118,7 +118,9 @@ class PaddedGradients:
             for part in parts:
                 check()
                 size.part = Part(len(part), len(part) * len(part[0].token_ids))
-                losses.append(padded_loss(network, part, token_weight))
+                losses.append(
+                    padded_loss(network, part, token_weight, self._base.peft.disable_adapter)
+                )
                 add_gradient()
         return add_up(losses)
 

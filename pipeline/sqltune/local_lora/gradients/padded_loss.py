@@ -7,7 +7,8 @@ checked against this one.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,33 +40,66 @@ class _Batch:
     is_sample: Tensor
 
 
-def padded_loss(model: Any, samples: Sequence[TokenisedSample], token_weight: float) -> StepLoss:
+def padded_loss(
+    model: Any,
+    samples: Sequence[TokenisedSample],
+    token_weight: float,
+    without_adapter: Callable[[], AbstractContextManager[None]],
+) -> StepLoss:
     """Return the loss of the samples; the adapter's gradients are added to its parameters' `grad`.
+
+    A rehearsal pair's tokens are not learnt: their loss is how far the model's distribution is from
+    the base model's own (Kullback-Leibler divergence).
 
     Args:
         model: a causal LM with one active adapter.
         samples: one micro-batch.
         token_weight: factor on every trained token's loss, besides its sample's weight.
+        without_adapter: switches the adapter off for the duration of a block.
     """
     batch = _pad(samples, model.device)
-    arguments: dict[str, Any] = {"input_ids": batch.token_ids, "use_cache": False}
-    if "logits_to_keep" in inspect.signature(type(model).forward).parameters:
-        # Most of a prompt's rows predict nothing that counts, and logits take the most memory.
-        arguments["logits_to_keep"] = batch.places
-    # No attention mask: padding is on the right, where a causal model's tokens do not look. Without
-    # it attention takes its fastest form.
+    rehearsed = [sample for sample in samples if sample.is_rehearsal]
+    base_logits = None
+    if rehearsed:
+        with without_adapter(), torch.no_grad():
+            base_logits = _predict(model, _pad(rehearsed, model.device))
     with torch.enable_grad():
-        logits: Tensor = model(**arguments).logits
-        kept = batch.columns if "logits_to_keep" in arguments else batch.places[batch.columns]
-        losses = functional.cross_entropy(
-            logits[batch.rows, kept].float(), batch.targets, reduction="none"
-        )
+        losses = _losses(_predict(model, batch), batch, base_logits)
         loss = (losses * batch.weights).sum() * token_weight
         loss.backward()
     sample_sum = (losses.detach() * batch.is_sample).sum()
     # One transfer from the device instead of two.
     weighted, unweighted = torch.stack([loss.detach(), sample_sum]).tolist()
     return StepLoss(weighted, unweighted)
+
+
+def _predict(model: Any, batch: _Batch) -> Tensor:
+    """Return the logits that predict the trained tokens, (trained, vocabulary) float32."""
+    arguments: dict[str, Any] = {"input_ids": batch.token_ids, "use_cache": False}
+    columns = batch.places[batch.columns]
+    if "logits_to_keep" in inspect.signature(type(model).forward).parameters:
+        # Most of a prompt's rows predict nothing that counts, and logits take the most memory.
+        arguments["logits_to_keep"] = batch.places
+        columns = batch.columns
+    # No attention mask: padding is on the right, where a causal model's tokens do not look. Without
+    # it attention takes its fastest form.
+    logits: Tensor = model(**arguments).logits
+    return logits[batch.rows, columns].float()
+
+
+def _losses(logits: Tensor, batch: _Batch, base_logits: Tensor | None) -> Tensor:
+    """Return the loss of each trained token, (trained,) float32."""
+    if base_logits is None:
+        return functional.cross_entropy(logits, batch.targets, reduction="none")
+    is_sample = batch.is_sample
+    losses = torch.zeros_like(batch.weights)
+    losses[is_sample] = functional.cross_entropy(
+        logits[is_sample], batch.targets[is_sample], reduction="none"
+    )
+    kept = functional.log_softmax(base_logits, 1)
+    own = functional.log_softmax(logits[~is_sample], 1)
+    losses[~is_sample] = functional.kl_div(own, kept, reduction="none", log_target=True).sum(1)
+    return losses
 
 
 def _pad(samples: Sequence[TokenisedSample], device: torch.device) -> _Batch:

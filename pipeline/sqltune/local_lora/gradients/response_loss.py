@@ -82,6 +82,33 @@ def loss_with_gradient(
     return losses, gradient
 
 
+def divergence_with_gradient(
+    hidden: Tensor, base_hidden: Tensor, output_weight: Tensor, weights: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return how far each row's distribution is from the base model's, and the sum's gradient.
+
+    Args:
+        hidden: (rows, width), normalised hidden states.
+        base_hidden: (rows, width), those of the base model without an adapter.
+        output_weight: (vocabulary, width).
+        weights: (rows,) float32, factor on each row's divergence.
+
+    Returns:
+        (rows,) float32, the Kullback-Leibler divergences in nats; (rows, width), the gradient of
+        `hidden`.
+    """
+    gradient = torch.empty_like(hidden)
+    losses = torch.empty_like(weights)
+    for start in range(0, len(hidden), ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        own = torch.log_softmax(functional.linear(hidden[rows], output_weight).float(), 1)
+        kept = torch.log_softmax(functional.linear(base_hidden[rows], output_weight).float(), 1)
+        losses[rows] = functional.kl_div(own, kept, reduction="none", log_target=True).sum(1)
+        apart = own.exp_().sub_(kept.exp_()).mul_(weights[rows, None])
+        torch.mm(apart.to(hidden.dtype), output_weight, out=gradient[rows])
+    return losses, gradient
+
+
 def _rows_loss(
     hidden: Tensor, output_weight: Tensor, targets: Tensor, weights: Tensor, gradient: Tensor
 ) -> Tensor:
