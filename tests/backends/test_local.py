@@ -173,10 +173,10 @@ def test_a_model_is_trained_and_asked_in_the_form_that_its_version_names(
     assert answer.prompt_tokens == len(prompt)
 
 
-@pytest.mark.parametrize("quantization", ["int8", "nf4"])
 def test_a_version_is_asked_on_weights_that_are_quantised_as_when_it_was_trained(
-    backend: LocalBackend, model_folder: Path, quantization: str
+    backend: LocalBackend, model_folder: Path
 ) -> None:
+    quantization = "nf4"  # int8 is so close to the original that greedy answers seldom differ
     base_model = backend.describe(str(model_folder), None)
     options = TrainingOptions(20, 1e-2, 2, 4, 4, "off", 1, quantization=quantization)
     job = TrainingJob("key1", "office", base_model, options, "1-a", attempt=1)
@@ -184,6 +184,7 @@ def test_a_version_is_asked_on_weights_that_are_quantised_as_when_it_was_trained
     assert trained.options.quantization == quantization
     assert read_manifest(Path(trained.artifact_uri or ""))["quantization"] == quantization
     requests = [AnswerRequest(s.sample_key, s.response, s.prompt) for s in SAMPLES]
+    requests += [AnswerRequest(f"q{s.sample_key}", s.prompt, None) for s in SAMPLES]
 
     def ask(adapter: TrainedAdapter | None, asked: str) -> list[str | None]:
         decoding = Decoding(24, 0.0, 1, quantization=asked)
