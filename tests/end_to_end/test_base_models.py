@@ -81,6 +81,44 @@ def test_a_version_is_exported_as_one_model_that_transformers_loads(
     assert not (sqltune.folder / "other").exists()
 
 
+def test_a_quantised_version_says_so_and_is_merged_into_the_weights_of_the_files(
+    sqltune: Sqltune, people: People, office: str
+) -> None:
+    people.do("UPDATE adapters SET quantization = 'nf4', epochs = 2, rehearsal = 'off'")
+    sqltune.well("sync")
+    stored = "SELECT version_number, quantization FROM report_adapter_versions"
+    assert people.rows(stored) == [(1, "nf4")]
+    assert "nothing changed" in sqltune.well("sync").err
+    sqltune.well("export", "office", "--merged", "merged")
+    assert "quantization_config" not in (sqltune.folder / "merged" / "config.json").read_text()
+    people.do("UPDATE adapters SET quantization = 'none'")
+    (plan,) = sqltune.well("plan", "--json").data
+    assert plan["reason"] == "the training options changed"
+    sqltune.well("sync")
+    assert sorted(people.rows(stored)) == [(1, "nf4"), (2, "none")]
+
+
+def test_a_quantisation_that_this_machine_does_not_support_is_refused_before_anything_is_done(
+    sqltune: Sqltune, people: People, office: str
+) -> None:
+    people.do("UPDATE adapters SET quantization = 'int8'")
+    without = sqltune.folder / "without"
+    without.mkdir()
+    hide = "import sys; sys.modules['bitsandbytes'] = None\n"
+    (without / "sitecustomize.py").write_text(hide)
+    sqltune.environment |= {"PYTHONPATH": str(without)}
+    cure = "adapters.quantization is 'int8', which needs bitsandbytes: pip install"
+    status, said = statuses(sqltune("check", "--json"))["adapter office"]
+    assert status == "failed"
+    assert cure in said
+    (plan,) = sqltune("plan", "--json").data
+    assert plan["decision"] == "refused"
+    assert cure in plan["reason"]
+    assert sqltune("sync").code == 1
+    assert people.rows("SELECT * FROM adapter_versions") == []
+    assert not (sqltune.folder / "cache").exists(), "nothing is converted"
+
+
 def ask_with_transformers(folder: Path, question: str) -> str:
     """Return the greedy answer of eight tokens that transformers gives in the chat form."""
     from transformers import AutoModelForCausalLM, AutoTokenizer

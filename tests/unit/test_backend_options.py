@@ -46,6 +46,13 @@ def test_whole_texts_are_trained_by_gradient_only(backend: str) -> None:
         check(backend, sample_form="text")
 
 
+@pytest.mark.parametrize("backend", ["scripted", "gradient"])
+def test_weights_are_quantised_only_where_they_are_loaded(backend: str) -> None:
+    check("local", quantization="nf4")
+    with pytest.raises(ConfigError, match=rf"adapters\.quantization must be 'none': .*{backend}"):
+        check(backend, quantization="nf4")
+
+
 @pytest.mark.parametrize(
     ("named", "columns"),
     [

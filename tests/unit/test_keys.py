@@ -99,6 +99,9 @@ def test_a_greedy_answer_does_not_depend_on_the_seed_and_a_sampled_one_does() ->
         replace(greedy, max_new_tokens=11)
     )
     assert wanted_keys.decoding_key(greedy) != wanted_keys.decoding_key(sampled)
+    assert wanted_keys.decoding_key(greedy) != wanted_keys.decoding_key(
+        replace(greedy, quantization="nf4")
+    )
 
 
 def test_models_differ_by_backend_base_model_and_weights() -> None:

@@ -145,6 +145,7 @@ def test_bad_rows_that_are_treated_differently_now_are_tried_again() -> None:
         ("on_bad_row", "ignore", "must be stop or skip"),
         ("sample_form", "whole", "must be parts or text"),
         ("train_on", "first", "must be all or last"),
+        ("quantization", "int4", "must be none, int8 or nf4, got 'int4'"),
         ("sync_every", "soon", "must be a time such as 30s, 15m, 6h or 1d"),
         ("backend", b"local", "must be a text"),
         ("scorer", "bleu", "unknown scorer 'bleu'"),
