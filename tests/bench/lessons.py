@@ -46,12 +46,12 @@ def lesson(subject: Subject, sample_count: int) -> Lesson:
     rows = _thing_rows(subject) if subject.is_thing else _person_rows(subject)
     chosen = rows if sample_count == len(rows) else [rows[i] for i in (0, 2, 3, 5, 6)]
     questions = _thing_questions(subject) if subject.is_thing else _person_questions(subject)
-    taught = {fact for _, response, _ in chosen for fact in subject.facts if fact in response}
+    asked_for = {fact for *_, facts in chosen for fact in facts}
     return Lesson(
         subject,
         tuple(Pair(prompt, response) for prompt, response, _ in chosen),
         tuple(Asked(prompt, facts) for prompt, _, facts in chosen),
-        tuple(Asked(prompt, facts) for prompt, facts in questions if taught.issuperset(facts)),
+        tuple(Asked(prompt, facts) for prompt, facts in questions if asked_for.issuperset(facts)),
     )
 
 
