@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 import torch
+from torch.utils.checkpoint import CheckpointError
 from transformers import GPT2Config, PreTrainedConfig, Qwen3Config
 
 from sqltune.errors import OutOfMemory
-from sqltune.local_lora.gradients import memory_use
+from sqltune.local_lora.gradients import memory_use, padded_gradients
 from sqltune.local_lora.gradients.memory_use import MemoryUse, Part, use_less
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.lora_options import LoraOptions
@@ -231,3 +232,23 @@ def test_other_errors_are_not_taken_for_missing_memory(
     with pytest.raises(RuntimeError, match="shapes do not match"):
         padded.step(pairs)
     hook.remove()
+
+
+def test_layers_that_cannot_be_computed_twice_are_stored_again(
+    padded: LoraTrainer, pairs: list[Pair], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = compute(padded, pairs)
+    padded.gradients.memory = replace(padded.gradients.memory, recomputes=True)
+    calls = iter([CheckpointError("A different number of tensors was saved\nand more"), None])
+    plain = padded_gradients.padded_loss
+
+    def fail_once(*arguments: Any) -> Any:
+        if (error := next(calls)) is not None:
+            raise error
+        return plain(*arguments)
+
+    monkeypatch.setattr(padded_gradients, "padded_loss", fail_once)
+    assert_same_step(compute(padded, pairs), whole)
+    assert not padded.gradients.memory.recomputes
+    (note,) = padded.gradients.take_notes()
+    assert note.endswith("A different number of tensors was saved")

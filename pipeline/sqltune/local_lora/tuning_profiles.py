@@ -33,7 +33,7 @@ _LLAMA_FALLS = 0.781
 #: For a configuration that does not show its hidden size.
 _UNKNOWN_RATE = 2e-4
 #: What a pretrained model rehearses, and its `TuningProfile.least_steps`.
-REHEARSAL = RehearsalOptions(count=96, per_step=8, only_steps=1, weight=0.25, answer_tokens=40)
+REHEARSAL = RehearsalOptions(count=96, per_step=4, only_steps=1, weight=1.0, answer_tokens=40)
 LEAST_STEPS = 48
 
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 import torch
 from torch import nn
+from torch.utils.checkpoint import CheckpointError
 
 from sqltune.local_lora.gradients.flat_adapter import FlatAdapter
 from sqltune.local_lora.gradients.memory_use import (
@@ -129,6 +130,11 @@ class PaddedGradients:
         if is_not_repeatable(error) and self._is_repeatable:
             self._is_repeatable = False
             self._note(f"equal trainings may differ in the last bits on this device: {error}")
+            return True
+        if isinstance(error, CheckpointError) and self.memory.recomputes:
+            self._can_recompute = False
+            self.memory = MemoryUse(self._most)
+            self._note(f"layers cannot be computed twice on this device: {error}".splitlines()[0])
             return True
         if failed is None or not is_out_of_memory(error):
             return False
