@@ -71,7 +71,7 @@ def _pad(samples: Sequence[TokenisedSample], device: torch.device) -> _Batch:
         mask[row, :length] = 1
         trained = list(sample.trained_positions)
         is_trained[row, trained] = True
-        weights[row, trained] = torch.tensor(sample.token_weights)
+        weights[row, trained] = sample.weight
     return _Batch(
         token_ids=ids.to(device),
         attention_mask=mask.to(device),
