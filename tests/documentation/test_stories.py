@@ -18,7 +18,7 @@ from tests.documentation.pages import page_names, read_blocks, read_page
 from tests.documentation.story import BIN, Story
 from tests.small_model import fill_hub_cache
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 #: Pages whose reader has run the demo before.
 AFTER_THE_DEMO = (
     "docs/control.md",
