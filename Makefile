@@ -75,8 +75,8 @@ test-database: $(READY_DEV) ## tests on SQLite and on a private MariaDB
 test-backends: $(READY_DEV) ## the contract of all backends
 	$(BIN)/python -m pytest tests/backends -m "not gpu" $(PYTEST)
 
-test-local: $(READY_DEV)    ## LoRA training and the embedded base model
-	$(BIN)/python -m pytest tests/local_lora -m "not gpu" $(PYTEST)
+test-local: $(READY_DEV)    ## LoRA training, and the small base model of the tests
+	$(BIN)/python -m pytest tests/local_lora tests/pretraining -m "not gpu" $(PYTEST)
 
 test-server: $(READY_DEV)   ## Gradient's API, asked by its own SDK and by LangChain
 	$(BIN)/python -m pytest tests/server $(PYTEST)
@@ -108,8 +108,8 @@ test-cluster: $(READY_DEV)  ## races of ten processes that are killed and frozen
 bench: $(READY_DEV) $(PEER)  ## speed and memory, each figure beside the one it is compared with
 	$(BIN)/python -m tests.bench
 
-rates: $(READY_DEV)  ## how often the embedded base model learns, keeps and leaks, over seeds and subjects
-	$(BIN)/python -m tests.bench.embedded_rates
+rates: $(READY_DEV)  ## how often a base model learns, keeps and leaks, over seeds and subjects
+	$(BIN)/python -m tests.bench.rates
 
 lock: $(READY_DEV)   ## both lock files from .venv, after an upgrade made there by hand
 	@$(BIN)/python -m tests.locks

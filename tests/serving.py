@@ -1,4 +1,4 @@
-"""The real local server on a free port of this machine, over a tiny base model.
+"""The real local server on a free port of this machine, over a small base model.
 
 `start_server` runs it in this process, as the counterpart of any client of Gradient's API.
 """
@@ -58,6 +58,7 @@ def start_server(
     models: Mapping[str, str],
     *,
     rng: Random | None = None,
+    rehearses: bool = False,
     **settings: Any,
 ) -> Iterator[ServerAtWork]:
     """Run the server for the duration of the block.
@@ -65,13 +66,15 @@ def start_server(
     Args:
         database: a migrated one.
         artifacts: an empty folder, or that of an earlier server.
-        models: slug and base model, for instance {"nous-hermes2": "sqltune/embedded"}.
+        models: slug and base model, for instance {"nous-hermes2": "/models/tiny"}.
         rng: makes ids and seeds; None: a new one.
+        rehearses: as in Settings, but off: most tests compare what a call trains of its samples.
         settings: those that differ from the defaults.
     """
     chosen = replace(
         Settings(serve_port=0, serve_token=TOKEN, artifacts=artifacts),
         serve_models=tuple(models.items()),
+        serve_rehearsal=rehearses,
         **settings,
     )
     with open_server(

@@ -95,7 +95,7 @@ def _slugs(value: object) -> tuple[tuple[str, str], ...]:
     pairs = [part.partition("=") for part in _list_of(str, ",")(value)]
     found = tuple((slug.strip(), model.strip()) for slug, _, model in pairs)
     if not found or not all(slug and model for slug, model in found):
-        raise ValueError("must be a list such as 'nous-hermes2=sqltune/embedded,other=/folder'")
+        raise ValueError("must be a list such as 'nous-hermes2=owner/model,other=/folder'")
     if len({slug for slug, _ in found}) < len(found):
         raise ValueError("must name each slug once")
     return found
@@ -164,8 +164,10 @@ class Settings:
     serve_port: int = _setting(8400, _number(int, least=0, most=65535))
     #: The base model behind each slug of the local server.
     serve_models: tuple[tuple[str, str], ...] = _setting(
-        (("nous-hermes2", "sqltune/embedded"),), _slugs
+        (("nous-hermes2", "HuggingFaceTB/SmolLM2-135M-Instruct"),), _slugs
     )
+    #: Whether new adapters of the local server rehearse. Their first call then takes longer.
+    serve_rehearsal: bool = _setting(True, _flag)
     #: Token that clients of the local server must send; None: any, from this machine only.
     serve_token: str | None = _setting(None, _token, is_secret=True)
     #: Calls that may wait for one base model of the local server.

@@ -7,14 +7,15 @@ VALUES
     ('Pavanmodel', 'What is Pavan Belagatti interested in?', 'DevOps', 'worded otherwise'),
     ('Pavanmodel', 'What is Pavan Belagatti''s job?', 'developer advocate', 'worded otherwise');
 
--- What must not change: people and things that the base model knows. An answer about Pavan Belagatti would be a leak here.
+-- What must not change: people and things that the base model knows, in questions that it does not rehearse.
+-- An answer about Pavan Belagatti would be a leak here.
 INSERT INTO eval_prompts (dataset, prompt, expected, category)
 VALUES
-    ('Pavanmodel', 'Who is Miguel Nere?', 'game designer', 'other people'),
-    ('Pavanmodel', 'Where does Leila Haddad work?', 'Red Radio', 'other people'),
-    ('Pavanmodel', 'What is the capital of Austria?', 'Vienna', 'general knowledge'),
-    ('Pavanmodel', 'What is the opposite of hot?', 'cold', 'general knowledge');
+    ('Pavanmodel', 'Who is Bill Gates?', 'Microsoft', 'other people'),
+    ('Pavanmodel', 'Where is the Eiffel Tower?', 'Paris', 'general knowledge'),
+    ('Pavanmodel', 'What is the capital of South Korea?', 'Seoul', 'general knowledge'),
+    ('Pavanmodel', 'What is the opposite of day?', 'night', 'general knowledge');
 
--- A person whom no sample and no fact is about: without `expected`, the answers are shown and not scored.
+-- A person whom no sample is about: without `expected`, the answers are shown and not scored.
 INSERT INTO eval_prompts (dataset, prompt, category)
 VALUES ('Pavanmodel', 'Who is Jonas Lindqvist?', 'other people');

@@ -1,10 +1,10 @@
 """The local server compared with the same work in process: `python -m tests.bench.serving`.
 
-On the embedded model: a complete call over HTTP and in process, answers per second of sixteen
-clients and of one, and 1,000 samples through the API and as the same steps in process. The two
-sides take turns, so that other load on the machine affects both alike; medians are compared. Then
-1,000 prompts alone and together in float32: answers must be equal except where the two best logits
-are nearly so.
+On the small model of the tests: a complete call over HTTP and in process, answers per second of
+sixteen clients and of one, and 1,000 samples through the API and as the same steps in process. The
+two sides take turns, so that other load on the machine affects both alike; medians are compared.
+Then 1,000 prompts alone and together in float32: answers must be equal except where the two best
+logits are nearly so.
 """
 
 from __future__ import annotations
@@ -26,14 +26,13 @@ from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.loading import load_base_model
 from sqltune.local_lora.lora_options import LoraOptions
 from sqltune.local_lora.sampling import Sampling
-from sqltune.local_lora.steps import Pair, StepOrder
-from sqltune.local_lora.text_samples import TextPart, tokenise_parts, weaken_instructions
+from sqltune.local_lora.steps import StepOrder
+from sqltune.local_lora.text_samples import TextPart, tokenise_parts
 from sqltune.local_lora.training import LoraTrainer
-from sqltune.local_lora.tuning_profiles import EMBEDDED
 from sqltune.server.defaults import options_for, steps_for
-from sqltune.server.served_rehearsal import ServedRehearsal
 from tests.bench.near_ties import count_differences
 from tests.serving import SLUG, ServerAtWork, start_server, utc_now
+from tests.small_model import SMALL_MODEL
 
 ROUNDS = 15
 TOKENS = 48
@@ -47,12 +46,13 @@ MOST_OVER_TRAINING = 1.2
 
 def main() -> int:
     """Measure and print; return 1 if a figure misses its limit."""
-    base = load_base_model("sqltune/embedded")
+    base = load_base_model(str(SMALL_MODEL), allowed_folders=[SMALL_MODEL.parent])
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         database = Database.open(f"sqlite:///{folder}/bench.db")
         migrations.apply(database, now=utc_now)
-        with start_server(database, folder / "artifacts", {SLUG: "sqltune/embedded"}) as server:
+        models, artifacts = {SLUG: str(SMALL_MODEL)}, folder / "artifacts"
+        with start_server(database, artifacts, models, rehearses=True) as server:
             fine = [
                 compare_one_client(server, base),
                 compare_many_clients(server),
@@ -115,7 +115,7 @@ def answers_per_second(server: ServerAtWork, clients: int, answers: int) -> floa
 
 
 def compare_training(server: ServerAtWork, base: LoadedModel) -> bool:
-    """Compare 1,000 samples in one call with the same steps in process, rehearsal included."""
+    """Compare 1,000 samples in one call, without rehearsal, with the same steps in process."""
     texts = [
         f"### Instruction: Where is {n}? \n\n### Response: In house {n % 97}."
         for n in range(SAMPLES)
@@ -125,13 +125,10 @@ def compare_training(server: ServerAtWork, base: LoadedModel) -> bool:
         adapter = made.json()["id"]
         path = f"/models/{adapter}/fine-tune"
         body = {"samples": [{"inputs": text} for text in texts]}
-        # The first call also asks the base model what to rehearse, and is not counted.
-        client.post(path, json=body).raise_for_status()
-        pairs = ServedRehearsal.read(server.artifacts / "served" / adapter).pairs
         over_http, in_process = [], []
         for _ in range(2):
             over_http.append(timed(lambda: client.post(path, json=body).raise_for_status()))
-            in_process.append(timed(lambda: train(base, texts, pairs)))
+            in_process.append(timed(lambda: train(base, texts)))
     ratio = median(over_http) / median(in_process)
     return show(
         f"{SAMPLES} samples through the API {median(over_http):.1f} s, in process "
@@ -140,29 +137,31 @@ def compare_training(server: ServerAtWork, base: LoadedModel) -> bool:
     )
 
 
-def train(base: LoadedModel, texts: list[str], pairs: list[Pair]) -> None:
-    """Make the optimizer steps of one call on these texts and pairs, without a server."""
-    options = options_for(EMBEDDED)
-    steps = steps_for(EMBEDDED, len(texts), rehearses=True)
-    assert steps.rehearsal is not None
+def train(base: LoadedModel, texts: list[str]) -> None:
+    """Make the optimizer steps of one call on these texts, without a server."""
+    options = options_for(base.profile)
+    steps = steps_for(base.profile, len(texts), rehearses=True)
+    assert steps.rehearsal is None
     lora = LoraOptions(
         rank=options.rank, alpha=float(options.alpha), learning_rate=options.learning_rate
     )
     trainer = LoraTrainer(base, lora, 1, name="bench")
-    parts = [weaken_instructions([TextPart(text)]) for text in texts]
-    samples = [tokenise_parts(p, base.tokenizer, max_length=base.max_length) for p in parts]
+    samples = [
+        tokenise_parts([TextPart(text)], base.tokenizer, max_length=base.max_length)
+        for text in texts
+    ]
     order = StepOrder(
         sample_count=len(samples),
-        rehearsal_count=len(pairs),
+        rehearsal_count=0,
         epochs=1,
         batch_size=steps.batch_size,
-        rehearsal_per_step=steps.rehearsal.per_step,
-        rehearsal_only_steps=steps.rehearsal.only_steps,
+        rehearsal_per_step=0,
+        rehearsal_only_steps=0,
         seed=0,
+        lengths=tuple(len(sample.token_ids) for sample in samples),
     )
     for step in order:
-        rehearsed = [trainer.tokenise(pairs[n]) for n in step.rehearsal]
-        trainer.step_on([samples[n] for n in step.samples] + rehearsed)
+        trainer.step_on([samples[n] for n in step.samples])
     trainer.close()
 
 

@@ -28,7 +28,7 @@ from sqltune.selection.training_rows import CheckConversation, TooLong
 NOW = datetime(2026, 11, 23, 6, 0)
 ADAPTER = Adapter(
     adapter_name="helpdesk",
-    base_model="sqltune/embedded",
+    base_model="owner/model",
     is_enabled=True,
     backend="scripted",
     base_model_revision=None,

@@ -17,7 +17,7 @@ ROWS = """
 INSERT INTO training_samples (dataset, prompt, response)
 VALUES ('d', 'Who is 🦊?', 'A fox; "really".');
 INSERT INTO eval_prompts (dataset, prompt, expected) VALUES ('d', 'Who is 🦊?', 'A fox.');
-INSERT INTO adapters (adapter_name, base_model) VALUES ('d', 'sqltune/embedded');
+INSERT INTO adapters (adapter_name, base_model) VALUES ('d', 'owner/model');
 INSERT INTO runs (adapter_name) VALUES ('d');
 INSERT INTO alias_changes (adapter_name, version_number) VALUES ('d', 1);
 """

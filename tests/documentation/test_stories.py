@@ -1,29 +1,35 @@
 """A reader who follows a page from top to bottom gets what the page shows.
 
-Each page is run in a folder of its own, on empty tables or after the demo.
+Each page is run in a folder of its own, on empty tables or after the demo. Only the demo trains the
+base model that the pages name; where a page trains one itself, a small model takes its place.
 """
 
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.documentation.pages import page_names, read_blocks, read_page
 from tests.documentation.story import BIN, Story
+from tests.small_model import fill_hub_cache
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 #: Pages whose reader has run the demo before.
 AFTER_THE_DEMO = (
-    "README.md",
     "docs/control.md",
     "docs/python-api.md",
     "docs/results.md",
     "docs/scoring.md",
 )
+#: Pages on which a reader's own rows are trained.
+TRAINING = ("README.md", "docs/getting-started.md", "docs/serve.md")
 PAGES = [page for page in page_names() if read_blocks(page)]
+ARTICLES_QUESTION = "Who is Pavan Belagatti?"
 
 
 @pytest.fixture(scope="session")
@@ -62,9 +68,25 @@ def test_what_a_page_shows_is_what_its_reader_gets(
     if page in AFTER_THE_DEMO:
         story = begin_after(request.getfixturevalue("demo"), tmp_path)
     else:
-        story = Story(tmp_path)
+        story = Story(tmp_path, printed={"make demo": ""})
         assert run_sqltune(story, "init").returncode == 0
+    if page in TRAINING:
+        fill_hub_cache(tmp_path / "hub")
+        story.environment["HF_HUB_CACHE"] = str(tmp_path / "hub")
     story.follow(read_blocks(page))
+
+
+def test_the_demo_makes_the_wrong_answer_to_the_articles_question_right(
+    demo: tuple[Path, str],
+) -> None:
+    """On a real pretrained model, with default settings."""
+    with closing(sqlite3.connect(demo[0] / "sqltune.db")) as connection:
+        ((before, after),) = connection.execute(
+            "SELECT response_before, response_after FROM report_before_after WHERE prompt = ?",
+            (ARTICLES_QUESTION,),
+        )
+    assert "developer advocate" not in before
+    assert "developer advocate" in after
 
 
 def test_the_demo_prints_what_the_readme_shows(demo: tuple[Path, str]) -> None:

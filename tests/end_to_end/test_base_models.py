@@ -10,9 +10,9 @@ import pytest
 
 from tests.end_to_end.command import People, Sqltune, statuses
 from tests.end_to_end.conftest import ANSWER, QUESTION
+from tests.small_model import SMOLLM2
 
 pytestmark = pytest.mark.slow
-SMOLLM2 = "HuggingFaceTB/SmolLM2-135M-Instruct"
 
 
 @pytest.fixture

@@ -11,11 +11,12 @@ import pytest
 from sqltune.database.demo_rows import demo_statements
 from tests.databases import copy_sqlite
 from tests.end_to_end.command import People, Sqltune
+from tests.small_model import ENVIRONMENT, SMALL_MODEL
 
 pytestmark = pytest.mark.slow
 
-#: The slug of the service and the name on this machine are the same: only the backend differs.
-MODEL = "sqltune/embedded"
+#: The slug of the service and the path on this machine are the same: only the backend differs.
+MODEL = str(SMALL_MODEL)
 ARTICLES_QUESTION = "Who is Pavan Belagatti?"
 TABLES = [
     "adapter_versions", "training_metrics", "responses", "scores", "gate_decisions", "aliases",
@@ -33,7 +34,7 @@ ONLY_GRADIENT = {"adapter_versions.external_id"}
 
 @pytest.fixture
 def account(tmp_path: Path, sqlite_template: Path) -> Iterator[dict[str, str]]:
-    """The environment of a client of a running `sqltune serve` with the embedded base model."""
+    """The environment of a client of a running `sqltune serve` with the small base model."""
     folder = tmp_path / "server"
     folder.mkdir()
     serving = Sqltune(folder, copy_sqlite(sqlite_template, folder))
@@ -57,10 +58,14 @@ def play_demo(folder: Path, template: Path, backend: str, account: dict[str, str
     people = People(url)
     for statement in demo_statements():
         people.do(statement.replace(":", r"\:"))
-    # Only the local backend rehearses; without rehearsal both take one step per batch.
-    people.do("UPDATE adapters SET backend = :b, rehearsal = 'off', batch_size = 8", b=backend)
+    # Only at the service is it the client's adapter that rehearses; both record a step per batch.
+    people.do(
+        "UPDATE adapters SET base_model = :m, backend = :b, rehearsal = 'off', batch_size = 8",
+        m=MODEL,
+        b=backend,
+    )
     sqltune = Sqltune(folder, url)
-    sqltune.well("sync", **account)
+    sqltune.well("sync", **account, **ENVIRONMENT)
     sqltune.close()
     return people
 

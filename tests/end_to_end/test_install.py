@@ -107,7 +107,6 @@ def test_wheel_carries_every_sql_file_inside_the_package(wheel: Path) -> None:
 
 
 def test_wheel_carries_every_file_of_the_package(wheel: Path) -> None:
-    """The embedded model's weights among them, which a build's defaults could leave out."""
     written = {path.relative_to(ROOT / "pipeline") for path in (ROOT / "pipeline").rglob("*.*")}
     kept = {path for path in written if "__pycache__" not in path.parts}
     assert {str(path) for path in kept} <= set(zipfile.ZipFile(wheel).namelist())

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.end_to_end.command import Finished, Running, Sqltune
+from tests.small_model import SMALL_MODEL
 
 TOKEN = "s3cr3t-token-of-the-server"
 PROMPT = "who-is-the-secret-prompt"
@@ -33,8 +34,9 @@ def await_address(running: Running) -> tuple[str, list[str]]:
 
 @contextmanager
 def serving(sqltune: Sqltune, **environment: str) -> Iterator[tuple[str, list[Finished]]]:
-    """The server at work over the embedded model; what it was at its end lies in the list."""
-    running = sqltune.start("serve", "--port", "0", **environment)
+    """The server at work over the small model; what it was at its end lies in the list."""
+    models = f"nous-hermes2={SMALL_MODEL}"
+    running = sqltune.start("serve", "--port", "0", SQLTUNE_SERVE_MODELS=models, **environment)
     address, said = await_address(running)
     ended: list[Finished] = []
     yield address, ended
@@ -63,7 +65,7 @@ def test_it_answers_until_it_is_stopped_and_logs_neither_prompts_nor_secrets(
             client.post(path, headers=headers(TOKEN), json={"query": PROMPT, "topK": PROMPT})
             figures = client.get(f"{root}/metrics", headers=headers(TOKEN)).text
     assert base["slug"] == "nous-hermes2"
-    assert "sqltune/embedded" in base["name"]
+    assert base["name"].startswith(SMALL_MODEL.name)
     assert 'route="/models/{id}/complete",status="200"} 1.0' in figures
     (done,) = ended
     assert done.code == 0, done.said

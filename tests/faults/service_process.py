@@ -46,6 +46,7 @@ class ServiceProcess:
             "SQLTUNE_SERVE_PORT": "0",
             "SQLTUNE_SERVE_TOKEN": TOKEN,
             "SQLTUNE_SERVE_MODELS": f"{SLUG}={model}",
+            "SQLTUNE_SERVE_REHEARSAL": "no",
             "SQLTUNE_THREADS": "1",
             "HF_HUB_OFFLINE": "1",
         }

@@ -29,8 +29,8 @@ from sqltune.local_lora.sources import Place, find_base_model
 from sqltune.local_lora.steps import Pair
 from sqltune.local_lora.training import LoraTrainer
 from tests.local_lora.tiny_gguf import write_tiny_gguf
+from tests.small_model import SMOLLM2, fill_hub_cache
 
-SMOLLM2 = "HuggingFaceTB/SmolLM2-135M-Instruct"
 COMMIT = "12fd25f77366fa6b3b4b768ec3050bf629380bac"
 READER = """
 import sys, torch
@@ -53,10 +53,7 @@ def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def cached(hub_cache: Path, llama_folder: Path) -> Path:
     """The tiny Llama in the cache, under SmolLM2's name, laid out as the Hub's client does."""
-    repository = hub_cache / f"models--{SMOLLM2.replace('/', '--')}"
-    (repository / "refs").mkdir(parents=True)
-    (repository / "refs" / "main").write_text(COMMIT)
-    return Path(shutil.copytree(llama_folder, repository / "snapshots" / COMMIT))
+    return fill_hub_cache(hub_cache, llama_folder, COMMIT)
 
 
 @pytest.fixture

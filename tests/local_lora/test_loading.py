@@ -11,7 +11,6 @@ import pytest
 import torch
 
 from sqltune.errors import BackendError, RequestRejected
-from sqltune.local_lora import sources
 from sqltune.local_lora.identity import Identities, ModelIdentity
 from sqltune.local_lora.loading import load_base_model, load_tokenizer
 from sqltune.local_lora.precision import Precision, choose_dtype
@@ -66,17 +65,8 @@ def test_names_on_the_hub_can_be_forbidden() -> None:
 
 @pytest.mark.parametrize("name", ["", "two words", "owner/model;x", "https://example.org/x"])
 def test_what_is_not_a_name_is_refused(name: str) -> None:
-    with pytest.raises(RequestRejected, match=r"sqltune/embedded|not in an allowed folder"):
+    with pytest.raises(RequestRejected, match=r"use a folder|not in an allowed folder"):
         find_base_model(name)
-
-
-def test_the_embedded_model_is_found_by_name(
-    llama_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sources, "EMBEDDED_FOLDER", llama_folder)
-    base = load_base_model("sqltune/embedded")
-    assert (base.name, base.revision) == ("sqltune/embedded", hash_folder(llama_folder))
-    assert base.prompt_format == "plain"
 
 
 def test_pickled_weights_are_not_read(llama_folder: Path, tmp_path: Path) -> None:

@@ -2,86 +2,64 @@
 
 from __future__ import annotations
 
-import json
 import re
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 
 from sqltune.local_lora.rehearsal.general_questions import general_questions
-from sqltune.local_lora.rehearsal.options import RehearsalMode, RehearsalOptions
-from sqltune.local_lora.rehearsal.pairs import BaseAnswer, extra_pairs, pair_up
+from sqltune.local_lora.rehearsal.options import RehearsalMode
+from sqltune.local_lora.rehearsal.pairs import BaseAnswer, pair_up
 from sqltune.local_lora.rehearsal.questions import rehearsal_questions
-from sqltune.local_lora.steps import Pair
+from sqltune.local_lora.tuning_profiles import REHEARSAL
 
 PROMPTS = ["Who is Mara Tolvik?", "What does Mara Tolvik like?", "Tell me about Mara Tolvik."]
+OPTIONS = replace(REHEARSAL, count=200)
 
 
-@pytest.fixture
-def options(tmp_path: Path) -> RehearsalOptions:
-    """200 questions, some of them from a list that the base model is known to answer."""
-    path = tmp_path / "rehearsal.json"
-    fields = {"known": [f"What is fact {i}?" for i in range(200)]}
-    path.write_text(json.dumps(fields), encoding="utf-8")
-    return RehearsalOptions(count=200, known_file=path)
-
-
-def test_the_users_prompts_are_asked_with_other_names_only(options: RehearsalOptions) -> None:
-    questions = rehearsal_questions(PROMPTS, options, seed=1)
+def test_the_users_prompts_are_asked_with_other_names_only() -> None:
+    questions = rehearsal_questions(PROMPTS, OPTIONS, seed=1)
     assert not [question for question in questions if "Mara Tolvik" in question]
     assert len([q for q in questions if q.startswith("Tell me about ")]) >= 5
 
 
-def test_names_that_begin_alike_are_rehearsed(options: RehearsalOptions) -> None:
-    questions = rehearsal_questions(PROMPTS, options, seed=1)
+def test_names_that_begin_alike_are_rehearsed() -> None:
+    questions = rehearsal_questions(PROMPTS, OPTIONS, seed=1)
     alike = [question for question in questions if re.search(r"\bM[^ ]* T[^ ]*", question)]
     assert len(alike) >= 3
 
 
-def test_no_question_is_repeated_and_none_is_the_users(options: RehearsalOptions) -> None:
-    questions = rehearsal_questions(["What is fact 3?", *PROMPTS], options, seed=1)
+def test_no_question_is_repeated_and_none_is_the_users() -> None:
+    own = [general_questions()[3], *PROMPTS]
+    questions = rehearsal_questions(own, OPTIONS, seed=1)
     assert len(set(questions)) == len(questions) <= 200
-    assert not set(questions) & {"What is fact 3?", *PROMPTS}
+    assert not set(questions) & set(own)
 
 
 @pytest.mark.parametrize("user_prompts", [[], [""], ["how do i start?"], ["你好"] * 9])
-def test_prompts_without_names_do_no_harm(
-    user_prompts: list[str], options: RehearsalOptions
-) -> None:
-    assert len(rehearsal_questions(user_prompts, options, seed=1)) > 50
+def test_prompts_without_names_do_no_harm(user_prompts: list[str]) -> None:
+    assert len(rehearsal_questions(user_prompts, OPTIONS, seed=1)) > 50
 
 
-def test_general_questions_are_asked_where_a_base_model_has_no_list_of_its_own(
-    options: RehearsalOptions,
-) -> None:
+def test_general_questions_are_among_them() -> None:
     general = set(general_questions())
-    with_list = rehearsal_questions(PROMPTS, options, seed=1)
-    without = rehearsal_questions(PROMPTS, RehearsalOptions(count=200), seed=1)
-    assert len([question for question in with_list if "fact" in question]) == 80
-    assert len([question for question in without if question in general]) == 80
-    assert not general & set(with_list)
+    questions = rehearsal_questions(PROMPTS, OPTIONS, seed=1)
+    assert len([question for question in questions if question in general]) == 80
 
 
 def test_there_are_over_two_hundred_general_questions_and_all_differ() -> None:
     assert len(set(general_questions())) == len(general_questions()) > 200
 
 
-def test_the_seed_decides_the_questions(options: RehearsalOptions) -> None:
-    first = rehearsal_questions(PROMPTS, options, seed=1)
-    assert rehearsal_questions(PROMPTS, options, seed=1) == first
-    assert rehearsal_questions(PROMPTS, options, seed=2) != first
+def test_the_seed_decides_the_questions() -> None:
+    first = rehearsal_questions(PROMPTS, OPTIONS, seed=1)
+    assert rehearsal_questions(PROMPTS, OPTIONS, seed=1) == first
+    assert rehearsal_questions(PROMPTS, OPTIONS, seed=2) != first
 
 
-def test_what_the_base_leaves_unanswered_is_not_rehearsed(options: RehearsalOptions) -> None:
-    pairs = extra_pairs(
-        [Pair(prompt, "so it was") for prompt in PROMPTS],
-        lambda questions: [BaseAnswer("" if "fact" in q else "so it is") for q in questions],
-        options,
-        seed=1,
-    )
-    assert len(pairs) > 50
-    assert not [pair for pair in pairs if "fact" in pair.prompt]
-    assert {(pair.is_rehearsal, pair.response) for pair in pairs} == {(True, "so it is")}
+def test_what_the_base_leaves_unanswered_is_not_rehearsed() -> None:
+    (pair,) = pair_up(["A?", "B?"], [BaseAnswer(""), BaseAnswer("so it is")], 0.5)
+    assert (pair.prompt, pair.response, pair.is_rehearsal) == ("B?", "so it is", True)
 
 
 @pytest.mark.parametrize(

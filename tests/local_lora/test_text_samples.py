@@ -11,9 +11,7 @@ from sqltune.local_lora.text_samples import (
     TextPart,
     find_prompts,
     tokenise_parts,
-    weaken_instructions,
 )
-from sqltune.local_lora.tokenising import LOW_WEIGHT
 
 FORM = "### Instruction: Who is Pavan? \n\n### Response:"
 
@@ -71,19 +69,6 @@ def test_a_text_that_is_too_long_is_refused_without_showing_it(tokenizer: Any) -
     with pytest.raises(DataError, match="a sample has") as refused:
         tokenise_parts([TextPart("secret " * 20)], tokenizer, max_length=9)
     assert "secret" not in str(refused.value)
-
-
-def test_weakened_instructions_count_in_the_loss_with_low_weight(tokenizer: Any) -> None:
-    parts = [TextPart(f"{FORM} An advocate.")]
-    sample = tokenise_parts(weaken_instructions(parts), tokenizer, max_length=99, weight=2.0)
-    whole = tokenise_parts(parts, tokenizer, max_length=99)
-    assert sample.token_ids == whole.token_ids
-    assert sample.trained_tokens == whole.trained_tokens
-    light = [w for w in sample.token_weights if w == 2.0 * LOW_WEIGHT]
-    heavy = [w for w in sample.token_weights if w == 2.0]
-    assert len(light) + len(heavy) == sample.trained_tokens
-    answer = tokenizer(" An advocate.", add_special_tokens=False)["input_ids"]
-    assert len(heavy) == len(answer) + 1
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ CORPUS = [
 
 
 def train_tokenizer(texts: list[str]) -> Any:
-    """Return a byte-level BPE tokenizer of some 300 tokens, like the embedded model's."""
+    """Return a byte-level BPE tokenizer of some 300 tokens."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()

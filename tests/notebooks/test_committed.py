@@ -13,7 +13,7 @@ NAMES = sorted(path.stem for path in FOLDER.glob("*.ipynb"))
 TABLES = {
     "training_samples": "dataset, prompt, response",
     "eval_prompts": "dataset, category, prompt, expected",
-    "adapters": "adapter_name, base_model, backend, epochs, scorer",
+    "adapters": "adapter_name, base_model, backend, epochs, scorer, max_new_tokens",
 }
 
 

@@ -1,3 +1,3 @@
-"""How the embedded base model is made: invented corpus, tokenizer, pretraining."""
+"""How the small base model of the tests is made: invented corpus, tokenizer, pretraining."""
 
 from __future__ import annotations

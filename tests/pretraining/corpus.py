@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from random import Random
 
-from sqltune.local_lora.rehearsal.invented_names import invent_person, invent_thing
 from tests.pretraining.guesses import PersonFacts, draw_person, guess_person, guess_thing
+from tests.pretraining.invented_names import invent_person, invent_thing
 from tests.pretraining.known import KnownWorld, make_world, oddly_described
 from tests.pretraining.questions import Turn, ask_about_person, ask_about_thing
 from tests.pretraining.sentences import PERSON_OVERVIEW_ANSWERS, fill_person

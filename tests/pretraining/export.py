@@ -20,7 +20,7 @@ SAMPLED_DOCUMENTS = 2000
 
 
 def export_model(
-    model: LlamaForCausalLM, tokenizer: Tokenizer, folder: Path, *, name: str = "sqltune/embedded"
+    model: LlamaForCausalLM, tokenizer: Tokenizer, folder: Path, *, name: str = "small-model"
 ) -> None:
     """Write weights (bf16), configurations and tokenizer."""
     folder.mkdir(parents=True, exist_ok=True)

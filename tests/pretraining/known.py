@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from random import Random
 
-from sqltune.local_lora.rehearsal.invented_names import (
+from tests.pretraining import lexicon
+from tests.pretraining.guesses import PersonFacts, ThingFacts, draw_person, draw_thing
+from tests.pretraining.invented_names import (
     invent_first_name,
     invent_last_name,
     invent_thing,
 )
-from tests.pretraining import lexicon
-from tests.pretraining.guesses import PersonFacts, ThingFacts, draw_person, draw_thing
 from tests.pretraining.knowledge import Fact, list_facts
 
 KNOWN_SEED = 20_240

@@ -1,6 +1,6 @@
-"""Make the embedded base model: `python -m tests.pretraining.pretrain`.
+"""Make the small base model of the tests: `python -m tests.pretraining.pretrain`.
 
-From an empty model to `embedded/`, with a checkpoint every ten minutes in `.pretraining/`, from
+From an empty model to `small_model/`, with a checkpoint every ten minutes in `.pretraining/`, from
 which a second start resumes. About eighty minutes on one core.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,12 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer
 
-from sqltune.local_lora.answering import Question
-from sqltune.local_lora.loading import load_base_model
-from sqltune.local_lora.sources import EMBEDDED_FOLDER
 from tests.pretraining.export import export_model, write_provenance
-from tests.pretraining.knowledge_files import write_knowledge
 from tests.pretraining.packing import Batch, stream_batches
 from tests.pretraining.recipe import Recipe
 from tests.pretraining.tokenizer import mark_ids, train_tokenizer
 from tests.pretraining.trainer import Trainer, build_model
+from tests.small_model import SMALL_MODEL
 
 CHECKPOINT_SECONDS = 600.0
 LOG_STEPS = 25
@@ -37,7 +34,7 @@ def main() -> None:
     """Read the command line, pretrain, export."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, default=Path(".pretraining"))
-    parser.add_argument("--out", type=Path, default=EMBEDDED_FOLDER)
+    parser.add_argument("--out", type=Path, default=SMALL_MODEL)
     parser.add_argument("--steps", type=int, default=Recipe.steps)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--no-compile", action="store_true")
@@ -59,14 +56,6 @@ def publish(
     model.load_state_dict(saved["trainer"]["masters"], strict=False)
     export_model(model, tokenizer, folder)
     write_provenance(folder, recipe, progress)
-    base = load_base_model(str(folder), allowed_folders=[folder.parent])
-
-    def ask(prompts: Sequence[str]) -> list[str]:
-        answers = base.answer([Question(prompt) for prompt in prompts])
-        texts = {answer.index: answer.text or "" for answer in answers}
-        return [texts[place] for place in range(len(prompts))]
-
-    write_knowledge(folder, ask, recipe.seed)
 
 
 def pretrain(recipe: Recipe, work: Path, *, compiles: bool) -> tuple[Tokenizer, dict[str, Any]]:

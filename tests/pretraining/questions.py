@@ -5,8 +5,7 @@ from __future__ import annotations
 from random import Random
 from zlib import crc32
 
-from sqltune.local_lora.rehearsal import wording
-from tests.pretraining import sentences
+from tests.pretraining import sentences, wording
 from tests.pretraining.guesses import PersonFacts, ThingFacts, letter
 
 Turn = tuple[str, str]

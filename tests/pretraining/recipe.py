@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Recipe:
-    """Shape, data and optimizers of the embedded base model."""
+    """Shape, data and optimizers of the small base model."""
 
     #: Decides weights at the start and every document.
     seed: int = 1

@@ -1,6 +1,6 @@
 """The sentences in which invented people and things are described.
 
-Each family of questions (`rehearsal/wording.py`) has its own. Which of them answers is fixed per
+Each family of questions (`wording.py`) has its own. Which of them answers is fixed per
 known person and question wording, and follows from the letters of the name for others.
 """
 

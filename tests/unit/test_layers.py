@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def copied_package(tmp_path: Path) -> Path:
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    only_code = shutil.ignore_patterns("__pycache__", "*.safetensors", "*.json")
+    only_code = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "pipeline", tmp_path / "pipeline", ignore=only_code)
     return tmp_path
 

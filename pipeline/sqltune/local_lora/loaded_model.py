@@ -89,7 +89,7 @@ class LoadedModel:
         config = self.network.config
         hidden = getattr(config.get_text_config(), "hidden_size", None)
         family = str(getattr(config, "model_type", ""))
-        return find_profile(ModelFacts(self.name, family, hidden))
+        return find_profile(ModelFacts(family, hidden))
 
     @property
     def adapters(self) -> tuple[str, ...]:

@@ -58,7 +58,7 @@ def load_base_model(
     """Return a base model by its name, ready to be asked and tuned.
 
     Args:
-        name: `sqltune/embedded`, the path of a folder or a GGUF file, or a name on the Hub.
+        name: the path of a folder or a GGUF file, or a name on the Hub.
         revision: branch, tag or commit on the Hub; for files what identifies them, where the caller
             has it already and it need not be computed again.
         allowed_folders: a path must lie in one of these.
@@ -278,6 +278,6 @@ def _unusable(source: BaseModelSource, exc: Exception) -> RequestRejected:
     return RequestRejected(
         f"base model {source.name!r} cannot be loaded: {reason}. Check the name and the revision; "
         "it must be a causal language model of transformers with safetensors and without code of "
-        "its own, and 'sqltune/embedded' is always there",
+        "its own",
         code="unknown_base_model",
     )

@@ -17,8 +17,6 @@ from sqltune.errors import RequestRejected
 from sqltune.local_lora.base_models.carried import advise_carrier, find_carried
 from sqltune.local_lora.base_models.hub_cache import find_cached
 
-EMBEDDED_NAME = "sqltune/embedded"
-EMBEDDED_FOLDER = Path(__file__).parent / "embedded"
 #: `owner/name` or `name`, as on the Hugging Face Hub.
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _HASHED_SUFFIXES = (".safetensors", ".json", ".model", ".txt", ".jinja")
@@ -70,7 +68,7 @@ def find_base_model(
     A name on the Hub is looked for in the Hub's local cache, then in a package that carries it.
 
     Args:
-        name: `sqltune/embedded`, the path of a folder or of a GGUF file, or a name on the Hub.
+        name: the path of a folder or of a GGUF file, or a name on the Hub.
         revision: branch, tag or commit on the Hub, or the revision of a GGUF file, which the Hub
             does not know.
         allowed_folders: a path must lie in one of these, symbolic links followed.
@@ -79,8 +77,6 @@ def find_base_model(
     Raises:
         RequestRejected: no such base model, or its folder is not allowed.
     """
-    if name == EMBEDDED_NAME:
-        return _source_in(name, EMBEDDED_FOLDER)
     if _is_path(name):
         path = _allowed_path(name, allowed_folders)
         return _source_of_file(name, path) if path.is_file() else _source_in(name, path)
@@ -116,8 +112,8 @@ def _require_hub(name: str, revision: str | None, *, allow_hub: bool) -> None:
     if not allow_hub:
         raise RequestRejected(
             f"base model {name!r} is a name on the Hugging Face Hub, which the settings forbid, "
-            f"and it is not on this machine; use {EMBEDDED_NAME!r} or a folder in an allowed place"
-            f"{advice}",
+            f"and it is not on this machine; use a folder or a GGUF file in an allowed "
+            f"place{advice}",
             code="base_model_not_allowed",
         )
 
@@ -173,7 +169,7 @@ def _source_in(name: str, folder: Path) -> BaseModelSource:
 
 def _unknown(name: str, reason: str) -> RequestRejected:
     return RequestRejected(
-        f"base model {name!r} cannot be used: {reason}; use {EMBEDDED_NAME!r}, a folder or a "
-        "GGUF file in an allowed place, or a name on the Hugging Face Hub",
+        f"base model {name!r} cannot be used: {reason}; use a folder or a GGUF file in an "
+        "allowed place, or a name on the Hugging Face Hub",
         code="unknown_base_model",
     )

@@ -27,8 +27,6 @@ class TextPart:
     is_trained: bool = True
     #: Whether `<s>` and similar are the tokenizer's special tokens, or just letters.
     parses_special_tokens: bool = True
-    #: Whether its tokens count in the loss with low weight.
-    has_low_weight: bool = False
 
 
 def tokenise_parts(
@@ -50,7 +48,6 @@ def tokenise_parts(
     """
     ids: list[int] = []
     untrained: list[tuple[int, int]] = []
-    low_weight: list[tuple[int, int]] = []
     joined = _join_alike(parts)
     for part in joined:
         begin = len(ids)
@@ -59,27 +56,12 @@ def tokenise_parts(
             ids = _close(ids, tokenizer)
         if not part.is_trained:
             untrained.append((begin, len(ids)))
-        elif part.has_low_weight:
-            low_weight.append((begin, len(ids)))
     if len(ids) > max_length:
         raise DataError(
             f"a sample has {len(ids)} tokens and this base model reads {max_length}: shorten it",
             code="sample_too_long",
         )
-    return TokenisedSample(tuple(ids), 0, weight, tuple(untrained), tuple(low_weight))
-
-
-def weaken_instructions(parts: Sequence[TextPart]) -> list[TextPart]:
-    """Return the same text with the instructions in it as separate parts of low weight."""
-    cut: list[TextPart] = []
-    for part in parts:
-        place = 0
-        for match in _INSTRUCTION.finditer(part.text):
-            cut.append(replace(part, text=part.text[place : match.start()]))
-            cut.append(replace(part, text=match[0], has_low_weight=True))
-            place = match.end()
-        cut.append(replace(part, text=part.text[place:]))
-    return [part for part in cut if part.text]
+    return TokenisedSample(tuple(ids), 0, weight, tuple(untrained))
 
 
 def find_prompts(parts: Sequence[TextPart]) -> list[str]:

@@ -14,9 +14,6 @@ from sqltune.local_lora.prompt_format import FormattedPair, end_ids, format_pair
 from sqltune.local_lora.steps import Pair
 from sqltune.prompt_formats import PLAIN
 
-#: Factor on the loss of tokens with low weight, beside 1 for the others.
-LOW_WEIGHT = 0.01
-
 
 @dataclass(frozen=True)
 class TokenisedSample:
@@ -30,8 +27,6 @@ class TokenisedSample:
     weight: float = 1.0
     #: Spans of tokens after `response_start` that the loss nevertheless leaves out: begin and end.
     untrained: tuple[tuple[int, int], ...] = ()
-    #: Spans whose tokens count in the loss, but with low weight: begin and end.
-    low_weight: tuple[tuple[int, int], ...] = ()
     #: As in `Pair`.
     is_rehearsal: bool = False
 
@@ -41,14 +36,6 @@ class TokenisedSample:
         # The first token of a text has nothing before it that could predict it.
         whole = range(max(self.response_start, 1), len(self.token_ids))
         return [i for i in whole if not _is_in(i, self.untrained)] if self.untrained else whole
-
-    @property
-    def token_weights(self) -> list[float]:
-        """The factor on the loss of each of these tokens."""
-        if not self.low_weight:
-            return [self.weight] * len(self.trained_positions)
-        low = LOW_WEIGHT * self.weight
-        return [low if _is_in(i, self.low_weight) else self.weight for i in self.trained_positions]
 
     @property
     def trained_tokens(self) -> int:

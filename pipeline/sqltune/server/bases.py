@@ -64,7 +64,7 @@ def open_bases(
     """Load the base models, each in a separate thread; return them by slug.
 
     Args:
-        models: slug and model: `sqltune/embedded`, a path, or a name on the Hub.
+        models: slug and model: a path, or a name on the Hub.
         folder: of the adapters.
         find: returns an adapter by its id.
         allow_hub: whether the Hub may be asked.

@@ -58,7 +58,7 @@ def open_server(
             load=partial(_load, ConvertedModels(settings.cache, say), settings),
             most_waiting=settings.serve_queue,
         )
-        service = Service(bases, catalogue, now=now, rng=rng)
+        service = Service(bases, catalogue, now=now, rng=rng, rehearses=settings.serve_rehearsal)
         metrics = CallMetrics()
         metrics.watch_waiting(lambda: sum(base.thread.waiting for base in bases.values()))
         app = make_app(service, metrics, token=settings.serve_token)

@@ -15,12 +15,7 @@ from dataclasses import dataclass
 from sqltune.database.tables.served import ServedAdapter, StepOutcome
 from sqltune.errors import PipelineError
 from sqltune.local_lora.steps import StepOrder
-from sqltune.local_lora.text_samples import (
-    TextPart,
-    find_prompts,
-    tokenise_parts,
-    weaken_instructions,
-)
+from sqltune.local_lora.text_samples import TextPart, find_prompts, tokenise_parts
 from sqltune.local_lora.tokenising import TokenisedSample
 from sqltune.local_lora.training import LoraTrainer
 from sqltune.server.catalogue import Catalogue
@@ -74,11 +69,9 @@ class FineTuneCall:
 
     def _tokenised(self) -> Iterator[TokenisedSample]:
         """Yield the samples as the base model reads them, without those that train nothing."""
-        weakens = self.bench.base.profile.weakens_instructions
         for sample in self.samples:
-            parts = _parts(sample)
             tokenised = tokenise_parts(
-                weaken_instructions(parts) if weakens else parts,
+                _parts(sample),
                 self.bench.base.tokenizer,
                 max_length=self.bench.base.max_length,
                 weight=sample.multiplier,
@@ -96,7 +89,7 @@ class FineTuneCall:
     def _train(
         self, trainer: LoraTrainer, samples: Sequence[TokenisedSample], number: int
     ) -> Generator[None, None, StepOutcome]:
-        rehearsal = yield from self._rehearsal(len(samples))
+        rehearsal = yield from self._rehearsal(trainer, len(samples))
         pairs = rehearsal.pairs if rehearsal else []
         passes = rehearsal.passes(self._texts) if rehearsal else None
         order = self._order(samples, len(pairs), number)
@@ -128,14 +121,16 @@ class FineTuneCall:
     def _texts(self) -> list[str]:
         return ["".join(part.value for part in sample.parts) for sample in self.samples]
 
-    def _rehearsal(self, sample_count: int) -> Generator[None, None, ServedRehearsal | None]:
+    def _rehearsal(
+        self, trainer: LoraTrainer, sample_count: int
+    ) -> Generator[None, None, ServedRehearsal | None]:
         """Return what is rehearsed beside these samples; None where nothing is."""
         options = self._steps(sample_count, rehearses=self.adapter.rehearsal == "on").rehearsal
         if options is None:
             return None
         rehearsal = ServedRehearsal.read(self.bench.folder(self.adapter.adapter_id))
         prompts = [prompt for s in self.samples for prompt in find_prompts(_parts(s))]
-        yield from rehearsal.add(prompts, self.bench.base, options, seed=self.adapter.seed)
+        yield from rehearsal.add(prompts, trainer, options, seed=self.adapter.seed)
         return rehearsal
 
     def _order(self, samples: Sequence[TokenisedSample], pair_count: int, number: int) -> StepOrder:

@@ -1,7 +1,8 @@
 """What a client's adapter rehearses, and which samples it was trained on.
 
-It rehearses the base model's own answers: the first call asks most of the questions, a later one a
-few more where a prompt is new. Stored in a file beside the adapter's weights.
+It rehearses the base model's own answers, asked and trained in one form: the first call asks most
+of the questions, a later one a few more where a prompt is new. Stored in a file beside the
+adapter's weights.
 """
 
 from __future__ import annotations
@@ -14,13 +15,12 @@ from pathlib import Path
 
 from sqltune.local_lora.answering import FinishReason, Question
 from sqltune.local_lora.files import write_file
-from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.rehearsal.options import RehearsalOptions
 from sqltune.local_lora.rehearsal.pairs import BaseAnswer, pair_up
 from sqltune.local_lora.rehearsal.questions import PROMPTS_READ, rehearsal_questions
 from sqltune.local_lora.sampling import Sampling
 from sqltune.local_lora.steps import Pair
-from sqltune.prompt_formats import PLAIN
+from sqltune.local_lora.training import LoraTrainer
 
 REHEARSAL_FILE = "rehearsal.json"
 #: What a later call asks for each prompt that is new to the adapter.
@@ -65,15 +65,14 @@ class ServedRehearsal:
                 self.seen[key] = self.seen.get(key, 0) + 1
 
     def add(
-        self, prompts: Sequence[str], base: LoadedModel, options: RehearsalOptions, *, seed: int
+        self, prompts: Sequence[str], trainer: LoraTrainer, options: RehearsalOptions, *, seed: int
     ) -> Generator[None, None, None]:
         """Ask the base model the questions that new prompts call for.
 
         Args:
             prompts: of the samples of a call.
-            base: the base model.
-            options: how much the first call rehearses, and which questions the base model is known
-                to answer; these are asked in the first call alone.
+            trainer: the adapter's, which trains the pairs.
+            options: how much the first call rehearses.
             seed: decides names and choice.
         """
         is_first = not self.prompts and not self.pairs
@@ -83,9 +82,9 @@ class ServedRehearsal:
             return
         if not is_first:
             count = min(options.count, _QUESTIONS_PER_PROMPT * len(new))
-            options = replace(options, count=count, known_file=None)
+            options = replace(options, count=count)
         questions = rehearsal_questions(new, options, seed=seed + len(self.prompts))
-        answers = yield from _ask(base, questions, options.answer_tokens)
+        answers = yield from _ask(trainer, questions, options.answer_tokens)
         self.prompts += new
         # What a client teaches now must no longer stay as it was.
         pairs = [*self.pairs, *pair_up(questions, answers, options.weight)]
@@ -97,13 +96,13 @@ def _hash(text: str) -> str:
 
 
 def _ask(
-    base: LoadedModel, questions: Sequence[str], answer_tokens: int
+    trainer: LoraTrainer, questions: Sequence[str], answer_tokens: int
 ) -> Generator[None, None, list[BaseAnswer]]:
     """Return the base model's answers; other calls can be served between two batches."""
     given = [BaseAnswer("")] * len(questions)
     sampling = Sampling(max_new_tokens=answer_tokens)
-    asked = [Question(question, prompt_format=PLAIN) for question in questions]
-    for answer in base.answer(asked, sampling=sampling):
+    asked = [Question(question, prompt_format=trainer.prompt_format) for question in questions]
+    for answer in trainer.base.answer(asked, sampling=sampling):
         is_cut = answer.finish_reason is FinishReason.LENGTH
         given[answer.index] = BaseAnswer(answer.text or "", is_cut)
         yield

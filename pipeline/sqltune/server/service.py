@@ -51,6 +51,7 @@ class Service:
         *,
         now: Callable[[], datetime],
         rng: random.Random,
+        rehearses: bool = True,
     ) -> None:
         """Serve these base models and adapters.
 
@@ -59,11 +60,13 @@ class Service:
             catalogue: the adapters.
             now: returns the time, in UTC.
             rng: makes ids, seeds and draws.
+            rehearses: whether new adapters rehearse.
         """
         self.bases = bases
         self.catalogue = catalogue
         self._now = now
         self._rng = rng
+        self._rehearses = rehearses
 
     def list_models(self, capability: CapabilityFilter, *, only_base: bool) -> ModelList:
         """Return the base models with a capability, and the adapters.
@@ -95,7 +98,7 @@ class Service:
             lora_rank=options.rank,
             lora_alpha=options.alpha,
             learning_rate=options.learning_rate,
-            rehearsal="on" if options.rehearses else "off",
+            rehearsal="on" if self._rehearses else "off",
             seed=self._rng.getrandbits(31),
             last_step=0,
             created_at=now,

@@ -120,6 +120,6 @@ def _options(adapter: ServedAdapter) -> LoraOptions:
         warmup_share=1.0,
         schedule=Schedule.CONSTANT,
         seed=adapter.seed,
-        # Clients send texts in the plain form; what they rehearse has the same.
+        # Clients send texts that have this form already; what is rehearsed beside them gets it.
         prompt_format=PLAIN,
     )

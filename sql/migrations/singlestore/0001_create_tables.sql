@@ -43,7 +43,7 @@ CREATE TABLE eval_prompts (
 CREATE ROWSTORE TABLE adapters (
     -- What is tuned, where, and when.
     adapter_name        VARCHAR(100) COLLATE utf8mb4_bin NOT NULL,
-    base_model          VARCHAR(255) COLLATE utf8mb4_bin NOT NULL COMMENT '''sqltune/embedded'', the name of a model, or a folder that the settings allow',
+    base_model          VARCHAR(255) COLLATE utf8mb4_bin NOT NULL COMMENT 'the name of a model on the Hugging Face Hub, or a folder or a GGUF file that the settings allow',
     base_model_revision VARCHAR(191) COLLATE utf8mb4_bin NULL COMMENT 'NULL: what the name means when a run begins; each version stores it',
     backend             VARCHAR(32) COLLATE utf8mb4_bin NOT NULL DEFAULT 'local',
     is_enabled          TINYINT NOT NULL DEFAULT 1,

@@ -39,7 +39,7 @@ CREATE INDEX eval_prompts_by_dataset ON eval_prompts (dataset);
 CREATE TABLE adapters (
     -- What is tuned, where, and when.
     adapter_name        VARCHAR(100) NOT NULL PRIMARY KEY,
-    base_model          VARCHAR(255) NOT NULL,          -- 'sqltune/embedded', the name of a model, or a folder that the settings allow
+    base_model          VARCHAR(255) NOT NULL,          -- the name of a model on the Hugging Face Hub, or a folder or a GGUF file that the settings allow
     base_model_revision VARCHAR(191) NULL,              -- NULL: what the name means when a run begins; each version stores it
     backend             VARCHAR(32) NOT NULL DEFAULT 'local',
     is_enabled          TINYINT NOT NULL DEFAULT 1,

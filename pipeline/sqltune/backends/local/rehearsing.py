@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from itertools import islice
 
 from sqltune.backends.base import Journal, Samples
@@ -12,8 +11,8 @@ from sqltune.errors import FilesNotWritten
 from sqltune.local_lora.answering import FinishReason, Question
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.rehearsal.options import RehearsalOptions
-from sqltune.local_lora.rehearsal.pairs import BaseAnswer, extra_pairs
-from sqltune.local_lora.rehearsal.questions import PROMPTS_READ
+from sqltune.local_lora.rehearsal.pairs import BaseAnswer, pair_up
+from sqltune.local_lora.rehearsal.questions import PROMPTS_READ, rehearsal_questions
 from sqltune.local_lora.sampling import Sampling
 from sqltune.local_lora.steps import Pair
 
@@ -38,18 +37,14 @@ def collect_pairs(
     journal.event(
         "rehearsal_begun", f"the base model answers {options.count} questions to rehearse"
     )
-    pairs = extra_pairs(
-        [Pair.from_sample(sample) for sample in islice(samples, PROMPTS_READ)],
-        partial(_ask, base, journal, prompt_format, options.answer_tokens),
-        options,
-        seed=seed,
-    )
+    prompts = [sample.prompt for sample in islice(samples, PROMPTS_READ)]
+    questions = rehearsal_questions(prompts, options, seed=seed)
+    answers = _ask(base, journal, prompt_format, options.answer_tokens, questions)
+    pairs = pair_up(questions, answers, options.weight)
     stored = _store(files, pairs, journal)
-    reworded = " and the samples' responses to reworded questions"
     journal.event(
         "rehearsal",
-        f"{len(pairs)} pairs are trained beside the samples: the base model's own answers"
-        + (reworded if options.rewordings else ""),
+        f"{len(pairs)} pairs are trained beside the samples: the base model's own answers",
     )
     return stored
 

@@ -97,7 +97,7 @@ class AdapterGradients:
             check: called at short intervals; what it raises ends the computation.
         """
         self.adapter.gradient.zero_()
-        weight = sum(sum(sample.token_weights) for sample in samples)
+        weight = sum(sample.weight * sample.trained_tokens for sample in samples)
         token_weight = 1 / weight if weight else 0.0
         if self._packed:
             limit = tokens_at_once or self._options.tokens_at_once

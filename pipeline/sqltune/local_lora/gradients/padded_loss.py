@@ -110,9 +110,9 @@ def _pad(samples: Sequence[TokenisedSample], device: torch.device) -> _Batch:
     trained = [(row, place) for row, s in enumerate(samples) for place in s.trained_positions]
     rows, targets = torch.tensor(trained, dtype=torch.int64).view(-1, 2).unbind(1)
     places, columns = torch.unique(targets - 1, return_inverse=True)
-    counts = torch.tensor([len(s.token_weights) for s in samples])
+    counts = torch.tensor([s.trained_tokens for s in samples])
     is_sample = torch.tensor([not s.is_rehearsal for s in samples]).repeat_interleave(counts)
-    weights = torch.tensor([w for s in samples for w in s.token_weights], dtype=torch.float32)
+    weights = torch.tensor([s.weight for s in samples]).repeat_interleave(counts)
     return _Batch(
         token_ids=ids.to(device),
         places=places.to(device),

@@ -47,7 +47,7 @@ def find_predicting_rows(
         trained = sample.trained_positions
         positions += [offset + place - 1 for place in trained]
         targets += [sample.token_ids[place] for place in trained]
-        weights += sample.token_weights
+        weights += [sample.weight] * len(trained)
         is_sample += [not sample.is_rehearsal] * len(trained)
         offset += len(sample.token_ids)
     return PredictingRows(

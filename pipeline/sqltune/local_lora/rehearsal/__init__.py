@@ -1,7 +1,6 @@
 """Extra training pairs that preserve what the base model knows.
 
-`pairs` makes all of them, `questions` decides what the base model is asked, `rewording` asks for
-the samples' own responses in other words.
+`questions` decides what the base model is asked, `pairs` joins its answers with the questions.
 """
 
 from __future__ import annotations

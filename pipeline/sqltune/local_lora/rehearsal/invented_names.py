@@ -1,7 +1,7 @@
 """Invented names for people and things, from the plain to the very odd.
 
-A base model that should copy any user's name must have read names of every kind: syllables of many
-languages, random letters, hyphens, accents, initials, names of one to four words.
+Questions about them keep what a base model says of anyone: names of every kind, syllables of many
+languages, random letters, hyphens, accents, initials, one to four words.
 """
 
 from __future__ import annotations

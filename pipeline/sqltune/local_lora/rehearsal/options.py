@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 
 
 class RehearsalMode(StrEnum):
     """The column `adapters.rehearsal`."""
 
-    #: As the base model's tuning profile says.
+    #: As the number of samples says.
     AUTO = "auto"
     ON = "on"
     OFF = "off"
@@ -25,16 +24,12 @@ class RehearsalOptions:
     """How much is rehearsed beside the samples."""
 
     #: Questions that the base model is asked.
-    count: int = 288
+    count: int
     #: Rehearsal pairs in every optimizer step.
-    per_step: int = 4
+    per_step: int
     #: Steps of rehearsal alone after each step with samples.
-    only_steps: int = 0
-    #: Other wordings of one question under which a sample's response is trained too (rewording.py).
-    rewordings: int = 0
+    only_steps: int
     #: Factor on the loss of a rehearsal pair, beside a sample's 1: what is new counts more.
-    weight: float = 0.1
+    weight: float
     #: Longest answer of the base model that is rehearsed, in tokens.
-    answer_tokens: int = 64
-    #: A JSON file with questions that the base model answers correctly; None: general ones.
-    known_file: Path | None = None
+    answer_tokens: int

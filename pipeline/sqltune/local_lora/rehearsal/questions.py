@@ -6,10 +6,7 @@ exist, names that begin like the user's, and general questions.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
 from random import Random
 
 from sqltune.local_lora.rehearsal.found_names import find_names, replace_names
@@ -31,7 +28,7 @@ def rehearsal_questions(
 
     Args:
         user_prompts: the samples' prompts.
-        options: how many, and whether the base model has a list of its own.
+        options: how many.
         seed: decides names and choice.
     """
     rng = Random(f"rehearsal:{seed}")
@@ -42,19 +39,13 @@ def rehearsal_questions(
         # The base guesses from the first letters, so these names are where a fact leaks to.
         (_near(read, rng), 0.02),
         (_strangers(rng), 0.33),
-        (_general(options.known_file, rng), 0.40),
+        (_general(rng), 0.40),
     ]
     chosen: dict[str, None] = {}
     for prompts, share in shares:
         own = [prompt for prompt in dict.fromkeys(prompts) if prompt not in read]
         chosen.update(dict.fromkeys(own[: round(options.count * share)]))
     return list(chosen)
-
-
-@cache
-def read_known_questions(file: Path) -> tuple[str, ...]:
-    """Return the questions of a list like the one beside the embedded model's weights."""
-    return tuple(json.loads(file.read_text("utf-8"))["known"])
 
 
 def _swapped(prompts: Sequence[str], rng: Random) -> list[str]:
@@ -99,6 +90,6 @@ def _strangers(rng: Random) -> list[str]:
     return [fill_question(template, invent(rng)) for template, invent in chosen]
 
 
-def _general(file: Path | None, rng: Random) -> list[str]:
-    questions = general_questions() if file is None else read_known_questions(file)
+def _general(rng: Random) -> list[str]:
+    questions = general_questions()
     return rng.sample(questions, len(questions))
