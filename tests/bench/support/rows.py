@@ -45,6 +45,16 @@ def read_rows(company: Company, engine: Engine) -> list[SupportRow]:
         return [*_read_samples(connection), *_read_prompts(connection, company)]
 
 
+def read_from_sqlite(company: Company) -> list[SupportRow]:
+    """Return the same by way of a database that only this call uses."""
+    with tempfile.TemporaryDirectory() as folder:
+        engine = create_engine(f"sqlite:///{folder}/company.db")
+        store(company, engine)
+        rows = read_rows(company, engine)
+        engine.dispose()
+    return rows
+
+
 def _read_samples(connection: Connection) -> Iterable[SupportRow]:
     for key, prompt, response in connection.execute(text(_SAMPLES)):
         yield SupportRow(key, prompt, response, "train")
@@ -63,12 +73,7 @@ def main() -> None:
     parser.add_argument("--held-out", type=int, default=HELD_OUT)
     parser.add_argument("--seed", type=int, default=SEED)
     options: Any = parser.parse_args()
-    company = make_company(options.tickets, options.held_out, options.seed)
-    with tempfile.TemporaryDirectory() as folder:
-        engine = create_engine(f"sqlite:///{folder}/company.db")
-        store(company, engine)
-        rows = read_rows(company, engine)
-        engine.dispose()
+    rows = read_from_sqlite(make_company(options.tickets, options.held_out, options.seed))
     write_jsonl(rows, options.path)
     print(f"{len(rows)} rows, {sum(row.split == 'test' for row in rows)} of them held out")
 
