@@ -1,7 +1,8 @@
 """`make bench`: every figure beside the figure that it is held against, from one run.
 
 Each part runs in a process of its own, so that no part's memory counts for another's. Name parts to
-run only those: `python -m tests.bench selection evaluation training serving worker`.
+run only those: `python -m tests.bench selection training worker`. The support job runs here with
+fewer tickets than by default: all of `python -m tests.bench.support_job` takes hours.
 """
 
 from __future__ import annotations
@@ -9,7 +10,17 @@ from __future__ import annotations
 import subprocess
 import sys
 
-PARTS = ("selection", "evaluation", "training", "serving", "worker")
+#: The parts, and what they are run with.
+PARTS: dict[str, tuple[str, ...]] = {
+    "selection": (),
+    "evaluation": (),
+    "answering": (),
+    "training": (),
+    "busy": (),
+    "support_job": ("--tickets", "300", "--held-out", "60", "--epochs", "1"),
+    "serving": (),
+    "worker": (),
+}
 
 
 def main(names: list[str]) -> int:
@@ -22,7 +33,8 @@ def main(names: list[str]) -> int:
     for name in names or PARTS:
         sys.stdout.write(f"\n== {name}\n")
         sys.stdout.flush()
-        if subprocess.run([sys.executable, "-m", f"tests.bench.{name}"], check=False).returncode:
+        command = [sys.executable, "-m", f"tests.bench.{name}", *PARTS[name]]
+        if subprocess.run(command, check=False).returncode:
             failed.append(name)
     if failed:
         sys.stderr.write(f"failed: {', '.join(failed)}\n")

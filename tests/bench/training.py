@@ -1,10 +1,10 @@
 """LoRA training speed beside trl's: `python -m tests.bench.training [--rounds 5] [--threads 2]`.
 
-A model of 135M parameters with random weights, the same rows, LoRA, optimizer and learning rate for
-all. Each variant runs in a separate process; they take turns step by step, so that other load on
-the machine affects all of them alike; the columns by CPU-second leave it out. The first step of
-each is not counted. Each figure is compared with its target, by CPU-second. Needs the peer's venv,
-which `make bench` builds.
+A model of 135M parameters with random weights and drawn rows, then SmolLM2-135M-Instruct itself
+with support tickets: the same rows, LoRA, optimizer and learning rate for all. Each variant runs in
+a separate process; they take turns step by step, so that other load on the machine affects all of
+them alike; the columns by CPU-second leave it out. The first step of each is not counted. Each
+figure is compared with its target, by CPU-second. Needs the peer's venv, which `make bench` builds.
 """
 
 from __future__ import annotations
@@ -14,12 +14,18 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from tests.bench.training_rows import ROWS_PER_STEP, TimedModel
+
 ROOT = Path(__file__).parents[2]
+SMOLLM2 = "HuggingFaceTB/SmolLM2-135M-Instruct"
+#: The random weights of that shape, and the model itself.
+MODELS = ("shape", "smollm2")
 PEER = ROOT / ".bench" / "venv" / "bin" / "python"
 
 
@@ -78,8 +84,8 @@ def start(name: str, command: list[str], threads: int) -> Variant:
     return Variant(name, process)
 
 
-def run(rounds: int, threads: int) -> list[Variant]:
-    steps = [str(rounds + 1), str(threads)]
+def run(rounds: int, threads: int, model: TimedModel) -> list[Variant]:
+    steps = [str(rounds + 1), str(threads), *model.words]
     trl = [str(PEER), "-m", "tests.bench.training_trl"]
     variants = [
         start("sqltune", [sys.executable, "-m", "tests.bench.training_ours", *steps], threads),
@@ -105,7 +111,7 @@ def show(variants: list[Variant]) -> bool:
             line += f"{speed:>{10 if clock == 'seconds' else 9}.0f}"
             line += f"{variants[0].tokens_per(clock) / speed:>8.1f}×"
         print(f"{line}{variant.final_loss:>9.3f}{variant.peak_mib:>7.0f}")
-    return all([_compare(*target) for target in _targets(*variants)])
+    return all([compare(*target) for target in _targets(*variants)])
 
 
 def _targets(ours: Variant, default: Variant, packing: Variant) -> list[tuple[str, float, float]]:
@@ -125,21 +131,53 @@ def _targets(ours: Variant, default: Variant, packing: Variant) -> list[tuple[st
     ]
 
 
-def _compare(what: str, figure: float, most: float) -> bool:
+def compare(what: str, figure: float, most: float) -> bool:
     verdict = "ok" if figure <= most else "MISSED"
     print(f"  {what:<50} {figure:6.3f}, at most {most:.3f}  {verdict}")
     return figure <= most
+
+
+def prepare_smollm2(folder: Path, rounds: int) -> TimedModel:
+    """Tokenise support tickets for SmolLM2, so that all variants read the same ids."""
+    from sqltune.local_lora.loading import load_base_model
+    from sqltune.local_lora.steps import Pair
+    from sqltune.local_lora.tokenising import tokenise_pair
+    from tests.bench.support.company import make_company
+    from tests.bench.support.rows import read_from_sqlite
+
+    base = load_base_model(SMOLLM2)
+    count = ROWS_PER_STEP * (rounds + 1)
+    samples = [
+        tokenise_pair(
+            Pair(row.prompt, row.response),
+            base.tokenizer,
+            max_length=base.max_length,
+            prompt_format=base.prompt_format,
+        )
+        for row in read_from_sqlite(make_company(tickets=count, held_out=0, seed=1))
+    ]
+    file = folder / "rows.json"
+    file.write_text(json.dumps([(s.token_ids, s.response_start) for s in samples]), "utf-8")
+    return TimedModel(Path(base.origin.location), file)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
     options = parser.parse_args()
     if not PEER.exists():
         raise SystemExit(f"no {PEER.relative_to(ROOT)}: `make bench` builds it")
-    if not show(run(options.rounds, options.threads)):
-        raise SystemExit(1)
+    is_fine = True
+    with tempfile.TemporaryDirectory() as folder:
+        for name in options.models:
+            model = TimedModel()
+            if name == "smollm2":
+                model = prepare_smollm2(Path(folder), options.rounds)
+            print(f"{name}:")
+            is_fine &= show(run(options.rounds, options.threads, model))
+    raise SystemExit(0 if is_fine else 1)
 
 
 if __name__ == "__main__":

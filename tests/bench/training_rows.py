@@ -1,12 +1,16 @@
-"""The rows and the model shape that sqltune and trl are both timed on. Imports neither.
+"""The rows and the models that sqltune and trl are both timed on. Imports neither.
 
-Token ids are drawn, not words: speed does not depend on them, and no tokenizer is needed.
+For the random weights token ids are drawn, not words: speed does not depend on them, and no
+tokenizer is needed. For a pretrained model a file has the rows, tokenised once for both.
 """
 
 from __future__ import annotations
 
+import json
 import random
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
 
 #: SmolLM-135M's shape, with random weights.
 SHAPE: dict[str, Any] = {
@@ -23,7 +27,10 @@ SHAPE: dict[str, Any] = {
     "pad_token_id": 0,
 }
 LORA = {"r": 16, "lora_alpha": 32, "lora_dropout": 0.0, "target_modules": "all-linear"}
+#: Of the random weights, which hardly change at a rate for pretrained ones.
 LEARNING_RATE = 1e-2
+#: Of pretrained weights.
+PRETRAINED_RATE = 1e-3
 ROWS_PER_STEP = 8
 #: trl's packs are of this many tokens, one pack a step: about as many tokens as eight rows have.
 PACK_LENGTH = 1024
@@ -47,3 +54,33 @@ def draw_rows(count: int) -> list[tuple[list[int], int]]:
         ]
         rows.append(([*ids, SHAPE["eos_token_id"]], round(length * 0.36)))
     return rows
+
+
+@dataclass(frozen=True)
+class TimedModel:
+    """What is timed: the random weights, or a folder with the file of its rows."""
+
+    folder: Path | None = None
+    rows_file: Path | None = None
+
+    @classmethod
+    def from_words(cls, words: list[str]) -> Self:
+        """Read folder and file from a command line; none means the random weights."""
+        return cls(*map(Path, words))
+
+    @property
+    def words(self) -> list[str]:
+        """What `from_words` reads."""
+        return [str(path) for path in (self.folder, self.rows_file) if path is not None]
+
+    @property
+    def learning_rate(self) -> float:
+        """The rate of all variants."""
+        return LEARNING_RATE if self.folder is None else PRETRAINED_RATE
+
+    def rows(self, count: int) -> list[tuple[list[int], int]]:
+        """Return so many rows as `draw_rows` does."""
+        if self.rows_file is None:
+            return draw_rows(count)
+        stored = json.loads(self.rows_file.read_text("utf-8"))
+        return [(ids, start) for ids, start in stored[:count]]

@@ -17,17 +17,22 @@ import torch
 from datasets import Dataset
 from peft import LoraConfig
 from tokenizers import Tokenizer, models
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, TrainerCallback
+from transformers import (
+    AutoModelForCausalLM,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+    TrainerCallback,
+)
 from trl import SFTConfig, SFTTrainer
 
 from tests.bench.training_rows import (
-    LEARNING_RATE,
     LORA,
     PACK_LENGTH,
     ROWS_PER_STEP,
     SEED,
     SHAPE,
-    draw_rows,
+    TimedModel,
 )
 from tests.bench.training_start import start_alike
 
@@ -65,15 +70,22 @@ class Turnstile(TrainerCallback):
         sys.__stdout__.flush()
 
 
-def main(variant: str, steps: int, threads: int) -> None:
-    torch.set_num_threads(threads)
+def load(model: TimedModel) -> Any:
+    """Return the network in float32: trl uses autocast."""
+    if model.folder is not None:
+        return AutoModelForCausalLM.from_pretrained(model.folder, dtype=torch.float32)
     torch.manual_seed(SEED)
-    network = LlamaForCausalLM(LlamaConfig(**SHAPE))
+    return LlamaForCausalLM(LlamaConfig(**SHAPE))
+
+
+def main(variant: str, steps: int, threads: int, model: TimedModel) -> None:
+    torch.set_num_threads(threads)
+    network = load(model)
     words = Tokenizer(models.WordLevel({"<end>": 0, "<unk>": 1}, unk_token="<unk>"))
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=words, eos_token="<end>", pad_token="<end>", unk_token="<unk>"
     )
-    rows = draw_rows(steps * ROWS_PER_STEP)
+    rows = model.rows(steps * ROWS_PER_STEP)
     dataset = Dataset.from_dict(
         {
             "input_ids": [ids for ids, _ in rows],
@@ -92,7 +104,7 @@ def main(variant: str, steps: int, threads: int) -> None:
         output_dir=tempfile.mkdtemp(),
         use_cpu=True,
         completion_only_loss=True,
-        learning_rate=LEARNING_RATE,
+        learning_rate=model.learning_rate,
         max_steps=steps,
         train_sampling_strategy="sequential",
         seed=SEED,
@@ -120,4 +132,4 @@ def main(variant: str, steps: int, threads: int) -> None:
 
 if __name__ == "__main__":
     sys.stdout = sys.stderr  # trl prints its logs; stdout carries reports only
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    main(sys.argv[1], *map(int, sys.argv[2:4]), TimedModel.from_words(sys.argv[4:]))
