@@ -27,6 +27,8 @@ def training_options(adapter: Adapter) -> TrainingOptions:
         prompt_format=adapter.prompt_format,
         sample_form=adapter.sample_form,
         train_on=adapter.train_on,
+        early_stop_patience=adapter.early_stop_patience,
+        keep_epochs=adapter.keep_epochs,
     )
 
 
@@ -41,7 +43,11 @@ def decoding_of(adapter: Adapter) -> Decoding:
 
 
 def training_key(adapter: Adapter, base_model: BaseModel, fingerprint: str) -> str:
-    """Hash everything that the weights depend on: samples, options, base model and backend."""
+    """Hash everything that the weights depend on: samples, options, base model and backend.
+
+    The fingerprint covers the samples for validation and their part, since their loss chooses the
+    epoch; the share that chose them is therefore left out.
+    """
     options = training_options(adapter)
     return _hash(
         "training",
@@ -58,6 +64,7 @@ def training_key(adapter: Adapter, base_model: BaseModel, fingerprint: str) -> s
         options.seed,
         *_form(options.prompt_format, options.sample_form),
         *_turns(options.train_on),
+        *_stopping(options.early_stop_patience),
     )
 
 
@@ -104,6 +111,11 @@ def _form(prompt_format: str, sample_form: str = "parts") -> list[str]:
 def _turns(train_on: str) -> list[str]:
     """Return which turns of a conversation are trained; the default adds nothing to a key."""
     return [] if train_on == "all" else [f"train on {train_on}"]
+
+
+def _stopping(patience: int | None) -> list[str]:
+    """Return when training stops early; never, the default, adds nothing to a key."""
+    return [] if patience is None else [f"patience {patience}"]
 
 
 def _hash(*parts: object) -> str:

@@ -34,6 +34,8 @@ class Checkpoint:
     options: dict[str, Any]
     #: Hash of the pairs that are trained beside the samples; empty: there are none.
     rehearsal: str = ""
+    #: Of the best epoch all but its matrices; None: no epoch was measured.
+    best: dict[str, Any] | None = None
 
 
 def write_checkpoint(folder: Path, position: Checkpoint, tensors: Mapping[str, Tensor]) -> Path:
@@ -47,6 +49,7 @@ def write_checkpoint(folder: Path, position: Checkpoint, tensors: Mapping[str, T
         "total_steps": str(position.total_steps),
         "options": json.dumps(position.options),
         "rehearsal": position.rehearsal,
+        "best": json.dumps(position.best),
     }
     path = folder / CHECKPOINT_FILE
     write_file(path, safetensors.torch.save(dict(tensors), metadata=header))
@@ -86,6 +89,7 @@ def _position(header: Mapping[str, str]) -> Checkpoint:
         int(header["total_steps"]),
         json.loads(header["options"]),
         header["rehearsal"],
+        json.loads(header["best"]),
     )
 
 

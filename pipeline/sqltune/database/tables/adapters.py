@@ -77,6 +77,9 @@ def _adapter(row: Any) -> Adapter:
         sync_every=row.sync_every,
         min_new_samples=row.min_new_samples,
         train_on=row.train_on,
+        validation_share=row.validation_share,
+        early_stop_patience=row.early_stop_patience,
+        keep_epochs=bool(row.keep_epochs),
     )
 
 

@@ -17,7 +17,7 @@ from torch import nn
 from sqltune.local_lora.gradients.flat_adapter import FlatAdapter
 from sqltune.local_lora.gradients.llama_layers import has_known_layout
 from sqltune.local_lora.gradients.packed_llama import PackedLlama
-from sqltune.local_lora.gradients.padded_loss import padded_loss
+from sqltune.local_lora.gradients.padded_loss import measure_padded, padded_loss
 from sqltune.local_lora.gradients.step_loss import StepLoss
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.lora_options import LoraOptions
@@ -88,6 +88,28 @@ class AdapterGradients:
         if self._packed:
             return self._packed_loss(self._packed, parts, token_weight, check)
         return self._padded_loss(parts, token_weight, step, check)
+
+    def measure(
+        self, samples: Sequence[TokenisedSample], *, check: Callable[[], None] = _check_nothing
+    ) -> StepLoss:
+        """Return the loss of samples that are not trained; nothing is dropped, no gradient made.
+
+        Args:
+            samples: as many as are tokenised at once.
+            check: called at short intervals; what it raises ends the computation.
+        """
+        limit, network = self._options.tokens_at_once, self._base.network
+        parts = list(cut_into_parts(samples, limit, padded=not self.is_packed))
+        if self._packed:
+            matrices = self.adapter.views_of(self.adapter.values.to(self._base.dtype))
+            packed = self._packed
+            return _add_up(packed.loss(part, matrices, check) for part in parts)
+        self._base.peft.set_adapter(self._slot)
+        losses = []
+        for part in parts:
+            check()
+            losses.append(measure_padded(network, part))
+        return _add_up(losses)
 
     def _packed_loss(
         self,

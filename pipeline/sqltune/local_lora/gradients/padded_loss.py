@@ -43,18 +43,35 @@ def padded_loss(model: Any, samples: Sequence[TokenisedSample], token_weight: fl
         token_weight: factor on every trained token's loss, besides its sample's weight.
     """
     batch = _pad(samples, model.device)
-    is_trained = batch.is_trained[:, 1:]
     with torch.enable_grad():
-        logits: Tensor = model(
-            input_ids=batch.token_ids,
-            attention_mask=batch.attention_mask,
-            use_cache=False,
-        ).logits
-        losses = functional.cross_entropy(
-            logits[:, :-1][is_trained].float(), batch.token_ids[:, 1:][is_trained], reduction="none"
-        )
-        loss = (losses * batch.weights[:, 1:][is_trained]).sum() * token_weight
+        losses, loss = _forward(model, batch, token_weight)
         loss.backward()
+    return _add_up(batch, losses, loss)
+
+
+@torch.no_grad()
+def measure_padded(model: Any, samples: Sequence[TokenisedSample]) -> StepLoss:
+    """Return the loss of the samples without any gradient; see `padded_loss`."""
+    batch = _pad(samples, model.device)
+    return _add_up(batch, *_forward(model, batch, 1.0))
+
+
+def _forward(model: Any, batch: _Batch, token_weight: float) -> tuple[Tensor, Tensor]:
+    """Return the loss of each trained token, and their weighted sum."""
+    is_trained = batch.is_trained[:, 1:]
+    logits: Tensor = model(
+        input_ids=batch.token_ids,
+        attention_mask=batch.attention_mask,
+        use_cache=False,
+    ).logits
+    losses = functional.cross_entropy(
+        logits[:, :-1][is_trained].float(), batch.token_ids[:, 1:][is_trained], reduction="none"
+    )
+    return losses, (losses * batch.weights[:, 1:][is_trained]).sum() * token_weight
+
+
+def _add_up(batch: _Batch, losses: Tensor, loss: Tensor) -> StepLoss:
+    is_trained = batch.is_trained[:, 1:]
     is_sample = batch.is_sample[:, None].expand_as(is_trained)[is_trained]
     return StepLoss(float(loss.detach()), float(losses.detach()[is_sample].sum()))
 
