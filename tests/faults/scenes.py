@@ -209,8 +209,9 @@ def interrupt_training(world: World) -> None:
 
 
 def keep_epochs(world: World) -> None:
-    """Set samples apart for validation, keep epochs, and let the training stop early."""
+    """End the interrupted run; set samples apart for validation, keep epochs, and stop early."""
     world.play(eval_losses=[1.0, 2.0])
+    world.run_to_end(*SYNC)
     with world.people() as people:
         people.do(
             "UPDATE adapters SET validation_share = 0.5, early_stop_patience = 1, epochs = 3,"
