@@ -246,7 +246,15 @@ def _content_rows(batch: SampleBatch) -> list[ContentRow]:
         batch.weights,
         batch.groups,
         batch.splits,
-        [index in batch.validation for index in range(len(batch))],
+        _flags(batch),
         strict=True,
     )
     return list(map(ContentRow._make, rows))
+
+
+def _flags(batch: SampleBatch) -> list[bool]:
+    """Return which samples of a batch are for validation."""
+    flags = [False] * len(batch)
+    for index in batch.validation:
+        flags[index] = True
+    return flags

@@ -141,7 +141,7 @@ def _reason(artifact: StoredArtifact, run: RunStatus | None) -> str:
         return f"run {run.run_id} has ended: nothing continues from here"
     if artifact.kind is ArtifactKind.DRAFT:
         return f"run {run.run_id} ended before this was completely written"
-    return f"run {run.run_id} has ended, and no version and no kept epoch names it"
+    return f"run {run.run_id} has ended and no version names it"
 
 
 def _key(*parts: str) -> str:
