@@ -115,6 +115,9 @@ class Adapter:
     min_new_samples: int | None = None  #: None: any change of the samples is enough
     train_on: str = "all"  #: of a conversation, all turns of the assistant, or only the last
     quantization: str = "none"  #: of the base model's weights: none, int8, nf4
+    validation_share: float | None = None  #: of the samples, never trained; None, 0: none
+    early_stop_patience: int | None = None  #: epochs without a lower eval_loss; None: never early
+    keep_epochs: bool = False  #: the weights after each epoch are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +152,8 @@ class Run:
     finished_at: datetime | None
     error_code: str | None
     error_message: str | None
+    from_run_id: int | None = None  #: with from_epoch: its kept epoch becomes the version
+    from_epoch: int | None = None  #: None: the run trains
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +167,8 @@ class RunRequest:
     manifest_id: int | None  #: train on exactly these samples; None: on what the adapter selects
     is_forced: bool  #: train even if nothing changed
     trigger_reason: str | None  #: the person's own words
+    from_run_id: int | None = None  #: with from_epoch: make a version of this run's kept epoch
+    from_epoch: int | None = None  #: None: train
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +312,21 @@ class Issue:
     row_key: str
     column_name: str | None
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeptEpoch:
+    """One row of `kept_epochs`: the weights after one epoch of a run."""
+
+    run_id: int
+    epoch: int
+    adapter_name: str
+    backend: str
+    eval_loss: float | None  #: None: no samples were for validation
+    external_id: str | None
+    artifact_uri: str | None
+    artifact_bytes: int | None
+    artifact_sha256: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,8 @@ def training_options(adapter: Adapter) -> TrainingOptions:
         sample_form=adapter.sample_form,
         train_on=adapter.train_on,
         quantization=adapter.quantization,
+        early_stop_patience=adapter.early_stop_patience,
+        keep_epochs=adapter.keep_epochs,
     )
 
 
@@ -43,7 +45,11 @@ def decoding_of(adapter: Adapter) -> Decoding:
 
 
 def training_key(adapter: Adapter, base_model: BaseModel, fingerprint: str) -> str:
-    """Hash everything that the weights depend on: samples, options, base model and backend."""
+    """Hash everything that the weights depend on: samples, options, base model and backend.
+
+    The fingerprint covers the samples for validation and their part, since their loss chooses the
+    epoch; the share that chose them is therefore left out.
+    """
     options = training_options(adapter)
     return _hash(
         "training",
@@ -61,6 +67,7 @@ def training_key(adapter: Adapter, base_model: BaseModel, fingerprint: str) -> s
         *_form(options.prompt_format, options.sample_form),
         *_turns(options.train_on),
         *_weights(options.quantization),
+        *_stopping(options.early_stop_patience),
     )
 
 
@@ -112,6 +119,11 @@ def _turns(train_on: str) -> list[str]:
 def _weights(quantization: str) -> list[str]:
     """Return how the base model's weights are kept; the default adds nothing to a key."""
     return [] if quantization == "none" else [f"quantization {quantization}"]
+
+
+def _stopping(patience: int | None) -> list[str]:
+    """Return when training stops early; never, the default, adds nothing to a key."""
+    return [] if patience is None else [f"patience {patience}"]
 
 
 def _hash(*parts: object) -> str:

@@ -7,7 +7,7 @@ VALUES (:manifest_id, :adapter_name, 'writing', :now);
 
 -- name: get_manifest
 -- One manifest.
-SELECT manifest_id, adapter_name, state, fingerprint, sample_count
+SELECT manifest_id, adapter_name, state, fingerprint, sample_count, validation_count
   FROM manifests
  WHERE manifest_id = :manifest_id;
 
@@ -47,6 +47,7 @@ UPDATE manifests
        fingerprint = :fingerprint,
        dataset_number = :dataset_number,
        sample_count = :sample_count,
+       validation_count = :validation_count,
        samples_added = :samples_added,
        samples_edited = :samples_edited,
        samples_removed = :samples_removed
@@ -74,8 +75,8 @@ SELECT COUNT(*) AS users
 
 -- name: add_manifest_sample
 -- One sample of a manifest.
-INSERT INTO manifest_samples (manifest_id, position, sample_key, content_hash)
-VALUES (:manifest_id, :position, :sample_key, :content_hash);
+INSERT INTO manifest_samples (manifest_id, position, sample_key, content_hash, is_validation)
+VALUES (:manifest_id, :position, :sample_key, :content_hash, :is_validation);
 
 -- name: get_last_position
 -- The highest position of a manifest; NULL when it has no samples.
@@ -92,7 +93,7 @@ DELETE FROM manifest_samples
 
 -- name: get_manifest_sample
 -- One sample of a manifest.
-SELECT position, sample_key, content_hash
+SELECT position, sample_key, content_hash, is_validation
   FROM manifest_samples
  WHERE manifest_id = :manifest_id
    AND position = :position;
@@ -108,7 +109,7 @@ SELECT COALESCE(SUM(copies - 1), 0) AS duplicates
 
 -- name: list_duplicate_keys
 -- Samples with the key of an earlier sample, in order.
-SELECT later.position, later.sample_key, later.content_hash, repeated.first_position
+SELECT later.position, later.sample_key, later.content_hash, later.is_validation, repeated.first_position
   FROM (SELECT sample_key, MIN(position) AS first_position
           FROM manifest_samples
          WHERE manifest_id = :manifest_id
@@ -189,3 +190,11 @@ UPDATE manifests
    SET token_count = :token_count
  WHERE manifest_id = :manifest_id
    AND token_count IS NULL;
+
+-- name: list_validation_positions
+-- The positions of a manifest's samples that are for validation, in order.
+SELECT position
+  FROM manifest_samples
+ WHERE manifest_id = :manifest_id
+   AND is_validation = 1
+ ORDER BY position;

@@ -39,7 +39,7 @@ SELECT run_id, state, state_changed_at, last_alive_at, is_stuck, stuck_reason, n
 SELECT run_id, adapter_name, state, state_changed_at, desired_state, is_stuck, stuck_reason, next_step, last_alive_at,
        is_forced, is_trial, run_kind, trigger_reason, backend, is_simulated, base_model,
        base_model_revision, fingerprint, manifest_id, version_number, samples_selected, samples_skipped,
-       samples_held_out, samples_used, prompts_selected, responses_stored, steps_done, steps_total,
+       samples_held_out, samples_validated, samples_used, prompts_selected, responses_stored, steps_done, steps_total,
        tokens_processed, cost_usd, attempt_count, queued_at, started_at, finished_at, wait_seconds, run_seconds,
        is_retryable, failure_count, next_attempt_at, error_code, error_message
   FROM runs

@@ -28,7 +28,7 @@ SELECT run_id, adapter_name, state, desired_state, run_key, run_kind, is_trial, 
 
 -- name: list_requests
 -- An adapter's requests that are not paused, in the order of their time.
-SELECT run_id, backend, base_model, manifest_id, is_forced, trigger_reason
+SELECT run_id, backend, base_model, manifest_id, from_run_id, from_epoch, is_forced, trigger_reason
   FROM runs
  WHERE adapter_name = :adapter_name
    AND run_key IS NULL

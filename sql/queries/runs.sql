@@ -18,8 +18,8 @@ SELECT run_id
 -- name: get_run
 -- One run.
 SELECT run_id, adapter_name, state, desired_state, run_key, run_kind, backend, base_model, base_model_revision,
-       fingerprint, eval_fingerprint, training_key, evaluation_key, manifest_id, version_number, before_version,
-       samples_used, prompts_selected, settings, is_forced, is_trial, resume_state, last_alive_at, failure_count, is_retryable, next_attempt_at, queued_at, started_at, finished_at, error_code, error_message
+       fingerprint, eval_fingerprint, training_key, evaluation_key, manifest_id, from_run_id, from_epoch, version_number,
+       before_version, samples_used, prompts_selected, settings, is_forced, is_trial, resume_state, last_alive_at, failure_count, is_retryable, next_attempt_at, queued_at, started_at, finished_at, error_code, error_message
   FROM runs
  WHERE run_id = :run_id;
 
@@ -108,6 +108,7 @@ UPDATE runs
        samples_selected = :samples_selected,
        samples_skipped = :samples_skipped,
        samples_held_out = :samples_held_out,
+       samples_validated = :samples_validated,
        samples_used = :samples_used
  WHERE run_id = :run_id;
 

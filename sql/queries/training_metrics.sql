@@ -27,10 +27,10 @@ DELETE FROM training_metrics
 
 -- name: insert_metrics
 -- One optimizer step.
-INSERT INTO training_metrics (run_id, step, epoch, train_loss, sample_loss, smoothed_loss, learning_rate, gradient_norm,
-                              tokens, trained_tokens, tokens_seen, logged_at)
-VALUES (:run_id, :step, :epoch, :train_loss, :sample_loss, :smoothed_loss, :learning_rate, :gradient_norm,
-        :tokens, :trained_tokens, :tokens_seen, :now);
+INSERT INTO training_metrics (run_id, step, epoch, train_loss, sample_loss, smoothed_loss, eval_loss, learning_rate,
+                              gradient_norm, tokens, trained_tokens, tokens_seen, logged_at)
+VALUES (:run_id, :step, :epoch, :train_loss, :sample_loss, :smoothed_loss, :eval_loss, :learning_rate,
+        :gradient_norm, :tokens, :trained_tokens, :tokens_seen, :now);
 
 -- name: get_training_summary
 -- Steps and tokens of a run, and its last step.

@@ -18,13 +18,15 @@ UPDATE adapter_versions
 INSERT INTO adapter_versions (adapter_name, version_number, adapter_label, state, is_latest, run_id, manifest_id,
                               fingerprint, training_key, backend, base_model, base_model_revision, method, epochs,
                               learning_rate, lora_rank, lora_alpha, batch_size, rehearsal_pairs, rehearsal, seed,
-                              prompt_format, quantization, sample_count, steps, tokens_processed,
-                              final_train_loss, train_seconds, cost_usd, external_id, artifact_uri, artifact_bytes, artifact_sha256, created_at)
+                              prompt_format, quantization, sample_count, validation_count, steps, tokens_processed,
+                              final_train_loss, best_epoch, eval_loss, train_seconds, cost_usd,
+                              external_id, artifact_uri, artifact_bytes, artifact_sha256, created_at)
 VALUES (:adapter_name, :version_number, :adapter_label, 'trained', :is_latest, :run_id, :manifest_id,
         :fingerprint, :training_key, :backend, :base_model, :base_model_revision, 'lora', :epochs,
         :learning_rate, :lora_rank, :lora_alpha, :batch_size, :rehearsal_pairs, :rehearsal, :seed,
-        :prompt_format, :quantization, :sample_count, :steps, :tokens_processed,
-        :final_train_loss, :train_seconds, :cost_usd, :external_id, :artifact_uri, :artifact_bytes, :artifact_sha256, :now);
+        :prompt_format, :quantization, :sample_count, :validation_count, :steps, :tokens_processed,
+        :final_train_loss, :best_epoch, :eval_loss, :train_seconds, :cost_usd,
+        :external_id, :artifact_uri, :artifact_bytes, :artifact_sha256, :now);
 
 -- name: get_version
 -- One version.
@@ -51,3 +53,23 @@ UPDATE adapter_versions
        evaluation_run_id = :run_id
  WHERE adapter_name = :adapter_name
    AND version_number = :version_number;
+
+-- name: insert_kept_epoch
+-- The weights after one epoch of a finished training.
+INSERT INTO kept_epochs (run_id, epoch, adapter_name, backend, eval_loss, external_id, artifact_uri, artifact_bytes,
+                         artifact_sha256, created_at)
+VALUES (:run_id, :epoch, :adapter_name, :backend, :eval_loss, :external_id, :artifact_uri, :artifact_bytes,
+        :artifact_sha256, :now);
+
+-- name: get_kept_epoch
+-- The weights after one epoch of a run.
+SELECT run_id, epoch, adapter_name, backend, eval_loss, external_id, artifact_uri, artifact_bytes, artifact_sha256
+  FROM kept_epochs
+ WHERE run_id = :run_id
+   AND epoch = :epoch;
+
+-- name: list_kept_epochs
+-- All kept epochs: what `sqltune gc` must not remove.
+SELECT run_id, epoch, adapter_name, backend, eval_loss, external_id, artifact_uri, artifact_bytes, artifact_sha256
+  FROM kept_epochs
+ ORDER BY run_id, epoch;

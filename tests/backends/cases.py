@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from sqltune.backends.base import (
     AnswerRequest,
@@ -65,9 +66,14 @@ def train(
     journal: KeptJournal | None = None,
     run_key: str = "contract-1",
     attempt: int = 1,
+    *,
+    validation: Sequence[Sample] = (),
+    **options: Any,
 ) -> TrainedAdapter:
     samples = ListedSamples(case.samples)
     job = job_of(backend, case, run_key, attempt)
+    measured = ListedSamples(validation) if validation else None
+    job = replace(job, validation=measured, options=replace(job.options, **options))
     return backend.train(job, samples, journal or KeptJournal())
 
 

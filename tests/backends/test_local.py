@@ -25,9 +25,9 @@ from sqltune.local_lora.lora_options import LoraStep
 from sqltune.local_lora.steps import Pair
 from sqltune.local_lora.tokenising import tokenise_pair, tokenise_prompt
 from sqltune.records import Message, Sample
-from tests.backends.cases import BackendCase, ListedSamples
-from tests.backends.contract import BackendContract
+from tests.backends.cases import BackendCase, ListedSamples, train
 from tests.backends.journals import KeptJournal
+from tests.backends.validating import ValidatingContract
 from tests.local_lora.chat_templates import FAMILIES, chat_tokenizer
 from tests.local_lora.tiny_models import llama_config, save_tiny_llama, save_tiny_model
 
@@ -77,7 +77,7 @@ def make_case(model_folder: Path, artifacts: Path, device: str) -> BackendCase:
     )
 
 
-class TestLocal(BackendContract):
+class TestLocal(ValidatingContract):
     device = "cpu"
 
     @pytest.fixture
@@ -245,3 +245,25 @@ def test_a_conversation_is_asked_as_a_whole_and_one_that_cannot_be_is_an_error_o
     found = {answer.prompt_key: answer for answer in answers}
     assert found["tool"].error_code == "no_chat_template"
     assert (found["chat"].prompt_tokens or 0) > (found["last"].prompt_tokens or 0) + 20
+
+
+def test_a_training_stops_when_it_overfits_and_returns_the_best_epoch(
+    model_folder: Path, tmp_path: Path
+) -> None:
+    case = make_case(model_folder, tmp_path, "cpu")
+    backend = case.open()
+    unlike = [Sample("v", "Where does he live?", "A developer advocate.", None, 1, None, None)]
+    journal = KeptJournal()
+    options = {"epochs": 30, "learning_rate": 3e-2, "early_stop_patience": 2, "keep_epochs": True}
+    adapter = train(backend, case, journal, validation=unlike, **options)
+    losses = [step.eval_loss for step in journal.steps.values() if step.eval_loss is not None]
+    assert adapter.best_epoch == losses.index(min(losses)) + 1
+    assert len(losses) == adapter.best_epoch + 2 < 30
+    assert journal.steps_total == len(journal.steps)
+    assert journal.events.count("stopped_early") == 1
+    kept = {k.epoch: k.artifact_sha256 for k in adapter.kept_epochs}
+    assert adapter.artifact_sha256 == kept[adapter.best_epoch] != kept[len(losses)]
+    manifest = read_manifest(Path(adapter.artifact_uri or ""))
+    assert (manifest["epoch"], manifest["eval_loss"]) == (adapter.best_epoch, min(losses))
+    assert manifest["steps"] == 2 * adapter.best_epoch
+    backend.close()

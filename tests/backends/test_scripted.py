@@ -17,8 +17,8 @@ from sqltune.backends.scripted.backend import ScriptedBackend
 from sqltune.errors import BackendTimeout, BackendUnavailable, ConfigError, LossNotFinite
 from sqltune.records import Sample
 from tests.backends.cases import DECODING, BackendCase, ask, requests_of, train
-from tests.backends.contract import BackendContract
 from tests.backends.journals import Dies, KeptJournal
+from tests.backends.validating import ValidatingContract
 
 OPTIONS = TrainingOptions(
     epochs=3,
@@ -67,7 +67,7 @@ def opened() -> Iterator[list[Backend]]:
         backend.close()
 
 
-class TestScripted(BackendContract):
+class TestScripted(ValidatingContract):
     @pytest.fixture
     def case(self, folder: Folder) -> BackendCase:
         # Slow steps are recorded one by one, so a training can be stopped after the first.

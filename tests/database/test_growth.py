@@ -24,6 +24,8 @@ READS_ALL = {
     "count_manifest_users",
     # Asked by `gc` alone, for adapters at a service whose name carries no run of this database.
     "list_created_adapters",
+    # Asked by `gc` alone, beside all versions.
+    "list_kept_epochs",
 }
 #: The indexes, and the statements that they are there for.
 MADE_FOR = {

@@ -111,7 +111,8 @@ def test_rows_of_another_split_are_held_out_and_counted(desk: Desk) -> None:
         desk.add_sample(f"p {split}", "r", split=split)
     desk.add_sample("", "", split="test")
     manifest = desk.write()
-    assert (manifest.selected, manifest.held_out, manifest.sample_count) == (6, 4, 2)
+    assert (manifest.selected, manifest.held_out, manifest.sample_count) == (6, 3, 3)
+    assert manifest.validation_count == 1
 
 
 def test_samples_are_fetched_by_position_in_the_order_asked(desk: Desk) -> None:

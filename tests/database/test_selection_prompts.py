@@ -145,6 +145,7 @@ def test_a_prompt_that_was_trained_on_is_a_warning_that_names_both_rows(desk: De
             samples_selected=5,
             samples_skipped=0,
             samples_held_out=0,
+            samples_validated=0,
             samples_used=5,
         )
     assert desk.freeze(run_id).prompt_count == 2

@@ -25,23 +25,26 @@ CONTRACT = {
     "pass_threshold passed output_tokens latency_ms scored_at scored_date error_message",
     "report_adapter_versions": "adapter_name version_number run_id evaluation_run_id manifest_id "
     "dataset_number adapter_label state is_latest is_live backend base_model method lora_rank "
-    "epochs rehearsal prompt_format quantization sample_count steps tokens_processed "
-    "final_train_loss prompts_evaluated score_before score_after score_change prompts_improved "
-    "prompts_regressed pass_rate_before pass_rate_after cost_usd failed_runs train_seconds "
-    "created_at created_date",
+    "epochs rehearsal prompt_format quantization sample_count validation_count steps tokens_processed "
+    "final_train_loss best_epoch eval_loss "
+    "prompts_evaluated score_before score_after score_change prompts_improved prompts_regressed "
+    "pass_rate_before pass_rate_after cost_usd failed_runs train_seconds created_at created_date",
     "report_training_steps": "adapter_name version_number run_id step manifest_id adapter_label "
-    "is_latest epoch train_loss sample_loss smoothed_loss learning_rate tokens tokens_seen "
+    "is_latest epoch train_loss sample_loss smoothed_loss eval_loss is_best learning_rate tokens "
+    "tokens_seen "
     "logged_at",
     "report_runs": "adapter_name version_number run_id manifest_id adapter_label run_kind "
     "trigger_reason backend base_model is_latest is_forced is_trial is_simulated state "
     "desired_state next_step is_stuck stuck_reason is_failed samples_used samples_skipped "
+    "samples_validated "
     "prompts_selected steps_done steps_total tokens_processed cost_usd wait_seconds run_seconds "
     "queued_at queued_date started_at state_changed_at last_alive_at finished_at lease_expires_at "
     "error_code error_message",
     "report_datasets": "adapter_name dataset_number manifest_id fingerprint sample_count "
+    "validation_count "
     "samples_added samples_edited samples_removed token_count created_at created_date",
     "report_samples": "adapter_name dataset_number manifest_id position sample_key content_hash "
-    "split group_key prompt_preview response_preview weight created_at",
+    "is_validation split group_key prompt_preview response_preview weight created_at",
     "report_orphans": "adapter_name version_number orphan_key run_id adapter_label orphan_kind "
     "backend place external_id address is_unknown_run state reason size_bytes found_at found_date "
     "last_seen_at removed_at error_message",

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from sqltune.backends.scripted.training import PART
+from sqltune.backends.scripted.adapter_files import PART
 from tests.faults.stages import Rows
 
 #: Times, numbers of attempts, and numbers that only distinguish rows.

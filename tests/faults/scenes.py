@@ -208,6 +208,26 @@ def interrupt_training(world: World) -> None:
         people.teach("office", "What is room 11?", "Room 11 is brown.")
 
 
+def keep_epochs(world: World) -> None:
+    """End the interrupted run; set samples apart for validation, keep epochs, and stop early."""
+    world.play(eval_losses=[1.0, 2.0])
+    world.run_to_end(*SYNC)
+    with world.people() as people:
+        people.do(
+            "UPDATE adapters SET validation_share = 0.5, early_stop_patience = 1, epochs = 3,"
+            " keep_epochs = 1"
+        )
+
+
+def ask_for_an_epoch(world: World) -> None:
+    """Ask for a version of the last epoch that was kept."""
+    with world.people() as people:
+        (kept,) = people.rows(
+            "SELECT run_id, epoch FROM kept_epochs ORDER BY run_id DESC, epoch DESC LIMIT 1"
+        )
+        people.insert("runs", adapter_name="office", from_run_id=kept[0], from_epoch=kept[1])
+
+
 def nothing(_world: World) -> None:
     """Do nothing."""
 
@@ -240,4 +260,6 @@ SCENES = (
     Scene("resumed", nothing),
     Scene("cancel", kill_in_training, ("cancel", LAST_RUN), (("cancel", LAST_RUN), SYNC)),
     Scene("interrupted", interrupt_training),
+    Scene("kept_epochs", keep_epochs),
+    Scene("trial_of_an_epoch", ask_for_an_epoch),
 )

@@ -199,8 +199,10 @@ def local_world_on(stage: Stage, fork_server: ForkServer, model: Path) -> World:
             lora_rank=2,
             rehearsal="on",
             max_new_tokens=4,
+            keep_epochs=1,
         )
         add_rooms(people, "tiny")
+        people.teach("tiny", "What is room 9?", "Room 9 is red.", split="validation")
     return world
 
 

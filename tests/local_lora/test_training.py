@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from sqltune.errors import DataError, LossNotFinite, OutOfMemory, RunInterrupted, TrainingError
-from sqltune.local_lora import training
+from sqltune.local_lora import throttling
 from sqltune.local_lora.checkpoints import CHECKPOINT_FILE
 from sqltune.local_lora.gradients.packed_llama import PackedLlama
 from sqltune.local_lora.loaded_model import LoadedModel
@@ -216,7 +216,7 @@ def test_no_memory_is_a_clear_error(
 def test_a_step_can_be_abandoned_while_it_is_computed(
     llama: LoadedModel, pairs: list[Pair], options: LoraOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "CHECK_SECONDS", 0)
+    monkeypatch.setattr(throttling, "CHECK_SECONDS", 0)
     whole, broken = (LoraTrainer(llama, options, 4, name=name) for name in ("whole", "broken"))
 
     def interrupt() -> None:

@@ -17,6 +17,7 @@ TRAINING = {
     "backend": "local", "epochs": 4, "learning_rate": 0.1, "lora_rank": 4, "lora_alpha": 8,
     "batch_size": 2, "rehearsal": "off", "seed": 1, "sample_form": "text", "train_on": "last",
     "quantization": "nf4",
+    "early_stop_patience": 2,
 }  # fmt: skip
 EVALUATION = {
     "scorer": "exact", "extra_scorers": ("chrf",), "pass_threshold": 0.5, "max_new_tokens": 1,
@@ -28,6 +29,8 @@ NEITHER = {
     "is_enabled": False, "training_query": "SELECT 1", "eval_query": "SELECT 1",
     "on_bad_row": "skip", "max_skipped_share": 0.5, "adapter_name": "other",
     "sync_every": "15m", "min_new_samples": 5,
+    # The fingerprint covers what a share chooses; keeping weights changes none.
+    "validation_share": 0.2, "keep_epochs": True,
 }  # fmt: skip
 
 

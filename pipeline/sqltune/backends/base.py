@@ -31,8 +31,13 @@ tests/backends/contract.py checks:
 8. The name of everything that a backend stores for a run contains the run's key. A backend that
    also implements `Inventory` (inventory.py) lists these artifacts. In a folder that it shares with
    others it lists nothing whose name contains no run key, and it removes only what it has listed.
-9. A backend object is used by one thread at a time, not always the same one, and must be closed.
-   `close` may be called by another thread and ends every call that is still waiting.
+9. With samples for validation, `train` measures their loss after every epoch, never trains them,
+   and returns the weights of the epoch with the lowest one, the first of equals. It stops early as
+   the options ask, and then plans the number of steps that it has done. What it has measured
+   survives a crash as the weights do. A backend that cannot do this is named in options.py, and is
+   never given such samples.
+10. A backend object is used by one thread at a time, not always the same one, and must be closed.
+    `close` may be called by another thread and ends every call that is still waiting.
 """
 
 from __future__ import annotations
@@ -85,6 +90,8 @@ class TrainingOptions:
     sample_form: str = "parts"  #: parts: only the response is trained; text: the whole text is
     train_on: str = "all"  #: of a conversation, all turns of the assistant, or only the last
     quantization: str = "none"  #: of the base model's weights: none, int8, nf4
+    early_stop_patience: int | None = None  #: epochs without a lower eval_loss; None: never early
+    keep_epochs: bool = False  #: the weights after each epoch are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +104,8 @@ class TrainingJob:
     options: TrainingOptions
     fingerprint: str
     attempt: int  #: grows with every claim of the adapter; an earlier attempt may still be alive
+    #: never trained, measured after every epoch; None: none, and the last epoch is the adapter
+    validation: Samples | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +122,21 @@ class StepMetrics:
     #: mean over the trained tokens of this step's samples, in nats, unweighted, without rehearsal;
     #: None if the step has no samples
     sample_loss: float | None = None
+    #: at the last step of an epoch with validation samples: mean over their trained tokens, in
+    #: nats, unweighted, after the step
+    eval_loss: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EpochWeights:
+    """The weights after one epoch, stored as a finished adapter is."""
+
+    epoch: int  #: 1, 2, 3 ...
+    eval_loss: float | None  #: None: no samples are for validation
+    external_id: str | None
+    artifact_uri: str | None
+    artifact_bytes: int | None
+    artifact_sha256: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +151,9 @@ class TrainedAdapter:
     options: TrainingOptions
     rehearsal_pairs: int = 0  #: extra samples made from the base model's own answers
     cost_usd: float | None = None
+    best_epoch: int | None = None  #: the epoch whose weights these are; None: the last one
+    eval_loss: float | None = None  #: of these weights; None: no samples are for validation
+    kept_epochs: tuple[EpochWeights, ...] = ()  #: with keep_epochs, in order
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,15 @@ The check runs before anything is sent, and without importing the libraries that
 from __future__ import annotations
 
 from sqltune.backends.base import Decoding, TrainingOptions
-from sqltune.errors import ConfigError
+from sqltune.errors import ConfigError, DataError
 from sqltune.prompt_formats import AUTO, CHAT, check_format
+from sqltune.records import Adapter
 
 #: Limits of Gradient's published schema, as in sqltune/wire/gradient.py, which needs pydantic.
 MOST_RANK, MOST_GENERATED_TOKENS = 32, 511
+#: Backends that cannot measure a loss without training on the samples.
+_NOT_VALIDATING = frozenset({"gradient"})
+CANNOT_VALIDATE = "cannot measure a loss without training"
 
 
 def check_options(backend: str, options: TrainingOptions, decoding: Decoding) -> None:
@@ -34,6 +38,40 @@ def check_options(backend: str, options: TrainingOptions, decoding: Decoding) ->
         )
     if backend == "scripted":
         _check_scripted(options)
+
+
+def can_validate(backend: str) -> bool:
+    """Whether a backend measures the loss of samples that are for validation."""
+    return backend not in _NOT_VALIDATING
+
+
+def check_validation(adapter: Adapter, validation_count: int) -> None:
+    """Refuse what a row asks for and the samples selected for validation do not allow.
+
+    Args:
+        adapter: its row.
+        validation_count: how many samples are for validation.
+
+    Raises:
+        ConfigError: early_stop_patience is set and no sample is for validation.
+        DataError: samples are for validation and the backend cannot measure their loss.
+    """
+    if validation_count and not can_validate(adapter.backend):
+        raise DataError(
+            f"{validation_count:,} samples of {adapter.adapter_name!r} have the split "
+            f"'validation', and backend {adapter.backend!r} {CANNOT_VALIDATE}: write another split "
+            "such as 'test', leave the rows out of the query, or use backend 'local'",
+            table="training query",
+            column="split",
+            code="cannot_validate",
+        )
+    if adapter.early_stop_patience is not None and not validation_count:
+        raise ConfigError(
+            f"adapters.early_stop_patience of {adapter.adapter_name!r} is "
+            f"{adapter.early_stop_patience}, but none of its samples is for validation: set "
+            "validation_share, write 'validation' into the split of some samples, or set "
+            "early_stop_patience to NULL"
+        )
 
 
 def _check_scripted(options: TrainingOptions) -> None:
@@ -61,6 +99,14 @@ def _check_gradient(options: TrainingOptions, decoding: Decoding) -> None:
     _require(rate < 1, f"learning_rate must be below 1 for Gradient, got {rate}")
     _require(
         options.rehearsal != "on", "rehearsal must be 'auto' or 'off': Gradient's API has none"
+    )
+    _require(
+        options.early_stop_patience is None,
+        f"early_stop_patience must be NULL: backend 'gradient' {CANNOT_VALIDATE}",
+    )
+    _require(
+        not options.keep_epochs,
+        "keep_epochs must be 0: Gradient's API cannot copy an adapter after an epoch",
     )
     _require(
         tokens <= MOST_GENERATED_TOKENS,

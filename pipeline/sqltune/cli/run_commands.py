@@ -166,6 +166,8 @@ def _forecast_row(forecast: Forecast) -> dict[str, Any]:
     from sqltune.backends.base import shorten_revision
 
     row = asdict(forecast)
+    if validation := row.pop("validation"):
+        row["samples"] = f"{row['samples']}, and {validation} for validation"
     revision, place = row.pop("base_model_revision"), row.pop("base_model_found_in")
     known = [shorten_revision(revision)] if revision else []
     row["base_model"] += f" ({', '.join([*known, place])})" if place else ""

@@ -161,7 +161,13 @@ class SampleWriter:
             lines = sample_lines(self._scope.run_id, first, chunk)
             return lambda session: load(self._scope.database, session, LOAD_SAMPLES, lines)
         values = [
-            (self._scope.run_id, position, row.key.decode(), row.content_hash.decode())
+            (
+                self._scope.run_id,
+                position,
+                row.key.decode(),
+                row.content_hash.decode(),
+                int(row.is_validation),
+            )
             for position, row in enumerate(chunk, first)
         ]
         return _inserts(self._scope.database, "add_manifest_sample", values)
@@ -194,7 +200,7 @@ def pack_contents(database: Database, rows: Sequence[ContentRow], *, loads: bool
             None if g is None else g.decode(),
             None if t is None else t.decode(),
         )
-        for _, h, p, r, s, m, w, g, t in rows
+        for _, h, p, r, s, m, w, g, t, _ in rows
     ]
     return _inserts(database, "add_content", values)
 

@@ -25,7 +25,8 @@ LOAD_CONTENTS = _LOAD.format(
     columns="content_hash, prompt, response, system_prompt, messages, weight, group_key, split",
 )
 LOAD_SAMPLES = _LOAD.format(
-    table="manifest_samples", columns="manifest_id, position, sample_key, content_hash"
+    table="manifest_samples",
+    columns="manifest_id, position, sample_key, content_hash, is_validation",
 )
 
 
@@ -41,6 +42,7 @@ class ContentRow(NamedTuple):
     weight: float | None = None
     group_key: bytes | None = None
     split: bytes | None = None
+    is_validation: bool = False  #: of a sample: never trained, its loss is measured
 
     @property
     def texts(self) -> tuple[bytes | None, ...]:
@@ -81,7 +83,7 @@ def content_lines(rows: Sequence[ContentRow]) -> bytes:
         [
             _SEPARATOR.join((h, mend(p), mend(r), mend(s), mend(m), _number(w), mend(g), mend(t)))
             + _END
-            for _, h, p, r, s, m, w, g, t in rows
+            for _, h, p, r, s, m, w, g, t, _ in rows
         ]
     )
 
@@ -94,7 +96,8 @@ def sample_lines(manifest_id: int, first: int, rows: Sequence[ContentRow]) -> by
     start = b"%d\x1f" % manifest_id
     return b"".join(
         [
-            b"%s%d\x1f%s\x1f%s\x1e" % (start, position, key, row.content_hash)
+            b"%s%d\x1f%s\x1f%s\x1f%d\x1e"
+            % (start, position, key, row.content_hash, row.is_validation)
             for position, (key, row) in enumerate(zip(keys, rows, strict=True), first)
         ]
     )

@@ -36,6 +36,8 @@ class Checkpoint:
     memory: dict[str, Any]
     #: Hash of the pairs that are trained beside the samples; empty: there are none.
     rehearsal: str = ""
+    #: Of the best epoch all but its matrices; None: no epoch was measured.
+    best: dict[str, Any] | None = None
 
 
 def write_checkpoint(folder: Path, position: Checkpoint, tensors: Mapping[str, Tensor]) -> Path:
@@ -50,6 +52,7 @@ def write_checkpoint(folder: Path, position: Checkpoint, tensors: Mapping[str, T
         "options": json.dumps(position.options),
         "memory": json.dumps(position.memory),
         "rehearsal": position.rehearsal,
+        "best": json.dumps(position.best),
     }
     path = folder / CHECKPOINT_FILE
     write_file(path, safetensors.torch.save(dict(tensors), metadata=header))
@@ -90,6 +93,7 @@ def _position(header: Mapping[str, str]) -> Checkpoint:
         json.loads(header["options"]),
         json.loads(header["memory"]),
         header["rehearsal"],
+        json.loads(header["best"]),
     )
 
 

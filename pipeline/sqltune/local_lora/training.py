@@ -15,26 +15,24 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig
 from torch import Tensor
-from transformers.pytorch_utils import Conv1D
 
 from sqltune.errors import LossNotFinite, TrainingError
 from sqltune.local_lora.adapters import SavedAdapter, save_adapter
+from sqltune.local_lora.best_epoch import BestEpoch, read_best
 from sqltune.local_lora.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
 from sqltune.local_lora.conversations import tokenise_sample
 from sqltune.local_lora.gradients.adapter_gradients import AdapterGradients
 from sqltune.local_lora.gradients.memory_use import MemoryUse
 from sqltune.local_lora.gradients.padded_gradients import seeded
 from sqltune.local_lora.loaded_model import LoadedModel
+from sqltune.local_lora.lora_config import make_lora_config
 from sqltune.local_lora.lora_options import LoraOptions, LoraStep
 from sqltune.local_lora.optimiser import AdamW, Schedule, learning_rate_at
 from sqltune.local_lora.out_of_memory import translate_memory
 from sqltune.local_lora.steps import Pair
+from sqltune.local_lora.throttling import throttled
 from sqltune.local_lora.tokenising import TokenisedSample
-
-#: How often a step calls its caller's check.
-CHECK_SECONDS = 0.5
 
 
 class LoraTrainer:
@@ -56,10 +54,12 @@ class LoraTrainer:
         self.total_steps = total_steps
         self.name = name
         with seeded(options.seed, device=base.network.device):
-            slot = base.add_adapter(_lora_config(base, options), name)
+            slot = base.add_adapter(make_lora_config(base, options), name)
         self.gradients = AdapterGradients(base, slot, options)
         self.adapter = self.gradients.adapter
         self._optimiser = AdamW(self.adapter.values, options.weight_decay)
+        #: The best epoch so far; None: none was measured.
+        self.best: BestEpoch | None = None
 
     @property
     def prompt_format(self) -> str:
@@ -116,9 +116,7 @@ class LoraTrainer:
         started = time.monotonic()
         rate = self._learning_rate() * rate_share
         with translate_memory(samples):
-            loss = self.gradients.compute(
-                samples, self.steps_done, check=_throttled(check, CHECK_SECONDS)
-            )
+            loss = self.gradients.compute(samples, self.steps_done, check=throttled(check))
         norm = float(torch.linalg.vector_norm(self.adapter.gradient))
         self._refuse_not_finite(loss.weighted, norm)
         limit = self.options.max_gradient_norm
@@ -137,6 +135,33 @@ class LoraTrainer:
             sample_tokens=sum(s.trained_tokens for s in samples if not s.is_rehearsal),
         )
 
+    def measure(self, pairs: Sequence[Pair], *, check: Callable[[], None]) -> tuple[float, int]:
+        """Return the summed loss of pairs that are not trained, in nats, and their trained tokens.
+
+        Raises:
+            DataError: a pair has more tokens than the base model reads.
+            OutOfMemory: they do not fit into memory.
+        """
+        samples = [self.tokenise(pair) for pair in pairs]
+        with translate_memory(samples):
+            loss = self.gradients.measure(samples, check=check)
+        return loss.sample_sum, sum(sample.trained_tokens for sample in samples)
+
+    def keep_best(self, epoch: int, eval_loss: float) -> None:
+        """Keep the weights of an epoch if its loss is lower than that of all before."""
+        if self.best is None or eval_loss < self.best.eval_loss:
+            state = self._state().items()
+            matrices = {name: view.clone() for name, view in state if name.startswith("values/")}
+            self.best = BestEpoch(epoch, eval_loss, self.steps_done, matrices)
+
+    def restore_best(self) -> None:
+        """Return to the weights of the best epoch, where one was measured; training has ended."""
+        if self.best is not None:
+            state = self._state()
+            for name, matrix in self.best.matrices.items():
+                state[name].copy_(matrix)
+            self._optimiser.steps = self.best.steps
+
     def save(
         self,
         folder: Path | str,
@@ -144,6 +169,7 @@ class LoraTrainer:
         fingerprint: str | None = None,
         rehearsal_pairs: int = 0,
         announce: Callable[[], None] | None = None,
+        measured: Mapping[str, object] | None = None,
     ) -> SavedAdapter:
         """Write the adapter in PEFT's format, with a manifest file.
 
@@ -152,6 +178,7 @@ class LoraTrainer:
             fingerprint: of the samples that it was trained on.
             rehearsal_pairs: how many were trained beside them.
             announce: called when only the folder's name is missing; if it raises, nothing appears.
+            measured: the epoch of the weights and its loss, where that is known.
 
         Raises:
             BackendError: it cannot be written, for instance because the disk is full.
@@ -169,6 +196,7 @@ class LoraTrainer:
                 "fingerprint": fingerprint,
                 "rehearsal_pairs": rehearsal_pairs,
                 **asdict(self.options),
+                **(measured or {}),
                 "steps": self.steps_done,
                 "quantization": self.base.quantization.value,
                 "precision": str(self.base.dtype).removeprefix("torch."),
@@ -190,13 +218,15 @@ class LoraTrainer:
         Raises:
             BackendError: it cannot be written, for instance because the disk is full.
         """
-        tensors = self._state()
+        best = self.best
+        tensors = {**self._state(), **(best.tensors() if best else {})}
         position = Checkpoint(
             self.steps_done,
             self.total_steps,
             asdict(self.options),
             asdict(self.gradients.memory),
             rehearsal,
+            best.header() if best else None,
         )
         return write_checkpoint(Path(folder), position, tensors)
 
@@ -217,6 +247,7 @@ class LoraTrainer:
             trainer._restore(tensors, position.steps_done)
             # Other parts would add up to a gradient with other last bits.
             trainer.gradients.memory = MemoryUse(**position.memory)
+            trainer.best = read_best(position.best, tensors)
         except (KeyError, RuntimeError) as exc:
             trainer.close()
             raise TrainingError(
@@ -270,30 +301,3 @@ class LoraTrainer:
             f"the loss of step {self.steps_done + 1} is {loss} and its gradient's length {norm}; "
             f"lower learning_rate ({self.options.learning_rate:g}) or check for damaged samples"
         )
-
-
-def _throttled(check: Callable[[], None] | None, seconds: float) -> Callable[[], None]:
-    """Return a function that may be called often, and calls `check` once in so many seconds."""
-    checked_at = time.monotonic()
-
-    def check_seldom() -> None:
-        nonlocal checked_at
-        if check is not None and time.monotonic() - checked_at >= seconds:
-            check()
-            checked_at = time.monotonic()
-
-    return check_seldom
-
-
-def _lora_config(base: LoadedModel, options: LoraOptions) -> LoraConfig:
-    return LoraConfig(
-        task_type="CAUSAL_LM",
-        r=options.rank,
-        lora_alpha=options.alpha,  # type: ignore[arg-type]  # peft computes with floats too
-        lora_dropout=options.dropout,
-        target_modules="all-linear",
-        # GPT-2's layers store their weights transposed, and peft has to know.
-        fan_in_fan_out=any(isinstance(module, Conv1D) for module in base.network.modules()),
-        base_model_name_or_path=base.name,
-        revision=None,
-    )

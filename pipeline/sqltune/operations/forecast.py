@@ -27,7 +27,8 @@ class Forecast:
     adapter_name: str
     decision: SyncDecision
     reason: str
-    samples: int | None  #: None: the selections were not read
+    samples: int | None  #: that would be trained; None: the selections were not read
+    validation: int | None  #: never trained, measured after every epoch; None: as above
     prompts: int | None  #: None: the selections were not read
     tokens_per_epoch: int | None  #: None: not counted
     token_count: str | None  #: exact, estimated; None: not counted
@@ -83,6 +84,7 @@ def _make(
         decision=plan.decision,
         reason=plan.reason,
         samples=wanted.samples if wanted else None,
+        validation=wanted.validation if wanted else None,
         prompts=wanted.prompts if wanted else None,
         tokens_per_epoch=tokens.count if tokens else None,
         token_count=tokens.kind if tokens else None,

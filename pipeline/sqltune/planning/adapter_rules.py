@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqltune import evaluation, wanted_keys
-from sqltune.backends.options import check_options
+from sqltune.backends.options import CANNOT_VALIDATE, can_validate, check_options
 from sqltune.errors import ConfigError
 from sqltune.records import Adapter
 
@@ -44,6 +44,8 @@ _NUMBERS = {
         "must be a whole number from 0 to 2^63 - 1", lambda value: 0 <= value < 2**63, is_whole=True
     ),
     "max_skipped_share": _within(0, 1),
+    "validation_share": _within(0, 0.5, is_nullable=True),
+    "early_stop_patience": _at_least_one(is_nullable=True),
     "pass_threshold": _within(0, 1, is_nullable=True),
     "max_new_tokens": _at_least_one(),
     "temperature": _NumberRule("must be 0 or above", lambda value: value >= 0),
@@ -87,6 +89,12 @@ def check_adapter(adapter: Adapter) -> None:
     check_options(
         adapter.backend, wanted_keys.training_options(adapter), wanted_keys.decoding_of(adapter)
     )
+    if adapter.validation_share and not can_validate(adapter.backend):
+        raise _wrong(
+            adapter,
+            "validation_share",
+            f"must be NULL: backend {adapter.backend!r} {CANNOT_VALIDATE}",
+        )
 
 
 def parse_every(text: object) -> float | None:

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from sqltune import wanted_keys
+from sqltune.backends.options import check_validation
 from sqltune.database.tables import runs, versions
 from sqltune.errors import BackendError, ConfigError, DatabaseUnavailable, DataError, PipelineError
 from sqltune.planning.plan import (
@@ -78,6 +79,7 @@ def plan_adapter(
     try:
         base_model = None if asks_backend else assume_base_model(adapter, history.last_planned)
         wanted = find_wanted(runtime, adapter, check, base_model)
+        check_validation(adapter, wanted.validation)
         if force:
             source = "is_forced" if is_requested else "--force"
             return Train(f"requested by {source}", wanted)

@@ -20,10 +20,10 @@ class NotRepeated:
 def explain_training(adapter: Adapter, wanted: Wanted, last: Run) -> str:
     """Return what changed since the last run, so that a version is trained."""
     if last.fingerprint != wanted.fingerprint and last.fingerprint is not None:
-        before = last.fingerprint.split("-")[0]
-        if before == str(wanted.samples):
-            return f"the content of the samples changed ({wanted.samples:,} rows)"
-        return f"the samples changed: {int(before):,} rows before, {wanted.samples:,} now"
+        before, rows = last.fingerprint.split("-")[0], wanted.samples + wanted.validation
+        if before == str(rows):
+            return f"the content of the samples changed ({rows:,} rows)"
+        return f"the samples changed: {int(before):,} rows before, {rows:,} now"
     if last.backend != adapter.backend:
         return f"the backend changed from {last.backend} to {adapter.backend}"
     if last.base_model != wanted.base_model.name:

@@ -2,7 +2,8 @@
 
 A plain request asks for what the next sync would do, and for another attempt after a failure. A
 request with a backend, a base model or a manifest of its own is a trial: it is trained, evaluated
-and scored like any run, and never goes live automatically.
+and scored like any run, and never goes live automatically. A request for a kept epoch is a trial
+that trains nothing (kept_epochs.py).
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from sqltune import wanted_keys
+from sqltune.backends.options import check_validation
 from sqltune.database.tables import manifests
+from sqltune.database.tables.manifests import StoredManifest
 from sqltune.errors import BackendError, ConfigError, DatabaseUnavailable, DataError
+from sqltune.planning.kept_epochs import plan_kept_epoch
 from sqltune.planning.plan import AdapterPlan, Plan, Refuse, Train
 from sqltune.planning.planner import plan_adapter
 from sqltune.planning.wanted import find_wanted
@@ -31,6 +35,9 @@ def plan_request(
     except DataError as error:
         return AdapterPlan(adapter, Refuse(error), request, is_trial=True)
     requested = _apply_request(adapter, request)
+    asks_for_epoch = request.from_run_id is not None or request.from_epoch is not None
+    if asks_for_epoch and adapter.is_enabled:
+        return plan_kept_epoch(runtime, adapter, request, check=check)
     is_trial = requested != adapter or request.manifest_id is not None
     if is_trial and adapter.is_enabled:
         return AdapterPlan(
@@ -80,16 +87,23 @@ def _plan_trial(
     try:
         wanted = find_wanted(runtime, adapter, check)
         if request.manifest_id is not None:
-            fingerprint, samples = _find_manifest(runtime, adapter, request.manifest_id)
-            key = wanted_keys.training_key(adapter, wanted.base_model, fingerprint)
-            wanted = replace(wanted, fingerprint=fingerprint, samples=samples, training_key=key)
+            manifest = _find_manifest(runtime, adapter, request.manifest_id)
+            fingerprint = manifest.fingerprint or ""
+            wanted = replace(
+                wanted,
+                fingerprint=fingerprint,
+                samples=manifest.sample_count - manifest.validation_count,
+                validation=manifest.validation_count,
+                training_key=wanted_keys.training_key(adapter, wanted.base_model, fingerprint),
+            )
+        check_validation(adapter, wanted.validation)
     except (ConfigError, DataError, BackendError, DatabaseUnavailable) as error:
         return Refuse(error)
     return Train(request.trigger_reason or f"{_REQUESTED}, as a trial", wanted)
 
 
-def _find_manifest(runtime: Runtime, adapter: Adapter, manifest_id: int) -> tuple[str, int]:
-    """Return the fingerprint and the sample count of an adapter's complete manifest.
+def _find_manifest(runtime: Runtime, adapter: Adapter, manifest_id: int) -> StoredManifest:
+    """Return an adapter's complete manifest.
 
     Raises:
         DataError: no complete manifest of this adapter has this id.
@@ -112,4 +126,4 @@ def _find_manifest(runtime: Runtime, adapter: Adapter, manifest_id: int) -> tupl
             column="manifest_id",
             code="unknown_manifest",
         )
-    return manifest.fingerprint, manifest.sample_count
+    return manifest

@@ -11,7 +11,7 @@ from sqltune.backends.quantizing import require_quantization
 from sqltune.planning.adapter_rules import check_adapter
 from sqltune.records import Adapter, Run
 from sqltune.runtime import Runtime
-from sqltune.selection import fingerprint_prompts, fingerprint_samples
+from sqltune.selection import SampleScan, fingerprint_prompts, scan_samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class Wanted:
     prompts: int
     training_key: str
     evaluation_key: str
+    validation: int = 0  #: samples that are never trained, not counted in `samples`
 
 
 def find_wanted(
@@ -32,6 +33,7 @@ def find_wanted(
     adapter: Adapter,
     check: Callable[[], None],
     base_model: BaseModel | None = None,
+    scan: SampleScan | None = None,
 ) -> Wanted:
     """Read the adapter's selections and return the keys that its row asks for.
 
@@ -40,6 +42,7 @@ def find_wanted(
         adapter: its row.
         check: called while rows are read; what it raises passes through.
         base_model: the base model to assume; None asks the backend.
+        scan: of samples that were selected earlier; None reads the adapter's selection.
 
     Raises:
         ConfigError: a column of the row, or a setting, is wrong.
@@ -52,16 +55,18 @@ def find_wanted(
         base_model = backend.describe(adapter.base_model, adapter.base_model_revision)
         require_quantization(backend, adapter.quantization)
     reader = runtime.selection_reader(check)
-    training = fingerprint_samples(reader, adapter)
+    scan = scan or scan_samples(reader, adapter)
+    training = scan.fingerprint
     prompts = fingerprint_prompts(reader, adapter)
     return Wanted(
         base_model=base_model,
         fingerprint=training.text,
         eval_fingerprint=prompts.text,
-        samples=training.row_count,
+        samples=training.row_count - scan.validation_count,
         prompts=prompts.row_count,
         training_key=wanted_keys.training_key(adapter, base_model, training.text),
         evaluation_key=wanted_keys.evaluation_key(adapter, prompts.text),
+        validation=scan.validation_count,
     )
 
 

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import chain
 
 from sqltune import wanted_keys
 from sqltune.backends.conversations import ConversationReader
+from sqltune.backends.options import check_validation
 from sqltune.backends.token_counts import count_epoch_tokens
+from sqltune.database.connection import Session
 from sqltune.database.tables import manifests, runs
 from sqltune.errors import DataError
 from sqltune.evaluation import SCORERS
 from sqltune.records import Run, RunKind, Sample
-from sqltune.run.work import Work, count_noun, get_manifest_fingerprint
-from sqltune.selection import Problem, freeze_eval_prompts, read_samples, write_manifest
+from sqltune.run.work import Work, add_event, count_noun, get_manifest_fingerprint
+from sqltune.selection import (
+    Problem,
+    freeze_eval_prompts,
+    read_samples,
+    read_validation,
+    write_manifest,
+)
 
 #: Room for the words that a prompt form puts around a sample.
 _FORM_BYTES = 128
@@ -25,7 +34,7 @@ def prepare(work: Work, run: Run) -> None:
     if run.run_kind is RunKind.TRAIN and run.manifest_id is None:
         _prepare_samples(work)
     elif run.is_trial and run.manifest_id is not None and run.samples_used is None:
-        _take_manifest(work, run.manifest_id)
+        _take_manifest(work, run.manifest_id, trains=run.from_epoch is None)
     prompts = freeze_eval_prompts(
         work.scope,
         work.selection_reader,
@@ -54,6 +63,8 @@ def _prepare_samples(work: Work) -> None:
         on_progress=lambda rows: reporter.progress("selecting", rows, None),
     )
     reporter.finish()
+    # The rows may have changed since the plan was made of them.
+    check_validation(work.adapter, manifest.validation_count)
     samples = read_samples(scope.database, manifest.manifest_id)
     tokens = count_epoch_tokens(
         work.backend,
@@ -76,18 +87,22 @@ def _prepare_samples(work: Work) -> None:
             samples_selected=manifest.selected,
             samples_skipped=manifest.skipped,
             samples_held_out=manifest.held_out,
-            samples_used=manifest.sample_count,
+            samples_validated=manifest.validation_count,
+            samples_used=len(samples),
         )
+        _note_validation(work, session, manifest.validation_count, manifest.sample_count)
     skipped = f", {manifest.skipped:,} skipped" if manifest.skipped else ""
-    work.say(f"{count_noun(manifest.sample_count, 'sample')}{skipped}")
+    work.say(f"{count_noun(len(samples), 'sample')}{skipped}")
 
 
-def _take_manifest(work: Work, manifest_id: int) -> None:
+def _take_manifest(work: Work, manifest_id: int, *, trains: bool) -> None:
     """Record the samples of the manifest that was requested with the run."""
     scope = work.scope
     fingerprint = get_manifest_fingerprint(work, manifest_id)
     samples = read_samples(scope.database, manifest_id)
-    _require_readable(work, samples)
+    validation = read_validation(scope.database, manifest_id)
+    if trains:
+        _require_readable(work, chain(samples, validation))
     count = len(samples)
     with scope.transaction() as session:
         runs.set_run_selection(
@@ -96,12 +111,33 @@ def _take_manifest(work: Work, manifest_id: int) -> None:
             manifest_id=manifest_id,
             fingerprint=fingerprint,
             training_key=wanted_keys.training_key(work.adapter, work.base_model, fingerprint),
-            samples_selected=count,
+            samples_selected=count + len(validation),
             samples_skipped=0,
             samples_held_out=0,
+            samples_validated=len(validation),
             samples_used=count,
         )
+        _note_validation(work, session, len(validation), count + len(validation))
     work.say(f"{count_noun(count, 'sample')} of manifest {manifest_id}")
+
+
+def _note_validation(work: Work, session: Session, validation: int, count: int) -> None:
+    """Record how many samples are never trained: none is taken away silently."""
+    if not validation and not work.adapter.validation_share:
+        return
+    samples = count_noun(count, "sample")
+    if validation:
+        message = (
+            f"{validation:,} of {samples} for validation: never trained, and the epoch with their "
+            "lowest loss becomes the version"
+        )
+    else:
+        message = (
+            f"validation_share {work.adapter.validation_share:g} chose none of {samples}: nothing "
+            "is measured, and the last epoch becomes the version"
+        )
+    add_event(work, session, "validation_chosen", message)
+    work.say(message)
 
 
 def _require_readable(work: Work, samples: Iterable[Sample]) -> None:

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass, replace
+
 from sqltune.backends.base import BaseModel, TrainedAdapter, TrainingOptions
 from sqltune.database.tables import versions
-from sqltune.records import AdapterVersion, Run
+from sqltune.records import AdapterVersion, KeptEpoch, Run
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedOn:
+    """The samples of a training."""
+
+    fingerprint: str  #: of the manifest
+    sample_count: int  #: those that were trained
+    validation_count: int  #: those whose loss was measured
 
 
 def trained_adapter(version: AdapterVersion) -> TrainedAdapter:
@@ -29,13 +40,38 @@ def trained_adapter(version: AdapterVersion) -> TrainedAdapter:
     )
 
 
+def epoch_adapter(trained: TrainedAdapter, kept: KeptEpoch) -> TrainedAdapter:
+    """Return the adapter that a training kept after an epoch, from the one that it returned."""
+    return replace(
+        trained,
+        external_id=kept.external_id,
+        artifact_uri=kept.artifact_uri,
+        artifact_bytes=kept.artifact_bytes,
+        artifact_sha256=kept.artifact_sha256,
+        best_epoch=kept.epoch,
+        eval_loss=kept.eval_loss,
+    )
+
+
+def kept_rows(run: Run, trained: TrainedAdapter, backend: str) -> list[KeptEpoch]:
+    """Return the rows of the epochs that a training kept."""
+    return [
+        KeptEpoch(
+            run_id=run.run_id,
+            adapter_name=run.adapter_name,
+            backend=backend,
+            **asdict(weights),
+        )
+        for weights in trained.kept_epochs
+    ]
+
+
 def new_version(
     run: Run,
     trained: TrainedAdapter,
     backend: str,
     base_model: BaseModel,
-    fingerprint: str,
-    sample_count: int,
+    trained_on: TrainedOn,
     train_seconds: float,
 ) -> versions.NewVersion:
     """Return the row of what a run trained, with the options that were actually used."""
@@ -44,7 +80,7 @@ def new_version(
         adapter_name=run.adapter_name,
         run_id=run.run_id,
         manifest_id=run.manifest_id or 0,
-        fingerprint=fingerprint,
+        fingerprint=trained_on.fingerprint,
         training_key=run.training_key or "",
         backend=backend,
         base_model=base_model.name,
@@ -59,7 +95,10 @@ def new_version(
         seed=options.seed,
         prompt_format=options.prompt_format,
         quantization=options.quantization,
-        sample_count=sample_count,
+        sample_count=trained_on.sample_count,
+        validation_count=trained_on.validation_count,
+        best_epoch=trained.best_epoch,
+        eval_loss=trained.eval_loss,
         train_seconds=round(train_seconds, 3),
         cost_usd=trained.cost_usd,
         external_id=trained.external_id,

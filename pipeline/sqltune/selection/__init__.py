@@ -5,18 +5,26 @@ Nothing here imports sqlglot before an adapter's own query has to be guarded.
 
 from __future__ import annotations
 
+from sqltune.selection.content_hash import Fingerprint
 from sqltune.selection.eval_prompts import fingerprint_prompts, freeze_eval_prompts
 from sqltune.selection.inputs import count_stored_contents, digest_inputs, read_conversation
 from sqltune.selection.manifest import write_manifest
 from sqltune.selection.new_samples import count_new_samples
 from sqltune.selection.reader import SelectionReader
 from sqltune.selection.rules import Problem
-from sqltune.selection.samples import read_samples
-from sqltune.selection.scan import fingerprint_samples, select_samples
+from sqltune.selection.samples import read_samples, read_validation
+from sqltune.selection.scan import (
+    SampleScan,
+    fingerprint_samples,
+    scan_samples,
+    select_samples,
+)
 from sqltune.selection.unfolding import unfold
 
 __all__ = [
+    "Fingerprint",
     "Problem",
+    "SampleScan",
     "SelectionReader",
     "count_new_samples",
     "count_stored_contents",
@@ -26,6 +34,8 @@ __all__ = [
     "freeze_eval_prompts",
     "read_conversation",
     "read_samples",
+    "read_validation",
+    "scan_samples",
     "select_samples",
     "unfold",
     "write_manifest",

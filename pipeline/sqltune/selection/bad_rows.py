@@ -15,7 +15,13 @@ class RowCounts:
 
     selected: int = 0
     skipped: int = 0  #: cannot be used; each has a finding
-    held_out: int = 0  #: samples whose split is not 'train'
+    held_out: int = 0  #: samples whose split is neither 'train' nor 'validation'
+    validation: int = 0  #: samples that are never trained, and whose loss is measured
+
+    @property
+    def trained(self) -> int:
+        """How many samples are trained."""
+        return self.selected - self.skipped - self.held_out - self.validation
 
 
 def rows_to_spare(counts: RowCounts, adapter: Adapter) -> int:
@@ -39,7 +45,7 @@ def find_sample_fault(counts: RowCounts, findings: Findings, adapter: Adapter) -
             f"max_skipped_share = {adapter.max_skipped_share:g} allows "
             f"({findings.summary()}). data_issues lists them",
         )
-    if counts.selected == counts.skipped + counts.held_out:
+    if counts.trained <= 0:
         reason = _explain_emptiness(counts, adapter)
         return _refuse_samples("empty_selection", f"there is nothing to train on: {reason}")
     return None
@@ -65,11 +71,23 @@ def _refuse_samples(code: str, message: str) -> DataError:
     return DataError(message, table="training query", code=code)
 
 
+def _explain_validation(counts: RowCounts, adapter: Adapter) -> str:
+    if not counts.validation:
+        return ""
+    share = (
+        f", validation_share is {adapter.validation_share:g}" if adapter.validation_share else ""
+    )
+    return (
+        f", and {counts.validation:,} are for validation{share}: leave some rows to be trained "
+        "(rows of one group_key are on one side)"
+    )
+
+
 def _explain_emptiness(counts: RowCounts, adapter: Adapter) -> str:
     if counts.selected:
         return (
             f"none of the {counts.selected:,} rows can be used: {counts.held_out:,} have a split "
-            f"other than 'train', {counts.skipped:,} are bad"
+            f"other than 'train', {counts.skipped:,} are bad{_explain_validation(counts, adapter)}"
         )
     if adapter.training_query is None:
         return f"training_samples has no rows with dataset = '{adapter.adapter_name}'"

@@ -11,6 +11,7 @@ from typing import Any, cast
 from sqltune.selection.columns import Column
 from sqltune.selection.content_hash import HASH_BYTES, HEADER, NULL_LENGTH, raw_digest
 from sqltune.selection.rules import as_weight
+from sqltune.selection.validation_rows import find_validation, mark_digests
 
 Texts = Sequence[bytes | None]
 
@@ -28,6 +29,7 @@ class SampleBatch:
     groups: Texts
     splits: Texts
     digests: Sequence[bytes]
+    validation: frozenset[int] = frozenset()  #: the indexes of those that are never trained
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -84,9 +86,16 @@ def digest_rows(columns: Sequence[Column]) -> list[bytes]:
     return digests
 
 
-def digest_refused(rows: Sequence[Sequence[Any]]) -> tuple[list[bytes], int]:
+def digest_refused(
+    rows: Sequence[Sequence[Any]], share: float | None = None
+) -> tuple[Sequence[bytes], int]:
     """Hash rows that were refused, for the selection's fingerprint; return hashes and number."""
-    return digest_rows(list(zip(*rows, strict=True))) if rows else [], len(rows)
+    if not rows:
+        return [], 0
+    columns = list(zip(*rows, strict=True))
+    digests = digest_rows(columns)
+    validation = find_validation(columns[0], columns[-2], columns[-1], digests, share)
+    return mark_digests(digests, validation), len(rows)
 
 
 def encode_keys(column: Column) -> Texts | None:

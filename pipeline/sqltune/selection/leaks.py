@@ -1,8 +1,14 @@
-"""Warns of evaluation prompts among the samples: on those, a trained model scores too well."""
+"""Warns of texts that are both trained and measured: on those, a trained model does too well.
+
+That is an evaluation prompt among the trained samples, or a sample for validation whose texts are
+those of a trained one.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
+from hashlib import blake2b
 
 from sqltune.database.queries import load_statements
 from sqltune.database.run_scope import RunScope
@@ -14,22 +20,12 @@ from sqltune.selection.rules import Problem
 def note_leaks(
     scope: RunScope, manifest_id: int, findings: Findings, *, timeout_seconds: float
 ) -> None:
-    """Note each sample of a manifest whose prompt is one of the run's evaluation prompts.
+    """Note each trained sample of a manifest whose prompt is one of the run's evaluation prompts.
 
     The samples are streamed and compared with the few evaluation prompts in memory: long texts have
     no index that a join could use.
     """
-    statements = load_statements(scope.database.kind.value)
-
-    def stream(name: str, **values: int) -> AbstractContextManager[RowStream]:
-        return open_stream(
-            scope.database,
-            statements[name],
-            values,
-            check=scope.check,
-            timeout_seconds=timeout_seconds,
-        )
-
+    stream = _streams(scope, timeout_seconds)
     with stream("select_run_prompts", run_id=scope.run_id) as prompts:
         asked = {prompt: key for page in prompts.pages() for key, prompt in page}
     if not asked:
@@ -41,3 +37,54 @@ def note_leaks(
                     message = f"sample {sample_key.decode()} has the same prompt and is trained on"
                     key = asked[prompt].decode()
                     findings.add(key, "prompt", Problem("leak", message), WARNING)
+
+
+def note_validation_leaks(
+    scope: RunScope, manifest_id: int, findings: Findings, *, timeout_seconds: float
+) -> None:
+    """Note each sample for validation whose texts are those of a trained sample.
+
+    Hashes of the texts for validation are in memory; the content hash would not do, because it
+    covers the split, the group and the weight too.
+    """
+    stream = _streams(scope, timeout_seconds)
+    measured: dict[bytes, bytes] = {}
+    with stream("select_manifest_texts", manifest_id=manifest_id, is_validation=1) as samples:
+        for page in samples.pages():
+            measured.update((_hash_texts(texts), key) for key, *texts in page)
+    if not measured:
+        return
+    with stream("select_manifest_texts", manifest_id=manifest_id, is_validation=0) as samples:
+        for page in samples.pages():
+            for key, *texts in page:
+                found = measured.pop(_hash_texts(texts), None)
+                if found is not None:
+                    message = (
+                        f"sample {key.decode()} has the same texts and is trained on, so that this "
+                        "one measures too low a loss: delete one, or give both one group_key"
+                    )
+                    problem = Problem("validation_leak", message)
+                    findings.add(found.decode(), "split", problem, WARNING)
+
+
+def _streams(
+    scope: RunScope, timeout_seconds: float
+) -> Callable[..., AbstractContextManager[RowStream]]:
+    """Return what opens a stream of a named statement."""
+    statements = load_statements(scope.database.kind.value)
+
+    def stream(name: str, **values: int) -> AbstractContextManager[RowStream]:
+        return open_stream(
+            scope.database,
+            statements[name],
+            values,
+            check=scope.check,
+            timeout_seconds=timeout_seconds,
+        )
+
+    return stream
+
+
+def _hash_texts(texts: list[bytes | None]) -> bytes:
+    lengths = b",".join(b"-" if text is None else b"%d" % len(text) for text in texts)
+    return blake2b(b"|".join([lengths, *(text or b"" for text in texts)]), digest_size=16).digest()

@@ -18,9 +18,11 @@ from sqltune.records import Adapter, SelectionName
 from sqltune.selection.bad_rows import find_sample_fault, rows_to_spare
 from sqltune.selection.batches import SampleBatch, digest_refused
 from sqltune.selection.content_hash import FingerprintSum
+from sqltune.selection.leaks import note_validation_leaks
 from sqltune.selection.reader import SelectionReader, open_selection
 from sqltune.selection.repeats import settle_repeats
 from sqltune.selection.training_rows import CheckConversation, TooLong, TrainingRows
+from sqltune.selection.validation_rows import mark_digests
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,9 @@ class Manifest:
     fingerprint: str
     selected: int  #: rows that the query returned
     skipped: int  #: rows that cannot be trained on
-    held_out: int  #: rows whose split is not 'train'
-    sample_count: int
+    held_out: int  #: rows whose split is neither 'train' nor 'validation'
+    sample_count: int  #: those for validation included
+    validation_count: int
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def write_manifest(
         new_contents=new_contents,
         may_skip=rows_to_spare(scan.rows.counts, adapter),
     )
-    _require_usable(work, scan)
+    _require_usable(work, scan, scope.run_id)
     return _complete(work, scan)
 
 
@@ -120,13 +123,17 @@ def _write(work: _Selecting) -> tuple[_RowScan, int]:
 def _scan(work: _Selecting, writer: SampleWriter | None) -> _RowScan:
     """Read the query once; without a writer only to validate and hash."""
     with open_selection(work.reader, work.adapter, SelectionName.TRAINING) as selection:
-        rows = TrainingRows(selection.columns, work.too_long, work.check_conversation)
+        share = work.adapter.validation_share
+        rows = TrainingRows(
+            selection.columns, work.too_long, work.check_conversation, validation_share=share
+        )
         scan = _RowScan(rows, FingerprintSum(), FingerprintSum())
         for page in selection.pages():
             batch = rows.accept(page)
-            scan.manifest_sum.add(batch.digests, len(batch))
-            scan.selection_sum.add(batch.digests, len(batch))
-            scan.selection_sum.add(*digest_refused(rows.refused))
+            digests = mark_digests(batch.digests, batch.validation)
+            scan.manifest_sum.add(digests, len(batch))
+            scan.selection_sum.add(digests, len(batch))
+            scan.selection_sum.add(*digest_refused(rows.refused, share))
             if writer is not None:
                 writer.add(_content_rows(batch), _text_bytes(batch))
             work.on_progress(rows.counts.selected)
@@ -148,7 +155,7 @@ def _share_planned(work: _Selecting) -> Manifest | None:
     scan = _scan(work, None)
     if scan.manifest_sum.result().text != run.fingerprint:
         return None
-    _require_usable(work, scan)
+    _require_usable(work, scan, equal)
     _remove_leftovers(scope)
     return _manifest(scan, equal)
 
@@ -168,9 +175,11 @@ def _remove_leftovers(scope: RunScope) -> None:
     manifests.remove_manifest(scope)
 
 
-def _require_usable(work: _Selecting, scan: _RowScan) -> None:
+def _require_usable(work: _Selecting, scan: _RowScan, manifest_id: int) -> None:
     """Store the findings; raise if the samples cannot be used."""
-    rows = scan.rows
+    rows, timeout = scan.rows, work.reader.timeout_seconds
+    if rows.counts.validation:
+        note_validation_leaks(work.scope, manifest_id, rows.findings, timeout_seconds=timeout)
     rows.findings.store(work.scope)
     fault = find_sample_fault(rows.counts, rows.findings, work.adapter)
     if fault is not None:
@@ -202,6 +211,7 @@ def _complete(work: _Selecting, scan: _RowScan) -> Manifest:
             change,
             fingerprint=fingerprint.text,
             sample_count=fingerprint.row_count,
+            validation_count=scan.rows.counts.validation,
         )
     return _manifest(scan, scope.run_id)
 
@@ -215,6 +225,7 @@ def _manifest(scan: _RowScan, manifest_id: int) -> Manifest:
         skipped=counts.skipped,
         held_out=counts.held_out,
         sample_count=scan.manifest_sum.result().row_count,
+        validation_count=counts.validation,
     )
 
 
@@ -235,6 +246,15 @@ def _content_rows(batch: SampleBatch) -> list[ContentRow]:
         batch.weights,
         batch.groups,
         batch.splits,
+        _flags(batch),
         strict=True,
     )
     return list(map(ContentRow._make, rows))
+
+
+def _flags(batch: SampleBatch) -> list[bool]:
+    """Return which samples of a batch are for validation."""
+    flags = [False] * len(batch)
+    for index in batch.validation:
+        flags[index] = True
+    return flags

@@ -15,6 +15,7 @@ from sqltune.selection.content_hash import FingerprintSum
 from sqltune.selection.findings import ERROR, KEPT_PER_RULE, WARNING
 from sqltune.selection.rules import Problem
 from sqltune.selection.training_rows import TrainingRows
+from sqltune.selection.validation_rows import mark_digest
 
 #: Repeated samples that one transaction takes out.
 _PAGE = 100
@@ -42,7 +43,9 @@ def settle_repeats(
         repeated = _note_keys(scope, rows, may_skip)
         last = manifest_sum.result().row_count - 1
         for sample in repeated:
-            manifest_sum.remove(bytes.fromhex(sample.content_hash or ""))
+            digest = bytes.fromhex(sample.content_hash or "")
+            manifest_sum.remove(mark_digest(digest) if sample.is_validation else digest)
+        rows.counts.validation -= sum(sample.is_validation for sample in repeated)
         _take_out(scope, repeated, last)
     if not has_only_new:
         _note_contents(scope, rows)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 
 from sqltune.database.tables.message_texts import read_messages
 from sqltune.records import Adapter, Sample, SelectionName
@@ -16,6 +17,15 @@ from sqltune.selection.content_hash import Fingerprint, FingerprintSum
 from sqltune.selection.reader import SelectionReader, open_selection
 from sqltune.selection.training_rows import TrainingRows, without_held_out
 from sqltune.selection.unfolding import unfold_messages
+from sqltune.selection.validation_rows import find_validation, mark_digests
+
+
+@dataclass(frozen=True, slots=True)
+class SampleScan:
+    """What one reading of a training selection found."""
+
+    fingerprint: Fingerprint  #: of all rows that are not held out
+    validation_count: int  #: how many of them are for validation
 
 
 def fingerprint_samples(reader: SelectionReader, adapter: Adapter) -> Fingerprint:
@@ -24,11 +34,21 @@ def fingerprint_samples(reader: SelectionReader, adapter: Adapter) -> Fingerprin
     Raises:
         DataError: the query cannot be used.
     """
-    total = FingerprintSum()
-    with closing(digest_samples(reader, adapter)) as pages:
-        for digests in pages:
-            total.add(digests, len(digests))
-    return total.result()
+    return scan_samples(reader, adapter).fingerprint
+
+
+def scan_samples(reader: SelectionReader, adapter: Adapter) -> SampleScan:
+    """Hash an adapter's training selection, and count the samples that are for validation.
+
+    Raises:
+        DataError: the query cannot be used.
+    """
+    total, validation_count = FingerprintSum(), 0
+    with closing(_digest_pages(reader, adapter)) as pages:
+        for digests, validation in pages:
+            total.add(mark_digests(digests, validation), len(digests))
+            validation_count += len(validation)
+    return SampleScan(total.result(), validation_count)
 
 
 def digest_samples(reader: SelectionReader, adapter: Adapter) -> Generator[list[bytes], None, None]:
@@ -37,21 +57,33 @@ def digest_samples(reader: SelectionReader, adapter: Adapter) -> Generator[list[
     Raises:
         DataError: the query cannot be used.
     """
+    with closing(_digest_pages(reader, adapter)) as pages:
+        for digests, _ in pages:
+            yield digests
+
+
+def _digest_pages(
+    reader: SelectionReader, adapter: Adapter
+) -> Generator[tuple[list[bytes], frozenset[int]], None, None]:
+    """Yield the content hashes of each page, and which of its rows are for validation."""
+    share = adapter.validation_share
     with open_selection(reader, adapter, SelectionName.TRAINING) as selection:
-        # Keys are not content: leaving them out saves the time to encode them.
-        columns = selection.columns.without_key()
+        # Keys are not content: where no share needs them, leaving them out saves their time.
+        columns = selection.columns if share else selection.columns.without_key()
         for page in selection.pages():
-            yield digest_page(without_held_out(columns.split(page)))
+            fields = without_held_out(columns.split(page))
+            digests = digest_page(fields)
+            yield digests, find_validation(fields[0], fields[-2], fields[-1], digests, share)
 
 
 def select_samples(reader: SelectionReader, adapter: Adapter) -> Generator[Sample, None, None]:
-    """Yield the samples that can be trained on, one by one.
+    """Yield the samples that would be trained on, one by one.
 
     Raises:
         DataError: the query cannot be used.
     """
     with open_selection(reader, adapter, SelectionName.TRAINING) as selection:
-        rows = TrainingRows(selection.columns, None)
+        rows = TrainingRows(selection.columns, None, validation_share=adapter.validation_share)
         for page in selection.pages():
             yield from _samples(rows.accept(page))
 
@@ -76,9 +108,18 @@ def _samples(batch: SampleBatch) -> Iterator[Sample]:
         batch.groups,
         batch.splits,
     )
-    for key, prompt, response, system_prompt, messages, weight, group_key, split in zip(
-        *columns, strict=True
-    ):
+    for index, (
+        key,
+        prompt,
+        response,
+        system_prompt,
+        messages,
+        weight,
+        group_key,
+        split,
+    ) in enumerate(zip(*columns, strict=True)):
+        if index in batch.validation:
+            continue
         yield Sample(
             sample_key=key.decode(),
             prompt=prompt.decode(),

@@ -7,6 +7,7 @@ fault are checked one by one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from operator import lt
 from typing import Any
 
@@ -31,13 +32,14 @@ from sqltune.selection.rules import (
     weight_problem,
 )
 from sqltune.selection.unfolding import BadMessages, unfold_messages
+from sqltune.selection.validation_rows import VALIDATION, find_validation
 
 #: Returns a sample's number of tokens where they are too many, else None.
 TooLong = Callable[[str], int | None]
 #: Returns why a base model or a backend cannot read a conversation, else None.
 CheckConversation = Callable[[Sample], Problem | None]
 
-_TRAINED_SPLITS = (None, b"train")
+_USED_SPLITS = (None, b"train", VALIDATION)
 _EMPTY = SampleBatch((), (), (), (), (), (), (), (), ())
 
 
@@ -49,6 +51,8 @@ class TrainingRows:
         columns: ColumnMap,
         too_long: TooLong | None,
         check_conversation: CheckConversation | None = None,
+        *,
+        validation_share: float | None = None,
     ) -> None:
         """Check rows whose fields are found by `columns`.
 
@@ -56,6 +60,7 @@ class TrainingRows:
             columns: where each field is.
             too_long: of samples with one prompt; None: no limit is known.
             check_conversation: of samples with messages; None: nothing more is known.
+            validation_share: the share of the samples that is for validation.
         """
         self.counts = RowCounts()
         self.findings = Findings(SelectionName.TRAINING)
@@ -63,6 +68,7 @@ class TrainingRows:
         self._columns = columns
         self._too_long = too_long
         self._check_conversation = check_conversation
+        self._validation_share = validation_share
         self._last_key: Any = None
         self._keys_ascend = True
 
@@ -83,7 +89,7 @@ class TrainingRows:
         self.counts.selected += len(rows)
         numbers: Sequence[int] = range(first_number, first_number + len(rows))
         columns = self._columns.split(rows)
-        if (kept := trained_rows(columns[-1])) is not None:
+        if (kept := used_rows(columns[-1])) is not None:
             self.counts.held_out += len(rows) - len(kept)
             numbers = [numbers[index] for index in kept]
             columns = pick_rows(columns, kept)
@@ -93,8 +99,14 @@ class TrainingRows:
         columns = unfold_messages(columns, SelectionName.TRAINING)
         batch = self._encode_clean(columns)
         if batch is None:
-            return self._encode_row_by_row(numbers, columns)
-        return batch
+            batch = self._encode_row_by_row(numbers, columns)
+        return self._choose_validation(batch)
+
+    def _choose_validation(self, batch: SampleBatch) -> SampleBatch:
+        share = self._validation_share
+        chosen = find_validation(batch.keys, batch.groups, batch.splits, batch.digests, share)
+        self.counts.validation += len(chosen)
+        return replace(batch, validation=chosen) if chosen else batch
 
     def _follow_keys(self, keys: Column) -> bool:
         """Whether all keys are integers in ascending order, as the ids of a table are."""
@@ -198,11 +210,11 @@ def _too_long(tokens: int) -> str:
     )
 
 
-def trained_rows(splits: Column) -> list[int] | None:
+def used_rows(splits: Column) -> list[int] | None:
     """Return the indexes of the rows that are not held out; None: all of them."""
-    if set(splits) <= set(_TRAINED_SPLITS):
+    if set(splits) <= set(_USED_SPLITS):
         return None
-    return [index for index, split in enumerate(splits) if split in _TRAINED_SPLITS]
+    return [index for index, split in enumerate(splits) if split in _USED_SPLITS]
 
 
 def pick_rows(columns: Sequence[Column], indexes: Sequence[int]) -> list[Column]:
@@ -212,7 +224,7 @@ def pick_rows(columns: Sequence[Column], indexes: Sequence[int]) -> list[Column]
 
 def without_held_out(columns: list[Column]) -> list[Column]:
     """Return a page without the rows that are held out."""
-    kept = trained_rows(columns[-1])
+    kept = used_rows(columns[-1])
     return columns if kept is None else pick_rows(columns, kept)
 
 

@@ -14,7 +14,7 @@ CREATE TABLE training_samples (
     messages            LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'a conversation as JSON in the form of OpenAI''s chat, in place of prompt, response and system_prompt',
     weight              DOUBLE NOT NULL DEFAULT 1 COMMENT 'factor on the loss of this sample; above 0',
     group_key           VARCHAR(191) COLLATE utf8mb4_bin NULL COMMENT 'rows that belong together, such as those of one customer',
-    split               VARCHAR(16) COLLATE utf8mb4_bin NULL COMMENT 'NULL or ''train'' is trained on; any other value is held out',
+    split               VARCHAR(16) COLLATE utf8mb4_bin NULL COMMENT 'NULL or ''train'': trained on; ''validation'': its loss is measured after every epoch; any other value: held out',
     created_at          DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
     PRIMARY KEY (sample_id),
     -- The default training selection reads one dataset.
@@ -52,10 +52,13 @@ CREATE ROWSTORE TABLE adapters (
     -- What it is trained on.
     training_query      LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'NULL: the rows of training_samples whose dataset is adapter_name',
     train_on            VARCHAR(8) COLLATE utf8mb4_bin NOT NULL DEFAULT 'all' COMMENT 'all: of messages, every turn of the assistant is trained; last: only the last one',
+    validation_share    DOUBLE NULL COMMENT 'share of the samples, from 0 to 0.5, that is never trained and measured after every epoch; NULL or 0: none',
     on_bad_row          VARCHAR(8) COLLATE utf8mb4_bin NOT NULL DEFAULT 'stop' COMMENT 'stop: one bad row ends the run before training; skip: bad rows are left out and listed in data_issues',
     max_skipped_share   DOUBLE NOT NULL DEFAULT 0.01 COMMENT 'with skip: the run fails above this share of bad rows',
     -- How it is trained. NULL: the default of the backend, which each version stores.
     epochs              INT NOT NULL DEFAULT 3,
+    early_stop_patience INT NULL COMMENT 'stop after so many epochs without a lower eval_loss; NULL: never early',
+    keep_epochs         TINYINT NOT NULL DEFAULT 0 COMMENT '1: the weights after each epoch are kept, as rows of kept_epochs',
     learning_rate       DOUBLE NULL,
     lora_rank           INT NULL,
     lora_alpha          INT NULL,
@@ -130,6 +133,8 @@ CREATE ROWSTORE TABLE runs (
     base_model          VARCHAR(255) COLLATE utf8mb4_bin NULL,
     base_model_revision VARCHAR(191) COLLATE utf8mb4_bin NULL,
     manifest_id         BIGINT NULL COMMENT 'the samples that it trains on',
+    from_run_id         BIGINT NULL COMMENT 'in a request: the run of whose kept epoch a version is to be made, as a trial',
+    from_epoch          INT NULL COMMENT 'in a request: the epoch, as in kept_epochs',
     version_number      INT NULL COMMENT 'the version that it trained or evaluates',
     before_version      INT NULL COMMENT 'the version that was live when it began',
     fingerprint         VARCHAR(96) COLLATE utf8mb4_bin NULL COMMENT 'of the training selection: ''<rows>-<sum of the content hashes>''',
@@ -140,6 +145,7 @@ CREATE ROWSTORE TABLE runs (
     samples_selected    BIGINT NULL,
     samples_skipped     BIGINT NULL,
     samples_held_out    BIGINT NULL,
+    samples_validated   BIGINT NULL COMMENT 'rows that are never trained and whose loss is measured after every epoch',
     samples_used        BIGINT NULL,
     prompts_selected    BIGINT NULL,
     responses_stored    BIGINT NOT NULL DEFAULT 0,
@@ -190,6 +196,7 @@ CREATE TABLE training_metrics (
     train_loss          DOUBLE NOT NULL COMMENT 'mean over all trained tokens of the step, rehearsal included, weighted, in nats',
     sample_loss         DOUBLE NULL COMMENT 'mean over the trained tokens of the samples, unweighted, rehearsal left out, in nats; NULL: the step has no samples',
     smoothed_loss       DOUBLE NULL COMMENT 'moving average of sample_loss; NULL only before the first step with samples',
+    eval_loss           DOUBLE NULL COMMENT 'after the last step of an epoch: mean over the trained tokens of the validation samples, unweighted, in nats; NULL: not measured',
     learning_rate       DOUBLE NULL,
     gradient_norm       DOUBLE NULL,
     tokens              BIGINT NULL COMMENT 'all tokens of the step',
@@ -208,7 +215,8 @@ CREATE ROWSTORE TABLE manifests (
     dataset_number      INT NULL COMMENT '1, 2, 3 ... per adapter',
     state               VARCHAR(16) COLLATE utf8mb4_bin NOT NULL COMMENT 'writing -> complete',
     fingerprint         VARCHAR(96) COLLATE utf8mb4_bin NULL COMMENT 'NULL while it is written',
-    sample_count        BIGINT NULL,
+    sample_count        BIGINT NULL COMMENT 'those for validation included',
+    validation_count    BIGINT NOT NULL DEFAULT 0 COMMENT 'how many of them are for validation',
     samples_added       BIGINT NULL COMMENT 'keys that the manifest of the adapter before this one lacks',
     samples_edited      BIGINT NULL COMMENT 'keys that both have, with another content; without keys of their own, an edit is a removal and an addition',
     samples_removed     BIGINT NULL COMMENT 'keys that only the one before has',
@@ -226,6 +234,7 @@ CREATE TABLE manifest_samples (
     position            BIGINT NOT NULL COMMENT '0, 1, 2 ...',
     sample_key          VARCHAR(191) COLLATE utf8mb4_bin NOT NULL COMMENT 'the key of the row: sample_key of the query, else the id of the table, else the content hash',
     content_hash        VARCHAR(64) COLLATE utf8mb4_bin NOT NULL COMMENT 'BLAKE2b-256 in hexadecimal',
+    is_validation       TINYINT NOT NULL DEFAULT 0 COMMENT '1: never trained; its loss is measured after every epoch',
     PRIMARY KEY (manifest_id, position),
     -- Which versions were trained on a row, and two rows with one key.
     KEY manifest_samples_by_key (sample_key) USING HASH,
@@ -288,9 +297,12 @@ CREATE ROWSTORE TABLE adapter_versions (
     prompt_format       VARCHAR(1000) COLLATE utf8mb4_bin NOT NULL DEFAULT 'auto' COMMENT 'as in adapters; local: what auto became',
     quantization        VARCHAR(8) COLLATE utf8mb4_bin NOT NULL DEFAULT 'none' COMMENT 'as in adapters',
     sample_count        BIGINT NOT NULL,
+    validation_count    BIGINT NOT NULL DEFAULT 0 COMMENT 'samples whose loss chose the epoch; 0: the last epoch is the version',
     steps               BIGINT NULL,
     tokens_processed    BIGINT NULL,
     final_train_loss    DOUBLE NULL COMMENT 'mean of train_loss over the last tenth of the steps',
+    best_epoch          INT NULL COMMENT 'the epoch whose weights are the version, where samples are for validation or the epoch was kept; NULL: the last one',
+    eval_loss           DOUBLE NULL COMMENT 'of these weights; NULL: no samples are for validation',
     cost_usd            DECIMAL(12,4) NULL,
     train_seconds       DOUBLE NULL,
     external_id         VARCHAR(255) COLLATE utf8mb4_bin NULL COMMENT 'the id of the adapter at a remote backend',
@@ -300,6 +312,22 @@ CREATE ROWSTORE TABLE adapter_versions (
     created_at          DATETIME(6) NOT NULL,
     PRIMARY KEY (adapter_name, version_number),
     SHARD KEY (adapter_name)
+);
+
+-- The weights after each epoch of a training, kept with adapters.keep_epochs. Delete a row, and `sqltune gc --remove` removes its weights.
+CREATE ROWSTORE TABLE kept_epochs (
+    run_id              BIGINT NOT NULL,
+    epoch               INT NOT NULL COMMENT '1, 2, 3 ...',
+    adapter_name        VARCHAR(100) COLLATE utf8mb4_bin NOT NULL,
+    backend             VARCHAR(32) COLLATE utf8mb4_bin NOT NULL,
+    eval_loss           DOUBLE NULL COMMENT 'as in training_metrics; NULL: no samples are for validation',
+    external_id         VARCHAR(255) COLLATE utf8mb4_bin NULL COMMENT 'as in adapter_versions',
+    artifact_uri        LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'where the weights are stored',
+    artifact_bytes      BIGINT NULL,
+    artifact_sha256     VARCHAR(64) COLLATE utf8mb4_bin NULL,
+    created_at          DATETIME(6) NOT NULL,
+    PRIMARY KEY (run_id, epoch),
+    SHARD KEY (run_id)
 );
 
 -- What a model answered, or the error in place of an answer.

@@ -12,7 +12,7 @@ CREATE TABLE training_samples (
     messages            LONGTEXT NULL,                  -- a conversation as JSON in the form of OpenAI's chat, in place of prompt, response and system_prompt
     weight              DOUBLE NOT NULL DEFAULT 1,      -- factor on the loss of this sample; above 0
     group_key           VARCHAR(191) NULL,              -- rows that belong together, such as those of one customer
-    split               VARCHAR(16) NULL,               -- NULL or 'train' is trained on; any other value is held out
+    split               VARCHAR(16) NULL,               -- NULL or 'train': trained on; 'validation': its loss is measured after every epoch; any other value: held out
     created_at          DATETIME(6) NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f000', 'now'))
 );
 
@@ -48,10 +48,13 @@ CREATE TABLE adapters (
     -- What it is trained on.
     training_query      LONGTEXT NULL,                  -- NULL: the rows of training_samples whose dataset is adapter_name
     train_on            VARCHAR(8) NOT NULL DEFAULT 'all', -- all: of messages, every turn of the assistant is trained; last: only the last one
+    validation_share    DOUBLE NULL,                    -- share of the samples, from 0 to 0.5, that is never trained and measured after every epoch; NULL or 0: none
     on_bad_row          VARCHAR(8) NOT NULL DEFAULT 'stop', -- stop: one bad row ends the run before training; skip: bad rows are left out and listed in data_issues
     max_skipped_share   DOUBLE NOT NULL DEFAULT 0.01,   -- with skip: the run fails above this share of bad rows
     -- How it is trained. NULL: the default of the backend, which each version stores.
     epochs              INTEGER NOT NULL DEFAULT 3,
+    early_stop_patience INTEGER NULL,                   -- stop after so many epochs without a lower eval_loss; NULL: never early
+    keep_epochs         TINYINT NOT NULL DEFAULT 0,     -- 1: the weights after each epoch are kept, as rows of kept_epochs
     learning_rate       DOUBLE NULL,
     lora_rank           INTEGER NULL,
     lora_alpha          INTEGER NULL,
@@ -120,6 +123,8 @@ CREATE TABLE runs (
     base_model          VARCHAR(255) NULL,
     base_model_revision VARCHAR(191) NULL,
     manifest_id         BIGINT NULL,                    -- the samples that it trains on
+    from_run_id         BIGINT NULL,                    -- in a request: the run of whose kept epoch a version is to be made, as a trial
+    from_epoch          INTEGER NULL,                   -- in a request: the epoch, as in kept_epochs
     version_number      INTEGER NULL,                   -- the version that it trained or evaluates
     before_version      INTEGER NULL,                   -- the version that was live when it began
     fingerprint         VARCHAR(96) NULL,               -- of the training selection: '<rows>-<sum of the content hashes>'
@@ -130,6 +135,7 @@ CREATE TABLE runs (
     samples_selected    BIGINT NULL,
     samples_skipped     BIGINT NULL,
     samples_held_out    BIGINT NULL,
+    samples_validated   BIGINT NULL,                    -- rows that are never trained and whose loss is measured after every epoch
     samples_used        BIGINT NULL,
     prompts_selected    BIGINT NULL,
     responses_stored    BIGINT NOT NULL DEFAULT 0,
@@ -179,6 +185,7 @@ CREATE TABLE training_metrics (
     train_loss          DOUBLE NOT NULL,                -- mean over all trained tokens of the step, rehearsal included, weighted, in nats
     sample_loss         DOUBLE NULL,                    -- mean over the trained tokens of the samples, unweighted, rehearsal left out, in nats; NULL: the step has no samples
     smoothed_loss       DOUBLE NULL,                    -- moving average of sample_loss; NULL only before the first step with samples
+    eval_loss           DOUBLE NULL,                    -- after the last step of an epoch: mean over the trained tokens of the validation samples, unweighted, in nats; NULL: not measured
     learning_rate       DOUBLE NULL,
     gradient_norm       DOUBLE NULL,
     tokens              BIGINT NULL,                    -- all tokens of the step
@@ -195,7 +202,8 @@ CREATE TABLE manifests (
     dataset_number      INTEGER NULL,                   -- 1, 2, 3 ... per adapter
     state               VARCHAR(16) NOT NULL,           -- writing -> complete
     fingerprint         VARCHAR(96) NULL,               -- NULL while it is written
-    sample_count        BIGINT NULL,
+    sample_count        BIGINT NULL,                    -- those for validation included
+    validation_count    BIGINT NOT NULL DEFAULT 0,      -- how many of them are for validation
     samples_added       BIGINT NULL,                    -- keys that the manifest of the adapter before this one lacks
     samples_edited      BIGINT NULL,                    -- keys that both have, with another content; without keys of their own, an edit is a removal and an addition
     samples_removed     BIGINT NULL,                    -- keys that only the one before has
@@ -212,6 +220,7 @@ CREATE TABLE manifest_samples (
     position            BIGINT NOT NULL,                -- 0, 1, 2 ...
     sample_key          VARCHAR(191) NOT NULL,          -- the key of the row: sample_key of the query, else the id of the table, else the content hash
     content_hash        VARCHAR(64) NOT NULL,           -- BLAKE2b-256 in hexadecimal
+    is_validation       TINYINT NOT NULL DEFAULT 0,     -- 1: never trained; its loss is measured after every epoch
     PRIMARY KEY (manifest_id, position)
 ) WITHOUT ROWID;
 
@@ -271,9 +280,12 @@ CREATE TABLE adapter_versions (
     prompt_format       VARCHAR(1000) NOT NULL DEFAULT 'auto', -- as in adapters; local: what auto became
     quantization        VARCHAR(8) NOT NULL DEFAULT 'none', -- as in adapters
     sample_count        BIGINT NOT NULL,
+    validation_count    BIGINT NOT NULL DEFAULT 0,      -- samples whose loss chose the epoch; 0: the last epoch is the version
     steps               BIGINT NULL,
     tokens_processed    BIGINT NULL,
     final_train_loss    DOUBLE NULL,                    -- mean of train_loss over the last tenth of the steps
+    best_epoch          INTEGER NULL,                   -- the epoch whose weights are the version, where samples are for validation or the epoch was kept; NULL: the last one
+    eval_loss           DOUBLE NULL,                    -- of these weights; NULL: no samples are for validation
     cost_usd            DECIMAL(12,4) NULL,
     train_seconds       DOUBLE NULL,
     external_id         VARCHAR(255) NULL,              -- the id of the adapter at a remote backend
@@ -282,6 +294,21 @@ CREATE TABLE adapter_versions (
     artifact_sha256     VARCHAR(64) NULL,
     created_at          DATETIME(6) NOT NULL,
     PRIMARY KEY (adapter_name, version_number)
+);
+
+-- The weights after each epoch of a training, kept with adapters.keep_epochs. Delete a row, and `sqltune gc --remove` removes its weights.
+CREATE TABLE kept_epochs (
+    run_id              BIGINT NOT NULL,
+    epoch               INTEGER NOT NULL,               -- 1, 2, 3 ...
+    adapter_name        VARCHAR(100) NOT NULL,
+    backend             VARCHAR(32) NOT NULL,
+    eval_loss           DOUBLE NULL,                    -- as in training_metrics; NULL: no samples are for validation
+    external_id         VARCHAR(255) NULL,              -- as in adapter_versions
+    artifact_uri        LONGTEXT NULL,                  -- where the weights are stored
+    artifact_bytes      BIGINT NULL,
+    artifact_sha256     VARCHAR(64) NULL,
+    created_at          DATETIME(6) NOT NULL,
+    PRIMARY KEY (run_id, epoch)
 );
 
 -- What a model answered, or the error in place of an answer.

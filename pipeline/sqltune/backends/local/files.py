@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sqltune.backends.attempts import attempt_name, find_attempts
+from sqltune.backends.attempts import attempt_name, find_attempts, find_epochs
 from sqltune.errors import TrainingError
 from sqltune.local_lora.adapters import WEIGHTS_FILE, read_manifest
 from sqltune.local_lora.checkpoints import CHECKPOINT_FILE, read_position
@@ -41,6 +41,8 @@ class FinishedFolder:
     weights_bytes: int
     weights_sha256: str
     rehearsal_pairs: int
+    epoch: int | None = None  #: whose weights these are, where that is known
+    eval_loss: float | None = None  #: None: it was not measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,11 @@ class TrainingFiles:
     @property
     def adapter_folder(self) -> Path:
         """Where this attempt writes the finished adapter."""
-        return self.artifacts / "adapters" / attempt_name(self.run_key, self.attempt)
+        return self._adapters / attempt_name(self.run_key, self.attempt)
+
+    def epoch_folder(self, epoch: int) -> Path:
+        """Return where this attempt writes the weights after an epoch."""
+        return self._adapters / attempt_name(self.run_key, self.attempt, epoch)
 
     @property
     def checkpoint_folder(self) -> Path:
@@ -63,11 +69,26 @@ class TrainingFiles:
 
     def find_finished(self) -> FinishedFolder | None:
         """Return the adapter that an attempt finished without recording it, if there is one."""
-        for left in find_attempts(self.artifacts / "adapters", self.run_key, up_to=self.attempt):
+        for left in find_attempts(self._adapters, self.run_key, up_to=self.attempt):
             finished = _read_finished(left.path)
             if finished is not None:
                 return finished
         return None
+
+    def find_epochs(self) -> dict[int, FinishedFolder]:
+        """Return the weights that attempts kept, by epoch."""
+        found: dict[int, FinishedFolder] = {}
+        for left in find_epochs(self._adapters, self.run_key, up_to=self.attempt):
+            finished = None if left.epoch in found else _read_finished(left.path)
+            if finished is not None and left.epoch is not None:
+                found[left.epoch] = finished
+        return found
+
+    def find_epoch(self, epoch: int) -> FinishedFolder | None:
+        """Return the weights that an attempt kept after this epoch, if it has."""
+        left = find_epochs(self._adapters, self.run_key, up_to=self.attempt)
+        found = (_read_finished(item.path) for item in left if item.epoch == epoch)
+        return next((finished for finished in found if finished is not None), None)
 
     def list_checkpoints(self) -> list[Path]:
         """Return the folders with a checkpoint, those with the most steps first.
@@ -113,6 +134,10 @@ class TrainingFiles:
             shutil.rmtree(left.path, ignore_errors=True)
 
     @property
+    def _adapters(self) -> Path:
+        return self.artifacts / "adapters"
+
+    @property
     def _checkpoints(self) -> Path:
         return self.artifacts / "checkpoints"
 
@@ -151,4 +176,11 @@ def _read_finished(folder: Path) -> FinishedFolder | None:
     digest = hashlib.sha256(weights).hexdigest()
     if digest != manifest.get("weights_sha256"):
         return None
-    return FinishedFolder(folder, len(weights), digest, int(manifest.get("rehearsal_pairs", 0)))
+    return FinishedFolder(
+        folder,
+        len(weights),
+        digest,
+        int(manifest.get("rehearsal_pairs", 0)),
+        manifest.get("epoch"),
+        manifest.get("eval_loss"),
+    )

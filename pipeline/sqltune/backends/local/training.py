@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from sqltune.backends.base import (
+    EpochWeights,
     Journal,
     Samples,
     StepMetrics,
@@ -21,11 +22,12 @@ from sqltune.backends.base import (
     TrainingJob,
     TrainingOptions,
 )
+from sqltune.backends.local.epochs import EpochEnds, kept_weights
 from sqltune.backends.local.files import FinishedFolder, RehearsalPairs, TrainingFiles
 from sqltune.backends.local.options import fill_in, make_lora_options
 from sqltune.backends.local.rehearsing import collect_pairs
+from sqltune.backends.local.saving import save_announced
 from sqltune.errors import FilesNotWritten, RunInterrupted, TrainingError
-from sqltune.local_lora.adapters import SavedAdapter
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.lora_options import LoraStep
 from sqltune.local_lora.rehearsal.options import RehearsalMode
@@ -59,7 +61,8 @@ class LocalTraining:
         if finished is None:
             finished = self._make()
         self.files.forget_checkpoints()
-        return _trained(self._options, finished)
+        kept = kept_weights(self.files) if self.job.options.keep_epochs else ()
+        return _trained(self._options, finished, kept)
 
     @cached_property
     def _options(self) -> TrainingOptions:
@@ -74,13 +77,11 @@ class LocalTraining:
         try:
             order = self._order(len(pairs.pairs))
             self.journal.plan(len(order))
-            self._train(trainer, order, pairs)
-            saved = self._save(trainer, len(pairs.pairs))
+            ends = EpochEnds(self.job, self.journal, self.files, order, len(pairs.pairs))
+            self._train(trainer, ends, pairs)
+            return self._save(trainer, len(pairs.pairs))
         finally:
             trainer.close()
-        return FinishedFolder(
-            saved.folder, saved.weights_bytes, saved.weights_sha256, len(pairs.pairs)
-        )
 
     def _resume(self) -> tuple[LoraTrainer, RehearsalPairs] | None:
         """Resume from the checkpoint with the most steps, of whichever attempt."""
@@ -130,14 +131,16 @@ class LocalTraining:
             lengths=tuple(_length(sample) for sample in self.samples) if sorts else None,
         )
 
-    def _train(self, trainer: LoraTrainer, order: StepOrder, pairs: RehearsalPairs) -> None:
+    def _train(self, trainer: LoraTrainer, ends: EpochEnds, pairs: RehearsalPairs) -> None:
         unrecorded: list[StepMetrics] = []
         # The first step is recorded at once, as a sign of life.
         recorded_at, saved_at = -math.inf, self.monotonic()
         try:
-            for number in range(trainer.steps_done, len(order)):
+            for number in range(trainer.steps_done, len(ends.order)):
+                if ends.is_over(trainer):
+                    break
                 self.journal.check()
-                unrecorded.append(self._step(trainer, order, number, pairs.pairs))
+                unrecorded.append(self._step(trainer, ends, number, pairs.pairs))
                 now = self.monotonic()
                 if len(unrecorded) >= _STEPS_AT_ONCE or now - recorded_at >= _SECONDS_AT_ONCE:
                     self._record(unrecorded)
@@ -149,8 +152,25 @@ class LocalTraining:
             self._checkpoint(trainer, unrecorded, pairs)
             raise
         self._record(unrecorded)
+        if trainer.steps_done < len(ends.order):
+            self.journal.plan(trainer.steps_done)
+            self.journal.event("stopped_early", ends.describe_stop(trainer))
 
     def _step(
+        self, trainer: LoraTrainer, ends: EpochEnds, number: int, pairs: Sequence[Pair]
+    ) -> StepMetrics:
+        """Take a step; at the end of an epoch, also what follows it, or neither."""
+        undo = trainer.snapshot() if ends.is_end(number) else None
+        metrics = self._take_step(trainer, ends.order, number, pairs)
+        if undo is None:
+            return metrics
+        try:
+            return replace(metrics, eval_loss=ends.finish(trainer))
+        except RunInterrupted:
+            undo()
+            raise
+
+    def _take_step(
         self, trainer: LoraTrainer, order: StepOrder, number: int, pairs: Sequence[Pair]
     ) -> StepMetrics:
         step = order.step(number)
@@ -181,26 +201,37 @@ class LocalTraining:
         except FilesNotWritten as error:
             self.journal.event("checkpoint_not_written", str(error))
 
-    def _save(self, trainer: LoraTrainer, pair_count: int) -> SavedAdapter:
-        folder = self.files.adapter_folder
-        calls: list[int] = []
-        saved = trainer.save(
-            folder,
-            fingerprint=self.job.fingerprint,
+    def _save(self, trainer: LoraTrainer, pair_count: int) -> FinishedFolder:
+        """Write the weights of the best epoch, or the last ones where none was measured."""
+        trainer.restore_best()
+        best = trainer.best
+        saved = save_announced(
+            trainer,
+            self.files.adapter_folder,
+            self.job,
+            self.journal,
+            call_kind="save_adapter",
             rehearsal_pairs=pair_count,
-            # Committed as late as possible: a training that lost the adapter meanwhile ends here.
-            announce=lambda: calls.append(self.journal.intend("save_adapter", str(folder))),
+            measured={"epoch": best.epoch, "eval_loss": best.eval_loss} if best else None,
         )
-        outcome = f"sha256 {saved.weights_sha256}"
-        self.journal.settle(calls[0], "done", external_id=None, outcome=outcome)
-        return saved
+        return FinishedFolder(
+            saved.folder,
+            saved.weights_bytes,
+            saved.weights_sha256,
+            pair_count,
+            best.epoch if best else None,
+            best.eval_loss if best else None,
+        )
 
     def _settle_open_calls(self, finished: FinishedFolder | None) -> None:
         """Settle the calls with which earlier attempts announced a folder."""
+        kept = self.files.find_epochs().values()
+        written = {found.folder.name for found in (finished, *kept) if found is not None}
         for call in self.journal.calls():
             if call.state != "intended":
                 continue
-            if finished is not None and Path(call.request).name == finished.folder.name:
+            name = Path(call.request).name
+            if name in written:
                 self.journal.settle(call.call_number, "done", outcome="found after a restart")
             else:
                 self.journal.settle(call.call_number, "failed", outcome="it was not written")
@@ -213,7 +244,9 @@ def _length(sample: Sample) -> int:
     return sum(len(message.content or message.extra or "") for message in sample.messages)
 
 
-def _trained(options: TrainingOptions, finished: FinishedFolder) -> TrainedAdapter:
+def _trained(
+    options: TrainingOptions, finished: FinishedFolder, kept: tuple[EpochWeights, ...]
+) -> TrainedAdapter:
     return TrainedAdapter(
         external_id=None,
         artifact_uri=str(finished.folder.resolve()),
@@ -221,6 +254,9 @@ def _trained(options: TrainingOptions, finished: FinishedFolder) -> TrainedAdapt
         artifact_sha256=finished.weights_sha256,
         options=options,
         rehearsal_pairs=finished.rehearsal_pairs,
+        best_epoch=finished.epoch,
+        eval_loss=finished.eval_loss,
+        kept_epochs=kept,
     )
 
 

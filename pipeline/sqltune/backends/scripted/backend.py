@@ -27,16 +27,13 @@ from sqltune.backends.base import (
     TrainingJob,
 )
 from sqltune.backends.inventory import ArtifactKind, StoredArtifact
+from sqltune.backends.scripted.adapter_files import FINISHED, PART, adapter_path, read_learned
 from sqltune.backends.scripted.script import Fault, read_script
 from sqltune.backends.scripted.training import (
     CHARACTERS_PER_TOKEN,
-    FINISHED,
-    PART,
     ScriptedTraining,
-    adapter_path,
     estimate_sample,
     estimate_tokens,
-    read_learned,
 )
 from sqltune.errors import BackendUnavailable, RequestRejected
 from sqltune.records import Sample

@@ -89,6 +89,7 @@ class Script(BaseModel):
     answer_delay_seconds: float = Field(default=0.0, ge=0)
     step_delay_seconds: float = Field(default=0.0, ge=0)
     steps_per_epoch: int = Field(default=100, ge=1)  #: the most, if the row has no batch_size
+    eval_losses: list[float] = []  #: measured after epoch 1, 2 ...; the last one is repeated
     faults: list[Fault] = []
 
 

@@ -8,7 +8,6 @@ files.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
@@ -17,9 +16,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from sqltune.backends.attempts import attempt_name, find_attempts
+from sqltune.backends.attempts import attempt_name, find_attempts, find_epochs
 from sqltune.backends.base import (
     BackendCall,
+    EpochWeights,
     Journal,
     Samples,
     StepMetrics,
@@ -27,6 +27,14 @@ from sqltune.backends.base import (
     TrainingJob,
     TrainingOptions,
 )
+from sqltune.backends.scripted.adapter_files import (
+    FINISHED,
+    PART,
+    adapter_path,
+    describe_adapter,
+    read_whole_lines,
+)
+from sqltune.backends.scripted.epochs import ScriptedEpochs, loss_at
 from sqltune.backends.scripted.script import Script
 from sqltune.errors import (
     BackendTimeout,
@@ -40,8 +48,6 @@ from sqltune.errors import (
 from sqltune.records import Sample
 
 CALL_KIND = "train"
-#: The suffix of a finished adapter's file, and of an unfinished one.
-FINISHED, PART = ".jsonl", ".part"
 #: Steps are recorded this often, at most so many at a time; slow steps are recorded one by one.
 RECORD_SECONDS = 0.1
 SLOW_SECONDS = 0.01
@@ -49,7 +55,6 @@ RECORD_STEPS = 500
 CHARACTERS_PER_TOKEN = 4
 DEFAULT_LEARNING_RATE = 1e-4
 DEFAULT_RANK = 8
-FIRST_LOSS, LAST_LOSS = 3.0, 0.05
 
 
 class ScriptedTraining:
@@ -85,12 +90,14 @@ class ScriptedTraining:
         self._options = fill_options(job.options, len(samples), script.steps_per_epoch)
         self._batch_size = self._options.batch_size or 1
         self._steps_per_epoch = math.ceil(len(samples) / self._batch_size)
-        self._steps_total = self._steps_per_epoch * job.options.epochs
+        self._epochs = ScriptedEpochs(script, job)
+        self._steps_planned = self._steps_per_epoch * job.options.epochs
+        self._steps_total = self._steps_per_epoch * self._epochs.done
 
     def run(self, training_number: int) -> TrainedAdapter:
         """Train to the end, or adopt what an earlier call finished."""
         open_calls = [c for c in self._journal.calls() if c.state in ("intended", "unknown")]
-        self._journal.plan(self._steps_total)
+        self._journal.plan(self._steps_planned)
         finished = next(self._find_left(FINISHED), None)
         if finished is not None:
             return self._adopt(finished, open_calls)
@@ -122,13 +129,14 @@ class ScriptedTraining:
 
     def _adopt(self, finished: Path, open_calls: list[BackendCall]) -> TrainedAdapter:
         self._record_again(self._steps_total)
+        self._note_stop()
         for call in open_calls:
             self._journal.settle(
                 call.call_number, "done", external_id=finished.stem, outcome="found by its key"
             )
         self._remove_parts()
         self._journal.event("adapter_adopted", "the adapter was finished by an earlier call")
-        return describe_adapter(finished, self._options)
+        return self._describe(finished)
 
     def _train(self, call_number: int, done: int, training_number: int) -> None:
         try:
@@ -146,6 +154,8 @@ class ScriptedTraining:
 
     def _take_steps(self, done: int) -> None:
         self._record_again(done)
+        for epoch in range(1, done // self._steps_per_epoch + 1):
+            self._keep(epoch)
         pending: list[StepMetrics] = []
         recorded_at = time.monotonic()
         with self._part.open("ab") as file:
@@ -156,15 +166,47 @@ class ScriptedTraining:
                 file.write(self._line(step, samples))
                 file.flush()
                 pending.append(self._metrics(step, samples))
+                if step % self._steps_per_epoch == 0:
+                    self._keep(step // self._steps_per_epoch)
                 # The last steps are recorded after the file is closed, right before it is renamed.
                 is_time = self._is_time_to_record(time.monotonic() - recorded_at, len(pending))
                 if is_time and step < self._steps_total:
                     self._journal.record(pending)
                     self._journal.check()
                     pending, recorded_at = [], time.monotonic()
+        self._note_stop()
         if pending:
             self._journal.record(pending)
             self._journal.check()
+
+    def _keep(self, epoch: int) -> None:
+        """Store the lines so far as the weights after an epoch, unless an attempt has done so."""
+        if not self._job.options.keep_epochs or epoch in self._find_kept():
+            return
+        name = attempt_name(self._job.run_key, self._job.attempt, epoch)
+        content = self._lines(epoch)
+        call_number = self._journal.intend("save_epoch", name)
+        draft = self._folder / f"{name}{PART}"
+        draft.write_bytes(content)
+        os.replace(draft, adapter_path(self._folder, name))
+        self._journal.settle(call_number, "done", external_id=name)
+
+    def _find_kept(self) -> dict[int, Path]:
+        run_key, attempt = self._job.run_key, self._job.attempt
+        found = find_epochs(self._folder, run_key, up_to=attempt, suffix=FINISHED)
+        return {left.epoch: left.path for left in reversed(list(found)) if left.epoch is not None}
+
+    def _lines(self, epoch: int) -> bytes:
+        """Return the lines of all steps up to the end of an epoch."""
+        lines = read_whole_lines(self._part).splitlines(keepends=True)
+        return b"".join(lines[: epoch * self._steps_per_epoch])
+
+    def _note_stop(self) -> None:
+        if self._steps_total < self._steps_planned:
+            self._journal.plan(self._steps_total)
+            done, best = self._epochs.done, self._epochs.best
+            message = f"stopped after epoch {done}: eval_loss was lowest after epoch {best}"
+            self._journal.event("stopped_early", message)
 
     def _is_time_to_record(self, seconds: float, steps: int) -> bool:
         is_slow = self._script.step_delay_seconds >= SLOW_SECONDS
@@ -172,6 +214,8 @@ class ScriptedTraining:
 
     def _finish(self, call_number: int, training_number: int) -> TrainedAdapter:
         # Steps or an intent were committed directly before, where an overtaken attempt fails.
+        if self._epochs.best is not None:
+            self._part.write_bytes(self._lines(self._epochs.best))
         os.replace(self._part, self._path)
         self._remove_parts()
         for fault in self._script.faults:
@@ -179,7 +223,27 @@ class ScriptedTraining:
                 self._journal.settle(call_number, "unknown", outcome="the reply was lost")
                 raise BackendTimeout("the reply to the training was lost")
         self._journal.settle(call_number, "done", external_id=self._name)
-        return describe_adapter(self._path, self._options)
+        return self._describe(self._path)
+
+    def _describe(self, path: Path) -> TrainedAdapter:
+        best, kept = self._epochs.best, sorted(self._find_kept().items())
+        return replace(
+            describe_adapter(path, self._options),
+            best_epoch=best,
+            eval_loss=self._epochs.eval_loss(best),
+            kept_epochs=tuple(self._describe_epoch(epoch, path) for epoch, path in kept),
+        )
+
+    def _describe_epoch(self, epoch: int, path: Path) -> EpochWeights:
+        stored = describe_adapter(path, self._options)
+        return EpochWeights(
+            epoch=epoch,
+            eval_loss=self._epochs.eval_loss(epoch),
+            external_id=stored.external_id,
+            artifact_uri=stored.artifact_uri,
+            artifact_bytes=stored.artifact_bytes,
+            artifact_sha256=stored.artifact_sha256,
+        )
 
     def _record_again(self, done: int) -> None:
         """Record the steps in the file again: a crash may have come before they were recorded."""
@@ -200,10 +264,11 @@ class ScriptedTraining:
         return json.dumps(line, ensure_ascii=False).encode() + b"\n"
 
     def _metrics(self, step: int, samples: list[Sample]) -> StepMetrics:
-        progress = (step - 1) / max(1, self._steps_total - 1)
+        progress = (step - 1) / max(1, self._steps_planned - 1)
+        epoch, left = divmod(step, self._steps_per_epoch)
         tokens = sum(estimate_sample(s) for s in samples)
         trained_tokens = sum(estimate_tokens(s.response) for s in samples)
-        loss = LAST_LOSS + (FIRST_LOSS - LAST_LOSS) * math.exp(-4 * progress)
+        loss = loss_at(progress)
         return StepMetrics(
             step=step,
             epoch=step / self._steps_per_epoch,
@@ -213,12 +278,8 @@ class ScriptedTraining:
             tokens=tokens,
             trained_tokens=trained_tokens,
             sample_loss=loss,
+            eval_loss=None if left else self._epochs.eval_loss(epoch),
         )
-
-
-def adapter_path(folder: Path, name: str) -> Path:
-    """Return the path of a finished adapter's file."""
-    return folder / f"{name}{FINISHED}"
 
 
 def fill_options(
@@ -233,34 +294,6 @@ def fill_options(
         batch_size=options.batch_size or math.ceil(sample_count / steps_per_epoch),
         rehearsal="off",
     )
-
-
-def read_whole_lines(part: Path) -> bytes:
-    """Return the complete lines of a file, without the partial line that a crash left."""
-    try:
-        content = part.read_bytes()
-    except FileNotFoundError:  # its writer has just finished or given up
-        return b""
-    return content[: content.rfind(b"\n") + 1]
-
-
-def describe_adapter(path: Path, options: TrainingOptions) -> TrainedAdapter:
-    """Return the adapter that is stored in a finished file."""
-    content = path.read_bytes()
-    return TrainedAdapter(
-        external_id=path.stem,
-        artifact_uri=str(path),
-        artifact_bytes=len(content),
-        artifact_sha256=hashlib.sha256(content).hexdigest(),
-        options=options,
-    )
-
-
-def read_learned(path: Path) -> Iterator[tuple[str, str]]:
-    """Yield the prompts that an adapter was trained on, with their responses."""
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            yield from ((prompt, text) for prompt, text in json.loads(line).get("samples", ()))
 
 
 def estimate_sample(sample: Sample) -> int:

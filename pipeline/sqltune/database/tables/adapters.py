@@ -78,6 +78,9 @@ def _adapter(row: Any) -> Adapter:
         min_new_samples=row.min_new_samples,
         train_on=row.train_on,
         quantization=row.quantization,
+        validation_share=row.validation_share,
+        early_stop_patience=row.early_stop_patience,
+        keep_epochs=bool(row.keep_epochs),
     )
 
 

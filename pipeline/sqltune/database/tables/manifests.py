@@ -26,7 +26,8 @@ class StoredManifest:
     adapter_name: str
     is_complete: bool
     fingerprint: str | None  #: None: it is being written
-    sample_count: int
+    sample_count: int  #: those for validation included
+    validation_count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class RepeatedSample:
     sample_key: str
     content_hash: str | None
     first_key: str | None
+    is_validation: bool = False  #: with a repeated key: it is never trained
 
 
 def insert_manifest(
@@ -75,6 +77,7 @@ def get_manifest(session: Session, manifest_id: int) -> StoredManifest | None:
         is_complete=row.state == "complete",
         fingerprint=row.fingerprint,
         sample_count=int(row.sample_count or 0),
+        validation_count=int(row.validation_count),
     )
 
 
@@ -137,6 +140,7 @@ def complete_manifest(
     *,
     fingerprint: str,
     sample_count: int,
+    validation_count: int,
 ) -> None:
     """Complete a manifest whose samples are all written."""
     session.execute(
@@ -145,6 +149,7 @@ def complete_manifest(
         fingerprint=fingerprint,
         dataset_number=change.dataset_number,
         sample_count=sample_count,
+        validation_count=validation_count,
         samples_added=change.added,
         samples_edited=change.edited,
         samples_removed=change.removed,
@@ -200,6 +205,7 @@ def move_sample(session: Session, manifest_id: int, *, old: int, new: int) -> No
         position=new,
         sample_key=row.sample_key,
         content_hash=row.content_hash,
+        is_validation=row.is_validation,
     )
 
 
@@ -213,7 +219,10 @@ def list_duplicate_keys(session: Session, manifest_id: int, limit: int) -> list[
     """Return samples with the key of an earlier sample, in order."""
     rows = session.fetch_all("list_duplicate_keys", manifest_id=manifest_id, row_limit=limit)
     return [
-        RepeatedSample(int(r.position), r.sample_key, r.content_hash, r.sample_key) for r in rows
+        RepeatedSample(
+            int(r.position), r.sample_key, r.content_hash, r.sample_key, bool(r.is_validation)
+        )
+        for r in rows
     ]
 
 
@@ -256,6 +265,12 @@ def fetch_samples_at(session: Session, manifest_id: int, positions: Sequence[int
     if missing:
         raise DatabaseError(f"manifest {manifest_id} has no sample at position {missing[0]}")
     return [found[position] for position in positions]
+
+
+def list_validation_positions(session: Session, manifest_id: int) -> list[int]:
+    """Return the positions of the samples that are for validation, in order."""
+    rows = session.fetch_all("list_validation_positions", manifest_id=manifest_id)
+    return [int(row.position) for row in rows]
 
 
 def _count(session: Session, statement: str, values: dict[str, int]) -> int:

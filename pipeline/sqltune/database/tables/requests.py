@@ -47,6 +47,8 @@ def list_requests(session: Session, adapter_name: str) -> list[RunRequest]:
             manifest_id=row.manifest_id,
             is_forced=bool(row.is_forced),
             trigger_reason=row.trigger_reason,
+            from_run_id=row.from_run_id,
+            from_epoch=row.from_epoch,
         )
         for row in session.fetch_all("list_requests", adapter_name=adapter_name)
     ]

@@ -304,4 +304,6 @@ def _run(row: Any) -> Run:
         finished_at=parse_time(row.finished_at),
         error_code=row.error_code,
         error_message=row.error_message,
+        from_run_id=row.from_run_id,
+        from_epoch=row.from_epoch,
     )

@@ -24,6 +24,7 @@ class StepRow:
     tokens: int | None
     trained_tokens: int | None
     tokens_seen: int
+    eval_loss: float | None = None  #: None: not measured after this step
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from sqltune.database.connection import Session
 from sqltune.database.times import format_time
-from sqltune.records import AdapterVersion
+from sqltune.records import AdapterVersion, KeptEpoch
 
 #: The final loss is the mean over the last tenth of the steps: a single step varies too much.
 _FINAL_SHARE = 10
@@ -44,6 +44,9 @@ class NewVersion:
     artifact_bytes: int | None
     artifact_sha256: str | None
     is_trial: bool  #: it does not count as the adapter's latest
+    validation_count: int = 0
+    best_epoch: int | None = None  #: None: the last one
+    eval_loss: float | None = None  #: None: no samples are for validation
 
 
 def insert_version(session: Session, version: NewVersion, *, now: datetime) -> int:
@@ -83,6 +86,22 @@ def list_versions(session: Session) -> list[AdapterVersion]:
     return [_version(row) for row in session.fetch_all("list_versions")]
 
 
+def insert_kept_epoch(session: Session, kept: KeptEpoch, *, now: datetime) -> None:
+    """Write that the weights after an epoch are stored."""
+    session.execute("insert_kept_epoch", **asdict(kept), now=format_time(now))
+
+
+def get_kept_epoch(session: Session, run_id: int, epoch: int) -> KeptEpoch | None:
+    """Return the weights that a run kept after an epoch; None if there are none."""
+    row = session.fetch_one("get_kept_epoch", run_id=run_id, epoch=epoch)
+    return _kept_epoch(row) if row is not None else None
+
+
+def list_kept_epochs(session: Session) -> list[KeptEpoch]:
+    """Return the kept epochs of all runs."""
+    return [_kept_epoch(row) for row in session.fetch_all("list_kept_epochs")]
+
+
 def _training_summary(session: Session, run_id: int) -> dict[str, Any]:
     row = session.fetch_one("get_training_summary", run_id=run_id)
     if row is None or not row.steps:
@@ -94,6 +113,10 @@ def _training_summary(session: Session, run_id: int) -> dict[str, Any]:
         "tokens_processed": int(row.tokens),
         "final_train_loss": loss.train_loss if loss else None,
     }
+
+
+def _kept_epoch(row: Any) -> KeptEpoch:
+    return KeptEpoch(**{name: getattr(row, name) for name in KeptEpoch.__dataclass_fields__})
 
 
 def _version(row: Any) -> AdapterVersion:

@@ -17,6 +17,7 @@ from sqltune.local_lora.gradients.llama_layers import has_known_layout
 from sqltune.local_lora.gradients.memory_use import MemoryUse
 from sqltune.local_lora.gradients.packed_llama import PackedLlama
 from sqltune.local_lora.gradients.padded_gradients import PaddedGradients
+from sqltune.local_lora.gradients.padded_loss import measure_padded
 from sqltune.local_lora.gradients.parts import cut_into_parts
 from sqltune.local_lora.gradients.step_loss import StepLoss, add_up
 from sqltune.local_lora.loaded_model import LoadedModel
@@ -104,6 +105,28 @@ class AdapterGradients:
             parts = list(cut_into_parts(samples, limit, padded=False))
             return self._packed_loss(self._packed, parts, token_weight, check)
         return self._padded.compute(samples, token_weight, step, check, tokens_at_once)
+
+    def measure(
+        self, samples: Sequence[TokenisedSample], *, check: Callable[[], None] = _check_nothing
+    ) -> StepLoss:
+        """Return the loss of samples that are not trained; nothing is dropped, no gradient made.
+
+        Args:
+            samples: as many as are tokenised at once.
+            check: called at short intervals; what it raises ends the computation.
+        """
+        limit, network = self._options.tokens_at_once, self._base.network
+        parts = list(cut_into_parts(samples, limit, padded=not self.is_packed))
+        if self._packed:
+            matrices = self.adapter.views_of(self.adapter.values.to(self._base.dtype))
+            packed = self._packed
+            return add_up([packed.loss(part, matrices, check) for part in parts])
+        self._base.peft.set_adapter(self._slot)
+        losses = []
+        for part in parts:
+            check()
+            losses.append(measure_padded(network, part))
+        return add_up(losses)
 
     def _packed_loss(
         self,

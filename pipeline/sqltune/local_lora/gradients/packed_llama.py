@@ -146,6 +146,21 @@ class PackedLlama:
         chosen = x[find_predicting_rows(samples, x.device).positions]
         return normalise(chosen, self._final_norm.weight, self._final_norm.epsilon)[0]
 
+    @torch.no_grad()
+    def loss(
+        self,
+        samples: Sequence[TokenisedSample],
+        matrices: Mapping[str, Tensor],
+        check: Callable[[], None],
+    ) -> StepLoss:
+        """Return the loss of the samples without any gradient; see `loss_and_gradients`."""
+        x, packing = self._embed(samples)
+        for layer in self.layers:
+            check()
+            x, _ = self._forward(layer, x, packing, matrices)
+        loss, _ = self._loss(x, samples, 1.0, None)
+        return loss
+
     def _embed(self, samples: Sequence[TokenisedSample]) -> tuple[Tensor, Packing]:
         lengths = [len(sample.token_ids) for sample in samples]
         device = self._output_weight.device

@@ -67,6 +67,18 @@ def padded_loss(
         losses = _losses(_predict(model, batch), batch, base_logits)
         loss = (losses * batch.weights).sum() * token_weight
         loss.backward()
+    return _read(loss, losses, batch)
+
+
+@torch.no_grad()
+def measure_padded(model: Any, samples: Sequence[TokenisedSample]) -> StepLoss:
+    """Return the loss of samples that are not trained, without any gradient; see `padded_loss`."""
+    batch = _pad(samples, model.device)
+    losses = _losses(_predict(model, batch), batch, None)
+    return _read((losses * batch.weights).sum(), losses, batch)
+
+
+def _read(loss: Tensor, losses: Tensor, batch: _Batch) -> StepLoss:
     sample_sum = (losses.detach() * batch.is_sample).sum()
     # One transfer from the device instead of two.
     weighted, unweighted = torch.stack([loss.detach(), sample_sum]).tolist()

@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from sqltune.backends.inventory import ArtifactKind, StoredArtifact
 from sqltune.database.connection import Session
 from sqltune.database.tables import orphans, states, versions
 from sqltune.database.tables.orphans import Orphan, RunStatus
-from sqltune.records import AdapterVersion
+from sqltune.records import AdapterVersion, KeptEpoch
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Rows:
     runs: dict[str, RunStatus]  #: by the artifact's address
     versions: list[AdapterVersion]
     busy: frozenset[str]  #: adapters that a runner has
+    kept_epochs: list[KeptEpoch] = field(default_factory=list)
 
     @property
     def external_ids(self) -> frozenset[str]:
@@ -37,8 +38,10 @@ class Rows:
 
     @property
     def weights(self) -> frozenset[str]:
-        """Names of the files or folders that a version names, whatever their path."""
-        return frozenset(PurePath(v.artifact_uri).name for v in self.versions if v.artifact_uri)
+        """Names of the files or folders that a version or a kept epoch names, at any path."""
+        addresses = [version.artifact_uri for version in self.versions]
+        addresses += [kept.artifact_uri for kept in self.kept_epochs]
+        return frozenset(PurePath(address).name for address in addresses if address)
 
 
 def read_rows(session: Session, artifacts: Iterable[StoredArtifact]) -> Rows:
@@ -47,6 +50,7 @@ def read_rows(session: Session, artifacts: Iterable[StoredArtifact]) -> Rows:
     return Rows(
         runs=_find_runs(session, artifacts),
         versions=versions.list_versions(session),
+        kept_epochs=versions.list_kept_epochs(session),
         busy=frozenset(name for name, lease in leases.items() if not lease.is_expired),
     )
 
