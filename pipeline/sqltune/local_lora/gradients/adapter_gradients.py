@@ -18,6 +18,7 @@ from sqltune.local_lora.gradients.flat_adapter import FlatAdapter
 from sqltune.local_lora.gradients.llama_layers import has_known_layout
 from sqltune.local_lora.gradients.packed_llama import PackedLlama
 from sqltune.local_lora.gradients.padded_loss import padded_loss
+from sqltune.local_lora.gradients.shared_tokens import LEAST_SHARED_TOKENS
 from sqltune.local_lora.gradients.step_loss import StepLoss
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.lora_options import LoraOptions
@@ -122,7 +123,8 @@ class AdapterGradients:
 
     @torch.no_grad()
     def _agrees(self, packed: PackedLlama) -> bool:
-        """Return whether both ways compute the same loss and gradient on two short samples.
+        """Return whether both ways compute the same loss and gradient on two short samples, which
+        begin alike.
 
         B is zero in a fresh adapter and would hide every error in A's gradient, so other values are
         used for the comparison.
@@ -202,9 +204,11 @@ def _packed_model(base: LoadedModel, slot: str, options: LoraOptions) -> PackedL
 
 
 def _probe_samples(vocabulary: int, generator: torch.Generator) -> list[TokenisedSample]:
+    shared = torch.randint(vocabulary, (LEAST_SHARED_TOKENS,), generator=generator).tolist()
+
     def sample(length: int, start: int) -> TokenisedSample:
         ids = torch.randint(vocabulary, (length,), generator=generator)
-        return TokenisedSample(tuple(ids.tolist()), start)
+        return TokenisedSample((*shared, *ids.tolist()), len(shared) + start)
 
     return [sample(11, 4), sample(7, 2)]
 
