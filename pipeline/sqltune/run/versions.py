@@ -25,6 +25,7 @@ def trained_adapter(version: AdapterVersion) -> TrainedAdapter:
             prompt_format=version.prompt_format,
         ),
         rehearsal_pairs=version.rehearsal_pairs,
+        warmup_share=version.warmup_share,
     )
 
 
@@ -53,6 +54,7 @@ def new_version(
         lora_rank=options.lora_rank,
         lora_alpha=options.lora_alpha,
         batch_size=options.batch_size,
+        warmup_share=trained.warmup_share,
         rehearsal=options.rehearsal,
         rehearsal_pairs=trained.rehearsal_pairs,
         seed=options.seed,
