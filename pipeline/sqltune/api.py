@@ -18,7 +18,7 @@ import threading
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -183,6 +183,9 @@ class _CallbackReporter(Reporter):
 
     def progress(self, activity: str, done: int, total: int | None, detail: str = "") -> None:
         pass
+
+    def busy(self, activity: str) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def finish(self) -> None:
         pass

@@ -348,6 +348,7 @@ class AdapterVersion:
     lora_rank: int | None
     lora_alpha: int | None
     batch_size: int | None
+    warmup_share: float | None  #: of the steps in which the rate rose; None: unknown
     rehearsal: str  #: on, off: as it was really done
     rehearsal_pairs: int
     seed: int

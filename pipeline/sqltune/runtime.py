@@ -6,6 +6,7 @@ Built once by wiring and passed in; nothing here is global.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -28,6 +29,13 @@ class Reporter(Protocol):
         """Report how far an activity has progressed; `total` is None if the end is unknown."""
         ...
 
+    def busy(self, activity: str) -> AbstractContextManager[None]:
+        """Report that something without a known end takes long, until the block ends.
+
+        It may be called in another thread while an activity is shown, which continues afterwards.
+        """
+        ...
+
     def finish(self) -> None:
         """Report that the activity shown last is over."""
         ...
@@ -41,6 +49,10 @@ class SilentReporter:
 
     def progress(self, activity: str, done: int, total: int | None, detail: str = "") -> None:
         """Ignore it."""
+
+    def busy(self, activity: str) -> AbstractContextManager[None]:
+        """Ignore it."""
+        return nullcontext()
 
     def finish(self) -> None:
         """Ignore it."""

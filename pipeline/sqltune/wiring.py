@@ -158,6 +158,7 @@ def _build_local(settings: Settings, reporter: Reporter) -> Backend:
         threads=settings.threads,
         device=settings.device,
         converted=ConvertedModels(settings.cache, reporter.say),
+        busy=reporter.busy,
     )
 
 

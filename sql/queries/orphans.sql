@@ -22,8 +22,8 @@ SELECT run_id, external_id
 -- name: list_versions
 -- All versions, with what their backends need to find them.
 SELECT adapter_name, version_number, state, run_id, manifest_id, fingerprint, training_key, backend, base_model,
-       base_model_revision, epochs, learning_rate, lora_rank, lora_alpha, batch_size, rehearsal, rehearsal_pairs, seed,
-       prompt_format, quantization, external_id, artifact_uri, artifact_bytes, artifact_sha256
+       base_model_revision, epochs, learning_rate, lora_rank, lora_alpha, batch_size, warmup_share, rehearsal,
+       rehearsal_pairs, seed, prompt_format, quantization, external_id, artifact_uri, artifact_bytes, artifact_sha256
   FROM adapter_versions
  ORDER BY adapter_name, version_number;
 

@@ -17,13 +17,13 @@ UPDATE adapter_versions
 -- The version that a finished training produced.
 INSERT INTO adapter_versions (adapter_name, version_number, adapter_label, state, is_latest, run_id, manifest_id,
                               fingerprint, training_key, backend, base_model, base_model_revision, method, epochs,
-                              learning_rate, lora_rank, lora_alpha, batch_size, rehearsal_pairs, rehearsal, seed,
+                              learning_rate, lora_rank, lora_alpha, batch_size, warmup_share, rehearsal_pairs, rehearsal, seed,
                               prompt_format, quantization, sample_count, validation_count, steps, tokens_processed,
                               final_train_loss, best_epoch, eval_loss, train_seconds, cost_usd,
                               external_id, artifact_uri, artifact_bytes, artifact_sha256, created_at)
 VALUES (:adapter_name, :version_number, :adapter_label, 'trained', :is_latest, :run_id, :manifest_id,
         :fingerprint, :training_key, :backend, :base_model, :base_model_revision, 'lora', :epochs,
-        :learning_rate, :lora_rank, :lora_alpha, :batch_size, :rehearsal_pairs, :rehearsal, :seed,
+        :learning_rate, :lora_rank, :lora_alpha, :batch_size, :warmup_share, :rehearsal_pairs, :rehearsal, :seed,
         :prompt_format, :quantization, :sample_count, :validation_count, :steps, :tokens_processed,
         :final_train_loss, :best_epoch, :eval_loss, :train_seconds, :cost_usd,
         :external_id, :artifact_uri, :artifact_bytes, :artifact_sha256, :now);
@@ -31,8 +31,8 @@ VALUES (:adapter_name, :version_number, :adapter_label, 'trained', :is_latest, :
 -- name: get_version
 -- One version.
 SELECT adapter_name, version_number, state, run_id, manifest_id, fingerprint, training_key, backend, base_model,
-       base_model_revision, epochs, learning_rate, lora_rank, lora_alpha, batch_size, rehearsal, rehearsal_pairs, seed,
-       prompt_format, quantization, external_id, artifact_uri, artifact_bytes, artifact_sha256
+       base_model_revision, epochs, learning_rate, lora_rank, lora_alpha, batch_size, warmup_share, rehearsal,
+       rehearsal_pairs, seed, prompt_format, quantization, external_id, artifact_uri, artifact_bytes, artifact_sha256
   FROM adapter_versions
  WHERE adapter_name = :adapter_name
    AND version_number = :version_number;
@@ -40,8 +40,8 @@ SELECT adapter_name, version_number, state, run_id, manifest_id, fingerprint, tr
 -- name: get_latest_version
 -- The version that was trained last.
 SELECT adapter_name, version_number, state, run_id, manifest_id, fingerprint, training_key, backend, base_model,
-       base_model_revision, epochs, learning_rate, lora_rank, lora_alpha, batch_size, rehearsal, rehearsal_pairs, seed,
-       prompt_format, quantization, external_id, artifact_uri, artifact_bytes, artifact_sha256
+       base_model_revision, epochs, learning_rate, lora_rank, lora_alpha, batch_size, warmup_share, rehearsal,
+       rehearsal_pairs, seed, prompt_format, quantization, external_id, artifact_uri, artifact_bytes, artifact_sha256
   FROM adapter_versions
  WHERE adapter_name = :adapter_name
    AND is_latest = 1;

@@ -21,6 +21,7 @@ class KeptJournal:
     steps: dict[int, StepMetrics] = field(default_factory=dict)
     kept_calls: list[BackendCall] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
+    shown: list[tuple[str, int, int]] = field(default_factory=list)
     steps_total: int | None = None
     stop_at_check: int | None = None
     stop_with: BaseException | None = None
@@ -59,6 +60,9 @@ class KeptJournal:
 
     def event(self, event: str, message: str) -> None:
         self.events.append(event)
+
+    def progress(self, activity: str, done: int, total: int) -> None:
+        self.shown.append((activity, done, total))
 
     def check(self) -> None:
         self.checks += 1

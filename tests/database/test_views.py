@@ -25,8 +25,8 @@ CONTRACT = {
     "pass_threshold passed output_tokens latency_ms scored_at scored_date error_message",
     "report_adapter_versions": "adapter_name version_number run_id evaluation_run_id manifest_id "
     "dataset_number adapter_label state is_latest is_live backend base_model method lora_rank "
-    "epochs rehearsal prompt_format quantization sample_count validation_count steps tokens_processed "
-    "final_train_loss best_epoch eval_loss "
+    "epochs rehearsal prompt_format quantization sample_count validation_count steps "
+    "tokens_processed final_train_loss best_epoch eval_loss "
     "prompts_evaluated score_before score_after score_change prompts_improved prompts_regressed "
     "pass_rate_before pass_rate_after cost_usd failed_runs train_seconds created_at created_date",
     "report_training_steps": "adapter_name version_number run_id step manifest_id adapter_label "

@@ -128,24 +128,56 @@ def test_absolute_positions_answer_like_generate_too(tokenizer: Any, tmp_path: P
     assert texts(base, QUESTIONS, sampling=GREEDY) == expected
 
 
-def test_answers_are_yielded_batch_by_batch(
+def test_answers_are_yielded_as_they_end_and_the_next_batch_begins_only_then(
     llama: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    completed: list[int] = []
-    complete = answering._complete
+    batches: list[int] = []
+    begin = answering._pad_left
 
-    def count(network: Any, rows: list[Any], *others: Any) -> None:
-        complete(network, rows, *others)
-        completed.append(len(rows))
+    def count(rows: list[Any], device: torch.device) -> Any:
+        batches.append(len(rows))
+        return begin(rows, device)
 
     monkeypatch.setattr(answering, "ROWS_AT_ONCE", 2)
-    monkeypatch.setattr(answering, "_complete", count)
+    monkeypatch.setattr(answering, "_pad_left", count)
     answers = llama.answer(QUESTIONS, sampling=GREEDY)
     assert next(answers).text
     assert next(answers).text
-    assert completed == [2]
+    assert batches == [2]
     assert len(list(answers)) == 3
-    assert completed == [2, 2, 1]
+    assert batches == [2, 2, 1]
+
+
+def test_progress_counts_answers_by_their_share_up_to_all(llama: LoadedModel) -> None:
+    shown: list[float] = []
+    list(llama.answer(QUESTIONS, sampling=GREEDY, on_progress=shown.append))
+    assert shown == sorted(shown)
+    assert 0 < shown[0] < 1
+    assert shown[-1] == len(QUESTIONS)
+
+
+def test_what_progress_raises_ends_the_asking_and_leaves_the_model_usable(
+    tuned: LoadedModel,
+) -> None:
+    expected = texts(tuned, QUESTIONS, sampling=GREEDY)
+
+    def stop(done: float) -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        list(tuned.answer(QUESTIONS, adapter="live", sampling=GREEDY, on_progress=stop))
+    assert texts(tuned, QUESTIONS, sampling=GREEDY) == expected
+
+
+def test_the_matrix_of_the_vocabulary_is_not_copied_for_each_prompt(llama: LoadedModel) -> None:
+    """A view of the last hidden states makes torch copy that matrix once a row."""
+    taken: list[torch.Tensor] = []
+    head = llama.network.get_output_embeddings()
+    hook = head.register_forward_pre_hook(lambda module, inputs: taken.append(inputs[0]))
+    list(llama.answer(QUESTIONS, sampling=GREEDY))
+    hook.remove()
+    assert {hidden.shape[1] for hidden in taken} == {1}
+    assert all(hidden.is_contiguous() for hidden in taken)
 
 
 def test_drawing_follows_the_probabilities() -> None:

@@ -18,10 +18,15 @@ from transformers import (
 
 from sqltune.local_lora.gradients import packed_attention, response_loss
 from sqltune.local_lora.gradients.parts import cut_into_parts
+from sqltune.local_lora.gradients.shared_tokens import (
+    LEAST_SHARED_TOKENS,
+    count_shared_tokens,
+)
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.lora_options import LoraOptions
 from sqltune.local_lora.precision import Precision
 from sqltune.local_lora.steps import Pair
+from sqltune.local_lora.tokenising import TokenisedSample
 from sqltune.local_lora.training import LoraTrainer
 from tests.local_lora.tiny_models import llama_config, load_tiny_model
 
@@ -123,6 +128,45 @@ def test_segments_cut_into_pieces_give_the_same_gradients(
     packed, padded, apart = both_ways(trainer_with_grown_matrices(llama), pairs)
     assert packed == pytest.approx(padded, rel=1e-5)
     assert apart < 1e-5
+
+
+@pytest.mark.parametrize("queries_at_once", [256, 7])
+def test_tokens_with_which_all_samples_begin_are_computed_once_and_change_no_gradient(
+    llama: LoadedModel,
+    pairs: list[Pair],
+    monkeypatch: pytest.MonkeyPatch,
+    queries_at_once: int,
+) -> None:
+    monkeypatch.setattr(packed_attention, "QUERIES_AT_ONCE", queries_at_once)
+    alike = [
+        replace(p, system_prompt="You are a helpful assistant of a small town.") for p in pairs
+    ]
+    trainer = trainer_with_grown_matrices(llama)
+    samples = [trainer.tokenise(pair) for pair in alike]
+    shared = count_shared_tokens(samples)
+    assert shared >= LEAST_SHARED_TOKENS
+    rows: list[int] = []
+    hook = llama.network.model.rotary_emb.register_forward_hook(
+        lambda module, inputs, output: rows.append(inputs[0].shape[0])
+    )
+    packed, padded, apart = both_ways(trainer, alike)
+    hook.remove()
+    assert rows[0] == sum(len(s.token_ids) for s in samples) - (len(samples) - 1) * shared
+    assert packed == pytest.approx(padded, rel=1e-5)
+    assert apart < 1e-5
+
+
+def test_a_token_that_predicts_a_trained_one_is_not_shared() -> None:
+    alike = tuple(range(20))
+
+    def sample(start: int, *more: int) -> TokenisedSample:
+        return TokenisedSample((*alike, *more), start)
+
+    assert count_shared_tokens([sample(22, 1, 2, 3), sample(21, 4, 5)]) == 20
+    assert count_shared_tokens([sample(15, 1, 2, 3), sample(21, 4, 5)]) == 14
+    assert count_shared_tokens([sample(0, 1), sample(21, 4, 5)]) == 0
+    assert count_shared_tokens([sample(22, 1, 2, 3)]) == 0
+    assert count_shared_tokens([sample(22, 1, 2), TokenisedSample((1, 2, 3, 4), 2)]) == 0
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,8 @@ class TrainedAdapter:
     #: the job's options, with the backend's choice for every None where it is known
     options: TrainingOptions
     rehearsal_pairs: int = 0  #: extra samples made from the base model's own answers
+    #: share of the steps in which the learning rate rose; None: unknown
+    warmup_share: float | None = None
     cost_usd: float | None = None
     best_epoch: int | None = None  #: the epoch whose weights these are; None: the last one
     eval_loss: float | None = None  #: of these weights; None: no samples are for validation
@@ -227,7 +229,7 @@ class Samples(Protocol):
 
 
 class Journal(Protocol):
-    """Records a training; each method commits before it returns."""
+    """Records a training; each method that stores something commits before it returns."""
 
     def intend(self, call_kind: str, request: str) -> int:
         """Announce a call that changes something outside, and return its number."""
@@ -258,6 +260,10 @@ class Journal(Protocol):
 
     def event(self, event: str, message: str) -> None:
         """Record an event, with a message for people to read."""
+        ...
+
+    def progress(self, activity: str, done: int, total: int) -> None:
+        """Show how far something other than the steps is; nothing is stored."""
         ...
 
     def check(self) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import RLock
 from typing import TYPE_CHECKING
 
 from sqltune.cli.output import say
+from sqltune.cli.remaining import RemainingTime
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -15,11 +18,13 @@ if TYPE_CHECKING:
 
 #: A plain line at most this often, so that a log file stays readable.
 _SECONDS_BETWEEN_LINES = 5.0
+#: Characters of the bar itself: with what is around it, a line fits a terminal of 80.
+_BAR_WIDTH = 16
 
 
 def make_reporter(monotonic: Callable[[], float]) -> Reporter:
     """Return a bar if stderr is a terminal, else lines."""
-    return BarReporter() if sys.stderr.isatty() else LineReporter(monotonic)
+    return BarReporter(monotonic) if sys.stderr.isatty() else LineReporter(monotonic)
 
 
 class LineReporter:
@@ -31,6 +36,7 @@ class LineReporter:
         self._activity = ""
         self._written_at = 0.0
         self._pending: str | None = None
+        self._remaining = RemainingTime(monotonic)
 
     def say(self, message: str) -> None:
         """Write the line."""
@@ -39,16 +45,23 @@ class LineReporter:
 
     def progress(self, activity: str, done: int, total: int | None, detail: str = "") -> None:
         """Write a line when enough time has passed since the last."""
-        line = f"  {activity}: {_amount(done, total)}{f', {detail}' if detail else ''}"
         now = self._monotonic()
         if activity != self._activity:
             self.finish()
             self._activity, self._written_at = activity, now
+        remaining = self._remaining.estimate(activity, done, total)
+        facts = [_amount(done, total), *filter(None, (detail, remaining))]
         if now - self._written_at >= _SECONDS_BETWEEN_LINES:
-            say(line)
+            say(f"  {activity}: {', '.join(facts)}")
             self._written_at, self._pending = now, None
-        else:
-            self._pending = line
+        elif done:
+            self._pending = f"  {activity}: {', '.join(facts)}"
+
+    @contextmanager
+    def busy(self, activity: str) -> Iterator[None]:
+        """Write a line at once; what is shown meanwhile continues afterwards."""
+        say(f"  {activity}")
+        yield
 
     def finish(self) -> None:
         """Write the last state of the activity, unless it was written already."""
@@ -58,56 +71,92 @@ class LineReporter:
 
 
 class BarReporter:
-    """Shows a bar for the current activity, and events as lines above it."""
+    """Shows a bar for the current activity, and events as lines above it.
 
-    def __init__(self) -> None:
-        """Draw nothing until there is progress."""
+    The thread that asks a model shows that it loads one, while the main thread shows answers.
+    """
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        """Draw nothing until there is progress; estimate the time left by `monotonic`."""
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._activity = ""
+        self._remaining = RemainingTime(monotonic)
+        self._lock = RLock()
 
     def say(self, message: str) -> None:
         """Write the line above the bar."""
-        if self._bar is not None:
-            self._bar.console.print(message, markup=False, highlight=False)
-        else:
-            say(message)
+        with self._lock:
+            if self._bar is not None:
+                self._bar.console.print(message, markup=False, highlight=False, soft_wrap=True)
+            else:
+                say(message)
 
     def progress(self, activity: str, done: int, total: int | None, detail: str = "") -> None:
         """Move the bar."""
-        if activity != self._activity or self._bar is None or self._task is None:
-            self.finish()
-            self._start(activity)
-        assert self._bar is not None  # noqa: S101
-        assert self._task is not None  # noqa: S101
-        self._bar.update(self._task, completed=done, total=total, detail=detail)
+        remaining = self._remaining.estimate(activity, done, total)
+        facts = [
+            *([_amount(done, total)] if done or total else []),
+            *filter(None, (detail, remaining)),
+        ]
+        with self._lock:
+            if activity != self._activity:
+                self.finish()
+                self._activity = activity
+                self._start()
+            assert self._bar is not None  # noqa: S101
+            assert self._task is not None  # noqa: S101
+            self._bar.update(
+                self._task,
+                description=activity,
+                completed=done,
+                total=total,
+                detail=", ".join(facts),
+            )
+
+    @contextmanager
+    def busy(self, activity: str) -> Iterator[None]:
+        """Show the activity with the time that it takes; afterwards, the one before again."""
+        with self._lock:
+            is_new = self._bar is None
+            if is_new:
+                self._start()
+            bar, task = self._bar, self._task
+            assert bar is not None  # noqa: S101
+            assert task is not None  # noqa: S101
+            before = bar.tasks[0]
+            shown = (before.description, before.total, before.fields["detail"])
+            bar.update(task, description=activity, total=None, detail="")
+        try:
+            yield
+        finally:
+            with self._lock:
+                if is_new and self._bar is bar and not self._activity:
+                    self.finish()
+                elif self._bar is bar:
+                    description, total, detail = shown
+                    bar.reset(task, description=description, total=total, detail=detail)
 
     def finish(self) -> None:
         """Stop the bar where it is."""
-        if self._bar is not None:
-            self._bar.stop()
-        self._bar, self._task, self._activity = None, None, ""
+        with self._lock:
+            if self._bar is not None:
+                self._bar.stop()
+            self._bar, self._task, self._activity = None, None, ""
 
-    def _start(self, activity: str) -> None:
+    def _start(self) -> None:
         from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeElapsedColumn,
-        )
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+        from rich.table import Column
 
         self._bar = Progress(
-            TextColumn("  {task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[detail]}"),
+            TextColumn("  {task.description}", table_column=Column(no_wrap=True)),
+            BarColumn(_BAR_WIDTH),
+            TextColumn("{task.fields[detail]}", table_column=Column(no_wrap=True)),
             TimeElapsedColumn(),
             console=Console(stderr=True),
         )
-        self._task = self._bar.add_task(activity, total=None, detail="")
-        self._activity = activity
+        self._task = self._bar.add_task("", total=None, detail="")
         self._bar.start()
 
 

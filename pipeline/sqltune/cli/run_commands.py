@@ -6,12 +6,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sqltune.cli.options import AdapterNames, AsJson, read_settings
 from sqltune.cli.output import say, write_json, write_rows
+from sqltune.cli.recipes import describe_recipe
 from sqltune.cli.reporters import make_reporter
 from sqltune.cli.stopping import StopRequest, stop_on_signals
 from sqltune.errors import ConfigError, RunInterrupted
@@ -50,6 +52,7 @@ def sync(
     if dry_run:
         _show_plan(adapters or [], force=force, count_tokens=False, as_json=as_json)
         return
+    from sqltune.records import SyncDecision
     from sqltune.syncing.outcomes import exit_code
     from sqltune.syncing.sync import sync as sync_adapters
 
@@ -59,7 +62,8 @@ def sync(
         write_json([_plain(outcome) for outcome in outcomes])
     else:
         for outcome in outcomes:
-            if outcome.is_new:
+            # A refusal was reported with its reason when it was decided.
+            if outcome.is_new and outcome.decision is not SyncDecision.REFUSED:
                 say(_sentence(outcome))
         if not outcomes:
             say("no enabled adapter: INSERT INTO adapters (adapter_name, base_model) VALUES (...)")
@@ -159,6 +163,9 @@ def _show_plan(names: list[str], *, force: bool, count_tokens: bool, as_json: bo
         forecasts = forecast(runtime, names, force=force, count_tokens=count_tokens)
     rows = [asdict(f) if as_json else _forecast_row(f) for f in forecasts]
     write_rows(rows, as_json=as_json, empty="no enabled adapter")
+    if not as_json:
+        for line in chain.from_iterable(map(describe_recipe, forecasts)):
+            typer.echo(line)
 
 
 def _forecast_row(forecast: Forecast) -> dict[str, Any]:
@@ -169,6 +176,7 @@ def _forecast_row(forecast: Forecast) -> dict[str, Any]:
     if validation := row.pop("validation"):
         row["samples"] = f"{row['samples']}, and {validation} for validation"
     revision, place = row.pop("base_model_revision"), row.pop("base_model_found_in")
+    row.pop("recipe")
     known = [shorten_revision(revision)] if revision else []
     row["base_model"] += f" ({', '.join([*known, place])})" if place else ""
     return row

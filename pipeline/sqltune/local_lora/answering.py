@@ -22,6 +22,7 @@ from sqltune.local_lora.conversations import tokenise_question
 from sqltune.local_lora.prompt_format import end_ids
 from sqltune.local_lora.sampling import Sampling, TokenChooser
 from sqltune.local_lora.tokenising import tokenise_prompt
+from sqltune.prompt_formats import PLAIN
 from sqltune.records import Message
 
 #: More rows gain little and cost memory.
@@ -96,32 +97,42 @@ def answer_questions(
     sampling: Sampling,
     *,
     max_length: int,
-    prompt_format: str,
     activate: Callable[[], AbstractContextManager[None]],
+    on_progress: Callable[[float], None] | None = None,
 ) -> Iterator[list[GeneratedAnswer]]:
-    """Yield the answers, one list per batch.
+    """Yield the answers, those that end with the same token of a batch as one list.
 
     Args:
         network: a causal LM.
         tokenizer: its tokenizer.
-        questions: what to ask.
+        questions: what to ask, each with its prompt format.
         sampling: how tokens are chosen.
         max_length: tokens of prompt and answer together that the network reads.
-        prompt_format: how prompts are put into words.
-        activate: switches the adapter on for the duration of one batch, so that the network can be
-            used otherwise between two batches.
+        activate: switches the adapter on while tokens are computed, so that the network can be
+            used otherwise between two lists.
+        on_progress: called after each token with the number of answers that are done, those begun
+            counted by their share.
     """
     rows = [
-        _row(index, question, tokenizer, sampling, max_length, prompt_format)
+        _row(index, question, tokenizer, sampling, max_length)
         for index, question in enumerate(questions)
     ]
     refused = [row for row in rows if row.room < 1]
     if refused:
         yield [_answer(row, tokenizer) for row in refused]
-    for batch in _batches([row for row in rows if row.room > 0]):
-        with activate(), torch.no_grad():
-            _complete(network, batch, TokenChooser(sampling), _end_ids(network, tokenizer))
-        yield [_answer(row, tokenizer) for row in batch]
+    ends = _end_ids(network, tokenizer)
+    answered = float(len(refused))
+    for rows_at_once in _batches([row for row in rows if row.room > 0]):
+        batch = _OpenBatch(network, rows_at_once, TokenChooser(sampling), ends)
+        while batch.rows:
+            ended: list[_Row] = []
+            with activate(), torch.no_grad():
+                while not ended:
+                    ended = batch.advance()
+                    if on_progress is not None:
+                        on_progress(answered + batch.done())
+            yield [_answer(row, tokenizer) for row in ended]
+        answered += len(rows_at_once)
 
 
 def _row(
@@ -130,9 +141,8 @@ def _row(
     tokenizer: Any,
     sampling: Sampling,
     max_length: int,
-    prompt_format: str,
 ) -> _Row:
-    ids = _tokenise(question, tokenizer, question.prompt_format or prompt_format)
+    ids = _tokenise(question, tokenizer, question.prompt_format or PLAIN)
     drawn_by = ids if question.draw is None else (*ids, question.draw)
     room = min(sampling.max_new_tokens, max_length - len(ids))
     reason = FinishReason.PROMPT_TOO_LONG if room < 1 else None
@@ -163,25 +173,51 @@ def _batches(rows: list[_Row]) -> Iterator[list[_Row]]:
         yield batch
 
 
-def _complete(network: Any, rows: list[_Row], chooser: TokenChooser, ends: frozenset[int]) -> None:
-    """Fill the rows' output, token by token, dropping rows from the batch as they end."""
-    started = time.monotonic()
-    ids, mask = _pad_left(rows, network.device)
-    cache: Any = None
-    takes = inspect.signature(type(network).forward).parameters
-    while rows:
-        logits, cache = _next_logits(network, ids, mask, cache, takes)
-        chosen = chooser.choose(logits, [(row.drawn_by, len(row.output_ids)) for row in rows])
+class _OpenBatch:
+    """Prompts that are answered together, token by token; rows leave it as they end."""
+
+    def __init__(
+        self, network: Any, rows: list[_Row], chooser: TokenChooser, ends: frozenset[int]
+    ) -> None:
+        self.rows = rows
+        self._all = list(rows)
+        self._network = network
+        self._chooser = chooser
+        self._ends = ends
+        self._started = time.monotonic()
+        self._ids, self._mask = _pad_left(rows, network.device)
+        self._cache: Any = None
+        self._takes = inspect.signature(type(network).forward).parameters
+
+    def done(self) -> float:
+        """Return how many answers are done, those begun counted by their share."""
+        return sum(
+            1.0 if row.finish_reason is not None else len(row.output_ids) / row.room
+            for row in self._all
+        )
+
+    def advance(self) -> list[_Row]:
+        """Add a token to each row; return the rows that end with it."""
+        logits, self._cache = _next_logits(
+            self._network, self._ids, self._mask, self._cache, self._takes
+        )
+        rows = self.rows
+        chosen = self._chooser.choose(logits, [(row.drawn_by, len(row.output_ids)) for row in rows])
         for row, token in zip(rows, chosen.tolist(), strict=True):
-            _extend(row, token, ends, time.monotonic() - started)
-        open_places = [place for place, row in enumerate(rows) if row.finish_reason is None]
-        if len(open_places) < len(rows):
-            kept = torch.tensor(open_places, device=mask.device, dtype=torch.int64)
-            rows, mask, chosen = [rows[place] for place in open_places], mask[kept], chosen[kept]
+            _extend(row, token, self._ends, time.monotonic() - self._started)
+        self._keep([place for place, row in enumerate(rows) if row.finish_reason is None], chosen)
+        return [row for row in rows if row.finish_reason is not None]
+
+    def _keep(self, open_places: list[int], chosen: Tensor) -> None:
+        """Continue with the rows at these places and the tokens chosen for them."""
+        if len(open_places) < len(self.rows):
+            kept = torch.tensor(open_places, device=self._mask.device, dtype=torch.int64)
+            self.rows = [self.rows[place] for place in open_places]
+            self._mask, chosen = self._mask[kept], chosen[kept]
             if open_places:
-                cache.batch_select_indices(kept)
-        ids = chosen[:, None]
-        mask = torch.cat([mask, torch.ones_like(ids)], 1)
+                self._cache.batch_select_indices(kept)
+        self._ids = chosen[:, None]
+        self._mask = torch.cat([self._mask, torch.ones_like(self._ids)], 1)
 
 
 def _next_logits(
@@ -196,16 +232,20 @@ def _next_logits(
         cache: from the call before; None at first.
         takes: names of the arguments that the network's forward pass has.
     """
+    # transformers 5.24 renames it, and warns about the old name.
+    cache_name = "cache" if "cache" in takes else "past_key_values"
     arguments: dict[str, Any] = {"input_ids": ids, "attention_mask": mask, "use_cache": True}
     if cache is not None:
-        arguments["past_key_values"] = cache
+        arguments[cache_name] = cache
     if "position_ids" in takes:
         # Padding is on the left, so a token's place is the number of real tokens before it.
         arguments["position_ids"] = (mask.cumsum(1) - 1).clamp_min(0)[:, -ids.shape[1] :]
     if "logits_to_keep" in takes:
-        arguments["logits_to_keep"] = 1
+        # A number takes a view, for which the product with the vocabulary copies that matrix once a
+        # row: gigabytes. A position takes a copy of the hidden states.
+        arguments["logits_to_keep"] = torch.tensor([ids.shape[1] - 1], device=ids.device)
     output = network(**arguments)
-    return output.logits[:, -1].float(), output.past_key_values
+    return output.logits[:, -1].float(), getattr(output, cache_name)
 
 
 def _extend(row: _Row, token: int, ends: frozenset[int], seconds: float) -> None:

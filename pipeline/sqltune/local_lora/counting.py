@@ -19,7 +19,7 @@ def count_sample_tokens(
     source: BaseModelSource, samples: Iterable[Sample], prompt_format: str
 ) -> Iterator[int]:
     """Yield the tokens of each sample: prompt form, response and end mark."""
-    tokenizer = _tokenizer(source)
+    tokenizer = read_tokenizer(source)
     form = resolve_format(prompt_format, tokenizer)
     for sample in samples:
         if sample.messages is None:
@@ -36,7 +36,7 @@ def count_trained_conversation(
     Raises:
         DataError: its turns cannot be separated, or the chat template does not accept it.
     """
-    tokenizer = _tokenizer(source)
+    tokenizer = read_tokenizer(source)
     sample = tokenise_conversation(
         messages,
         tokenizer,
@@ -48,5 +48,6 @@ def count_trained_conversation(
 
 
 @lru_cache(maxsize=2)
-def _tokenizer(source: BaseModelSource) -> Any:
+def read_tokenizer(source: BaseModelSource) -> Any:
+    """Return a base model's tokenizer; it is read once."""
     return load_tokenizer(source)

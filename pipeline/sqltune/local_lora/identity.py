@@ -15,13 +15,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, assert_never
 
-from sqltune.errors import BackendUnavailable, RequestRejected
-from sqltune.local_lora.base_models.carried import advise_carrier
 from sqltune.local_lora.base_models.gguf_support import (
     GgufDescription,
     describe_gguf,
     require_gguf,
 )
+from sqltune.local_lora.hub import fetch_configuration
 from sqltune.local_lora.sources import (
     FILE_REVISION,
     BaseModelSource,
@@ -150,33 +149,6 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _identify_on_hub(source: BaseModelSource) -> ModelIdentity:
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    def fetch(name: str) -> Path:
-        return Path(hf_hub_download(source.location, name, revision=source.revision))
-
-    try:
-        config = fetch("config.json")
-    except LocalEntryNotFoundError as error:
-        raise BackendUnavailable(
-            f"the Hugging Face Hub does not answer and base model {source.name!r} is not in its "
-            "local cache: download it there, or name a folder"
-            f"{advise_carrier(source.name)}"
-        ) from error
-    except (HfHubHTTPError, OSError, ValueError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise RequestRejected(
-            f"base model {source.name!r} cannot be read from the Hugging Face Hub: {reason}",
-            code="unknown_base_model",
-        ) from error
-    _fetch_quietly(fetch, "tokenizer_config.json")
+    config = fetch_configuration(source)
     # The cache keeps each revision in a folder named by its commit.
     return ModelIdentity(config.parent.name, _max_tokens(config.parent))
-
-
-def _fetch_quietly(fetch: Callable[[str], Path], name: str) -> None:
-    try:
-        fetch(name)
-    except (OSError, ValueError):
-        return

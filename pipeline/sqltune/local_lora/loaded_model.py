@@ -9,9 +9,9 @@ steps. Different LoadedModel objects share nothing but torch's number of threads
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -102,22 +102,25 @@ class LoadedModel:
         *,
         adapter: str | None = None,
         sampling: Sampling | None = None,
+        on_progress: Callable[[float], None] | None = None,
     ) -> Iterator[GeneratedAnswer]:
-        """Yield the answers, each batch as soon as it is done, the shortest prompts first.
+        """Yield the answers, each as soon as it is known, those to the shortest prompts first.
 
         Args:
             questions: what to ask; an answer carries its question's position.
             adapter: name of an adapter in memory; None asks the base model.
             sampling: how tokens are chosen; None is greedy.
+            on_progress: called after each token with the number of answers that are done, those
+                begun counted by their share; what it raises ends the asking.
         """
         batches = answer_questions(
             self.network,
             self.tokenizer,
-            questions,
+            [replace(q, prompt_format=q.prompt_format or self.prompt_format) for q in questions],
             sampling or Sampling(),
             max_length=self.max_length,
-            prompt_format=self.prompt_format,
             activate=lambda: self.active(adapter),
+            on_progress=on_progress,
         )
         for batch in batches:
             yield from batch

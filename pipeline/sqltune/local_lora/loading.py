@@ -20,6 +20,7 @@ from sqltune.local_lora.base_models.converting import load_gguf_tokenizer
 from sqltune.local_lora.base_models.gguf_support import describe_gguf
 from sqltune.local_lora.cores import usable_cores
 from sqltune.local_lora.devices import choose_device
+from sqltune.local_lora.hub import quiet_hub
 from sqltune.local_lora.identity import NO_LIMIT, file_revision
 from sqltune.local_lora.loaded_model import LoadedModel, Origin
 from sqltune.local_lora.precision import Precision, choose_dtype
@@ -108,7 +109,7 @@ def load_found(
         # Before it is converted: what cannot be read is refused in plain words.
         revision = _find_revision(source)
     files = _find_files(source, converted, revision)
-    with _translate_loading(source), _without_progress_bars():
+    with _translate_loading(source), quiet_hub(), _without_noise():
         network = _load_network(files, Precision(precision), target, asked)
         set_threads(network, threads)
         tokenizer = _load_tokenizer(files)
@@ -181,7 +182,7 @@ def load_tokenizer(source: BaseModelSource) -> Any:
     """
     if source.place is Place.GGUF:
         return load_gguf_tokenizer(Path(source.location))
-    with _translate_loading(source):
+    with _translate_loading(source), quiet_hub(), _without_noise():
         return _load_tokenizer(source)
 
 
@@ -243,13 +244,18 @@ def _max_length(config: Any, tokenizer: Any) -> int:
 
 
 @contextmanager
-def _without_progress_bars() -> Iterator[None]:
-    """Keep transformers from drawing on stderr, in the middle of our own lines."""
-    shown = transformers_logging.is_progress_bar_enabled()
+def _without_noise() -> Iterator[None]:
+    """Keep transformers' bars and advice away from our own lines; what fails is raised anyway."""
+    shown, level = (
+        transformers_logging.is_progress_bar_enabled(),
+        transformers_logging.get_verbosity(),
+    )
     transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
     try:
         yield
     finally:
+        transformers_logging.set_verbosity(level)
         if shown:
             transformers_logging.enable_progress_bar()
 

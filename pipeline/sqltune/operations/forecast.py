@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
+from sqltune import wanted_keys
+from sqltune.backends.recipes import Recipe, RecipeMaker
 from sqltune.backends.token_counts import Tokens, count_epoch_tokens
 from sqltune.errors import RunInterrupted
 from sqltune.planning.plan import Disabled, Paused, Plan, Refuse, Resume, Train
@@ -36,6 +38,8 @@ class Forecast:
     base_model: str  #: as the adapter names it
     base_model_revision: str | None  #: what the name stands for now; None: not known
     base_model_found_in: str | None  #: where on this machine, in words; None: not known
+    #: what it would be trained with, filled in; None: the backend decides, or nothing is trained
+    recipe: Recipe | None = None
 
 
 def forecast(
@@ -76,9 +80,11 @@ def _make(
     runtime: Runtime, adapter: Adapter, plan: Plan, count_tokens: bool, check: Callable[[], None]
 ) -> Forecast:
     wanted = _wanted(plan)
-    tokens = None
+    tokens, recipe = None, None
     if count_tokens and wanted is not None and wanted.samples:
         tokens = _count_tokens(runtime, adapter, wanted, check)
+        if isinstance(plan, Train):
+            recipe = _make_recipe(runtime, adapter, wanted, tokens, check)
     return Forecast(
         adapter_name=adapter.adapter_name,
         decision=plan.decision,
@@ -92,6 +98,7 @@ def _make(
         base_model=adapter.base_model,
         base_model_revision=wanted.base_model.revision if wanted else None,
         base_model_found_in=wanted.base_model.found_in if wanted else None,
+        recipe=recipe,
     )
 
 
@@ -112,3 +119,22 @@ def _count_tokens(
             wanted.samples,
             prompt_format=adapter.prompt_format,
         )
+
+
+def _make_recipe(
+    runtime: Runtime,
+    adapter: Adapter,
+    wanted: Wanted,
+    tokens: Tokens | None,
+    check: Callable[[], None],
+) -> Recipe | None:
+    backend = runtime.backend(adapter.backend)
+    if not isinstance(backend, RecipeMaker):
+        return None
+    return backend.make_recipe(
+        wanted.base_model,
+        wanted_keys.training_options(adapter),
+        wanted.samples,
+        tokens.count if tokens else None,
+        lambda: select_samples(runtime.selection_reader(check), adapter),
+    )

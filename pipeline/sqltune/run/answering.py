@@ -53,6 +53,7 @@ def _is_gone(work: Work, run: Run, version: AdapterVersion, error: PipelineError
 def _answer(work: Work, run: Run, phase: Phase, version: AdapterVersion | None) -> None:
     """Ask a version, or the base model, the prompts that are not answered yet in this phase."""
     reporter, total = work.runtime.reporter, run.prompts_selected
+    reporter.progress(f"answering ({phase.value})", 0, total)
     result = answer_phase(
         work.scope,
         phase,

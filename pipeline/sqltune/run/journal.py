@@ -64,6 +64,7 @@ class RunJournal:
         self._steps_total = steps_total
         with self._scope.transaction() as session:
             runs.set_run_steps_total(session, self._scope.run_id, steps_total)
+        self._reporter.progress("training", 0, steps_total)
 
     def record(self, metrics: Sequence[StepMetrics]) -> None:
         """Commit steps and show the last one."""
@@ -82,4 +83,8 @@ class RunJournal:
         scope = self._scope
         with scope.transaction() as session:
             run_events.add_event(session, scope.run_id, event, message, now=scope.now())
-        self._reporter.say(message)
+        self._reporter.say(f"  {message}")
+
+    def progress(self, activity: str, done: int, total: int) -> None:
+        """Show a person how far an activity is."""
+        self._reporter.progress(activity, done, total)

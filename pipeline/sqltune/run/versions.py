@@ -37,6 +37,7 @@ def trained_adapter(version: AdapterVersion) -> TrainedAdapter:
             quantization=version.quantization,
         ),
         rehearsal_pairs=version.rehearsal_pairs,
+        warmup_share=version.warmup_share,
     )
 
 
@@ -90,6 +91,7 @@ def new_version(
         lora_rank=options.lora_rank,
         lora_alpha=options.lora_alpha,
         batch_size=options.batch_size,
+        warmup_share=trained.warmup_share,
         rehearsal=options.rehearsal,
         rehearsal_pairs=trained.rehearsal_pairs,
         seed=options.seed,

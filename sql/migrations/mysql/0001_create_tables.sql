@@ -274,6 +274,7 @@ CREATE TABLE adapter_versions (
     lora_rank           INT NULL,
     lora_alpha          INT NULL,
     batch_size          INT NULL,
+    warmup_share        DOUBLE NULL COMMENT 'share of the steps in which the learning rate rose',
     rehearsal           VARCHAR(8) COLLATE utf8mb4_bin NOT NULL COMMENT 'on or off, as it was really done',
     rehearsal_pairs     INT NULL COMMENT 'how many answers of the base model were trained beside the samples',
     seed                BIGINT NOT NULL,

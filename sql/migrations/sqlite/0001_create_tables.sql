@@ -274,6 +274,7 @@ CREATE TABLE adapter_versions (
     lora_rank           INTEGER NULL,
     lora_alpha          INTEGER NULL,
     batch_size          INTEGER NULL,
+    warmup_share        DOUBLE NULL,                    -- share of the steps in which the learning rate rose
     rehearsal           VARCHAR(8) NOT NULL,            -- on or off, as it was really done
     rehearsal_pairs     INTEGER NULL,                   -- how many answers of the base model were trained beside the samples
     seed                BIGINT NOT NULL,

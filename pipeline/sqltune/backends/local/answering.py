@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from sqltune.backends.base import Answer, AnswerRequest, Decoding
 from sqltune.errors import DataError
@@ -15,11 +15,11 @@ from sqltune.local_lora.sampling import Sampling
 
 def answer_batch(
     base: LoadedModel, adapter: str | None, requests: Sequence[AnswerRequest], decoding: Decoding
-) -> list[Answer]:
-    """Answer the requests with the base model, or with the adapter of this name on it."""
+) -> Iterator[Answer]:
+    """Yield each answer as it is known, of the base model or of the adapter of this name on it."""
     form = resolve_format(decoding.prompt_format, base.tokenizer)
     checked = [(request, _refuse(base, request, form)) for request in requests]
-    refused = [answer for _, answer in checked if answer is not None]
+    yield from (answer for _, answer in checked if answer is not None)
     asked = [request for request, answer in checked if answer is None]
     questions = [Question(r.prompt, r.system_prompt, form, r.messages) for r in asked]
     sampling = Sampling(
@@ -27,8 +27,8 @@ def answer_batch(
         temperature=decoding.temperature,
         seed=decoding.seed,
     )
-    answers = base.answer(questions, adapter=adapter, sampling=sampling)
-    return refused + [_answer(asked[answer.index], answer) for answer in answers]
+    for answer in base.answer(questions, adapter=adapter, sampling=sampling):
+        yield _answer(asked[answer.index], answer)
 
 
 def _refuse(base: LoadedModel, request: AnswerRequest, form: str) -> Answer | None:

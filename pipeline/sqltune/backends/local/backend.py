@@ -8,8 +8,9 @@ do stays light. Weights are under the artifacts folder, in `adapters` when finis
 from __future__ import annotations
 
 import shutil
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from importlib.util import find_spec
+import socket
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,14 +29,17 @@ from sqltune.backends.base import (
     shorten_revision,
 )
 from sqltune.backends.inventory import ArtifactKind, StoredArtifact
-from sqltune.errors import BackendError, ConfigError, RequestRejected
+from sqltune.backends.local.requirements import (
+    find_own_folder,
+    require_torch,
+    require_weights,
+)
+from sqltune.backends.recipes import Recipe
+from sqltune.errors import RequestRejected
 from sqltune.local_lora.base_models.converted import ConvertedModels
 from sqltune.local_lora.identity import Identities
-from sqltune.local_lora.sources import (
-    BaseModelSource,
-    Place,
-    find_base_model,
-)
+from sqltune.local_lora.measured_rates import MeasuredRates
+from sqltune.local_lora.sources import BaseModelSource, Place, find_base_model
 from sqltune.records import Sample
 
 if TYPE_CHECKING:
@@ -46,7 +50,7 @@ _BATCH_SIZE = 32
 
 
 class LocalBackend:
-    """Fulfils `Backend`, `Inventory`, `Merging`, `ConversationReader` and `Quantizing`.
+    """Fulfils `Backend`, `Inventory`, `Merging`, `ConversationReader`, `Quantizing`, `RecipeMaker`.
 
     One base model is loaded at a time.
     """
@@ -60,6 +64,7 @@ class LocalBackend:
         threads: int | None = None,
         device: str = "cpu",
         converted: ConvertedModels | None = None,
+        busy: Callable[[str], AbstractContextManager[None]] | None = None,
     ) -> None:
         """Store weights under `artifacts`, and load base models only from allowed places.
 
@@ -70,6 +75,7 @@ class LocalBackend:
             threads: of torch; None: by the size of the model.
             device: auto, cuda, mps or cpu.
             converted: what was made of GGUF files; None: that of the user's cache folder.
+            busy: shows what takes long, for as long as its block lasts.
         """
         self._artifacts = artifacts
         self._allowed_folders = tuple(allowed_folders)
@@ -77,12 +83,14 @@ class LocalBackend:
         self._threads = threads
         self._device = device
         self._converted = converted or ConvertedModels()
+        self._busy = busy or (lambda activity: nullcontext())
+        self._rates = MeasuredRates(artifacts / "rates.json")
         self._identities = Identities(artifacts / "identities.json")
         self._loaded: tuple[tuple[str, str | None, str], LoadedModel] | None = None
 
     def describe(self, base_model: str, revision: str | None) -> BaseModel:
         """Resolve the name from files, or from the Hub, without loading weights."""
-        _require_torch()
+        require_torch()
         source = find_base_model(
             base_model,
             revision=revision,
@@ -118,10 +126,12 @@ class LocalBackend:
         self, base_model: BaseModel, samples: Iterable[Sample], prompt_format: str
     ) -> Iterator[TokenCount]:
         """Count with the base model's own tokenizer, prompt form and end mark included."""
-        from sqltune.local_lora.counting import count_sample_tokens
-
         # Reading the tokenizer of a GGUF file takes up to a minute, that of a folder a second.
         source = self._converted.prefer(self._source(base_model), base_model.revision)
+        with self._busy(f"reading the tokenizer of {base_model.name}"):
+            from sqltune.local_lora.counting import count_sample_tokens, read_tokenizer
+
+            read_tokenizer(source)
         for tokens in count_sample_tokens(source, samples, prompt_format):
             yield TokenCount(tokens, is_exact=True)
 
@@ -138,17 +148,49 @@ class LocalBackend:
 
     def train(self, job: TrainingJob, samples: Samples, journal: Journal) -> TrainedAdapter:
         """Train step by step; a later attempt at the same run resumes from a checkpoint."""
+        base = self._load(job.base_model, job.options.quantization)
         from sqltune.backends.local.files import TrainingFiles
         from sqltune.backends.local.training import LocalTraining
 
         training = LocalTraining(
-            base=self._load(job.base_model, job.options.quantization),
+            base=base,
             job=job,
             samples=samples,
             journal=journal,
             files=TrainingFiles(self._artifacts, job.run_key, job.attempt),
         )
-        return training.run()
+        trained = training.run()
+        rates = training.stopwatch.rates()
+        if rates is not None:
+            self._rates.record(job.base_model.revision, self._place, rates)
+        return trained
+
+    def make_recipe(
+        self,
+        base_model: BaseModel,
+        options: TrainingOptions,
+        sample_count: int,
+        epoch_tokens: int | None,
+        read_samples: Callable[[], Iterable[Sample]],
+    ) -> Recipe:
+        """Return what the tuning profile makes of the row and the samples; torch is not loaded."""
+        from sqltune.backends.local.recipe import RecipeInputs, is_on_processor, make_recipe
+        from sqltune.local_lora.model_facts import read_facts
+
+        form = options.prompt_format
+        inputs = RecipeInputs(
+            options=options,
+            facts=read_facts(self._source(base_model)),
+            sample_count=sample_count,
+            epoch_tokens=epoch_tokens,
+            read_samples=read_samples,
+            count_tokens=lambda samples: (
+                count.tokens for count in self.count_tokens(base_model, samples, form)
+            ),
+            rates=self._rates.find(base_model.revision, self._place),
+            is_on_processor=is_on_processor(self._device),
+        )
+        return make_recipe(inputs)
 
     def answer(
         self,
@@ -158,11 +200,11 @@ class LocalBackend:
         decoding: Decoding,
     ) -> Generator[Answer, None, None]:
         """Answer in batches of 32, in the order given."""
-        from sqltune.backends.local.answering import answer_batch
-
         # A version was trained on quantised weights, so it is asked on the same.
         chosen = adapter.options if adapter is not None else decoding
         base = self._load(base_model, chosen.quantization)
+        from sqltune.backends.local.answering import answer_batch
+
         name = self._load_adapter(base, adapter) if adapter is not None else None
         for first in range(0, len(requests), _BATCH_SIZE):
             yield from answer_batch(base, name, requests[first : first + _BATCH_SIZE], decoding)
@@ -193,7 +235,7 @@ class LocalBackend:
 
     def delete(self, adapter: TrainedAdapter) -> None:
         """Remove the adapter's folder."""
-        folder = self._own_folder(adapter)
+        folder = find_own_folder(self._artifacts, adapter)
         if folder.exists():
             shutil.rmtree(folder)
 
@@ -233,65 +275,40 @@ class LocalBackend:
             allow_hub=self._allow_hub_models,
         )
 
-    def _load(self, base_model: BaseModel, quantization: str) -> LoadedModel:
-        from sqltune.local_lora.loading import load_found, set_threads
+    @property
+    def _place(self) -> str:
+        """Where it is as fast as before: artifacts may be on a disk that machines share."""
+        return f"{self._device} of {socket.gethostname()}"
 
+    def _load(self, base_model: BaseModel, quantization: str) -> LoadedModel:
         key = (base_model.name, base_model.revision, quantization)
         if self._loaded is None or self._loaded[0] != key:
             self._loaded = None  # two base models at once may not fit into memory
-            loaded = load_found(
-                self._source(base_model),
-                self._converted,
-                revision=base_model.revision,
-                threads=self._threads,
-                device=self._device,
-                quantization=quantization,
-            )
-            self._loaded = (key, loaded)
+            with self._busy(f"loading base model {base_model.name}"):
+                self._loaded = (key, self._read(base_model, quantization))
+        from sqltune.local_lora.loading import set_threads
+
         # The base model may be asked, and so loaded, in another thread than it is trained in.
         set_threads(self._loaded[1].network, self._threads)
         return self._loaded[1]
 
+    def _read(self, base_model: BaseModel, quantization: str) -> LoadedModel:
+        from sqltune.local_lora.loading import load_found
+
+        return load_found(
+            self._source(base_model),
+            self._converted,
+            revision=base_model.revision,
+            threads=self._threads,
+            device=self._device,
+            quantization=quantization,
+        )
+
     def _load_adapter(self, base: LoadedModel, adapter: TrainedAdapter) -> str:
         """Load the adapter's weights, once; return their name on the base model."""
         name = adapter.artifact_sha256 or str(adapter.artifact_uri)
-        folder = self._own_folder(adapter)
-        _require_weights(folder, adapter)
+        folder = find_own_folder(self._artifacts, adapter)
+        require_weights(folder, adapter)
         if name not in base.adapters:
             base.load_adapter(folder, name)
         return name
-
-    def _own_folder(self, adapter: TrainedAdapter) -> Path:
-        """Return the adapter's folder; a row must not lead anywhere else."""
-        folder = Path(adapter.artifact_uri or "").resolve()
-        own = (self._artifacts / "adapters").resolve()
-        if not folder.is_relative_to(own) or folder == own:
-            raise BackendError(
-                f"the weights of this version are in {folder}, outside {own}: set "
-                "SQLTUNE_ARTIFACTS to the folder that they were written to",
-                code="artifact_not_found",
-            )
-        return folder
-
-
-def _require_weights(folder: Path, adapter: TrainedAdapter) -> None:
-    from sqltune.local_lora.adapters import read_manifest
-
-    if not folder.is_dir():
-        raise BackendError(
-            f"the weights of this version are not in {folder}: restore it, or sync --force",
-            code="artifact_not_found",
-        )
-    if read_manifest(folder)["weights_sha256"] != adapter.artifact_sha256:
-        raise BackendError(
-            f"the weights in {folder} are not those that the version's row names (SHA-256 differs)",
-            code="artifact_changed",
-        )
-
-
-def _require_torch() -> None:
-    if find_spec("torch") is None or find_spec("peft") is None:
-        raise ConfigError(
-            "the local backend needs torch, transformers and peft: "
-            "pip install '.[local]' in a clone"
-        )

@@ -31,6 +31,7 @@ class RehearsalPairs:
 
     pairs: Sequence[Pair] = ()
     sha256: str = ""  #: binds a checkpoint to them; empty: there are none
+    answer_seconds: float = 0.0  #: that the base model took to answer; 0: they were read
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice
 
 from sqltune.backends.base import Journal, Samples
@@ -37,11 +39,12 @@ def collect_pairs(
     journal.event(
         "rehearsal_begun", f"the base model answers {options.count} questions to rehearse"
     )
+    began = time.monotonic()
     prompts = [sample.prompt for sample in islice(samples, PROMPTS_READ)]
     questions = rehearsal_questions(prompts, options, seed=seed)
     answers = _ask(base, journal, prompt_format, options.answer_tokens, questions)
     pairs = pair_up(questions, answers, options.weight)
-    stored = _store(files, pairs, journal)
+    stored = replace(_store(files, pairs, journal), answer_seconds=time.monotonic() - began)
     journal.event(
         "rehearsal",
         f"{len(pairs)} pairs are trained beside the samples: the base model's own answers",
@@ -68,8 +71,13 @@ def _ask(
     given = [BaseAnswer("")] * len(questions)
     sampling = Sampling(max_new_tokens=answer_tokens)
     asked = [Question(question, prompt_format=prompt_format) for question in questions]
-    for answer in base.answer(asked, sampling=sampling):
+
+    def show(done: float) -> None:
         journal.check()
+        journal.progress("answering to rehearse", int(done), len(questions))
+
+    show(0)
+    for answer in base.answer(asked, sampling=sampling, on_progress=show):
         is_cut = answer.finish_reason is FinishReason.LENGTH
         given[answer.index] = BaseAnswer(answer.text or "", is_cut)
     return given

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -24,12 +24,14 @@ from sqltune.backends.base import (
 )
 from sqltune.backends.local.epochs import EpochEnds, kept_weights
 from sqltune.backends.local.files import FinishedFolder, RehearsalPairs, TrainingFiles
-from sqltune.backends.local.options import fill_in, make_lora_options
+from sqltune.backends.local.options import fill_in, make_order
 from sqltune.backends.local.rehearsing import collect_pairs
 from sqltune.backends.local.saving import save_announced
 from sqltune.errors import FilesNotWritten, RunInterrupted, TrainingError
 from sqltune.local_lora.loaded_model import LoadedModel
-from sqltune.local_lora.lora_options import LoraStep
+from sqltune.local_lora.lora_options import LoraOptions, LoraStep
+from sqltune.local_lora.measured_rates import Stopwatch
+from sqltune.local_lora.prompt_format import resolve_format
 from sqltune.local_lora.rehearsal.options import RehearsalMode
 from sqltune.local_lora.steps import Pair, StepOrder
 from sqltune.local_lora.training import LoraTrainer
@@ -52,6 +54,7 @@ class LocalTraining:
     samples: Samples
     journal: Journal
     files: TrainingFiles
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
     monotonic: Callable[[], float] = time.monotonic
 
     def run(self) -> TrainedAdapter:
@@ -62,11 +65,13 @@ class LocalTraining:
             finished = self._make()
         self.files.forget_checkpoints()
         kept = kept_weights(self.files) if self.job.options.keep_epochs else ()
-        return _trained(self._options, finished, kept)
+        return _trained(self._options, self._tuning, finished, kept)
 
     @cached_property
     def _options(self) -> TrainingOptions:
-        return fill_in(self.job.options, self.base, len(self.samples))
+        asked = self.job.options
+        form = resolve_format(asked.prompt_format, self.base.tokenizer)
+        return fill_in(asked, self.base.profile, len(self.samples), form)
 
     @cached_property
     def _tuning(self) -> Tuning:
@@ -112,24 +117,15 @@ class LocalTraining:
                 seed=self._options.seed,
                 prompt_format=self._options.prompt_format,
             )
+            self.stopwatch.add_answers(len(pairs.pairs), pairs.answer_seconds)
         total_steps = len(self._order(len(pairs.pairs)))
-        lora_options = make_lora_options(self._options, self._tuning)
+        lora_options = _lora_options(self._options, self._tuning)
         return LoraTrainer(self.base, lora_options, total_steps), pairs
 
     def _order(self, pair_count: int) -> StepOrder:
-        rehearsal = self._tuning.rehearsal
-        batch_size = self._options.batch_size or 1
-        sorts = pair_count == 0 and batch_size > 1
-        return StepOrder(
-            sample_count=len(self.samples),
-            rehearsal_count=pair_count,
-            epochs=self._options.epochs,
-            batch_size=batch_size,
-            rehearsal_per_step=rehearsal.per_step if pair_count else 0,
-            rehearsal_only_steps=rehearsal.only_steps if pair_count else 0,
-            seed=self._options.seed,
-            lengths=tuple(_length(sample) for sample in self.samples) if sorts else None,
-        )
+        sorts = pair_count == 0 and (self._options.batch_size or 1) > 1
+        lengths = tuple(_length(sample) for sample in self.samples) if sorts else None
+        return make_order(self._options, self._tuning, len(self.samples), pair_count, lengths)
 
     def _train(self, trainer: LoraTrainer, ends: EpochEnds, pairs: RehearsalPairs) -> None:
         unrecorded: list[StepMetrics] = []
@@ -178,10 +174,11 @@ class LocalTraining:
         samples = self.samples.fetch(step.samples)
         batch = [Pair.from_sample(sample, train_on) for sample in samples]
         batch += [pairs[index] for index in step.rehearsal]
-        done = trainer.step(batch, check=self.journal.check)
+        made = trainer.step(batch, check=self.journal.check)
+        self.stopwatch.add_step(made.tokens, made.seconds)
         for note in trainer.gradients.take_notes():
             self.journal.event("memory_measured", note)
-        return _metrics(done, len(order), order.epochs)
+        return _metrics(made, len(order), order.epochs)
 
     def _record(self, steps: list[StepMetrics]) -> None:
         self.journal.record(steps)
@@ -245,7 +242,10 @@ def _length(sample: Sample) -> int:
 
 
 def _trained(
-    options: TrainingOptions, finished: FinishedFolder, kept: tuple[EpochWeights, ...]
+    options: TrainingOptions,
+    tuning: Tuning,
+    finished: FinishedFolder,
+    kept: tuple[EpochWeights, ...],
 ) -> TrainedAdapter:
     return TrainedAdapter(
         external_id=None,
@@ -257,6 +257,7 @@ def _trained(
         best_epoch=finished.epoch,
         eval_loss=finished.eval_loss,
         kept_epochs=kept,
+        warmup_share=tuning.warmup_share,
     )
 
 
@@ -270,4 +271,16 @@ def _metrics(step: LoraStep, steps_total: int, epochs: int) -> StepMetrics:
         tokens=step.tokens,
         trained_tokens=step.trained_tokens,
         sample_loss=step.sample_loss_sum / step.sample_tokens if step.sample_tokens else None,
+    )
+
+
+def _lora_options(options: TrainingOptions, tuning: Tuning) -> LoraOptions:
+    """Return what the trainer needs of options that are filled in."""
+    return LoraOptions(
+        rank=options.lora_rank or 1,
+        alpha=float(options.lora_alpha or 1),
+        learning_rate=options.learning_rate or 0.0,
+        warmup_share=tuning.warmup_share,
+        seed=options.seed,
+        prompt_format=options.prompt_format,
     )

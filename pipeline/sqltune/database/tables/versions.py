@@ -31,6 +31,7 @@ class NewVersion:
     lora_rank: int | None
     lora_alpha: int | None
     batch_size: int | None
+    warmup_share: float | None
     rehearsal: str
     rehearsal_pairs: int
     seed: int

@@ -19,6 +19,7 @@ from sqltune.local_lora.gradients.packed_llama import PackedLlama
 from sqltune.local_lora.gradients.padded_gradients import PaddedGradients
 from sqltune.local_lora.gradients.padded_loss import measure_padded
 from sqltune.local_lora.gradients.parts import cut_into_parts
+from sqltune.local_lora.gradients.shared_tokens import LEAST_SHARED_TOKENS
 from sqltune.local_lora.gradients.step_loss import StepLoss, add_up
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.lora_options import LoraOptions
@@ -146,7 +147,8 @@ class AdapterGradients:
 
     @torch.no_grad()
     def _agrees(self, packed: PackedLlama) -> bool:
-        """Return whether both ways compute the same loss and gradient on two short samples.
+        """Return whether both ways compute the same loss and gradient on two short samples, which
+        begin alike.
 
         B is zero in a fresh adapter and would hide every error in A's gradient, so other values are
         used for the comparison.
@@ -195,8 +197,12 @@ def _packed_model(base: LoadedModel, slot: str, options: LoraOptions) -> PackedL
 
 
 def _probe_samples(vocabulary: int, generator: torch.Generator) -> list[TokenisedSample]:
+    shared = torch.randint(vocabulary, (LEAST_SHARED_TOKENS,), generator=generator).tolist()
+
     def sample(length: int, start: int, *, is_rehearsal: bool) -> TokenisedSample:
         ids = torch.randint(vocabulary, (length,), generator=generator)
-        return TokenisedSample(tuple(ids.tolist()), start, is_rehearsal=is_rehearsal)
+        return TokenisedSample(
+            (*shared, *ids.tolist()), len(shared) + start, is_rehearsal=is_rehearsal
+        )
 
     return [sample(11, 4, is_rehearsal=False), sample(7, 2, is_rehearsal=True)]

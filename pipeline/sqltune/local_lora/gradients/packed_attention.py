@@ -1,6 +1,7 @@
 """Causal attention over samples that follow each other, forward and backward.
 
-Each sample is a separate segment, so nothing is padded and no token attends to another sample.
+Each sample is a separate segment, so nothing is padded and no token attends to another sample. The
+tokens with which all samples begin are there once, in front of the segments.
 Plain batched products are used because torch's flash attention for processors takes five times as
 long in its backward pass at the 20 to 400 tokens of a usual sample.
 """
@@ -47,7 +48,7 @@ class _Piece:
 
     #: Rows of the queries.
     queries: slice
-    #: Rows of the keys: the segment from its start to the last of `queries`.
+    #: Rows of the keys, unshared: the segment from its start to the last of `queries`.
     keys: slice
     #: `keys` rounded up; what is beyond belongs to other segments and is masked.
     key_columns: slice
@@ -58,17 +59,21 @@ class _Piece:
 class PackedAttention:
     """Attention for one arrangement of segments; the masks are made once for all layers."""
 
-    def __init__(self, lengths: Sequence[int], shape: AttentionShape, like: Tensor) -> None:
+    def __init__(
+        self, lengths: Sequence[int], shape: AttentionShape, like: Tensor, shared: int = 0
+    ) -> None:
         """Prepare the pieces.
 
         Args:
-            lengths: tokens of each segment, in order.
+            lengths: tokens of each segment, in order, the shared ones counted in each.
             shape: heads and their width.
             like: a tensor with the dtype and device to use.
+            shared: tokens with which all segments begin, which are there once, before the others.
         """
         self.shape = shape
         self._masks: dict[tuple[int, int], Tensor] = {}
-        self._pieces = list(self._cut(lengths, like))
+        self._rows = _unshared_rows(lengths, shared, like.device) if shared else None
+        self._pieces = list(self._cut(lengths, like, shared))
 
     def forward(
         self, query: Tensor, key: Tensor, value: Tensor
@@ -83,6 +88,7 @@ class PackedAttention:
         Returns:
             (tokens, query_heads * head_size), and each piece's probabilities for `backward`.
         """
+        key, value = self._unshared(key), self._unshared(value)
         output = torch.empty_like(query)
         kept: list[Tensor | None] = []
         for piece in self._pieces:
@@ -114,7 +120,9 @@ class PackedAttention:
         tokens = len(query)
         grad = grad.view_as(query)
         query_grad = torch.empty_like(query)
-        key_grad, value_grad = torch.zeros_like(key[:tokens]), torch.zeros_like(value[:tokens])
+        key, value = self._unshared(key), self._unshared(value)
+        count = len(key) - EXTRA_ROWS
+        key_grad, value_grad = torch.zeros_like(key[:count]), torch.zeros_like(value[:count])
         for piece, stored in zip(self._pieces, kept, strict=True):
             q, g = self._grouped(query[piece.queries]), self._grouped(grad[piece.queries])
             p = self._probabilities(piece, q, key) if stored is None else stored
@@ -126,7 +134,19 @@ class PackedAttention:
             q_grad = torch.bmm(s_grad, key[piece.key_columns].transpose(0, 1))
             query_grad[piece.queries] = self._ungrouped(q_grad)
             key_grad[piece.keys] += torch.bmm(s_grad.transpose(1, 2), q)[:, :count].transpose(0, 1)
-        return query_grad, key_grad, value_grad
+        return query_grad, self._add_shared(key_grad, tokens), self._add_shared(value_grad, tokens)
+
+    def _unshared(self, x: Tensor) -> Tensor:
+        """Return keys or values with the shared tokens in front of each segment."""
+        return x if self._rows is None else x[self._rows]
+
+    def _add_shared(self, grad: Tensor, tokens: int) -> Tensor:
+        """Undo `_unshared`: the gradient of a shared token is the sum of its copies'."""
+        if self._rows is None:
+            return grad
+        # Copies are added up in float32: there are as many as samples.
+        total = torch.zeros(tokens, *grad.shape[1:], device=grad.device)
+        return total.index_add_(0, self._rows[: len(grad)], grad.float()).to(grad.dtype)
 
     def _probabilities(self, piece: _Piece, grouped_query: Tensor, key: Tensor) -> Tensor:
         """Return (key_heads, group * queries, columns)."""
@@ -148,19 +168,26 @@ class PackedAttention:
         """Undo `_grouped`, as a view."""
         return q.view(self.shape.query_heads, -1, q.shape[2]).transpose(0, 1)
 
-    def _cut(self, lengths: Sequence[int], like: Tensor) -> Iterator[_Piece]:
-        start = 0
-        for length in lengths:
-            for first in range(0, length, QUERIES_AT_ONCE):
-                last = min(first + QUERIES_AT_ONCE, length)
-                mask = self._mask(first, last, like)
-                yield _Piece(
-                    queries=slice(start + first, start + last),
-                    keys=slice(start, start + last),
-                    key_columns=slice(start, start + mask.shape[1]),
-                    mask=mask,
-                )
-            start += length
+    def _cut(self, lengths: Sequence[int], like: Tensor, shared: int) -> Iterator[_Piece]:
+        start, row = 0, 0
+        # The shared tokens read each other: as keys they are the beginning of the first segment.
+        segments = [(0, shared, 0), *((shared, length, length) for length in lengths)]
+        for begin, end, keys in segments:
+            for first in range(begin, end, QUERIES_AT_ONCE):
+                last = min(first + QUERIES_AT_ONCE, end)
+                yield self._piece(first, row, last, start, like)
+                row += last - first
+            start += keys
+
+    def _piece(self, first: int, row: int, last: int, start: int, like: Tensor) -> _Piece:
+        """Return tokens `first` to `last` of the segment whose keys begin at `start`."""
+        mask = self._mask(first, last, like)
+        return _Piece(
+            queries=slice(row, row + last - first),
+            keys=slice(start, start + last),
+            key_columns=slice(start, start + mask.shape[1]),
+            mask=mask,
+        )
 
     def _mask(self, first: int, last: int, like: Tensor) -> Tensor:
         if (first, last) not in self._masks:
@@ -172,3 +199,14 @@ class PackedAttention:
 
 #: Rows behind the last token that keys and values must have.
 EXTRA_ROWS = _COLUMNS - 1
+
+
+def _unshared_rows(lengths: Sequence[int], shared: int, device: torch.device) -> Tensor:
+    """Return the row of each token of each segment, then the extra rows."""
+    rows: list[int] = []
+    first = shared
+    for length in lengths:
+        rows += [*range(shared), *range(first, first + length - shared)]
+        first += length - shared
+    rows += range(first, first + EXTRA_ROWS)
+    return torch.tensor(rows, device=device)

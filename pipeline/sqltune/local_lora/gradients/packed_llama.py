@@ -33,6 +33,7 @@ from sqltune.local_lora.gradients.response_loss import (
     find_predicting_rows,
     loss_with_gradient,
 )
+from sqltune.local_lora.gradients.shared_tokens import count_shared_tokens
 from sqltune.local_lora.gradients.step_loss import StepLoss
 from sqltune.local_lora.tokenising import TokenisedSample
 
@@ -69,6 +70,8 @@ class Packing:
     cosine: Tensor
     sine: Tensor
     attention: PackedAttention
+    #: Tokens with which all samples begin, computed once.
+    shared: int
 
 
 class PackedLlama:
@@ -125,7 +128,7 @@ class PackedLlama:
             check()
             x, layer_kept = self._forward(layer, x, packing, matrices)
             kept.append(layer_kept)
-        loss, grad = self._loss(x, samples, token_weight, base_hidden)
+        loss, grad = self._loss(x, samples, token_weight, packing.shared, base_hidden)
         for index in reversed(range(len(self.layers))):
             check()
             grad = self._backward(
@@ -143,7 +146,7 @@ class PackedLlama:
         for layer in self.layers:
             check()
             x, _ = self._forward(layer, x, packing, None)
-        chosen = x[find_predicting_rows(samples, x.device).positions]
+        chosen = x[find_predicting_rows(samples, x.device, packing.shared).positions]
         return normalise(chosen, self._final_norm.weight, self._final_norm.epsilon)[0]
 
     @torch.no_grad()
@@ -158,21 +161,27 @@ class PackedLlama:
         for layer in self.layers:
             check()
             x, _ = self._forward(layer, x, packing, matrices)
-        loss, _ = self._loss(x, samples, 1.0, None)
+        loss, _ = self._loss(x, samples, 1.0, packing.shared, None)
         return loss
 
     def _embed(self, samples: Sequence[TokenisedSample]) -> tuple[Tensor, Packing]:
         lengths = [len(sample.token_ids) for sample in samples]
+        shared = count_shared_tokens(samples)
         device = self._output_weight.device
-        ids = torch.tensor([i for s in samples for i in s.token_ids], device=device)
-        positions = torch.cat([torch.arange(length, device=device) for length in lengths])
-        x: Tensor = self._inner.embed_tokens(ids)
+        ids = list(samples[0].token_ids[:shared])
+        places = list(range(shared))
+        for sample in samples:
+            ids += sample.token_ids[shared:]
+            places += range(shared, len(sample.token_ids))
+        positions = torch.tensor(places, device=device)
+        x: Tensor = self._inner.embed_tokens(torch.tensor(ids, device=device))
         cosine, sine = self._inner.rotary_emb(x, positions[None])
         half = self.shape.head_size // 2
         return x, Packing(
             cosine[0, :, None, :half],
             sine[0, :, None, :half],
-            PackedAttention(lengths, self.shape, x),
+            PackedAttention(lengths, self.shape, x, shared),
+            shared,
         )
 
     def _forward(
@@ -206,9 +215,10 @@ class PackedLlama:
         x: Tensor,
         samples: Sequence[TokenisedSample],
         token_weight: float,
+        shared: int,
         base_hidden: Tensor | None,
     ) -> tuple[StepLoss, Tensor]:
-        rows = find_predicting_rows(samples, x.device)
+        rows = find_predicting_rows(samples, x.device, shared)
         chosen = x[rows.positions]
         normed, inverse = normalise(chosen, self._final_norm.weight, self._final_norm.epsilon)
         weights = rows.weights * token_weight

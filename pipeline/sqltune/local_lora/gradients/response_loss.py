@@ -35,9 +35,16 @@ class PredictingRows:
 
 
 def find_predicting_rows(
-    samples: Sequence[TokenisedSample], device: torch.device
+    samples: Sequence[TokenisedSample], device: torch.device, shared: int = 0
 ) -> PredictingRows:
-    """Return the rows that predict a trained token, for samples that are packed in this order."""
+    """Return the rows that predict a trained token, for samples that are packed in this order.
+
+    Args:
+        samples: in the order of their rows.
+        device: where the tensors go.
+        shared: tokens with which all samples begin and which have one row each, before all others;
+            none of them predicts a trained token.
+    """
     positions: list[int] = []
     targets: list[int] = []
     weights: list[float] = []
@@ -49,7 +56,7 @@ def find_predicting_rows(
         targets += [sample.token_ids[place] for place in trained]
         weights += [sample.weight] * len(trained)
         is_sample += [not sample.is_rehearsal] * len(trained)
-        offset += len(sample.token_ids)
+        offset += len(sample.token_ids) - shared
     return PredictingRows(
         torch.tensor(positions, device=device, dtype=torch.int64),
         torch.tensor(targets, device=device, dtype=torch.int64),
