@@ -138,9 +138,7 @@ class LoraTrainer:
     def measure(self, pairs: Sequence[Pair], *, check: Callable[[], None]) -> tuple[float, int]:
         """Return the summed loss of pairs that are not trained, in nats, and their trained tokens.
 
-        Raises:
-            DataError: a pair has more tokens than the base model reads.
-            OutOfMemory: they do not fit into memory.
+        `check` is called at short intervals; what it raises ends the computation.
         """
         samples = [self.tokenise(pair) for pair in pairs]
         with translate_memory(samples):

@@ -16,10 +16,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from sqltune.backends.attempts import attempt_name, find_attempts, find_epochs
+from sqltune.backends.attempts import attempt_name, find_attempts
 from sqltune.backends.base import (
     BackendCall,
-    EpochWeights,
     Journal,
     Samples,
     StepMetrics,
@@ -35,6 +34,7 @@ from sqltune.backends.scripted.adapter_files import (
     read_whole_lines,
 )
 from sqltune.backends.scripted.epochs import ScriptedEpochs, loss_at
+from sqltune.backends.scripted.keeping import KeptFiles
 from sqltune.backends.scripted.script import Script
 from sqltune.errors import (
     BackendTimeout,
@@ -91,6 +91,7 @@ class ScriptedTraining:
         self._batch_size = self._options.batch_size or 1
         self._steps_per_epoch = math.ceil(len(samples) / self._batch_size)
         self._epochs = ScriptedEpochs(script, job)
+        self._kept = KeptFiles(folder, job, journal)
         self._steps_planned = self._steps_per_epoch * job.options.epochs
         self._steps_total = self._steps_per_epoch * self._epochs.done
 
@@ -102,7 +103,7 @@ class ScriptedTraining:
         if finished is not None:
             return self._adopt(finished, open_calls)
         done = self._resume()
-        for call in open_calls:
+        for call in self._kept.settle(open_calls):
             self._journal.settle(call.call_number, "failed", outcome=f"broke off after step {done}")
         call_number = self._journal.intend(
             CALL_KIND, f"{len(self._samples)} samples, from step {done + 1}"
@@ -124,13 +125,13 @@ class ScriptedTraining:
         return best.count(b"\n")
 
     def _remove_parts(self) -> None:
-        for part in self._find_left(PART):
+        for part in (*self._find_left(PART), *self._kept.find_drafts()):
             part.unlink(missing_ok=True)
 
     def _adopt(self, finished: Path, open_calls: list[BackendCall]) -> TrainedAdapter:
         self._record_again(self._steps_total)
         self._note_stop()
-        for call in open_calls:
+        for call in self._kept.settle(open_calls):
             self._journal.settle(
                 call.call_number, "done", external_id=finished.stem, outcome="found by its key"
             )
@@ -155,7 +156,7 @@ class ScriptedTraining:
     def _take_steps(self, done: int) -> None:
         self._record_again(done)
         for epoch in range(1, done // self._steps_per_epoch + 1):
-            self._keep(epoch)
+            self._kept.keep(epoch, self._lines)
         pending: list[StepMetrics] = []
         recorded_at = time.monotonic()
         with self._part.open("ab") as file:
@@ -167,7 +168,8 @@ class ScriptedTraining:
                 file.flush()
                 pending.append(self._metrics(step, samples))
                 if step % self._steps_per_epoch == 0:
-                    self._keep(step // self._steps_per_epoch)
+                    epoch = step // self._steps_per_epoch
+                    self._kept.keep(epoch, self._lines)
                 # The last steps are recorded after the file is closed, right before it is renamed.
                 is_time = self._is_time_to_record(time.monotonic() - recorded_at, len(pending))
                 if is_time and step < self._steps_total:
@@ -178,23 +180,6 @@ class ScriptedTraining:
         if pending:
             self._journal.record(pending)
             self._journal.check()
-
-    def _keep(self, epoch: int) -> None:
-        """Store the lines so far as the weights after an epoch, unless an attempt has done so."""
-        if not self._job.options.keep_epochs or epoch in self._find_kept():
-            return
-        name = attempt_name(self._job.run_key, self._job.attempt, epoch)
-        content = self._lines(epoch)
-        call_number = self._journal.intend("save_epoch", name)
-        draft = self._folder / f"{name}{PART}"
-        draft.write_bytes(content)
-        os.replace(draft, adapter_path(self._folder, name))
-        self._journal.settle(call_number, "done", external_id=name)
-
-    def _find_kept(self) -> dict[int, Path]:
-        run_key, attempt = self._job.run_key, self._job.attempt
-        found = find_epochs(self._folder, run_key, up_to=attempt, suffix=FINISHED)
-        return {left.epoch: left.path for left in reversed(list(found)) if left.epoch is not None}
 
     def _lines(self, epoch: int) -> bytes:
         """Return the lines of all steps up to the end of an epoch."""
@@ -226,23 +211,12 @@ class ScriptedTraining:
         return self._describe(self._path)
 
     def _describe(self, path: Path) -> TrainedAdapter:
-        best, kept = self._epochs.best, sorted(self._find_kept().items())
+        best = self._epochs.best
         return replace(
             describe_adapter(path, self._options),
             best_epoch=best,
             eval_loss=self._epochs.eval_loss(best),
-            kept_epochs=tuple(self._describe_epoch(epoch, path) for epoch, path in kept),
-        )
-
-    def _describe_epoch(self, epoch: int, path: Path) -> EpochWeights:
-        stored = describe_adapter(path, self._options)
-        return EpochWeights(
-            epoch=epoch,
-            eval_loss=self._epochs.eval_loss(epoch),
-            external_id=stored.external_id,
-            artifact_uri=stored.artifact_uri,
-            artifact_bytes=stored.artifact_bytes,
-            artifact_sha256=stored.artifact_sha256,
+            kept_epochs=self._kept.describe(self._epochs, self._options),
         )
 
     def _record_again(self, done: int) -> None:
