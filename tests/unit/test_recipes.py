@@ -32,6 +32,7 @@ FORECAST = Forecast(
     decision=SyncDecision.TRAIN,
     reason="never trained",
     samples=18,
+    validation=None,
     prompts=1,
     tokens_per_epoch=1_412,
     token_count="exact",
