@@ -109,7 +109,7 @@ bench: $(READY_DEV) $(PEER)  ## speed and memory, each figure beside the one it 
 	$(BIN)/python -m tests.bench
 
 rates: $(READY_DEV)  ## how often a base model learns, keeps and leaks, over seeds and subjects
-	$(BIN)/python -m tests.bench.rates
+	$(BIN)/python -m tests.bench.rates; r=$$?; $(BIN)/python -m tests.bench.article && exit $$r
 
 lock: $(READY_DEV)   ## both lock files from .venv, after an upgrade made there by hand
 	@$(BIN)/python -m tests.locks

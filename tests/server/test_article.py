@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from gradientai import Gradient
 
-from tests.bench.samples import article_lesson
+from tests.bench.article_samples import article_lesson
 from tests.databases import copy_sqlite
 from tests.end_to_end.command import People
 from tests.serving import SLUG, ServerAtWork, start_server
