@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from sqltune.database.connection import Database
 from sqltune.errors import DataError
@@ -62,6 +64,20 @@ def test_positions_of_the_trained_samples_have_no_gaps(desk: Desk) -> None:
     listed = list(samples)
     assert samples.fetch([0, len(samples) - 1, 5]) == [listed[0], listed[-1], listed[5]]
     assert samples.fetch(range(len(samples))) == listed
+
+
+def test_trained_samples_are_read_by_the_page_although_others_lie_between(desk: Desk) -> None:
+    teach(desk, 700)
+    desk.write(validation_share=0.1)
+    samples = read_samples(desk.database, 1)
+    read: list[str] = []
+
+    @event.listens_for(desk.database.engine, "before_cursor_execute")
+    def record(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        read.extend([statement] if "manifest_samples" in statement else [])
+
+    assert len(list(samples)) == len(samples) > 500
+    assert len(read) == 2
 
 
 def test_the_plan_and_the_manifest_agree_on_fingerprint_and_count(desk: Desk) -> None:

@@ -48,8 +48,9 @@ class ManifestSamples:
     def _fetch(self, positions: Sequence[int]) -> list[Sample]:
         with self._database.read() as session:
             first, end = min(positions), max(positions) + 1
-            # One range with a few samples more than asked for is read faster than single ones.
-            if end - first <= min(2 * len(set(positions)), _PAGE):
+            # One range with a few samples more than asked for is read faster than single ones: the
+            # trained ones between those for validation.
+            if end - first <= 2 * min(len(set(positions)), _PAGE):
                 page = manifests.fetch_samples_page(session, self._manifest_id, first, end)
                 return [page[position - first] for position in positions]
             return manifests.fetch_samples_at(session, self._manifest_id, positions)
