@@ -111,6 +111,24 @@ def test_a_batch_that_does_not_fit_is_halved_with_the_gradient_of_the_whole(
     assert padded.gradients.take_notes() == []
 
 
+def test_samples_for_validation_that_do_not_fit_together_are_measured_in_parts(
+    padded: LoraTrainer, pairs: list[Pair]
+) -> None:
+    many = [*pairs * 2, LONG]
+    whole = padded.measure(many, check=lambda: None)
+    longest = len(padded.tokenise(LONG).token_ids)
+    with most_tokens_at_once(padded.base.network, longest) as accepted:
+        assert padded.measure(many, check=lambda: None) == pytest.approx(whole, rel=1e-6)
+    assert len(accepted) > 1
+    # The steps continue in their own parts, which may need less memory, or more.
+    assert padded.gradients.memory == MemoryUse(2048)
+    with (
+        most_tokens_at_once(padded.base.network, longest - 1),
+        pytest.raises(OutOfMemory),
+    ):
+        padded.measure([LONG], check=lambda: None)
+
+
 def test_layers_are_computed_twice_where_halves_would_be_small(
     padded: LoraTrainer, pairs: list[Pair]
 ) -> None:

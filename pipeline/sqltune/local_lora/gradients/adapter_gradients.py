@@ -17,7 +17,6 @@ from sqltune.local_lora.gradients.llama_layers import has_known_layout
 from sqltune.local_lora.gradients.memory_use import MemoryUse
 from sqltune.local_lora.gradients.packed_llama import PackedLlama
 from sqltune.local_lora.gradients.padded_gradients import PaddedGradients
-from sqltune.local_lora.gradients.padded_loss import measure_padded
 from sqltune.local_lora.gradients.parts import cut_into_parts
 from sqltune.local_lora.gradients.shared_tokens import LEAST_SHARED_TOKENS
 from sqltune.local_lora.gradients.step_loss import StepLoss, add_up
@@ -116,18 +115,12 @@ class AdapterGradients:
             samples: as many as are tokenised at once.
             check: called at short intervals; what it raises ends the computation.
         """
-        limit, network = self._options.tokens_at_once, self._base.network
-        parts = list(cut_into_parts(samples, limit, padded=not self.is_packed))
-        if self._packed:
-            matrices = self.adapter.views_of(self.adapter.values.to(self._base.dtype))
-            packed = self._packed
-            return add_up([packed.loss(part, matrices, check) for part in parts])
-        self._base.peft.set_adapter(self._slot)
-        losses = []
-        for part in parts:
-            check()
-            losses.append(measure_padded(network, part))
-        return add_up(losses)
+        packed = self._packed
+        if packed is None:
+            return self._padded.measure(samples, check)
+        parts = cut_into_parts(samples, self._options.tokens_at_once, padded=False)
+        matrices = self.adapter.views_of(self.adapter.values.to(self._base.dtype))
+        return add_up([packed.loss(part, matrices, check) for part in parts])
 
     def _packed_loss(
         self,

@@ -24,7 +24,7 @@ from sqltune.local_lora.gradients.memory_use import (
     release_memory,
     use_less,
 )
-from sqltune.local_lora.gradients.padded_loss import padded_loss
+from sqltune.local_lora.gradients.padded_loss import measure_padded, padded_loss
 from sqltune.local_lora.gradients.parts import cut_into_parts
 from sqltune.local_lora.gradients.repeatable import is_not_repeatable, repeatable
 from sqltune.local_lora.gradients.step_loss import StepLoss, add_up
@@ -96,6 +96,42 @@ class PaddedGradients:
             # Only here, where the error's frames with their tensors are gone.
             release_memory(self._device)
             self._adapter.gradient.zero_()
+
+    def measure(self, samples: Sequence[TokenisedSample], check: Callable[[], None]) -> StepLoss:
+        """Return the loss of samples that are not trained, computed in parts that fit too.
+
+        What does not fit here does not change the parts of the steps.
+
+        Args:
+            samples: as many as are tokenised at once.
+            check: called before each part; what it raises ends the computation.
+        """
+        limit = min(self._options.tokens_at_once, self.memory.tokens_at_once)
+        while True:
+            size = _Size()
+            try:
+                return self._measure_parts(samples, limit, check, size)
+            except (MemoryError, RuntimeError) as error:
+                failed = size.part
+                if failed is None or failed.samples == 1 or not is_out_of_memory(error):
+                    raise
+                limit = failed.tokens // 2
+            release_memory(self._device)
+
+    def _measure_parts(
+        self,
+        samples: Sequence[TokenisedSample],
+        limit: int,
+        check: Callable[[], None],
+        size: _Size,
+    ) -> StepLoss:
+        self._base.peft.set_adapter(self._slot)
+        losses = []
+        for part in cut_into_parts(samples, limit, padded=True):
+            check()
+            size.part = Part(len(part), len(part) * len(part[0].token_ids))
+            losses.append(measure_padded(self._base.network, part))
+        return add_up(losses)
 
     def _add_parts(
         self,
