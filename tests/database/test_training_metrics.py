@@ -11,8 +11,11 @@ import pytest
 
 from sqltune.backends.base import StepMetrics
 from sqltune.database.connection import Database
+from sqltune.run.journal import RunJournal
 from sqltune.run.step_rows import store_steps
+from sqltune.runtime import SilentReporter
 from tests.database.report_rows import insert
+from tests.database.selecting import open_desk
 
 NOW = datetime(2026, 11, 23, 6, 0)
 #: Every fourth step is rehearsal alone, and so is the first.
@@ -79,3 +82,25 @@ def test_the_run_shows_the_last_step_and_the_tokens_so_far(running: Database) ->
         found = session.connection.exec_driver_sql("SELECT steps_done, tokens_processed FROM runs")
         assert tuple(found.one()) == (10, sum(100 + number for number in range(1, 11)))
     assert [row[0] for row in rows(running)] == list(range(1, 11))
+
+
+class ProgressReporter(SilentReporter):
+    """Remembers what is shown of activities."""
+
+    def __init__(self) -> None:
+        self.shown: list[tuple[str, int, int | None]] = []
+
+    def progress(self, activity: str, done: int, total: int | None, detail: str = "") -> None:
+        self.shown.append((activity, done, total))
+
+
+def test_a_training_that_continues_or_stops_early_is_shown_with_the_steps_that_it_has(
+    running: Database,
+) -> None:
+    reporter = ProgressReporter()
+    journal = RunJournal(open_desk(running).scope(), reporter)
+    journal.plan(60)
+    journal.record(STEPS[:40])
+    journal.plan(60)
+    journal.plan(30)
+    assert [done for _, done, _ in reporter.shown] == [0, 40, 40, 30]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqltune.backends.base import BackendCall, StepMetrics
 from sqltune.database.run_scope import RunScope
-from sqltune.database.tables import calls, run_events, runs
+from sqltune.database.tables import calls, run_events, runs, training_metrics
 from sqltune.run.step_rows import store_steps
 from sqltune.runtime import Reporter
 
@@ -60,11 +60,14 @@ class RunJournal:
         ]
 
     def plan(self, steps_total: int) -> None:
-        """Commit how many steps the training has."""
+        """Commit how many steps the training has, and show how many of them are recorded."""
         self._steps_total = steps_total
         with self._scope.transaction() as session:
             runs.set_run_steps_total(session, self._scope.run_id, steps_total)
-        self._reporter.progress("training", 0, steps_total)
+            # A training that is resumed or stopped early has steps already: shown as 0, they would
+            # count as made since then, and the time that is left would seem shorter.
+            done = training_metrics.get_last_step(session, self._scope.run_id)
+        self._reporter.progress("training", min(done, steps_total), steps_total)
 
     def record(self, metrics: Sequence[StepMetrics]) -> None:
         """Commit steps and show the last one."""

@@ -47,6 +47,12 @@ def fetch_totals(session: Session, run_id: int, step: int, *, count_limit: int) 
     return StepTotals(int(last.tokens_seen), int(counted.sample_steps), last.smoothed_loss)
 
 
+def get_last_step(session: Session, run_id: int) -> int:
+    """Return the last step of a run that is stored; 0 where there is none."""
+    row = session.fetch_one("get_training_summary", run_id=run_id)
+    return 0 if row is None else int(row.last_step or 0)
+
+
 def replace_steps(session: Session, run_id: int, rows: Sequence[StepRow], *, now: datetime) -> None:
     """Store steps, in place of those from the first of them on, and show the last one in the run.
 
