@@ -21,6 +21,7 @@ class KeptJournal:
     steps: dict[int, StepMetrics] = field(default_factory=dict)
     kept_calls: list[BackendCall] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
     shown: list[tuple[str, int, int]] = field(default_factory=list)
     steps_total: int | None = None
     stop_at_check: int | None = None
@@ -60,6 +61,7 @@ class KeptJournal:
 
     def event(self, event: str, message: str) -> None:
         self.events.append(event)
+        self.messages.append(message)
 
     def progress(self, activity: str, done: int, total: int) -> None:
         self.shown.append((activity, done, total))

@@ -80,6 +80,9 @@ def test_the_planned_recipe_is_what_the_version_records(
     assert used.rehearsal == "on"
     # An empty answer is not rehearsed, and this model of random weights may give some.
     assert 0 < trained.rehearsal_pairs <= planned.rehearsal_pairs
+    # Without names in the prompts there are fewer questions than the profile allows.
+    asked = f"the base model answers {planned.rehearsal_pairs} questions to rehearse"
+    assert asked in journal.messages
 
 
 def test_what_the_row_says_is_used_and_needs_no_reason(
@@ -142,11 +145,11 @@ def test_facts_of_a_folder_and_of_a_gguf_file_are_those_of_the_model(
     found = find_base_model(str(model_folder), allowed_folders=[model_folder.parent])
     facts = read_facts(found)
     hidden = network.config.hidden_size
-    assert facts.model == ModelFacts(str(model_folder), "llama", hidden)
+    assert facts.model == ModelFacts("llama", hidden)
     assert facts.parameters == network.num_parameters()
     path = write_tiny_gguf(tmp_path / "tiny.gguf", train_tokenizer(CORPUS))
     in_file = read_facts(BaseModelSource("tiny", str(path), Place.GGUF, str(path)))
-    assert in_file.model == ModelFacts("tiny", "llama", 256)
+    assert in_file.model == ModelFacts("llama", 256)
     assert in_file.parameters
 
 

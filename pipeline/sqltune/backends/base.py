@@ -149,7 +149,7 @@ class TrainedAdapter:
     artifact_sha256: str | None
     #: the job's options, with the backend's choice for every None where it is known
     options: TrainingOptions
-    rehearsal_pairs: int = 0  #: extra samples made from the base model's own answers
+    rehearsal_pairs: int = 0  #: answers of the base model that were kept as they are
     #: share of the steps in which the learning rate rose; None: unknown
     warmup_share: float | None = None
     cost_usd: float | None = None

@@ -34,7 +34,7 @@ class Checkpoint:
     options: dict[str, Any]
     #: What was found to fit into memory, as JSON has it.
     memory: dict[str, Any]
-    #: Hash of the pairs that are trained beside the samples; empty: there are none.
+    #: Hash of the pairs that are rehearsed beside the samples; empty: there are none.
     rehearsal: str = ""
     #: Of the best epoch all but its matrices; None: no epoch was measured.
     best: dict[str, Any] | None = None

@@ -1,4 +1,4 @@
-"""How fast base models were trained on this machine before, in one small file of the cache.
+"""How fast base models were trained on this machine before, in one small file among the artifacts.
 
 Plans read it to say how long a training will take. It may be deleted at any time. No torch.
 """

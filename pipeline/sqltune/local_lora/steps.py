@@ -23,13 +23,13 @@ class Pair:
 
     #: The user's words, without the prompt form around them.
     prompt: str
-    #: What the model learns to answer, without the end mark.
+    #: What the model learns to answer, without the end mark; of a rehearsal pair, what it answered.
     response: str
     #: The instruction before the prompt; None where there is none.
     system_prompt: str | None = None
     #: Factor on this pair's loss.
     weight: float = 1.0
-    #: True for what is trained beside the samples, so that the base model keeps what it knows.
+    #: True where the base model's distribution over the response is kept, and not the text learnt.
     is_rehearsal: bool = False
     #: Whether the response was cut off, so that its end is not learnt.
     is_cut: bool = False

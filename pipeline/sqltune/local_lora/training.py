@@ -174,7 +174,7 @@ class LoraTrainer:
         Args:
             folder: where to; replaced if it exists.
             fingerprint: of the samples that it was trained on.
-            rehearsal_pairs: how many were trained beside them.
+            rehearsal_pairs: how many were rehearsed beside them.
             announce: called when only the folder's name is missing; if it raises, nothing appears.
             measured: the epoch of the weights and its loss, where that is known.
 
@@ -211,7 +211,7 @@ class LoraTrainer:
 
         Args:
             folder: where to.
-            rehearsal: hash of the pairs that are trained beside the samples.
+            rehearsal: hash of the pairs that are rehearsed beside the samples.
 
         Raises:
             BackendError: it cannot be written, for instance because the disk is full.

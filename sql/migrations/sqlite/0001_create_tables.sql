@@ -59,7 +59,7 @@ CREATE TABLE adapters (
     lora_rank           INTEGER NULL,
     lora_alpha          INTEGER NULL,
     batch_size          INTEGER NULL,                   -- samples of one optimizer step, rehearsal not counted
-    rehearsal           VARCHAR(8) NOT NULL DEFAULT 'auto', -- auto, on, off: train answers of the base model beside the samples, so that it keeps what it knew
+    rehearsal           VARCHAR(8) NOT NULL DEFAULT 'auto', -- auto, on, off: keep what the base model answers to other questions as it is, beside the training of the samples
     seed                BIGINT NOT NULL DEFAULT 0,
     prompt_format       VARCHAR(1000) NOT NULL DEFAULT 'auto', -- auto: the chat template of the base model where it has one, else plain; chat; plain: '### Instruction: {prompt} \n\n### Response: {response}'; or a template with {prompt} and, at its end, {response}
     quantization        VARCHAR(8) NOT NULL DEFAULT 'none', -- none, int8, nf4: how the base model's weights are kept in memory while it is trained and asked; int8 and nf4 need bitsandbytes
@@ -276,7 +276,7 @@ CREATE TABLE adapter_versions (
     batch_size          INTEGER NULL,
     warmup_share        DOUBLE NULL,                    -- share of the steps in which the learning rate rose
     rehearsal           VARCHAR(8) NOT NULL,            -- on or off, as it was really done
-    rehearsal_pairs     INTEGER NULL,                   -- how many answers of the base model were trained beside the samples
+    rehearsal_pairs     INTEGER NULL,                   -- how many answers of the base model were rehearsed beside the samples
     seed                BIGINT NOT NULL,
     prompt_format       VARCHAR(1000) NOT NULL DEFAULT 'auto', -- as in adapters; local: what auto became
     quantization        VARCHAR(8) NOT NULL DEFAULT 'none', -- as in adapters
@@ -461,7 +461,7 @@ CREATE TABLE served_steps (
     optimizer_steps        BIGINT NULL,                 -- of this call, including those of rehearsal alone
     trainable_tokens       BIGINT NULL,                 -- numberOfTrainableTokens on the wire
     sum_loss               DOUBLE NULL,                 -- sumLoss on the wire: nats, unweighted, before the step
-    rehearsal_pairs        BIGINT NULL,                 -- how many answers of the base model were trained beside the samples
+    rehearsal_pairs        BIGINT NULL,                 -- how many answers of the base model were rehearsed beside the samples
     train_seconds          DOUBLE NULL,
     begun_at               DATETIME(6) NOT NULL,
     ended_at               DATETIME(6) NULL,

@@ -45,7 +45,8 @@ from sqltune.records import Sample
 if TYPE_CHECKING:
     from sqltune.local_lora.loaded_model import LoadedModel
 
-#: Answers of one batch; a resumed evaluation asks the same batches again.
+#: Answers of one batch. A resumed evaluation asks only what is missing, in other batches, which in
+#: bf16 may change the last bits.
 _BATCH_SIZE = 32
 
 

@@ -27,7 +27,7 @@ _PAIRS_FILE = "rehearsal.json"
 
 @dataclass(frozen=True, slots=True)
 class RehearsalPairs:
-    """The pairs that are trained beside the samples."""
+    """The pairs that are rehearsed beside the samples."""
 
     pairs: Sequence[Pair] = ()
     sha256: str = ""  #: binds a checkpoint to them; empty: there are none

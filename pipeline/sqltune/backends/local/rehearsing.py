@@ -1,4 +1,4 @@
-"""The pairs that a local training trains beside its samples; all attempts at a run share them."""
+"""The pairs that a local training rehearses beside its samples, for all attempts at a run."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ def collect_pairs(
     found = files.find_pairs()
     if found is not None:
         return files.write_pairs(found.pairs)
-    journal.event(
-        "rehearsal_begun", f"the base model answers {options.count} questions to rehearse"
-    )
-    began = time.monotonic()
     prompts = [sample.prompt for sample in islice(samples, PROMPTS_READ)]
     questions = rehearsal_questions(prompts, options, seed=seed)
+    journal.event(
+        "rehearsal_begun", f"the base model answers {len(questions)} questions to rehearse"
+    )
+    began = time.monotonic()
     answers = _ask(base, journal, prompt_format, options.answer_tokens, questions)
     pairs = pair_up(questions, answers, options.weight)
     stored = replace(_store(files, pairs, journal), answer_seconds=time.monotonic() - began)
     journal.event(
         "rehearsal",
-        f"{len(pairs)} pairs are trained beside the samples: the base model's own answers",
+        f"{len(pairs)} answers of the base model are kept as they are beside the samples",
     )
     return stored
 

@@ -28,7 +28,7 @@ def save_announced(
         job: names the samples.
         journal: gets the call.
         call_kind: what the call is named.
-        rehearsal_pairs: how many were trained beside the samples.
+        rehearsal_pairs: how many were rehearsed beside the samples.
         measured: the epoch of the weights and its loss, where that is known.
 
     Raises:

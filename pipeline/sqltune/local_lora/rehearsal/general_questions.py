@@ -1,7 +1,7 @@
 """General questions, which any instruct model answers from what it knows.
 
-Their answers are the base model's own, so it does not matter whether they are right: training them
-beside the samples keeps them as they are. Short answers are most of them, because rehearsal takes
+Their answers are the base model's own, so it does not matter whether they are right: rehearsal
+keeps them as they are. Short answers are most of them, because rehearsal takes
 time by the token.
 """
 

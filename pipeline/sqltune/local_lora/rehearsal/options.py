@@ -29,7 +29,7 @@ class RehearsalOptions:
     per_step: int
     #: Steps of rehearsal alone after each step with samples.
     only_steps: int
-    #: Factor on the loss of a rehearsal pair, beside a sample's 1: what is new counts more.
+    #: Factor on the divergence of a rehearsal pair's tokens, beside a sample's 1.
     weight: float
     #: Longest answer of the base model that is rehearsed, in tokens.
     answer_tokens: int

@@ -1,6 +1,7 @@
-"""Rehearsal pairs: questions with the base model's own answers, trained beside the samples.
+"""Rehearsal pairs: questions with the base model's own answers, beside the samples of each step.
 
-They keep everything else as it was. Which questions are asked is decided in questions.py, which
+An answer is where the base model's distribution is kept as it was, and not a text to learn
+(gradients/padded_loss.py). Which questions are asked is decided in questions.py, which
 pairs a step takes in steps.py.
 """
 
