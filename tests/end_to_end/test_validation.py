@@ -170,3 +170,17 @@ def test_a_service_that_cannot_measure_is_refused_before_anything_is_sent(
     done = sqltune("sync", SQLTUNE_BACKENDS="local,scripted,gradient")
     assert done.code == 1
     assert "adapters.validation_share of 'office' must be NULL" in done.err
+
+
+def test_another_share_does_not_wait_for_new_samples(sqltune: Sqltune, people: People) -> None:
+    people.declare("office", min_new_samples=5)
+    for number in range(12):
+        people.teach("office", f"Room {number}?", f"It is room {number}.")
+    sqltune.well("sync")
+    people.teach("office", "Room 12?", "It is room 12.")
+    (plan,) = sqltune.well("plan", "--json").data
+    assert plan["decision"] == "wait"
+    people.do("UPDATE adapters SET validation_share = 0.5")
+    sqltune.well("sync")
+    assert people.value("SELECT COUNT(*) FROM adapter_versions") == 2
+    assert people.value("SELECT samples_validated FROM runs WHERE version_number = 2") > 0

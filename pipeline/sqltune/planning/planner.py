@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -138,7 +138,7 @@ def choose(
         return _repeat(wanted, last, history.version, reason)
     if obstacle.is_waiting:
         return Wait(obstacle.reason, wanted, last)
-    if _treats_bad_rows_differently(adapter, history.settings):
+    if _differs_from_recorded(adapter, history.settings, _BAD_ROW_COLUMNS):
         reason = f"on_bad_row or max_skipped_share changed since run {last.run_id} failed"
         return Train(reason, wanted)
     return Blocked(obstacle.reason, last, wanted)
@@ -178,6 +178,11 @@ def _wait_for_new_samples(
     least, wanted = adapter.min_new_samples, plan.wanted
     if least is None or version is None:
         return plan
+    with runtime.database.read() as session:
+        settings = runs.get_run_settings(session, version.run_id)
+    # In no key of its own: another share moves samples to the other side, and none is new.
+    if _differs_from_recorded(adapter, settings, ("validation_share",)):
+        return plan
     same_options = wanted_keys.training_key(adapter, wanted.base_model, version.fingerprint)
     if same_options != version.training_key:
         return plan
@@ -188,12 +193,14 @@ def _wait_for_new_samples(
     return Wait(f"{found:,} of the {least:,} samples that min_new_samples asks for are new", wanted)
 
 
-def _treats_bad_rows_differently(adapter: Adapter, settings: dict[str, Any]) -> bool:
-    """Whether the row treats bad rows differently than it did in the last run."""
+def _differs_from_recorded(
+    adapter: Adapter, settings: dict[str, Any], columns: Sequence[str]
+) -> bool:
+    """Whether one of these columns has another value than it had in the last run."""
     recorded = settings.get("adapter")
     if not isinstance(recorded, dict):
         return False
-    return any(recorded.get(name) != getattr(adapter, name) for name in _BAD_ROW_COLUMNS)
+    return any(recorded.get(name) != getattr(adapter, name) for name in columns)
 
 
 def _plan_refusal(
