@@ -69,7 +69,7 @@ def check_validation(adapter: Adapter, validation_count: int) -> None:
         raise ConfigError(
             f"adapters.early_stop_patience of {adapter.adapter_name!r} is "
             f"{adapter.early_stop_patience}, but none of its samples is for validation: set "
-            "validation_share, write 'validation' into the split of some samples, or set "
+            "a larger validation_share, write 'validation' into the split of some samples, or set "
             "early_stop_patience to NULL"
         )
 

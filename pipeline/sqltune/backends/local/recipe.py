@@ -132,10 +132,11 @@ def _reasons(inputs: RecipeInputs, options: TrainingOptions) -> Iterator[str]:
     if asked.batch_size is None:
         yield f"{_number(count, 'sample')} in batches of {options.batch_size} make enough steps"
     if asked.rehearsal == RehearsalMode.AUTO:
-        is_few = count <= MANY_SAMPLES
+        rehearses = options.rehearsal == RehearsalMode.ON
         yield (
-            f"{'up to' if is_few else 'more than'} {MANY_SAMPLES} samples "
-            f"{'are' if options.rehearsal == RehearsalMode.ON else 'are not'} rehearsed beside"
+            f"up to {MANY_SAMPLES} samples are trained with rehearsal"
+            if rehearses
+            else f"more than {MANY_SAMPLES} samples are trained without rehearsal"
         )
 
 

@@ -101,12 +101,16 @@ def recomputing(network: Any, *, is_on: bool, is_random: bool) -> Iterator[None]
         is_random: whether layers draw random numbers, which must be the same the second time.
     """
     layers = [m for m in network.modules() if isinstance(m, GradientCheckpointingLayer)]
-    for layer in layers if is_on else []:
+    # accelerate replaces a layer's forward too, in the same place.
+    replaced = [(layer, layer.__dict__.get("forward")) for layer in layers if is_on]
+    for layer, _ in replaced:
         layer.forward = partial(
             checkpoint, layer.forward, use_reentrant=False, preserve_rng_state=is_random
         )
     try:
         yield
     finally:
-        for layer in layers if is_on else []:
+        for layer, forward in replaced:
             del layer.forward
+            if forward is not None:
+                layer.forward = forward
