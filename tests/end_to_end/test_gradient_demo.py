@@ -24,7 +24,8 @@ TABLES = [
 ]  # fmt: skip
 #: Columns that only one of the backends can fill, as README.md says.
 ONLY_LOCAL = {
-    "adapter_versions.learning_rate", "adapter_versions.lora_rank", "adapter_versions.lora_alpha",
+    "adapter_versions.learning_rate", "adapter_versions.warmup_share",
+    "adapter_versions.lora_rank", "adapter_versions.lora_alpha",
     "adapter_versions.artifact_uri", "adapter_versions.artifact_bytes",
     "adapter_versions.artifact_sha256", "training_metrics.learning_rate",
     "training_metrics.gradient_norm",

@@ -110,7 +110,7 @@ def test_a_checkpoint_that_finds_no_room_does_not_turn_a_stop_into_a_failure(
     sqltune.environment["SQLTUNE_BASE_MODEL_FOLDERS"] = str(tiny_model.parent)
     sqltune.environment["SQLTUNE_THREADS"] = "1"
     people.declare(
-        "office", backend="local", base_model=str(tiny_model), max_new_tokens=2, epochs=400
+        "office", backend="local", base_model=str(tiny_model), max_new_tokens=2, epochs=150
     )
     people.teach("office", QUESTION, ANSWER)
     artifacts = sqltune.folder / "artifacts"

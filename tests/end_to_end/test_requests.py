@@ -127,7 +127,7 @@ def test_a_disabled_adapter_takes_no_new_run_from_anybody(
     ask(people)
     refused = sqltune("sync")
     assert refused.code == 1
-    assert "office: run 2 failed: adapter 'office' is disabled" in refused.err
+    assert "office: refused, adapter 'office' is disabled" in refused.err
     assert people.value("SELECT error_code FROM runs WHERE run_id = 2") == "adapter_disabled"
     people.teach("office", "When?", "Now.")
     assert "disabled" in sqltune.well("sync", "office").err
