@@ -56,7 +56,7 @@ def write_gguf(base: LoadedModel, adapter: str, source: Path, file: Path) -> Non
     """Write the merged model as GGUF; the base model must not be used afterwards.
 
     Matrices are in F16, all else in F32. The metadata is that of the base model's file except
-    `general.name`, which is the new file's, `general.file_type`, and what tells how the base
+    `general.name`, which is the new file's, `general.file_type`, and what says how the base
     model's weights were quantised.
 
     Args:
@@ -176,7 +176,7 @@ def _dtype_of(tensor: gguf.ReaderTensor) -> np.dtype[Any]:
 
 
 def _write_tensor(writer: gguf.GGUFWriter, values: np.ndarray[Any, Any]) -> None:
-    # gguf writes with numpy's tofile, which does not tell a full disk from another error.
+    # gguf writes with numpy's tofile, which hides why writing failed.
     for out in writer.fout or ():
         writer.write_padding(out, out.tell())
         out.write(values.data)
