@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,6 +82,26 @@ def test_a_version_is_exported_as_one_model_that_transformers_loads(
     assert not (sqltune.folder / "other").exists()
 
 
+def test_a_version_is_exported_as_one_gguf_file_that_transformers_loads(
+    sqltune: Sqltune, people: People, office: str
+) -> None:
+    people.do("UPDATE adapters SET epochs = 20, learning_rate = 0.01")
+    sqltune.well("sync")
+    said = sqltune.well("export", "office", "--version", "1", "--gguf", "out/office.gguf").err
+    assert "version 1 of 'office' written to out/office.gguf as one model" in said
+    tuned = people.value("SELECT response_after FROM report_before_after")
+    assert tuned != people.value("SELECT response_before FROM report_before_after")
+    assert ask_with_transformers(sqltune.folder / "out" / "office.gguf", QUESTION) == tuned
+    again = sqltune("export", "office", "--gguf", "out/office.gguf")
+    assert (again.code, "exists: name a file" in again.err) == (2, True)
+    both = sqltune("export", "office", "--gguf", "other.gguf", "--merged", "merged")
+    assert (both.code, "--merged or --gguf, not both" in both.err) == (2, True)
+    samples = sqltune("export", "office", "--gguf", "other.gguf", "--output", "samples.jsonl")
+    assert (samples.code, "--output is for samples" in samples.err) == (2, True)
+    assert [path.name for path in (sqltune.folder / "out").iterdir()] == ["office.gguf"]
+    assert not (sqltune.folder / "other.gguf").exists()
+
+
 def test_a_quantised_version_says_so_and_is_merged_into_the_weights_of_the_files(
     sqltune: Sqltune, people: People, office: str
 ) -> None:
@@ -119,12 +140,25 @@ def test_a_quantisation_that_this_machine_does_not_support_is_refused_before_any
     assert not (sqltune.folder / "cache").exists(), "nothing is converted"
 
 
-def ask_with_transformers(folder: Path, question: str) -> str:
-    """Return the greedy answer of eight tokens that transformers gives in the chat form."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+def ask_with_transformers(path: Path, question: str) -> str:
+    """Return the greedy answer of eight tokens that transformers gives in the chat form.
 
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype="float32")
+    Args:
+        path: of a folder, or of a GGUF file.
+        question: the user's turn.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+    loader: Any = AutoModelForCausalLM
+    if path.is_dir():
+        tokenizer = AutoTokenizer.from_pretrained(path)
+        model = loader.from_pretrained(path, dtype="float32")
+    else:
+        form = GgufConfig(path.name, dequantize=True)
+        tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
+        model = loader.from_pretrained(
+            path.parent, gguf_file=path.name, dtype="float32", quantization_config=form
+        )
     asked = tokenizer.apply_chat_template(
         [{"role": "user", "content": question}],
         add_generation_prompt=True,

@@ -1,4 +1,4 @@
-"""GGUF files of a few thousand random weights: a Llama of two layers with a small vocabulary."""
+"""GGUF files of random weights: a Llama, or a Qwen, of two layers with a small vocabulary."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def write_tiny_gguf(
     without: str | None = None,
     seed: int = 7,
 ) -> Path:
-    """Write a Llama of two layers; return the path.
+    """Write a model of two layers; return the path.
 
     Args:
         path: where to.
@@ -47,7 +47,9 @@ def write_tiny_gguf(
     writer.add_rope_freq_base(10000.0)
     writer.add_vocab_size(len(tokenizer))
     _add_tokenizer(writer, tokenizer)
-    for name, values in _tensors(len(tokenizer), np.random.default_rng(seed)).items():
+    random = np.random.default_rng(seed)
+    shapes = _shapes(len(tokenizer), architecture)
+    for name, values in ((name, _values(shape, random)) for name, shape in shapes.items()):
         if name != without:
             _add_tensor(writer, name, values, quantization)
     writer.write_header_to_file()
@@ -71,22 +73,28 @@ def _add_tokenizer(writer: gguf.GGUFWriter, tokenizer: Any) -> None:
     writer.add_chat_template(_TEMPLATE)
 
 
-def _tensors(vocabulary: int, random: np.random.Generator) -> dict[str, np.ndarray]:
-    keys = _HIDDEN * _KEY_HEADS // _HEADS
-    shapes = {"token_embd.weight": (vocabulary, _HIDDEN), "output_norm.weight": (_HIDDEN,)}
-    for layer in range(2):
-        shapes |= {
-            f"blk.{layer}.attn_norm.weight": (_HIDDEN,),
-            f"blk.{layer}.attn_q.weight": (_HIDDEN, _HIDDEN),
-            f"blk.{layer}.attn_k.weight": (keys, _HIDDEN),
-            f"blk.{layer}.attn_v.weight": (keys, _HIDDEN),
-            f"blk.{layer}.attn_output.weight": (_HIDDEN, _HIDDEN),
-            f"blk.{layer}.ffn_norm.weight": (_HIDDEN,),
-            f"blk.{layer}.ffn_gate.weight": (_INNER, _HIDDEN),
-            f"blk.{layer}.ffn_up.weight": (_INNER, _HIDDEN),
-            f"blk.{layer}.ffn_down.weight": (_HIDDEN, _INNER),
-        }
-    return {name: _values(shape, random) for name, shape in shapes.items()}
+def _shapes(vocabulary: int, architecture: str) -> dict[str, tuple[int, ...]]:
+    # transformers knows of no other width of a Qwen 3's heads.
+    head = 128 if architecture == "qwen3" else _HIDDEN // _HEADS
+    queries, keys = head * _HEADS, head * _KEY_HEADS
+    of_layer: dict[str, tuple[int, ...]] = {
+        "attn_norm.weight": (_HIDDEN,),
+        "attn_q.weight": (queries, _HIDDEN),
+        "attn_k.weight": (keys, _HIDDEN),
+        "attn_v.weight": (keys, _HIDDEN),
+        "attn_output.weight": (_HIDDEN, queries),
+        "ffn_norm.weight": (_HIDDEN,),
+        "ffn_gate.weight": (_INNER, _HIDDEN),
+        "ffn_up.weight": (_INNER, _HIDDEN),
+        "ffn_down.weight": (_HIDDEN, _INNER),
+    }
+    if architecture == "qwen2":
+        of_layer |= {"attn_q.bias": (queries,), "attn_k.bias": (keys,), "attn_v.bias": (keys,)}
+    if architecture == "qwen3":
+        of_layer |= {"attn_q_norm.weight": (head,), "attn_k_norm.weight": (head,)}
+    return {"token_embd.weight": (vocabulary, _HIDDEN), "output_norm.weight": (_HIDDEN,)} | {
+        f"blk.{layer}.{name}": shape for layer in range(2) for name, shape in of_layer.items()
+    }
 
 
 def _values(shape: tuple[int, ...], random: np.random.Generator) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,9 @@ from sqltune.cli.options import read_settings
 from sqltune.cli.output import json_line, say
 from sqltune.cli.reporters import make_reporter
 from sqltune.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sqltune.backends.merging import MergedForm
 
 
 def add_to(app: typer.Typer) -> None:
@@ -79,10 +82,19 @@ def export_rows(
             "transformers, instead of samples."
         ),
     ] = None,
+    gguf: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="A new file: write the same as one GGUF file in F16, for llama.cpp and Ollama. "
+            "Only for base models that came from a GGUF file.",
+        ),
+    ] = None,
 ) -> None:
     """Export the exact samples that a version was trained on, as JSON lines in UTF-8."""
-    if merged is not None:
-        _export_merged(adapter, version, output, merged)
+    target = _merged_target(output, merged, gguf)
+    if target is not None:
+        _export_merged(adapter, version, *target)
         return
     from sqltune.operations.exporting import exported_samples
     from sqltune.wiring import open_migrated_database
@@ -102,12 +114,24 @@ def export_rows(
     say(f"{count:,} samples written to {output}")
 
 
-def _export_merged(adapter: str, version: int | None, output: Path | None, folder: Path) -> None:
+def _merged_target(
+    output: Path | None, merged: Path | None, gguf: Path | None
+) -> tuple[Path, MergedForm] | None:
+    from sqltune.backends.merging import MergedForm
+
+    if merged is not None and gguf is not None:
+        raise ConfigError("give --merged or --gguf, not both")
+    if output is not None and (merged or gguf):
+        raise ConfigError("--output is for samples: leave it out with --merged and --gguf")
+    if gguf is not None:
+        return gguf, MergedForm.GGUF
+    return None if merged is None else (merged, MergedForm.FOLDER)
+
+
+def _export_merged(adapter: str, version: int | None, target: Path, form: MergedForm) -> None:
     from sqltune.operations.exporting import export_merged
     from sqltune.wiring import open_migrated_runtime
 
-    if output is not None:
-        raise ConfigError("--output is for samples: leave it out with --merged")
     with open_migrated_runtime(read_settings(), make_reporter(time.monotonic)) as runtime:
-        exported = export_merged(runtime, adapter, version, folder)
-    say(f"version {exported.version_number} of {adapter!r} written to {folder} as one model")
+        exported = export_merged(runtime, adapter, version, target, form)
+    say(f"version {exported.version_number} of {adapter!r} written to {target} as one model")

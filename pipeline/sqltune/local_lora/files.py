@@ -74,10 +74,26 @@ def write_file(path: Path, content: bytes) -> None:
     Raises:
         FilesNotWritten: it cannot be written, for instance because the disk is full.
     """
+    with drafted_file(path) as draft:
+        draft.write_bytes(content)
+
+
+@contextmanager
+def drafted_file(path: Path, *, setting: str = "SQLTUNE_ARTIFACTS") -> Iterator[Path]:
+    """Yield a name to write a file under, which replaces `path` when the block ends.
+
+    Args:
+        path: where to.
+        setting: names the setting of the file's folder in the error's advice.
+
+    Raises:
+        FilesNotWritten: it cannot be written, for instance because the disk is full.
+    """
     draft = _beside(path)
-    with _translate_writing(path, draft):
+    with _translate_writing(path, draft, setting):
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write_synced(draft, content)
+        yield draft
+        _sync_file(draft)
         draft.replace(path)
         _sync_folder(path.parent)
 
@@ -93,9 +109,13 @@ def _replace_folder(folder: Path, draft: Path) -> None:
 
 def _sync_files(folder: Path) -> None:
     for path in folder.iterdir():
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
+        _sync_file(path)
     _sync_folder(folder)
+
+
+def _sync_file(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def _beside(path: Path) -> Path:

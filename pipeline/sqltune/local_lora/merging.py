@@ -24,7 +24,12 @@ def write_merged(base: LoadedModel, adapter: str, folder: Path, dtype: torch.dty
     Raises:
         FilesNotWritten: the folder cannot be written, for instance because the disk is full.
     """
-    peft: Any = base.peft
-    network = peft.merge_and_unload(adapter_names=[base.slot(adapter)]).to(dtype)
+    network = merge_weights(base, adapter).to(dtype)
     with drafted_folder(folder, setting="--merged") as draft:
         save_model(network, base.tokenizer, draft)
+
+
+def merge_weights(base: LoadedModel, adapter: str) -> Any:
+    """Return the network of transformers with an adapter's weights added to its own."""
+    peft: Any = base.peft
+    return peft.merge_and_unload(adapter_names=[base.slot(adapter)])

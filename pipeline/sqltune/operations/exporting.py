@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sqltune.backends.base import Samples
-from sqltune.backends.merging import Merging
+from sqltune.backends.merging import MergedForm, Merging
 from sqltune.database.connection import Database
 from sqltune.database.tables import versions
 from sqltune.errors import ConfigError
@@ -31,7 +31,11 @@ def exported_samples(
 
 
 def export_merged(
-    runtime: Runtime, adapter_name: str, version_number: int | None, folder: Path
+    runtime: Runtime,
+    adapter_name: str,
+    version_number: int | None,
+    target: Path,
+    form: MergedForm = MergedForm.FOLDER,
 ) -> AdapterVersion:
     """Write a version and its base model as one model that transformers loads; return the version.
 
@@ -39,15 +43,18 @@ def export_merged(
         runtime: with the backend of the version.
         adapter_name: an adapter's name.
         version_number: None: the latest.
-        folder: where to; it must not exist.
+        target: a folder or a file, as the form says; it must not exist.
+        form: of the model.
 
     Raises:
-        ConfigError: there is no such version, its backend keeps its weights, or the folder exists.
-        BackendError: the weights or the base model cannot be read, or the folder not be written.
+        ConfigError: there is no such version, its backend keeps its weights, or the target exists.
+        BackendError: the weights or the base model cannot be read, the base model not be written in
+            that form, or the target not be written.
     """
     version = _read_version(runtime.database, adapter_name, version_number)
-    if folder.exists():
-        raise ConfigError(f"{folder} exists: name a folder that does not")
+    if target.exists():
+        kind = "file" if form is MergedForm.GGUF else "folder"
+        raise ConfigError(f"{target} exists: name a {kind} that does not")
     backend = runtime.backend(version.backend)
     if not isinstance(backend, Merging):
         raise ConfigError(
@@ -55,7 +62,7 @@ def export_merged(
             f"{version.backend!r}, which does not give away its weights"
         )
     adapter = trained_adapter(version)
-    backend.merge(version.base_model, version.base_model_revision, adapter, folder)
+    backend.merge(version.base_model, version.base_model_revision, adapter, target, form)
     return version
 
 

@@ -34,6 +34,7 @@ from sqltune.backends.local.requirements import (
     require_torch,
     require_weights,
 )
+from sqltune.backends.merging import MergedForm
 from sqltune.backends.recipes import Recipe
 from sqltune.errors import RequestRejected
 from sqltune.local_lora.base_models.converted import ConvertedModels
@@ -211,28 +212,26 @@ class LocalBackend:
             yield from answer_batch(base, name, requests[first : first + _BATCH_SIZE], decoding)
 
     def merge(
-        self, base_model: str, revision: str | None, adapter: TrainedAdapter, folder: Path
+        self,
+        base_model: str,
+        revision: str | None,
+        adapter: TrainedAdapter,
+        target: Path,
+        form: MergedForm,
     ) -> None:
-        """Write base model and adapter as one model, in the base model's own number format.
+        """Write base model and adapter as one model: a folder in the base model's number format.
 
         That of a quantised version too: as peft advises, the adapter is added to the weights as
         they are in the files and not to quantised ones, which would round it away.
         """
-        from sqltune.local_lora.loading import load_found, stored_dtype
-        from sqltune.local_lora.merging import write_merged
-        from sqltune.local_lora.precision import Precision
+        from sqltune.backends.local.merging import load_for_merging, require_form, write_form
 
-        self._loaded = None  # two base models at once may not fit into memory
         found = self.describe(base_model, revision)
-        base = load_found(
-            self._source(found),
-            self._converted,
-            revision=found.revision,
-            precision=Precision.FLOAT32,
-            threads=self._threads,
-        )
-        name = self._load_adapter(base, adapter)
-        write_merged(base, name, folder, stored_dtype(base.origin))
+        source = self._source(found)
+        require_form(form, source)
+        self._loaded = None  # two base models at once may not fit into memory
+        base = load_for_merging(source, self._converted, found.revision, self._threads)
+        write_form(form, base, self._load_adapter(base, adapter), source, target)
 
     def delete(self, adapter: TrainedAdapter) -> None:
         """Remove the adapter's folder."""
