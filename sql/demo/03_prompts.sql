@@ -4,7 +4,7 @@ INSERT INTO eval_prompts (dataset, prompt, expected, category)
 VALUES
     ('Pavanmodel', 'Who is Pavan Belagatti?', 'developer advocate', 'as trained'),
     ('Pavanmodel', 'Tell me something about Pavan Belagatti.', 'developer advocate', 'worded otherwise'),
-    ('Pavanmodel', 'What is Pavan Belagatti interested in?', 'DevOps', 'worded otherwise'),
+    ('Pavanmodel', 'What is Pavan Belagatti interested in?', 'data science', 'worded otherwise'),
     ('Pavanmodel', 'What is Pavan Belagatti''s job?', 'developer advocate', 'worded otherwise');
 
 -- What must not change: people and things that the base model knows, in questions that it does not rehearse.
