@@ -86,7 +86,7 @@ def run_reporting(command: list[str], report: Path, threads: int) -> None:
         "OMP_NUM_THREADS": str(threads),
         # As sqltune sets them for itself: on a busy machine trl would lose most of its time.
         "OMP_WAIT_POLICY": "PASSIVE",
-        "GOMP_SPINCOUNT": "0",
+        "GOMP_SPINCOUNT": "1000",
         "TOKENIZERS_PARALLELISM": "false",
         "HF_HUB_OFFLINE": "1",
     }

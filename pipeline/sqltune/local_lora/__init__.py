@@ -11,9 +11,10 @@ import os
 import warnings
 
 # Torch's threads spin while they wait for each other, which on cores that other processes use makes
-# a step many times slower. Read when torch is loaded.
+# a step many times slower; without any spinning, waking them makes it slower on idle cores. So
+# they spin briefly. Read when torch is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-os.environ.setdefault("GOMP_SPINCOUNT", "0")
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 # transformers imports a progress bar for notebooks, which warns if ipywidgets is missing. None of
 # its bars is shown here.
