@@ -84,7 +84,7 @@ class BackendContract:
         # The backend chooses rehearsal and the prompt format.
         used = adapter.options
         chosen = {"rehearsal": used.rehearsal, "prompt_format": used.prompt_format}
-        asked = asdict(replace(case.options, **chosen))  # type: ignore[arg-type]  # both are texts
+        asked = asdict(replace(case.options, **chosen))
         given = {name: value for name, value in asked.items() if value is not None}
         assert given.items() <= asdict(adapter.options).items()
 

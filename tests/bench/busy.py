@@ -10,6 +10,7 @@ affects both sides alike.
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -21,7 +22,7 @@ import psutil
 from sqltune.local_lora.cores import usable_cores
 from tests.bench.training import Variant, compare, start
 
-_LOOP = "while True: pass"
+_LOOP = "print(flush=True)\nwhile True: pass"
 MOST_COST = 1.5
 
 
@@ -50,16 +51,18 @@ class Loops:
 @contextmanager
 def busy_loops(count: int) -> Iterator[Loops]:
     """Run so many loops for the duration of the block."""
-    processes = [psutil.Popen([sys.executable, "-c", _LOOP]) for _ in range(count)]
+    command = [sys.executable, "-c", _LOOP]
+    processes = [psutil.Popen(command, stdout=subprocess.PIPE) for _ in range(count)]
     try:
-        # Their start is not the load that is meant.
-        while any(_cpu_seconds([process]) < 0.2 for process in processes):
-            time.sleep(0.05)
+        # Their start is not the load that is meant: a loop that begins says so.
+        for process in processes:
+            process.stdout.readline()
         yield Loops(processes, time.monotonic(), _cpu_seconds(processes))
     finally:
         for process in processes:
             process.kill()
             process.wait()
+            process.stdout.close()
 
 
 def _cpu_seconds(processes: Sequence[psutil.Popen]) -> float:

@@ -109,5 +109,5 @@ def _watch_transactions() -> list[float]:
         end(pace, rows)
         seconds.append(pace.seconds)
 
-    Pace.end = timed_end  # type: ignore[method-assign]
+    Pace.end = timed_end
     return seconds

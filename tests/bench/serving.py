@@ -70,8 +70,8 @@ def compare_one_client(server: ServerAtWork, base: LoadedModel) -> bool:
         path = f"/models/{base_id(client)}/complete"
         for number in range(ROUNDS):
             query = f"Who is person {number}?"
-            over_http.append(timed(lambda query=query: ask(client, path, query)))  # type: ignore[misc]  # mypy loses the default
-            in_process.append(timed(lambda query=query: ask_base(base, query)))  # type: ignore[misc]
+            over_http.append(timed(lambda query=query: ask(client, path, query)))
+            in_process.append(timed(lambda query=query: ask_base(base, query)))
     ratio = median(over_http) / median(in_process)
     return show(
         f"complete over HTTP {median(over_http) * 1000:.1f} ms, in process "

@@ -96,7 +96,7 @@ def run(rounds: int, threads: int, model: TimedModel) -> list[Variant]:
         for variant in variants:
             variant.step()
     for variant in variants:
-        variant.process.stdin.close()  # type: ignore[union-attr]  # it is a pipe
+        variant.process.stdin.close()
         variant.process.wait(timeout=60)
     return variants
 

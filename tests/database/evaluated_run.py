@@ -16,7 +16,15 @@ from sqltune.backends.base import Backend, Decoding
 from sqltune.backends.scripted.backend import ScriptedBackend
 from sqltune.database.connection import Database
 from sqltune.database.run_scope import RunScope
-from sqltune.evaluation import AnsweringModel, answer_phase, score_responses
+from sqltune.database.tables import runs, versions
+from sqltune.evaluation import (
+    AnsweringModel,
+    answer_phase,
+    compare,
+    reach_verdict,
+    record_verdict,
+    score_responses,
+)
 from sqltune.evaluation.answer_store import PhaseResult
 from sqltune.evaluation.scorers import SCORERS
 from sqltune.evaluation.scoring import Scoring
@@ -201,3 +209,33 @@ def content_hash(prompt: str, expected: str | None) -> str:
 def right_answers(prompts: Sequence[int]) -> dict[str, str]:
     """Return a script's answers that are right for these numbered prompts."""
     return {f"Prompt {i:05}?": "yes" for i in prompts}
+
+
+def answer_base_and_after(run: EvaluatedRun) -> None:
+    """Ten prompts: base is right on 0 to 3, after on 2 to 8."""
+    run.add_prompts(10)
+    run.ask(Phase.BASE, run.backend(answers=right_answers(range(4))))
+    run.ask(Phase.AFTER, run.backend(answers=right_answers(range(2, 9))), model_key="v1")
+
+
+def decide(
+    run: EvaluatedRun,
+    run_id: int,
+    version: int,
+    *,
+    min_gain: float | None = None,
+    claim: Claim = CLAIM,
+) -> bool:
+    """Reach a verdict and record it; return whether `live` moved."""
+    moves = run.value("SELECT COUNT(*) FROM alias_history")
+    with run.database.read() as session:
+        record = runs.get_run(session, run_id)
+        trained = versions.get_version(session, ADAPTER, version)
+    assert record is not None
+    assert trained is not None
+    verdict = reach_verdict(compare(run.database, run_id, seed=0), min_gain)
+    with run.database.transaction(claim) as session:
+        reason = record_verdict(session, record, trained, verdict, now=run.clock())
+    stored = run.rows(f"SELECT reason FROM gate_decisions WHERE run_id = {run_id}")
+    assert stored == [(reason,)]
+    return bool(run.value("SELECT COUNT(*) FROM alias_history") > moves)

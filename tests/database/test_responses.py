@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,15 +18,6 @@ from sqltune.evaluation.answer_store import AnswerStore
 from sqltune.records import Claim, Phase
 from tests.database.evaluated_run import CLAIM, SCORING, EvaluatedRun, content_hash, right_answers
 from tests.databases import copy_sqlite
-
-
-@pytest.fixture
-def run(database: Database, tmp_path: Path) -> Iterator[EvaluatedRun]:
-    run = EvaluatedRun(database, tmp_path)
-    run.claim()
-    run.add_run(1)
-    yield run
-    run.close()
 
 
 def test_an_answer_is_a_row_with_its_tokens_its_time_and_how_it_ended(run: EvaluatedRun) -> None:
@@ -212,7 +202,7 @@ def test_an_answer_of_another_model_or_under_other_settings_is_not_reused(
     run.ask()
     run.add_run(2)
     run.add_prompts(2, run_id=2)
-    assert run.ask(run_id=2, **{other: "another"}).reused == 0  # type: ignore[arg-type]
+    assert run.ask(run_id=2, **{other: "another"}).reused == 0
 
 
 def test_an_edited_prompt_is_asked_again(run: EvaluatedRun) -> None:

@@ -7,6 +7,7 @@ the tests. An engine that the tests did not start keeps everything but what they
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import tempfile
@@ -137,9 +138,11 @@ def _end_leftover(pid_file: Path) -> None:
     with suppress(FileNotFoundError, ValueError, ProcessLookupError):
         pid = int(pid_file.read_text())
         if Path(f"/proc/{pid}/exe").resolve().name == "dockerd":
+            ending = os.pidfd_open(pid)
             os.kill(pid, signal.SIGTERM)
-            while Path(f"/proc/{pid}").exists():
-                time.sleep(0.1)
+            # The descriptor of a process is readable once it has ended.
+            select.select([ending], [], [])
+            os.close(ending)
     pid_file.unlink(missing_ok=True)
 
 

@@ -18,6 +18,7 @@ ALSO_ON_MYSQL = (
     "test_gc",
     "test_pausing",
     "test_requests",
+    "test_trials",
     "test_stopping",
     "test_sync",
     "test_together",

@@ -1,5 +1,8 @@
 """Invented names for people and things, from the plain to the very odd.
 
+A copy of the package's lists as they were when the model was made: its corpus, whose hash is stored
+beside its weights, must not change with the package.
+
 A base model that should copy any user's name must have read names of every kind: syllables of many
 languages, random letters, hyphens, accents, initials, names of one to four words.
 """

@@ -76,7 +76,8 @@ class LoadedModel:
     @property
     def dtype(self) -> torch.dtype:
         """The dtype of the base weights."""
-        return self.network.dtype  # type: ignore[no-any-return]  # transformers leaves it untyped
+        dtype: torch.dtype = self.network.dtype
+        return dtype
 
     @property
     def quantization(self) -> Quantization:

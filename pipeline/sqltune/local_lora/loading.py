@@ -136,7 +136,8 @@ def _find_files(
 def _known_revision(source: BaseModelSource, revision: str | None, network: Any) -> str | None:
     match source.place:
         case Place.HUB:
-            return network.config._commit_hash  # type: ignore[no-any-return]  # transformers leaves it untyped
+            commit: str | None = network.config._commit_hash
+            return commit
         case Place.HUB_CACHE:
             return source.revision
         case Place.FOLDER | Place.GGUF:

@@ -82,7 +82,10 @@ class Lanes:
         """Return the questions that need not wait for work in their lane, the oldest first."""
         ready: list[AnswerCall] = []
         for lane in self._lanes.values():
-            ready += itertools.takewhile(_is_answer, lane)  # type: ignore[arg-type]  # _is_answer narrows it
+            for call in lane:
+                if not isinstance(call, AnswerCall):
+                    break
+                ready.append(call)
         return sorted(ready, key=lambda call: call.number)
 
     def next_work(self) -> WorkCall | None:
@@ -99,7 +102,3 @@ class Lanes:
         self._lanes.clear()
         self.size = 0
         return calls
-
-
-def _is_answer(call: Call) -> bool:
-    return isinstance(call, AnswerCall)
