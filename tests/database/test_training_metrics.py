@@ -89,9 +89,11 @@ class ProgressReporter(SilentReporter):
 
     def __init__(self) -> None:
         self.shown: list[tuple[str, int, int | None]] = []
+        self.details: list[str] = []
 
     def progress(self, activity: str, done: int, total: int | None, detail: str = "") -> None:
         self.shown.append((activity, done, total))
+        self.details.append(detail)
 
 
 def test_a_training_that_continues_or_stops_early_is_shown_with_the_steps_that_it_has(
@@ -104,3 +106,14 @@ def test_a_training_that_continues_or_stops_early_is_shown_with_the_steps_that_i
     journal.plan(60)
     journal.plan(30)
     assert [done for _, done, _ in reporter.shown] == [0, 40, 40, 30]
+
+
+def test_progress_shows_the_loss_of_the_last_samples_also_at_steps_of_rehearsal_alone(
+    running: Database,
+) -> None:
+    reporter = ProgressReporter()
+    journal = RunJournal(open_desk(running).scope(), reporter)
+    for step in STEPS[:5]:
+        journal.record([step])
+    losses = [STEPS[0].train_loss, *(step.sample_loss for step in STEPS[1:4]), STEPS[3].sample_loss]
+    assert reporter.details == [f"loss {loss:.3f}" for loss in losses]

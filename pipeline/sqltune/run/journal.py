@@ -19,6 +19,7 @@ class RunJournal:
         self._scope = scope
         self._reporter = reporter
         self._steps_total: int | None = None
+        self._sample_loss: float | None = None
         self.check = scope.check
 
     def intend(self, call_kind: str, request: str) -> int:
@@ -70,16 +71,20 @@ class RunJournal:
         self._reporter.progress("training", min(done, steps_total), steps_total)
 
     def record(self, metrics: Sequence[StepMetrics]) -> None:
-        """Commit steps and show the last one."""
+        """Commit steps and show the last one, with the loss of the last samples.
+
+        The loss of a step of rehearsal alone says nothing about what is learnt.
+        """
         if not metrics:
             return
         scope = self._scope
         with scope.transaction() as session:
             store_steps(session, scope.run_id, metrics, now=scope.now())
         last = metrics[-1]
-        self._reporter.progress(
-            "training", last.step, self._steps_total, f"loss {last.train_loss:.3f}"
-        )
+        learnt = [step.sample_loss for step in metrics if step.sample_loss is not None]
+        self._sample_loss = learnt[-1] if learnt else self._sample_loss
+        loss = last.train_loss if self._sample_loss is None else self._sample_loss
+        self._reporter.progress("training", last.step, self._steps_total, f"loss {loss:.3f}")
 
     def event(self, event: str, message: str) -> None:
         """Commit what happened and report it."""
