@@ -108,7 +108,7 @@ class Adapter:
     pass_threshold: float | None  #: None: the scorer's own
     max_new_tokens: int
     temperature: float
-    min_gain: float | None  #: None: every version passes
+    min_gain: float | None  #: None: any change passes
     prompt_format: str = "auto"  #: see prompt_formats.py
     sample_form: str = "parts"  #: parts: only the response is trained; text: the whole text
     sync_every: str | None = None  #: a worker's schedule, such as 15m; None: only when a row asks
@@ -118,6 +118,12 @@ class Adapter:
     validation_share: float | None = None  #: of the samples, never trained; None, 0: none
     early_stop_patience: int | None = None  #: epochs without a lower eval_loss; None: never early
     keep_epochs: bool = False  #: the weights after each epoch are kept
+    gate_confidence: float | None = None  #: None: the mean decides
+    max_error_share: float = 0.1  #: of the scored prompts
+    max_regressed_share: float | None = None  #: of the compared prompts; None: any
+    gate_by_category: float | None = None  #: how far a category's mean may fall; None: any
+    min_prompts: int = 1
+    gate_without_prompts: str = "accept"  #: accept, refuse
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,26 +286,6 @@ class Score:
     score: float | None  #: in [0, 1]; None: error_message says why
     pass_threshold: float
     error_message: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """How the answers after training compare with those before, prompt by prompt, on the primary
-    scorer.
-    """
-
-    compared_phase: Phase  #: BEFORE, or BASE where nothing was live
-    prompts_compared: int
-    error_count: int  #: prompts left out because one of the two answers or scores is an error
-    wins: int
-    losses: int
-    ties: int
-    mean_before: float | None  #: None: nothing could be compared
-    mean_after: float | None
-    mean_change: float | None
-    interval_low: float | None  #: paired bootstrap interval of the mean change
-    interval_high: float | None
-    interval_level: float  #: for instance 0.95
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import fields
 
 from sqltune.backends.base import BaseModel, Decoding, TrainedAdapter, TrainingOptions
 from sqltune.prompt_formats import AUTO
 from sqltune.records import Adapter
+from sqltune.verdicts import GateRules
 
 
 def training_options(adapter: Adapter) -> TrainingOptions:
@@ -82,6 +84,7 @@ def evaluation_key(adapter: Adapter, eval_fingerprint: str) -> str:
         adapter.max_new_tokens,
         adapter.temperature,
         adapter.min_gain,
+        *_gate(adapter),
         *_form(adapter.prompt_format),
     )
 
@@ -103,6 +106,15 @@ def decoding_key(decoding: Decoding) -> str:
     seed = decoding.seed if decoding.temperature > 0 else None
     form = [*_form(decoding.prompt_format), *_weights(decoding.quantization)]
     return _hash("decoding", decoding.max_new_tokens, decoding.temperature, seed, *form)
+
+
+def _gate(adapter: Adapter) -> list[str]:
+    """Return what the gate asks besides min_gain; a default adds nothing to a key."""
+    return [
+        f"{rule.name} {getattr(adapter, rule.name)}"
+        for rule in fields(GateRules)
+        if rule.name != "min_gain" and getattr(adapter, rule.name) != rule.default
+    ]
 
 
 def _form(prompt_format: str, sample_form: str = "parts") -> list[str]:

@@ -6,7 +6,8 @@ SELECT adapter_name, base_model, base_model_revision, backend, is_enabled, sync_
        training_query, train_on, validation_share, on_bad_row, max_skipped_share,
        epochs, early_stop_patience, keep_epochs, learning_rate, lora_rank, lora_alpha, batch_size, rehearsal, seed,
        quantization, prompt_format, sample_form,
-       eval_query, scorer, extra_scorers, pass_threshold, max_new_tokens, temperature, min_gain
+       eval_query, scorer, extra_scorers, pass_threshold, max_new_tokens, temperature,
+       min_gain, gate_confidence, max_error_share, max_regressed_share, gate_by_category, min_prompts, gate_without_prompts
   FROM adapters
  ORDER BY adapter_name;
 
@@ -16,6 +17,7 @@ SELECT adapter_name, base_model, base_model_revision, backend, is_enabled, sync_
        training_query, train_on, validation_share, on_bad_row, max_skipped_share,
        epochs, early_stop_patience, keep_epochs, learning_rate, lora_rank, lora_alpha, batch_size, rehearsal, seed,
        quantization, prompt_format, sample_form,
-       eval_query, scorer, extra_scorers, pass_threshold, max_new_tokens, temperature, min_gain
+       eval_query, scorer, extra_scorers, pass_threshold, max_new_tokens, temperature,
+       min_gain, gate_confidence, max_error_share, max_regressed_share, gate_by_category, min_prompts, gate_without_prompts
   FROM adapters
  WHERE adapter_name = :adapter_name;

@@ -29,15 +29,26 @@ SELECT COALESCE(MAX(move_number), 0) AS last_number
 
 -- name: insert_alias_move
 -- One move of an alias.
-INSERT INTO alias_history (adapter_name, alias, move_number, old_version, new_version, run_id, reason, changed_at)
-VALUES (:adapter_name, :alias, :move_number, :old_version, :new_version, :run_id, :reason, :changed_at);
+INSERT INTO alias_history (adapter_name, alias, move_number, old_version, new_version, run_id, reason, moved_by, changed_at)
+VALUES (:adapter_name, :alias, :move_number, :old_version, :new_version, :run_id, :reason, :moved_by, :changed_at);
+
+-- name: get_last_move
+-- The last move of an alias.
+SELECT old_version,
+       new_version
+  FROM alias_history
+ WHERE adapter_name = :adapter_name
+   AND alias = :alias
+ ORDER BY move_number DESC
+ LIMIT 1;
 
 -- name: fetch_alias_requests
 -- The requests of people for one adapter that are not answered yet, the oldest first.
 SELECT change_id,
        alias,
        version_number,
-       reason
+       reason,
+       requested_by
   FROM alias_changes
  WHERE adapter_name = :adapter_name
    AND state = 'requested'
@@ -51,6 +62,13 @@ UPDATE alias_changes
        settled_at = :settled_at
  WHERE change_id = :change_id
    AND state = 'requested';
+
+-- name: get_alias_request
+-- How a request of a person was answered.
+SELECT state,
+       reason
+  FROM alias_changes
+ WHERE change_id = :change_id;
 
 -- name: count_version
 -- 1 if the adapter has this version, else 0.

@@ -52,6 +52,22 @@ SELECT r.prompt_key, c.prompt
 INSERT INTO run_prompts (run_id, prompt_key, content_hash, category, scorer, is_scored)
 VALUES (:run_id, :prompt_key, :content_hash, :category, :scorer, :is_scored);
 
+-- name: mark_leaked_prompt
+-- Mark a prompt of a run that a trained sample has too.
+UPDATE run_prompts
+   SET is_leaked = 1
+ WHERE run_id = :run_id
+   AND prompt_key = :prompt_key;
+
+-- name: get_prompt_text
+-- The text of a prompt of a run.
+SELECT c.prompt
+  FROM run_prompts AS r
+  JOIN contents AS c
+    ON c.content_hash = r.content_hash
+ WHERE r.run_id = :run_id
+   AND r.prompt_key = :prompt_key;
+
 -- name: delete_run_prompts
 -- Delete the prompts of a run, before they are frozen again.
 DELETE FROM run_prompts

@@ -18,8 +18,8 @@ DELETE FROM gate_decisions
 -- name: insert_decision
 -- Store the verdict with its figures.
 INSERT INTO gate_decisions (run_id, adapter_name, version_number, decision, reason, compared_phase, prompts_compared, error_count,
-                            wins, losses, ties, mean_before, mean_after, mean_change, interval_low, interval_high,
-                            interval_level, min_gain, decided_at)
+                            leaked_count, wins, losses, ties, mean_before, mean_after, mean_change, interval_low, interval_high,
+                            interval_level, p_value, min_gain, rule, worst_prompts, decided_at)
 VALUES (:run_id, :adapter_name, :version_number, :decision, :reason, :compared_phase, :prompts_compared, :error_count,
-        :wins, :losses, :ties, :mean_before, :mean_after, :mean_change, :interval_low, :interval_high,
-        :interval_level, :min_gain, :decided_at);
+        :leaked_count, :wins, :losses, :ties, :mean_before, :mean_after, :mean_change, :interval_low, :interval_high,
+        :interval_level, :p_value, :min_gain, :rule, :worst_prompts, :decided_at);

@@ -48,6 +48,8 @@ DELETE FROM scores
 -- The primary scores of the next prompts that can be scored, in two phases side by side; NULL where an answer or a score is missing
 -- or an error.
 SELECT p.prompt_key,
+       p.category,
+       p.is_leaked,
        b.decoding_key AS decoding_key_before,
        a.decoding_key AS decoding_key_after,
        sb.score AS score_before,

@@ -267,6 +267,25 @@ SELECT m.adapter_name AS adapter_name,
   JOIN contents c ON c.content_hash = s.content_hash
  WHERE m.state = 'complete';
 
+-- view: report_live_history
+-- One row per move of an alias: which version it pointed to from when until when, why, and who moved it. live_until is NULL for what is
+-- live now, so `alias = 'live' AND live_from <= :t AND (live_until > :t OR live_until IS NULL)` is what was live at time t.
+SELECT h.adapter_name AS adapter_name,
+       h.new_version AS version_number,
+       h.alias AS alias,
+       h.move_number AS move_number,
+       h.old_version AS old_version,
+       COALESCE(v.adapter_label, h.adapter_name) AS adapter_label,
+       h.changed_at AS live_from,
+       n.changed_at AS live_until,
+       CASE WHEN n.move_number IS NULL THEN 1 ELSE 0 END AS is_now,
+       COALESCE(h.moved_by, 'gate') AS moved_by,
+       h.run_id AS run_id,
+       h.reason AS reason
+  FROM alias_history h
+  LEFT JOIN alias_history n ON n.adapter_name = h.adapter_name AND n.alias = h.alias AND n.move_number = h.move_number + 1
+  LEFT JOIN adapter_versions v ON v.adapter_name = h.adapter_name AND v.version_number = h.new_version;
+
 -- view: report_orphans
 -- One row per orphan that `sqltune gc` ever found; state = 'found' are those that still exist.
 SELECT o.adapter_name AS adapter_name,

@@ -29,9 +29,11 @@ from sqltune.evaluation.answer_store import PhaseResult
 from sqltune.evaluation.scorers import SCORERS
 from sqltune.evaluation.scoring import Scoring
 from sqltune.records import Claim, Phase
+from sqltune.verdicts import GateRules
 
 ADAPTER = "demo"
 CLAIM = Claim(ADAPTER, "the-runner", 1)
+ANY_CHANGE = GateRules(min_gain=None)
 SCORING = Scoring("exact")
 GREEDY = Decoding(max_new_tokens=1_000_000, temperature=0.0, seed=0)
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -223,7 +225,7 @@ def decide(
     run_id: int,
     version: int,
     *,
-    min_gain: float | None = None,
+    rules: GateRules = ANY_CHANGE,
     claim: Claim = CLAIM,
 ) -> bool:
     """Reach a verdict and record it; return whether `live` moved."""
@@ -233,7 +235,7 @@ def decide(
         trained = versions.get_version(session, ADAPTER, version)
     assert record is not None
     assert trained is not None
-    verdict = reach_verdict(compare(run.database, run_id, seed=0), min_gain)
+    verdict = reach_verdict(compare(run.database, run_id, rules, seed=0), rules)
     with run.database.transaction(claim) as session:
         reason = record_verdict(session, record, trained, verdict, now=run.clock())
     stored = run.rows(f"SELECT reason FROM gate_decisions WHERE run_id = {run_id}")

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from sqltune.evaluation import compare, forget_errors, reach_verdict
 from sqltune.evaluation import comparing as comparing_module
 from sqltune.evaluation import scoring as scoring_module
 from sqltune.evaluation.scoring import Scoring
-from sqltune.records import Comparison, Phase
+from sqltune.records import Phase
+from sqltune.verdicts import Comparison, GateRules
 from tests.database.evaluated_run import EvaluatedRun, answer_base_and_after, decide, right_answers
 
 
 def _compare(run: EvaluatedRun) -> Comparison:
-    return compare(run.database, 1, seed=0)
+    return compare(run.database, 1, GateRules(), seed=0)
 
 
 def test_before_and_after_are_one_row_to_read(run: EvaluatedRun) -> None:
@@ -62,7 +65,7 @@ def test_answers_given_under_other_settings_are_not_compared(run: EvaluatedRun) 
     run.ask(Phase.AFTER, decoding_key="temperature 1", model_key="v1")
     comparison = _compare(run)
     assert (comparison.prompts_compared, comparison.error_count) == (0, 4)
-    assert not reach_verdict(comparison, 0.0).is_accepted
+    assert not reach_verdict(comparison, GateRules()).is_accepted
 
 
 def test_a_rate_limit_does_not_count_as_a_wrong_answer(run: EvaluatedRun) -> None:
@@ -80,7 +83,7 @@ def test_where_every_answer_is_an_error_the_gate_refuses_and_says_why(run: Evalu
     run.add_prompts(3)
     run.ask(Phase.BASE)
     run.ask(Phase.AFTER, run.backend(faults=[{"at": "answer"}]), model_key="v1")
-    verdict = reach_verdict(_compare(run), 0.0)
+    verdict = reach_verdict(_compare(run), GateRules())
     assert not verdict.is_accepted
     assert "3 prompts left out because of errors" in verdict.reason
 
@@ -159,3 +162,33 @@ def test_retry_scores_again_what_a_scorer_failed_on(run: EvaluatedRun) -> None:
     assert forget_errors(run.scope()) == 1
     assert run.score() == 1
     assert run.value("SELECT COUNT(*) FROM responses") == 2
+
+
+def test_prompts_that_are_trained_on_are_left_out_unless_there_are_no_others(
+    run: EvaluatedRun,
+) -> None:
+    answer_base_and_after(run)
+    run.execute("UPDATE run_prompts SET is_leaked = 1 WHERE prompt_key >= 'k00004'")
+    comparison = _compare(run)
+    assert (comparison.prompts_compared, comparison.leaked_count) == (4, 6)
+    assert (comparison.wins, comparison.losses, comparison.are_all_leaked) == (0, 2, False)
+    run.execute("UPDATE run_prompts SET is_leaked = 1")
+    comparison = _compare(run)
+    assert (comparison.prompts_compared, comparison.leaked_count) == (10, 10)
+    assert (comparison.wins, comparison.are_all_leaked) == (5, True)
+
+
+def test_the_verdict_is_a_row_with_its_rule_and_the_prompts_that_lost_most(
+    run: EvaluatedRun,
+) -> None:
+    answer_base_and_after(run)
+    run.add_version(1)
+    decide(run, 1, 1, rules=GateRules(max_regressed_share=0.1))
+    (row,) = run.rows(
+        "SELECT decision, rule, losses, leaked_count, p_value, worst_prompts FROM gate_decisions"
+    )
+    assert row[:4] == ("rejected", "max_regressed_share", 2, 0)
+    assert 0 < row[4] < 0.5
+    assert json.loads(row[5]) == [
+        {"prompt_key": key, "score_before": 1.0, "score_after": 0.0} for key in ("k00000", "k00001")
+    ]

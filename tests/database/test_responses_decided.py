@@ -9,6 +9,7 @@ import pytest
 from sqltune.database.tables import aliases
 from sqltune.errors import LeaseLost
 from sqltune.records import Phase
+from sqltune.verdicts import GateRules
 from tests.database.evaluated_run import (
     ADAPTER,
     CLAIM,
@@ -26,16 +27,14 @@ def _live(run: EvaluatedRun) -> int | None:
 
 def _move_live(run: EvaluatedRun, version: int) -> None:
     with run.database.transaction(CLAIM) as session:
-        now = run.clock()
-        aliases.move_alias(
-            session, ADAPTER, "live", version, run_id=None, reason="by hand", now=now
-        )
+        move = aliases.AliasMove(ADAPTER, "live", version, None, "by hand", "a person")
+        aliases.move_alias(session, move, now=run.clock())
 
 
 def test_an_accepted_version_goes_live_with_its_reason_in_the_history(run: EvaluatedRun) -> None:
     answer_base_and_after(run)
     run.add_version(1)
-    assert decide(run, 1, 1, min_gain=0.2)
+    assert decide(run, 1, 1, rules=GateRules(0.2))
     assert _live(run) == 1
     (move,) = run.rows("SELECT move_number, old_version, new_version, run_id FROM alias_history")
     assert move == (1, None, 1, 1)
@@ -58,7 +57,7 @@ def test_a_retrained_version_that_is_worse_does_not_replace_a_good_one(run: Eval
     good, worse = run.backend(answers=right_answers(range(2, 9))), run.backend()
     run.ask(Phase.BEFORE, good, run_id=2, model_key="v1")
     run.ask(Phase.AFTER, worse, run_id=2, model_key="v2")
-    assert not decide(run, 2, 2, min_gain=0.0)
+    assert not decide(run, 2, 2, rules=GateRules(0.0))
     assert _live(run) == 1
     assert run.rows("SELECT version_number, state FROM adapter_versions ORDER BY 1") == [
         (1, "accepted"),
@@ -74,10 +73,10 @@ def test_a_verdict_reached_again_replaces_the_first_and_moves_the_alias_once(
 ) -> None:
     answer_base_and_after(run)
     run.add_version(1)
-    assert not decide(run, 1, 1, min_gain=0.9)
+    assert not decide(run, 1, 1, rules=GateRules(0.9))
     assert _live(run) is None
-    assert decide(run, 1, 1, min_gain=0.1)
-    assert not decide(run, 1, 1, min_gain=0.1)
+    assert decide(run, 1, 1, rules=GateRules(0.1))
+    assert not decide(run, 1, 1, rules=GateRules(0.1))
     assert run.value("SELECT COUNT(*) FROM gate_decisions") == 1
     assert run.value("SELECT COUNT(*) FROM alias_history") == 1
 

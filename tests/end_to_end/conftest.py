@@ -17,6 +17,7 @@ ALSO_ON_MYSQL = (
     "test_failing",
     "test_gc",
     "test_pausing",
+    "test_promoting",
     "test_requests",
     "test_trials",
     "test_stopping",

@@ -21,7 +21,9 @@ TRAINING = {
 }  # fmt: skip
 EVALUATION = {
     "scorer": "exact", "extra_scorers": ("chrf",), "pass_threshold": 0.5, "max_new_tokens": 1,
-    "temperature": 0.5, "min_gain": 0.0,
+    "temperature": 0.5, "min_gain": 0.0, "gate_confidence": 0.9, "max_error_share": 0.5,
+    "max_regressed_share": 0.1, "gate_by_category": 0.2, "min_prompts": 10,
+    "gate_without_prompts": "refuse",
 }  # fmt: skip
 #: What a model is trained with and asked with.
 BOTH = {"prompt_format": "Q: {prompt}\nA: {response}"}

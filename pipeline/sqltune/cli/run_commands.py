@@ -33,6 +33,8 @@ def add_to(app: typer.Typer) -> None:
     app.command()(pause)
     app.command()(resume)
     app.command()(retry)
+    app.command()(promote)
+    app.command()(rollback)
 
 
 def sync(
@@ -126,6 +128,29 @@ def retry(
         outcome = control.retry_failed(runtime, run, stop=stop.event)
     say(_sentence(outcome))
     raise typer.Exit(exit_code([outcome]))
+
+
+def promote(
+    adapter: Annotated[str, typer.Argument(help="The adapter_name.")],
+    version: Annotated[int, typer.Argument(help="The version_number that goes live.")],
+    reason: Annotated[str | None, typer.Option(help="Why; kept in alias_history.")] = None,
+) -> None:
+    """Let a version go live, also one that the gate rejected or a trial."""
+    from sqltune.operations import promoting
+
+    with _open(quiet=True) as runtime:
+        say(promoting.promote(runtime, adapter, version, reason))
+
+
+def rollback(
+    adapter: Annotated[str, typer.Argument(help="The adapter_name.")],
+    reason: Annotated[str | None, typer.Option(help="Why; kept in alias_history.")] = None,
+) -> None:
+    """Let the version go live again that was live before the last move."""
+    from sqltune.operations import promoting
+
+    with _open(quiet=True) as runtime:
+        say(promoting.roll_back(runtime, adapter, reason))
 
 
 @contextmanager

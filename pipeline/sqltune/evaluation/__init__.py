@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqltune.evaluation.answering_model import AnsweringModel
 from sqltune.evaluation.comparing import compare
-from sqltune.evaluation.gate import reach_verdict, record_verdict
+from sqltune.evaluation.gate import reach_verdict, record_verdict, rules_of
 from sqltune.evaluation.phase import answer_phase, forget_errors
 from sqltune.evaluation.scorers import SCORERS
 from sqltune.evaluation.scoring import plan_scoring, score_responses
@@ -21,5 +21,6 @@ __all__ = [
     "plan_scoring",
     "reach_verdict",
     "record_verdict",
+    "rules_of",
     "score_responses",
 ]

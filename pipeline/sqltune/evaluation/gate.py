@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from datetime import datetime
 
 from sqltune.database.connection import Session
 from sqltune.database.tables import aliases, decisions
+from sqltune.database.tables.aliases import AliasMove
 from sqltune.database.tables.decisions import GateDecision
-from sqltune.records import AdapterVersion, Comparison, Phase, Run
+from sqltune.records import Adapter, AdapterVersion, Phase, Run
+from sqltune.verdicts import Comparison, GateRules
 
 #: How far below min_gain a mean change may be and still reach it: rounding.
 ROUNDING = 1e-9
@@ -20,9 +23,10 @@ class Verdict:
     """Whether a version may go live, and why."""
 
     is_accepted: bool
+    rule: str  #: the column of adapters that decided
     reason: str  #: in plain words, with the figures
     comparison: Comparison  #: what it rests on
-    min_gain: float | None  #: what was asked for
+    rules: GateRules  #: what was asked for
 
     @property
     def state(self) -> str:
@@ -30,26 +34,119 @@ class Verdict:
         return "accepted" if self.is_accepted else "rejected"
 
 
-def reach_verdict(comparison: Comparison, min_gain: float | None) -> Verdict:
-    """Decide by the mean change of the primary score.
+def rules_of(adapter: Adapter) -> GateRules:
+    """Return what an adapter's row asks of a version."""
+    return GateRules(**{each.name: getattr(adapter, each.name) for each in fields(GateRules)})
+
+
+def reach_verdict(comparison: Comparison, rules: GateRules) -> Verdict:
+    """Decide whether a version may go live: the first rule that it breaks rejects it.
 
     Args:
         comparison: the answers after training against those before.
-        min_gain: the mean change that is required; None: every version passes.
+        rules: what the adapter's row asks for.
     """
-    is_accepted, reason = _decide(comparison, min_gain)
-    verb = "accepted" if is_accepted else "rejected"
-    return Verdict(is_accepted, f"{verb}: {reason}; {_describe(comparison)}", comparison, min_gain)
+    broken = next((each for each in _broken(comparison, rules) if each), None)
+    rule, words = broken or _passed(comparison, rules)
+    verb = "rejected" if broken else "accepted"
+    reason = f"{verb}: {words}; {_describe(comparison)}"
+    return Verdict(broken is None, rule, reason, comparison, rules)
 
 
-def _decide(comparison: Comparison, min_gain: float | None) -> tuple[bool, str]:
-    if min_gain is None:
-        return True, "no min_gain is set, so every version passes"
-    if comparison.mean_change is None:
-        return False, f"the required gain ({min_gain:+g}) is not shown"
-    if comparison.mean_change >= min_gain - ROUNDING:
-        return True, f"the mean change reaches min_gain {min_gain:+g}"
-    return False, f"the mean change is below min_gain {min_gain:+g}"
+def _broken(comparison: Comparison, rules: GateRules) -> Iterator[tuple[str, str] | None]:
+    """Yield for each rule its column and how it is broken, or None."""
+    yield _without_prompts(comparison, rules)
+    yield _too_many_errors(comparison, rules)
+    yield _too_few_prompts(comparison, rules)
+    yield _too_small_gain(comparison, rules)
+    yield _not_shown(comparison, rules)
+    yield _too_many_regressed(comparison, rules)
+    yield _category_fell(comparison, rules)
+
+
+def _passed(comparison: Comparison, rules: GateRules) -> tuple[str, str]:
+    if not comparison.scored:
+        return "gate_without_prompts", (
+            "NOTHING WAS COMPARED, because no evaluation prompt can be scored: give eval_prompts "
+            "an expected text, or set gate_without_prompts = 'refuse'"
+        )
+    if rules.min_gain is None:
+        return "min_gain", "min_gain is NULL, so any change passes"
+    if rules.gate_confidence is not None:
+        level = f"{rules.gate_confidence:.4g}"
+        return "gate_confidence", f"min_gain {rules.min_gain:+g} is shown with confidence {level}"
+    return "min_gain", f"the mean change reaches min_gain {rules.min_gain:+g}"
+
+
+def _without_prompts(comparison: Comparison, rules: GateRules) -> tuple[str, str] | None:
+    if comparison.scored or rules.gate_without_prompts != "refuse":
+        return None
+    return "gate_without_prompts", (
+        "no evaluation prompt can be scored, and gate_without_prompts is 'refuse'"
+    )
+
+
+def _too_many_errors(comparison: Comparison, rules: GateRules) -> tuple[str, str] | None:
+    share = comparison.error_count / max(1, comparison.scored)
+    if share <= rules.max_error_share + ROUNDING:
+        return None
+    return "max_error_share", (
+        f"{share:.0%} of the scored prompts are errors, more than max_error_share "
+        f"{rules.max_error_share:g}"
+    )
+
+
+def _too_few_prompts(comparison: Comparison, rules: GateRules) -> tuple[str, str] | None:
+    if not comparison.scored or comparison.prompts_compared >= rules.min_prompts:
+        return None
+    return "min_prompts", (
+        f"{_prompts(comparison.prompts_compared)} could be compared, fewer than min_prompts "
+        f"{rules.min_prompts}"
+    )
+
+
+def _too_small_gain(comparison: Comparison, rules: GateRules) -> tuple[str, str] | None:
+    if rules.min_gain is None or comparison.mean_change is None:
+        return None
+    if comparison.mean_change >= rules.min_gain - ROUNDING:
+        return None
+    return "min_gain", f"the mean change is below min_gain {rules.min_gain:+g}"
+
+
+def _not_shown(comparison: Comparison, rules: GateRules) -> tuple[str, str] | None:
+    """Refuse what chance may have made: by the interval, and by signs where prompts are few."""
+    confidence, p_value = rules.gate_confidence, comparison.p_value
+    if confidence is None or rules.min_gain is None or p_value is None:
+        return None
+    low = comparison.interval_low
+    is_above = low is not None and low >= rules.min_gain - ROUNDING
+    if is_above and p_value <= 1 - confidence + ROUNDING:
+        return None
+    return "gate_confidence", (
+        f"a change of more than min_gain {rules.min_gain:+g} is not shown with gate_confidence "
+        f"{confidence:g} (p {p_value:.2g})"
+    )
+
+
+def _too_many_regressed(comparison: Comparison, rules: GateRules) -> tuple[str, str] | None:
+    share = comparison.losses / max(1, comparison.prompts_compared)
+    if rules.max_regressed_share is None or share <= rules.max_regressed_share + ROUNDING:
+        return None
+    return "max_regressed_share", (
+        f"{share:.0%} of the prompts are answered worse, more than max_regressed_share "
+        f"{rules.max_regressed_share:g}"
+    )
+
+
+def _category_fell(comparison: Comparison, rules: GateRules) -> tuple[str, str] | None:
+    allowed = rules.gate_by_category
+    if allowed is None:
+        return None
+    fallen = [each for each in comparison.categories if each.mean_change < -allowed - ROUNDING]
+    if not fallen:
+        return None
+    names = ", ".join(f"{each.category} {each.mean_change:+.3f}" for each in fallen)
+    return "gate_by_category", f"a category may fall by at most {allowed:g}: {names}"
 
 
 def record_verdict(
@@ -75,29 +172,42 @@ def record_verdict(
         reason += "; live was moved after this run began and is left where it is"
     elif not verdict.is_accepted and live == number:
         reason += "; it is live and stays live until a row in alias_changes moves the alias"
-    decision = GateDecision(run.run_id, name, number, verdict.state, reason, verdict.min_gain)
+    min_gain, rule = verdict.rules.min_gain, verdict.rule
+    decision = GateDecision(run.run_id, name, number, verdict.state, reason, min_gain, rule)
     decisions.replace_decision(session, decision, verdict.comparison, now=now)
     if later is None:
         decisions.settle_version(session, decision)
     if may_move:
-        aliases.move_alias(session, name, LIVE, number, run_id=run.run_id, reason=reason, now=now)
+        move = AliasMove(name, LIVE, number, run.run_id, reason, moved_by=None)
+        aliases.move_alias(session, move, now=now)
     return reason
 
 
 def _describe(comparison: Comparison) -> str:
     against = "the live version" if comparison.compared_phase == Phase.BEFORE else "the base model"
-    left_out = f", {_prompts(comparison.error_count)} left out because of errors"
-    if not comparison.error_count:
-        left_out = ""
     if comparison.mean_change is None:
-        return f"no prompt could be compared with {against}{left_out}"
+        return f"no prompt could be compared with {against}{_left_out(comparison)}"
     text = (
         f"mean score {comparison.mean_before:.3f} -> {comparison.mean_after:.3f} "
         f"({comparison.mean_change:+.3f}{_interval(comparison)}) against {against} "
         f"on {_prompts(comparison.prompts_compared)}: "
         f"{comparison.wins:,} better, {comparison.losses:,} worse, {comparison.ties:,} equal"
     )
-    return text + left_out
+    return text + _fallen(comparison) + _left_out(comparison)
+
+
+def _fallen(comparison: Comparison) -> str:
+    fallen = [each for each in comparison.categories if each.mean_change < -ROUNDING]
+    names = ", ".join(f"{each.category} {each.mean_change:+.3f}" for each in fallen[:3])
+    return f"; fell by category: {names}" if names else ""
+
+
+def _left_out(comparison: Comparison) -> str:
+    errors, leaked = comparison.error_count, comparison.leaked_count
+    text = f", {_prompts(errors)} left out because of errors" if errors else ""
+    if comparison.are_all_leaked:
+        return f"{text}; all are trained on, so this says nothing about other questions"
+    return text + (f", {_prompts(leaked)} left out because they are trained on" if leaked else "")
 
 
 def _interval(comparison: Comparison) -> str:

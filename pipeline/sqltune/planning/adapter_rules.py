@@ -50,6 +50,11 @@ _NUMBERS = {
     "max_new_tokens": _at_least_one(),
     "temperature": _NumberRule("must be 0 or above", lambda value: value >= 0),
     "min_gain": _within(-1, 1, is_nullable=True),
+    "gate_confidence": _within(0.5, 0.9999, is_nullable=True),
+    "max_error_share": _within(0, 1),
+    "max_regressed_share": _within(0, 1, is_nullable=True),
+    "gate_by_category": _within(0, 1, is_nullable=True),
+    "min_prompts": _at_least_one(),
     "min_new_samples": _at_least_one(is_nullable=True),
 }
 _WORDS = {
@@ -58,6 +63,7 @@ _WORDS = {
     "train_on": ("all", "last"),
     "quantization": ("none", "int8", "nf4"),
     "on_bad_row": ("stop", "skip"),
+    "gate_without_prompts": ("accept", "refuse"),
 }
 #: Text columns without any other rule.
 _TEXTS = (

@@ -20,7 +20,9 @@ from sqltune.selection import Fingerprint, SampleScan
 #: Columns of the row that say how prompts are asked and answers judged.
 _OF_TODAY = (
     *("eval_query", "scorer", "extra_scorers", "pass_threshold", "max_new_tokens", "temperature"),
-    *("min_gain", "on_bad_row", "max_skipped_share"),
+    *("min_gain", "gate_confidence", "max_error_share", "max_regressed_share"),
+    *("gate_by_category", "min_prompts", "gate_without_prompts"),
+    *("on_bad_row", "max_skipped_share"),
 )
 
 

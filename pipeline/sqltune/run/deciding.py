@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from sqltune.database.tables import runs, states
+from sqltune.database.tables import run_prompts, runs, states
 from sqltune.errors import LeaseLost
 from sqltune.evaluation import (
     compare,
     plan_scoring,
     reach_verdict,
     record_verdict,
+    rules_of,
     score_responses,
 )
 from sqltune.records import Run, RunState
 from sqltune.run.next_step import next_step
 from sqltune.run.work import Work, add_event, get_version
+from sqltune.verdicts import Comparison
+
+#: Characters of a prompt that are shown.
+SHOWN_LENGTH = 70
 
 
 def decide(work: Work, run: Run) -> None:
@@ -21,8 +26,9 @@ def decide(work: Work, run: Run) -> None:
     scope, adapter = work.scope, work.adapter
     version = get_version(work, run.version_number)
     score_responses(scope, plan_scoring(adapter))
-    comparison = compare(scope.database, run.run_id, seed=adapter.seed)
-    verdict = reach_verdict(comparison, adapter.min_gain)
+    rules = rules_of(adapter)
+    comparison = compare(scope.database, run.run_id, rules, seed=adapter.seed)
+    verdict = reach_verdict(comparison, rules)
     state = RunState.SUCCEEDED if verdict.is_accepted else RunState.REJECTED
     end = runs.RunEnd(state, next_step=next_step(state, run.run_kind))
     now = scope.now()
@@ -33,3 +39,14 @@ def decide(work: Work, run: Run) -> None:
             raise LeaseLost(f"run {run.run_id} is no longer {run.state.value}")
         states.clear_current_run(session, run.adapter_name, None)
     work.say(reason)
+    _say_worst(work, run, verdict.comparison)
+
+
+def _say_worst(work: Work, run: Run, comparison: Comparison) -> None:
+    """Name the prompts that lost most."""
+    for each in comparison.worst:
+        with work.scope.read() as session:
+            text = run_prompts.get_prompt_text(session, run.run_id, each.prompt_key)
+        shown = " ".join(text.split())
+        shown = shown if len(shown) <= SHOWN_LENGTH else f"{shown[:SHOWN_LENGTH]}..."
+        work.say(f"worse: {each.before:.3f} -> {each.after:.3f} {shown}")

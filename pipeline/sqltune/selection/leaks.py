@@ -13,6 +13,7 @@ from hashlib import blake2b
 from sqltune.database.queries import load_statements
 from sqltune.database.run_scope import RunScope
 from sqltune.database.streaming import RowStream, open_stream
+from sqltune.database.tables import run_prompts
 from sqltune.selection.findings import WARNING, Findings
 from sqltune.selection.rules import Problem
 
@@ -30,6 +31,7 @@ def note_leaks(
         asked = {prompt: key for page in prompts.pages() for key, prompt in page}
     if not asked:
         return
+    leaked: set[str] = set()
     with stream("select_manifest_prompts", manifest_id=manifest_id) as samples:
         for page in samples.pages():
             for sample_key, prompt in page:
@@ -37,6 +39,9 @@ def note_leaks(
                     message = f"sample {sample_key.decode()} has the same prompt and is trained on"
                     key = asked[prompt].decode()
                     findings.add(key, "prompt", Problem("leak", message), WARNING)
+                    leaked.add(key)
+    with scope.transaction() as session:
+        run_prompts.mark_leaked(session, scope.run_id, sorted(leaked))
 
 
 def note_validation_leaks(

@@ -75,7 +75,13 @@ CREATE ROWSTORE TABLE adapters (
     pass_threshold      DOUBLE NULL COMMENT 'NULL: the threshold of the primary scorer itself',
     max_new_tokens      INT NOT NULL DEFAULT 128,
     temperature         DOUBLE NOT NULL DEFAULT 0 COMMENT '0: greedy',
-    min_gain            DOUBLE NULL COMMENT 'the mean change of the score that a version must reach; NULL: every version passes',
+    min_gain            DOUBLE NULL DEFAULT 0 COMMENT 'the mean change of the score that a version must reach; 0: it is no worse than what is live, else than the base model; NULL: any change passes',
+    gate_confidence     DOUBLE NULL COMMENT '0.95: the change must be shown with this confidence, by the lower end of its interval; NULL: the mean decides',
+    max_error_share     DOUBLE NOT NULL DEFAULT 0.1 COMMENT 'of the prompts that are scored, the share that errors may leave out',
+    max_regressed_share DOUBLE NULL COMMENT 'of the prompts that are compared, the share that may be answered worse than before; NULL: any',
+    gate_by_category    DOUBLE NULL COMMENT 'how far the mean score of a category may fall; NULL: any',
+    min_prompts         INTEGER NOT NULL DEFAULT 1 COMMENT 'so many prompts must be compared, where any is scored',
+    gate_without_prompts VARCHAR(8) NOT NULL DEFAULT 'accept' COMMENT 'accept, refuse: a version that no scored prompt judges',
     created_at          DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
     PRIMARY KEY (adapter_name),
     SHARD KEY (adapter_name)
@@ -89,6 +95,7 @@ CREATE ROWSTORE TABLE alias_changes (
     version_number      INT NOT NULL,
     state               VARCHAR(16) COLLATE utf8mb4_bin NOT NULL DEFAULT 'requested' COMMENT 'requested -> applied | refused',
     reason              LONGTEXT COLLATE utf8mb4_bin NULL,
+    requested_by        VARCHAR(191) COLLATE utf8mb4_bin NULL COMMENT 'whose request it is: the user of the database where the engine fills it in, or of the computer where the command line wrote it',
     requested_at        DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
     settled_at          DATETIME(6) NULL,
     PRIMARY KEY (change_id),
@@ -266,6 +273,7 @@ CREATE TABLE run_prompts (
     category            VARCHAR(100) COLLATE utf8mb4_bin NULL,
     scorer              VARCHAR(64) COLLATE utf8mb4_bin NOT NULL COMMENT 'the primary scorer of this prompt',
     is_scored           TINYINT NOT NULL COMMENT '1: there is an expected text, or the scorer needs none; 0: the answers are only shown',
+    is_leaked           TINYINT NOT NULL DEFAULT 0 COMMENT '1: a trained sample has the same prompt, so that the answer shows no more than what was learnt by heart',
     PRIMARY KEY (run_id, prompt_key),
     SHARD KEY (run_id)
 );
@@ -379,6 +387,7 @@ CREATE ROWSTORE TABLE gate_decisions (
     compared_phase      VARCHAR(8) COLLATE utf8mb4_bin NOT NULL COMMENT 'before; base where nothing was live',
     prompts_compared    BIGINT NOT NULL,
     error_count         BIGINT NOT NULL COMMENT 'prompts left out because one of the two answers or scores is an error',
+    leaked_count        BIGINT NOT NULL COMMENT 'scored prompts that are trained on; left out, unless all are',
     wins                BIGINT NOT NULL,
     losses              BIGINT NOT NULL,
     ties                BIGINT NOT NULL,
@@ -388,7 +397,10 @@ CREATE ROWSTORE TABLE gate_decisions (
     interval_low        DOUBLE NULL COMMENT 'paired bootstrap interval of mean_change',
     interval_high       DOUBLE NULL,
     interval_level      DOUBLE NULL,
+    p_value             DOUBLE NULL COMMENT 'how often signs by chance show as much above min_gain, or more, where a version gains no more than that',
     min_gain            DOUBLE NULL,
+    rule                VARCHAR(32) NOT NULL COMMENT 'the column of adapters that decided: min_gain, max_error_share ...',
+    worst_prompts       LONGTEXT NULL COMMENT 'JSON: the three prompts that lost most, with both scores',
     decided_at          DATETIME(6) NOT NULL,
     PRIMARY KEY (run_id),
     SHARD KEY (run_id)
@@ -413,6 +425,7 @@ CREATE ROWSTORE TABLE alias_history (
     new_version         INT NOT NULL,
     run_id              BIGINT NULL COMMENT 'NULL: asked for in alias_changes',
     reason              LONGTEXT COLLATE utf8mb4_bin NOT NULL,
+    moved_by            VARCHAR(191) COLLATE utf8mb4_bin NULL COMMENT 'alias_changes.requested_by; NULL: the gate',
     changed_at          DATETIME(6) NOT NULL,
     PRIMARY KEY (adapter_name, alias, move_number),
     SHARD KEY (adapter_name)

@@ -71,7 +71,13 @@ CREATE TABLE adapters (
     pass_threshold      DOUBLE NULL,                    -- NULL: the threshold of the primary scorer itself
     max_new_tokens      INTEGER NOT NULL DEFAULT 128,
     temperature         DOUBLE NOT NULL DEFAULT 0,      -- 0: greedy
-    min_gain            DOUBLE NULL,                    -- the mean change of the score that a version must reach; NULL: every version passes
+    min_gain            DOUBLE NULL DEFAULT 0,          -- the mean change of the score that a version must reach; 0: it is no worse than what is live, else than the base model; NULL: any change passes
+    gate_confidence     DOUBLE NULL,                    -- 0.95: the change must be shown with this confidence, by the lower end of its interval; NULL: the mean decides
+    max_error_share     DOUBLE NOT NULL DEFAULT 0.1,    -- of the prompts that are scored, the share that errors may leave out
+    max_regressed_share DOUBLE NULL,                    -- of the prompts that are compared, the share that may be answered worse than before; NULL: any
+    gate_by_category    DOUBLE NULL,                    -- how far the mean score of a category may fall; NULL: any
+    min_prompts         INTEGER NOT NULL DEFAULT 1,     -- so many prompts must be compared, where any is scored
+    gate_without_prompts VARCHAR(8) NOT NULL DEFAULT 'accept', -- accept, refuse: a version that no scored prompt judges
     created_at          DATETIME(6) NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f000', 'now'))
 );
 
@@ -83,6 +89,7 @@ CREATE TABLE alias_changes (
     version_number      INTEGER NOT NULL,
     state               VARCHAR(16) NOT NULL DEFAULT 'requested', -- requested -> applied | refused
     reason              LONGTEXT NULL,
+    requested_by        VARCHAR(191) NULL,              -- whose request it is: the user of the database where the engine fills it in, or of the computer where the command line wrote it
     requested_at        DATETIME(6) NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f000', 'now')),
     settled_at          DATETIME(6) NULL
 );
@@ -250,6 +257,7 @@ CREATE TABLE run_prompts (
     category            VARCHAR(100) NULL,
     scorer              VARCHAR(64) NOT NULL,           -- the primary scorer of this prompt
     is_scored           TINYINT NOT NULL,               -- 1: there is an expected text, or the scorer needs none; 0: the answers are only shown
+    is_leaked           TINYINT NOT NULL DEFAULT 0,     -- 1: a trained sample has the same prompt, so that the answer shows no more than what was learnt by heart
     PRIMARY KEY (run_id, prompt_key)
 );
 
@@ -359,6 +367,7 @@ CREATE TABLE gate_decisions (
     compared_phase      VARCHAR(8) NOT NULL,            -- before; base where nothing was live
     prompts_compared    BIGINT NOT NULL,
     error_count         BIGINT NOT NULL,                -- prompts left out because one of the two answers or scores is an error
+    leaked_count        BIGINT NOT NULL,                -- scored prompts that are trained on; left out, unless all are
     wins                BIGINT NOT NULL,
     losses              BIGINT NOT NULL,
     ties                BIGINT NOT NULL,
@@ -368,7 +377,10 @@ CREATE TABLE gate_decisions (
     interval_low        DOUBLE NULL,                    -- paired bootstrap interval of mean_change
     interval_high       DOUBLE NULL,
     interval_level      DOUBLE NULL,
+    p_value             DOUBLE NULL,                    -- how often signs by chance show as much above min_gain, or more, where a version gains no more than that
     min_gain            DOUBLE NULL,
+    rule                VARCHAR(32) NOT NULL,           -- the column of adapters that decided: min_gain, max_error_share ...
+    worst_prompts       LONGTEXT NULL,                  -- JSON: the three prompts that lost most, with both scores
     decided_at          DATETIME(6) NOT NULL
 );
 
@@ -390,6 +402,7 @@ CREATE TABLE alias_history (
     new_version         INTEGER NOT NULL,
     run_id              BIGINT NULL,                    -- NULL: asked for in alias_changes
     reason              LONGTEXT NOT NULL,
+    moved_by            VARCHAR(191) NULL,              -- alias_changes.requested_by; NULL: the gate
     changed_at          DATETIME(6) NOT NULL,
     PRIMARY KEY (adapter_name, alias, move_number)
 );

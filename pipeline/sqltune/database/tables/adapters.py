@@ -81,6 +81,12 @@ def _adapter(row: Any) -> Adapter:
         validation_share=row.validation_share,
         early_stop_patience=row.early_stop_patience,
         keep_epochs=bool(row.keep_epochs),
+        gate_confidence=row.gate_confidence,
+        max_error_share=row.max_error_share,
+        max_regressed_share=row.max_regressed_share,
+        gate_by_category=row.gate_by_category,
+        min_prompts=row.min_prompts,
+        gate_without_prompts=row.gate_without_prompts,
     )
 
 

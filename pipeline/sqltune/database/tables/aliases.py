@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqltune.database.connection import Session
 from sqltune.database.times import format_time
+
+#: alias_history.moved_by where a person's row does not say whose it is.
+UNKNOWN_PERSON = "alias_changes"
 
 
 def fetch_alias(session: Session, adapter_name: str, alias: str = "live") -> int | None:
@@ -14,38 +18,38 @@ def fetch_alias(session: Session, adapter_name: str, alias: str = "live") -> int
     return None if row is None else int(row.version_number)
 
 
-def move_alias(
-    session: Session,
-    adapter_name: str,
-    alias: str,
-    version_number: int,
-    *,
-    run_id: int | None,
-    reason: str,
-    now: datetime,
-) -> bool:
+@dataclass(frozen=True, slots=True)
+class AliasMove:
+    """One row of `alias_history`, without its number, its time, and the version before."""
+
+    adapter_name: str
+    alias: str
+    new_version: int
+    run_id: int | None  #: None: a person asked for it
+    reason: str
+    moved_by: str | None  #: the person; None: the gate
+
+
+def move_alias(session: Session, move: AliasMove, *, now: datetime) -> bool:
     """Point an alias to a version and record the move; False if it points there already."""
-    old_version = fetch_alias(session, adapter_name, alias)
-    if old_version == version_number:
+    name, alias, changed_at = move.adapter_name, move.alias, format_time(now)
+    old_version = fetch_alias(session, name, alias)
+    if old_version == move.new_version:
         return False
     session.execute(
         "insert_alias" if old_version is None else "update_alias",
-        adapter_name=adapter_name,
+        adapter_name=name,
         alias=alias,
-        version_number=version_number,
-        changed_at=format_time(now),
+        version_number=move.new_version,
+        changed_at=changed_at,
     )
-    last = session.fetch_one("get_last_move_number", adapter_name=adapter_name, alias=alias)
+    last = session.fetch_one("get_last_move_number", adapter_name=name, alias=alias)
     session.execute(
         "insert_alias_move",
-        adapter_name=adapter_name,
-        alias=alias,
+        **asdict(move),
         move_number=(int(last.last_number) if last else 0) + 1,
         old_version=old_version,
-        new_version=version_number,
-        run_id=run_id,
-        reason=reason,
-        changed_at=format_time(now),
+        changed_at=changed_at,
     )
     return True
 
@@ -61,9 +65,9 @@ def settle_alias_changes(session: Session, adapter_name: str, *, now: datetime) 
         if not isinstance(version, int) or not _has_version(session, adapter_name, version):
             state, reason = "refused", f"{adapter_name} has no version {version}"
         else:
-            moved += move_alias(
-                session, adapter_name, request.alias, version, run_id=None, reason=reason, now=now
-            )
+            person = request.requested_by or UNKNOWN_PERSON
+            move = AliasMove(adapter_name, request.alias, version, None, reason, person)
+            moved += move_alias(session, move, now=now)
         session.execute(
             "settle_alias_request",
             change_id=request.change_id,
@@ -72,6 +76,38 @@ def settle_alias_changes(session: Session, adapter_name: str, *, now: datetime) 
             settled_at=format_time(now),
         )
     return moved
+
+
+def insert_alias_request(
+    session: Session,
+    adapter_name: str,
+    version_number: int,
+    *,
+    alias: str,
+    reason: str | None,
+    os_user: str,
+) -> int:
+    """Ask for an alias to be moved, and return the change_id."""
+    return session.insert(
+        "insert_alias_request",
+        adapter_name=adapter_name,
+        alias=alias,
+        version_number=version_number,
+        reason=reason,
+        os_user=os_user,
+    )
+
+
+def get_alias_request(session: Session, change_id: int) -> tuple[str, str]:
+    """Return the state of a request and its reason."""
+    row = session.fetch_one("get_alias_request", change_id=change_id)
+    return ("gone", "") if row is None else (str(row.state), str(row.reason or ""))
+
+
+def find_earlier_version(session: Session, adapter_name: str, alias: str = "live") -> int | None:
+    """Return the version that an alias pointed to before its last move; None: there is none."""
+    row = session.fetch_one("get_last_move", adapter_name=adapter_name, alias=alias)
+    return None if row is None or row.old_version is None else int(row.old_version)
 
 
 def _has_version(session: Session, adapter_name: str, version_number: int) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqltune.database.connection import Session
 from sqltune.database.times import format_time
-from sqltune.records import Comparison
+from sqltune.verdicts import Comparison
 
 
 def find_later_evaluation(
@@ -33,6 +34,7 @@ class GateDecision:
     decision: str  #: accepted, rejected
     reason: str
     min_gain: float | None
+    rule: str  #: the column of adapters that decided
 
 
 def replace_decision(
@@ -42,7 +44,7 @@ def replace_decision(
     session.execute("delete_decision", run_id=decision.run_id)
     session.insert(
         "insert_decision",
-        **{**asdict(comparison), "compared_phase": comparison.compared_phase.value},
+        **_figures(comparison),
         **asdict(decision),
         decided_at=format_time(now),
     )
@@ -57,3 +59,16 @@ def settle_version(session: Session, decision: GateDecision) -> None:
         state=decision.decision,
         run_id=decision.run_id,
     )
+
+
+def _figures(comparison: Comparison) -> dict[str, object]:
+    values = asdict(comparison)
+    for name in ("are_all_leaked", "categories", "worst"):
+        del values[name]
+    worst = [
+        {"prompt_key": each.prompt_key, "score_before": each.before, "score_after": each.after}
+        for each in comparison.worst
+    ]
+    values["compared_phase"] = comparison.compared_phase.value
+    values["worst_prompts"] = json.dumps(worst) if worst else None
+    return values

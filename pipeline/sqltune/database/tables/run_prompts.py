@@ -36,5 +36,18 @@ def add_prompts(scope: RunScope, page: Sequence[tuple[ContentRow, FrozenPrompt]]
         )
 
 
+def mark_leaked(session: Session, run_id: int, prompt_keys: Sequence[str]) -> None:
+    """Mark prompts that a trained sample has too."""
+    session.execute_many(
+        "mark_leaked_prompt", [{"run_id": run_id, "prompt_key": key} for key in prompt_keys]
+    )
+
+
+def get_prompt_text(session: Session, run_id: int, prompt_key: str) -> str:
+    """Return the text of a prompt of a run."""
+    row = session.fetch_one("get_prompt_text", run_id=run_id, prompt_key=prompt_key)
+    return "" if row is None else str(row.prompt or "")
+
+
 def _values(run_id: int, prompt: FrozenPrompt) -> dict[str, object]:
     return {**asdict(prompt), "run_id": run_id, "is_scored": int(prompt.is_scored)}

@@ -26,6 +26,8 @@ class ScorePair:
     """One prompt's primary scores; None where an answer or a score is missing or an error."""
 
     prompt_key: str
+    category: str | None
+    is_leaked: bool  #: a trained sample has the same prompt
     decoding_key_before: str | None
     decoding_key_after: str | None
     score_before: float | None
@@ -85,6 +87,8 @@ def fetch_score_pairs(
     return [
         ScorePair(
             row.prompt_key,
+            row.category,
+            bool(row.is_leaked),
             row.decoding_key_before,
             row.decoding_key_after,
             row.score_before,
