@@ -179,6 +179,7 @@ def _add_served(database: Database, adapters: int, steps: int) -> None:
 def _add_outcome(database: Database, run_id: int) -> None:
     version = {"adapter_name": ADAPTERS[run_id % 3], "version_number": run_id}
     counts = {"prompts_compared": 1, "error_count": 0, "wins": 0, "losses": 0, "ties": 1}
+    counts |= {"leaked_count": 0, "rule": "min_gain"}
     insert(
         database,
         "gate_decisions",

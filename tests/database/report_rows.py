@@ -82,6 +82,7 @@ def _insert_versions(database: Database) -> None:
         ],
     )
     figures = {"prompts_compared": 2, "error_count": 0, "wins": 1, "losses": 1, "ties": 0}
+    figures |= {"leaked_count": 0, "rule": "min_gain"}
     insert(
         database,
         "gate_decisions",

@@ -66,8 +66,9 @@ SELECT MOD(seq, 40), seq, seq, SHA2(seq, 256)
 INSERT INTO training_metrics (run_id, step, epoch, train_loss, logged_at)
 SELECT MOD(seq, 40), seq, 1, 1, {_TIME} FROM numbers;
 INSERT INTO gate_decisions (run_id, adapter_name, decision, reason, compared_phase,
-                            prompts_compared, error_count, wins, losses, ties, decided_at)
-SELECT seq, CONCAT('a', seq), 'accepted', '', 'base', 0, 0, 0, 0, 0, {_TIME}
+                            prompts_compared, error_count, leaked_count, rule, wins, losses, ties,
+                            decided_at)
+SELECT seq, CONCAT('a', seq), 'accepted', '', 'base', 0, 0, 0, 'min_gain', 0, 0, 0, {_TIME}
   FROM numbers;
 INSERT INTO adapter_versions (adapter_name, version_number, adapter_label, state, is_latest, run_id,
                               evaluation_run_id, manifest_id, fingerprint, training_key, backend,

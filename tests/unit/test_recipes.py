@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from sqltune.backends.recipes import Recipe
-from sqltune.cli.recipes import describe_recipe
+from sqltune.cli.recipes import describe_gate, describe_recipe
 from sqltune.cli.remaining import RemainingTime, describe_seconds
 from sqltune.operations.forecast import Forecast
 from sqltune.records import SyncDecision
@@ -88,3 +88,23 @@ def test_the_time_left_follows_from_what_was_done_since_the_activity_began() -> 
     assert remaining.estimate("training", 50, 50) == ""
     assert remaining.estimate("answering", 1, 9) == "", "another activity begins again"
     assert remaining.estimate("selecting", 1, None) == ""
+
+
+@pytest.mark.parametrize(
+    ("prompts", "words"),
+    [
+        (22, "22 prompts; a mean change below 0.14 may be chance"),
+        (1_000, "1,000 prompts; a mean change below 0.02 may be chance"),
+        (4, "4 prompts; with fewer than 5 any change may be chance"),
+        (1, "1 prompt; with fewer than 5 any change may be chance"),
+        (0, "no prompt, so nothing will be compared"),
+    ],
+)
+def test_a_plan_says_what_its_prompts_can_show(prompts: int, words: str) -> None:
+    assert list(describe_gate(replace(FORECAST, prompts=prompts))) == [f"office: gate: {words}"]
+
+
+def test_a_plan_that_judges_nothing_says_nothing_of_a_gate() -> None:
+    unread = replace(FORECAST, prompts=None)
+    waits = replace(FORECAST, decision=SyncDecision.UP_TO_DATE)
+    assert [*describe_gate(unread), *describe_gate(waits)] == []

@@ -1,4 +1,4 @@
-"""A training's recipe in words, below the table of a plan."""
+"""A training's recipe and what its prompts can show, in words, below the table of a plan."""
 
 from __future__ import annotations
 
@@ -21,6 +21,29 @@ def describe_recipe(forecast: Forecast) -> Iterator[str]:
     yield f"  because {'; '.join(recipe.reasons)}" if recipe.reasons else "  as its row says"
     if forecast.tokens_per_epoch is not None and forecast.epochs is not None:
         yield f"  {_describe_tokens(forecast, recipe)}"
+
+
+def describe_gate(forecast: Forecast) -> Iterator[str]:
+    """Yield what the prompts can show, where a run would be judged by them."""
+    from sqltune.evaluation.comparing import LEAST_PROMPTS, smallest_shown
+    from sqltune.records import SyncDecision
+
+    judged = (SyncDecision.TRAIN, SyncDecision.EVALUATE)
+    if forecast.prompts is None or forecast.decision not in judged:
+        return
+    shown = smallest_shown(forecast.prompts)
+    if not forecast.prompts:
+        words = "no prompt, so nothing will be compared"
+    elif shown is None:
+        words = (
+            f"{_number(forecast.prompts, 'prompt')}; with fewer than {LEAST_PROMPTS} "
+            "any change may be chance"
+        )
+    else:
+        words = (
+            f"{_number(forecast.prompts, 'prompt')}; a mean change below {shown:.2f} may be chance"
+        )
+    yield f"{forecast.adapter_name}: gate: {words}"
 
 
 def _summarise(recipe: Recipe) -> str:

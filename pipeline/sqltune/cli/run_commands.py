@@ -13,7 +13,7 @@ import typer
 
 from sqltune.cli.options import AdapterNames, AsJson, read_settings
 from sqltune.cli.output import say, write_json, write_rows
-from sqltune.cli.recipes import describe_recipe
+from sqltune.cli.recipes import describe_gate, describe_recipe
 from sqltune.cli.reporters import make_reporter
 from sqltune.cli.stopping import StopRequest, stop_on_signals
 from sqltune.errors import ConfigError, RunInterrupted
@@ -135,7 +135,7 @@ def promote(
     version: Annotated[int, typer.Argument(help="The version_number that goes live.")],
     reason: Annotated[str | None, typer.Option(help="Why; kept in alias_history.")] = None,
 ) -> None:
-    """Let a version go live, also one that the gate rejected or a trial."""
+    """Make a version live, also one that the gate rejected or a trial."""
     from sqltune.operations import promoting
 
     with _open(quiet=True) as runtime:
@@ -146,7 +146,7 @@ def rollback(
     adapter: Annotated[str, typer.Argument(help="The adapter_name.")],
     reason: Annotated[str | None, typer.Option(help="Why; kept in alias_history.")] = None,
 ) -> None:
-    """Let the version go live again that was live before the last move."""
+    """Make the version live again that was live before the last move."""
     from sqltune.operations import promoting
 
     with _open(quiet=True) as runtime:
@@ -189,8 +189,9 @@ def _show_plan(names: list[str], *, force: bool, count_tokens: bool, as_json: bo
     rows = [asdict(f) if as_json else _forecast_row(f) for f in forecasts]
     write_rows(rows, as_json=as_json, empty="no enabled adapter")
     if not as_json:
-        for line in chain.from_iterable(map(describe_recipe, forecasts)):
-            typer.echo(line)
+        for each in forecasts:
+            for line in chain(describe_recipe(each), describe_gate(each)):
+                typer.echo(line)
 
 
 def _forecast_row(forecast: Forecast) -> dict[str, Any]:

@@ -7,6 +7,7 @@ drawn, never single answers.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
@@ -29,6 +30,11 @@ MAX_DRAWS = 50_000_000
 #: Draws in memory at once.
 DRAWS_AT_ONCE = 1_000_000
 PAGE_SIZE = 1_000
+#: Standard deviation of the changes of single prompts that is expected before any was measured:
+#: about one prompt in nine changes from right to wrong or back.
+USUAL_SPREAD = 1 / 3
+#: With fewer prompts than this, no signs are rarer than 1 in 20.
+LEAST_PROMPTS = 5
 #: Of the prompts that lost, so many are kept with the verdict.
 WORST_SHOWN = 3
 
@@ -124,6 +130,16 @@ def summarise_changes(
         categories=_by_category(changes),
         worst=tuple(sorted(_losses(changes), key=lambda each: each.change)[:WORST_SHOWN]),
     )
+
+
+def smallest_shown(prompts: int) -> float | None:
+    """Return the least mean change that so many prompts usually show, at 95 %.
+
+    None: they are too few to show any.
+    """
+    if prompts < LEAST_PROMPTS:
+        return None
+    return float(min(1.0, 1.96 * USUAL_SPREAD / math.sqrt(prompts)))
 
 
 def sign_flip_p_value(changes: Sequence[float], required: float, seed: int) -> float | None:

@@ -18,7 +18,7 @@ from sqltune.syncing.lease import lease_adapter
 
 
 def promote(runtime: Runtime, adapter_name: str, version_number: int, reason: str | None) -> str:
-    """Let a version go live, whatever the gate said, and return what happens.
+    """Make a version live, whatever the gate said, and return what happens.
 
     Raises:
         ConfigError: there is no such adapter, or it has no such version.
@@ -30,7 +30,7 @@ def promote(runtime: Runtime, adapter_name: str, version_number: int, reason: st
 
 
 def roll_back(runtime: Runtime, adapter_name: str, reason: str | None) -> str:
-    """Let the version go live that was live before, and return what happens.
+    """Make the version live that was live before, and return what happens.
 
     Raises:
         ConfigError: there is no such adapter, or nothing was live before.
