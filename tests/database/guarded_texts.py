@@ -29,7 +29,7 @@ SERVER_HARMLESS = [
 ]
 #: What once got past the guard of a release, with a marker in place of the harm.
 _BYPASSES = [
-    "SELECT 'p' AS prompt, 1 --\u00a0 AS x, GET_LOCK('m', 0)\nAS response FROM (SELECT 1 AS `\u00a0`) t",
+    "SELECT 'p' AS prompt, 1 --\u00a0 AS x, GET_LOCK('m', 0)\nAS r FROM (SELECT 1 AS `\u00a0`) t",
     "SELECT 'p' AS prompt, 1 --\u00a0 AS response INTO @m\nFROM (SELECT 1 AS `\u00a0`) t",
     "SELECT 'p' AS prompt, 'r' AS x -- \r,'\n, GET_LOCK('m', 0) AS response -- \r'",
     "SELECT 'p' AS prompt, 'r' AS x # \r,'\n, GET_LOCK('m', 0) AS response -- \r'",
