@@ -69,7 +69,7 @@ PYMYSQL = _NETWORK | {
     "write_timeout": _count,
 }
 SINGLESTOREDB = _NETWORK | {
-    "autocommit": _one_of("false"),
+    "autocommit": _flag,  # read and never obeyed
     "pure_python": _flag,
     "ssl_cipher": str,
     "tls_sni_servername": str,
