@@ -10,7 +10,6 @@ import pytest
 from sqltune.database.connection import EngineKind
 from sqltune.errors import QueryRefused
 from sqltune.selection.guard import guard_query
-from sqltune.selection.tokens import Quoting
 
 KINDS = list(EngineKind)
 SERVERS = [EngineKind.MYSQL, EngineKind.SINGLESTORE]
@@ -204,9 +203,14 @@ def test_backslashes_mean_what_the_mode_of_the_server_says(kind: EngineKind) -> 
     query = r"SELECT REPLACE( path , '\' , '/' ) AS prompt FROM files"
     with pytest.raises(QueryRefused, match="closing quote"):
         guard_query(query, kind)
-    assert guard_query(query, kind, Quoting(has_escapes=False)) == query
+    assert guard_query(query, kind, frozenset({"NO_BACKSLASH_ESCAPES"})) == query
     quoted = r"""SELECT "a b"."c" AS prompt FROM "a b" """.strip()
-    assert guard_query(quoted, kind, Quoting(has_quoted_names=True)) == quoted
+    assert guard_query(quoted, kind, frozenset({"ANSI_QUOTES"})) == quoted
+    bracketed = "SELECT [a ` b] AS prompt"
+    with pytest.raises(QueryRefused, match="the character"):
+        guard_query(bracketed, kind)
+    sent = guard_query(bracketed, kind, frozenset({"ANSI_QUOTES", "MSSQL"}))
+    assert sent == "SELECT `a `` b` AS prompt"
 
 
 @pytest.mark.parametrize(

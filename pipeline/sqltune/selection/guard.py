@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqltune.database.urls import EngineKind
 from sqltune.errors import QueryRefused
-from sqltune.selection.tokens import Quoting, Token, TokenKind, join_tokens, place, split_query
+from sqltune.selection.tokens import (
+    ANSI_QUOTES,
+    Token,
+    TokenKind,
+    join_tokens,
+    place,
+    split_query,
+)
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -51,21 +58,20 @@ _REFUSED_FUNCTIONS = {
 _ADVICE = "a selection is one SELECT that only reads; put anything more complex into a view"
 
 
-def guard_query(sql: str, kind: EngineKind, quoting: Quoting | None = None) -> str:
+def guard_query(sql: str, kind: EngineKind, sql_modes: frozenset[str] = frozenset()) -> str:
     """Return the query as it may be run: the tokens of one SELECT, one blank apart.
 
     Args:
         sql: the query as a person wrote it.
         kind: the engine that will run it.
-        quoting: what the server makes of quotes; None: what it does by default.
+        sql_modes: those of the session that will run it, in upper case.
 
     Raises:
         QueryRefused: it is not one SELECT, does not parse, or contains something that is refused.
     """
     if "\x00" in sql:
         raise QueryRefused("the query contains a NUL character")
-    quoting = quoting or Quoting()
-    rest = split_query(sql, kind, quoting)
+    rest = split_query(sql, kind, sql_modes)
     first = next(rest, None)
     if first is None:
         raise QueryRefused(
@@ -75,7 +81,7 @@ def guard_query(sql: str, kind: EngineKind, quoting: Quoting | None = None) -> s
     _refuse_beginning(first)
     tokens = _without_semicolons([first, *rest])
     _refuse_words(tokens)
-    _refuse_shapes(_parse(sql, tokens, kind, quoting))
+    _refuse_shapes(_parse(sql, tokens, kind, sql_modes))
     return join_tokens(tokens)
 
 
@@ -120,12 +126,14 @@ def _refuse_call(token: Token) -> None:
         raise QueryRefused(f"the query calls {name}, which has letters that are not ASCII")
 
 
-def _parse(sql: str, tokens: Sequence[Token], kind: EngineKind, quoting: Quoting) -> exp.Expr:
+def _parse(
+    sql: str, tokens: Sequence[Token], kind: EngineKind, sql_modes: frozenset[str]
+) -> exp.Expr:
     from sqlglot import parse
     from sqlglot.errors import SqlglotError
 
     # A token a line: none can run into the next one, and a line's number is that of a token.
-    text = "\n".join(_readable(token, kind, quoting) for token in tokens)
+    text = "\n".join(_readable(token, kind, sql_modes) for token in tokens)
     try:
         trees = parse(text, dialect=kind.value)
     except SqlglotError as error:
@@ -142,9 +150,9 @@ def _parse(sql: str, tokens: Sequence[Token], kind: EngineKind, quoting: Quoting
     return trees[0]
 
 
-def _readable(token: Token, kind: EngineKind, quoting: Quoting) -> str:
+def _readable(token: Token, kind: EngineKind, sql_modes: frozenset[str]) -> str:
     """Return a token as sqlglot reads it in every version and mode: what is in quotes is not."""
-    is_name = token.text.startswith('"') and quoting.has_quoted_names
+    is_name = token.text.startswith('"') and ANSI_QUOTES in sql_modes
     if token.kind is TokenKind.NAME or (is_name and kind is not EngineKind.SQLITE):
         return "`x`"
     if token.kind is TokenKind.STRING:

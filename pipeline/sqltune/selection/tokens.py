@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from itertools import pairwise
 from unicodedata import category
 
@@ -50,13 +51,10 @@ class Token:
         return self.kind in (TokenKind.WORD, TokenKind.NAME) or self.text.startswith('"')
 
 
-@dataclass(frozen=True, slots=True)
-class Quoting:
-    """What a server's sql_mode makes of quotes; a query that is split is safe under any mode."""
-
-    has_escapes: bool = True  #: False: NO_BACKSLASH_ESCAPES
-    has_quoted_names: bool = False  #: ANSI_QUOTES
-
+#: The modes on which it depends where a text or a name ends.
+#: https://dev.mysql.com/doc/refman/8.4/en/sql-mode.html and, of MariaDB,
+#: https://mariadb.com/kb/en/sql_mode
+ANSI_QUOTES, NO_BACKSLASH_ESCAPES, MSSQL = "ANSI_QUOTES", "NO_BACKSLASH_ESCAPES", "MSSQL"
 
 _LETTER = r"A-Za-z_\x80-\U0010ffff"
 _GAP = r"(?P<gap>(?:[ \t\n]|\r\n)++)"
@@ -68,41 +66,40 @@ _NUMBER = (
 )
 _BACKTICKED = r"`(?:[^`]++|``)++`"
 _PLAIN_STRING = r"'(?:[^']++|'')*+'"
+_BRACKETED = r"\[[^\]]++\]"
+_ESCAPED_STRINGS = r"""[nN]?'(?:[^'\\]++|\\.|'')*+'|"(?:[^"\\]++|\\.|"")*+\""""
+_BARE_STRINGS = rf"""[nN]?{_PLAIN_STRING}|"(?:[^"]++|"")*+\""""
 _SQLITE = re.compile(
     rf"{_GAP}|(?P<comment>--[^\n]*+|{_BLOCK_COMMENT})|{_NUMBER}"
     rf"|(?P<string>[xX]'[0-9a-fA-F]*+'|{_PLAIN_STRING})"
-    rf'|(?P<name>{_BACKTICKED}|"(?:[^"]++|"")*+"|\[[^\]]++\])'
+    rf'|(?P<name>{_BACKTICKED}|"(?:[^"]++|"")*+"|{_BRACKETED})'
     rf"|(?P<word>[{_LETTER}][{_LETTER}0-9$]*+)"
     r"|(?P<mark>->>|->|\|\||<<|>>|<=|>=|<>|==|!=|/(?!\*)|[-+*%&|~<>=(),.;])",
     re.DOTALL,
 )
 
 
-def _server_pattern(strings: str, marks: str) -> re.Pattern[str]:
+@cache
+def _server_pattern(kind: EngineKind, sql_modes: frozenset[str]) -> re.Pattern[str]:
     # A name may begin with digits, but not like 1e5 or 0x1; behind a dot it may be all digits.
     digits = (
         r"(?P<digits>(?!0[xXbB]|[0-9]++[eE][+-]?[0-9])"
         rf"(?:[0-9]++[{_LETTER}$][{_LETTER}0-9$]*+|(?<=\.)[0-9]++(?![{_LETTER}0-9$.])))"
     )
+    strings = _BARE_STRINGS if NO_BACKSLASH_ESCAPES in sql_modes else _ESCAPED_STRINGS
+    names = rf"{_BACKTICKED}|{_BRACKETED}" if MSSQL in sql_modes else _BACKTICKED
+    marks = r"::\$|::%|::|!:>|:>|" if kind is EngineKind.SINGLESTORE else ""
     return re.compile(
         rf"{_GAP}|(?P<comment>--(?=[ \t\n]|\r\n|\Z)[^\n]*+|\#[^\n]*+|{_BLOCK_COMMENT})"
         rf"|{digits}|{_NUMBER}"
         rf"|(?P<string>[xX]'[0-9a-fA-F]*+'|[bB]'[01]*+'|{strings})"
-        rf"|(?P<name>{_BACKTICKED})"
+        rf"|(?P<name>{names})"
         rf"|(?P<word>[{_LETTER}$][{_LETTER}0-9$]*+)"
         rf"|(?P<mark>{marks}->>|->|\|\||&&|<=>|<<|>>|<=|>=|<>|!=|/(?!\*)|[-+*%&|^~!<>=(),.;])",
         re.DOTALL,
     )
 
 
-_ESCAPED_STRINGS = r"""[nN]?'(?:[^'\\]++|\\.|'')*+'|"(?:[^"\\]++|\\.|"")*+\""""
-_BARE_STRINGS = rf"""[nN]?{_PLAIN_STRING}|"(?:[^"]++|"")*+\""""
-_MARKS = {EngineKind.MYSQL: "", EngineKind.SINGLESTORE: r"::\$|::%|::|!:>|:>|"}
-_SERVER = {
-    (kind, has_escapes): _server_pattern(strings, marks)
-    for kind, marks in _MARKS.items()
-    for has_escapes, strings in ((True, _ESCAPED_STRINGS), (False, _BARE_STRINGS))
-}
 _VARIABLE = "a variable (@...): write the value instead"
 _PLACEHOLDER = "a placeholder: write the value instead"
 _REASONS = {
@@ -116,14 +113,16 @@ _REASONS = {
 }
 
 
-def split_query(sql: str, kind: EngineKind, quoting: Quoting) -> Iterator[Token]:
+def split_query(sql: str, kind: EngineKind, sql_modes: frozenset[str]) -> Iterator[Token]:
     """Yield the tokens of a query; comments and blanks are left out.
+
+    The modes say what is meant. What the tokens are is the same under any other mode.
 
     Raises:
         QueryRefused: a character or a comment is not allowed outside of quotes.
     """
     is_sqlite = kind is EngineKind.SQLITE
-    pattern = _SQLITE if is_sqlite else _SERVER[kind, quoting.has_escapes]
+    pattern = _SQLITE if is_sqlite else _server_pattern(kind, sql_modes)
     for match in _matches(sql, pattern):
         group, text = str(match.lastgroup), match[0]
         if group != "string":
@@ -135,8 +134,8 @@ def split_query(sql: str, kind: EngineKind, quoting: Quoting) -> Iterator[Token]
         if group == "digits":
             # Some lexers would read a number and, say, a keyword.
             group, text = "name", f"`{text}`"
-        if group == "string" and quoting.has_escapes and not is_sqlite:
-            text = _double_quotes(text)
+        if not is_sqlite:
+            text = _make_safe(group, text, sql_modes)
         yield Token(TokenKind(group), text, match.start(), match.end())
 
 
@@ -201,8 +200,12 @@ def _refuse_symbols(sql: str, word: str, start: int) -> None:
             )
 
 
-def _double_quotes(text: str) -> str:
-    r"""Write `\'` as `''`, which ends at the same place where a backslash means nothing."""
+def _make_safe(group: str, text: str, sql_modes: frozenset[str]) -> str:
+    """Write a text or a name so that it ends at the same place under every mode."""
+    if group == "name" and text.startswith("["):
+        return "`" + text[1:-1].replace("`", "``") + "`"
+    if group != "string" or NO_BACKSLASH_ESCAPES in sql_modes:
+        return text
     quote = text[-1]
     return re.sub(r"\\(.)", lambda m: 2 * quote if m[1] == quote else m[0], text, flags=re.DOTALL)
 
