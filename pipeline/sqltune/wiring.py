@@ -43,7 +43,7 @@ def open_runtime(settings: Settings, reporter: Reporter) -> Iterator[Runtime]:
         selection_database = database
         if settings.selection_url is not None:
             selection_database = Database.open(
-                settings.selection_url, setting="SQLTUNE_SELECTION_URL"
+                settings.selection_url, setting="SQLTUNE_SELECTION_URL", reads_only=True
             )
             stack.callback(selection_database.close)
         shelf = BackendShelf(settings, reporter)

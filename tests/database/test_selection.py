@@ -170,6 +170,7 @@ def test_text_that_sqlite_cannot_decode_is_a_finding_and_no_crash(sqlite_desk: D
     "query",
     [
         "SELECT load_extension('x') AS prompt, 'r' AS response",
+        "SELECT fts3_tokenizer('simple') AS prompt, 'r' AS response",
         "SELECT name AS prompt, 'r' AS response FROM pragma_table_info('runs')",
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import MetaData, Table, inspect
 
 import sqltune
-from sqltune.database import migrations
+from sqltune.database import migrations, rights
 from sqltune.database.connection import Database, EngineKind
 from sqltune.database.queries import find_sql_folder, strip_comments
 from sqltune.database.scripts import View, read_migrations, read_views, split_script
@@ -209,6 +209,32 @@ def test_an_author_may_write_rows_ask_for_runs_and_cancel_them(
         assert refused(author, "UPDATE runs SET state = 'succeeded'")
         assert refused(author, "INSERT INTO adapters (adapter_name, base_model) VALUES ('a', 'b')")
         assert refused(author, "DELETE FROM runs")
+
+
+def test_who_writes_samples_does_not_write_what_is_expected(granted_server: SqlServer) -> None:
+    prompt = "INSERT INTO eval_prompts (dataset, prompt, expected) VALUES ('d', 'p', 'e')"
+    sample = "INSERT INTO training_samples (dataset, prompt, response) VALUES ('d', 'p', 'r')"
+    with opened(granted_server, "author") as author:
+        run(author, sample)
+        assert refused(author, prompt)
+        assert refused(author, "UPDATE eval_prompts SET expected = 'anything'")
+    with opened(granted_server, "examiner") as examiner:
+        run(examiner, prompt)
+        run(examiner, "UPDATE eval_prompts SET expected = 'e2'")
+        run(examiner, "SELECT COUNT(*) FROM report_before_after")
+        assert refused(examiner, sample)
+        assert refused(examiner, "INSERT INTO runs (adapter_name) VALUES ('a')")
+        assert refused(examiner, "SELECT COUNT(*) FROM runs")
+
+
+def test_check_finds_nothing_too_much_in_the_user_of_selections(granted_server: SqlServer) -> None:
+    with (
+        opened(granted_server, "selection") as selection,
+        opened(granted_server, "runner") as runner,
+    ):
+        assert rights.find_excess(selection) == []
+        assert any("INSERT" in phrase for phrase in rights.find_excess(runner))
+        assert rights.current_user(selection) == "sqltune_selection@%"
 
 
 def test_an_author_may_read_what_the_requests_became(granted_server: SqlServer) -> None:

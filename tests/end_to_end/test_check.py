@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from tests.end_to_end.command import People, Sqltune, statuses
 from tests.end_to_end.conftest import declare_office
 from tests.engines import PYMYSQL
+from tests.sql_server import SqlServer
 
 
 # SingleStore's own version variable, which `check` asks for, is not there on MariaDB.
@@ -76,3 +78,46 @@ def test_check_finds_an_artifacts_folder_that_cannot_be_written(
 
 def test_check_without_an_adapter_warns(sqltune: Sqltune, people: People) -> None:
     assert statuses(sqltune.well("check", "--json"))["adapters"][0] == "warning"
+
+
+@pytest.fixture
+def reader_url(database_url: str, mariadb_server: SqlServer) -> Iterator[str]:
+    """The address of a user who may read the samples of a migrated database."""
+    name = database_url.rpartition("/")[2]
+    mariadb_server.execute(
+        "CREATE USER reader@127.0.0.1 IDENTIFIED BY 'p'",
+        f"GRANT SELECT ON {name}.training_samples TO reader@127.0.0.1",
+    )
+    yield mariadb_server.url("mysql+pymysql", name, user="reader", password="p")
+    mariadb_server.execute("DROP USER reader@127.0.0.1")
+
+
+@pytest.mark.parametrize("database_engine", ["mariadb-pymysql"])
+def test_check_is_content_with_a_selection_user_who_may_only_read_and_names_all_else(
+    sqltune_on: Sqltune, reader_url: str, mariadb_server: SqlServer
+) -> None:
+    def selection(url: str) -> tuple[str, str]:
+        return statuses(sqltune_on("check", "--json", SQLTUNE_SELECTION_URL=url))["selection"]
+
+    assert selection(reader_url)[0] == "ok"
+    mariadb_server.execute("GRANT FILE, PROCESS ON *.* TO reader@127.0.0.1")
+    status, words = selection(reader_url)
+    assert status == "warning"
+    assert "FILE on *.* (reads and writes files of the server)" in words
+    assert "PROCESS on *.* (sees the statements of all users)" in words
+    status, words = selection(sqltune_on.url)
+    assert status == "warning"
+    assert "names the main user, tester@127.0.0.1" in words
+    assert "ALL PRIVILEGES on *.* (may do everything)" in words
+
+
+def test_check_writes_nothing_through_a_link_in_the_artifacts_folder(
+    sqltune: Sqltune, people: People, office: str, tmp_path: Path
+) -> None:
+    (tmp_path / "precious").write_text("kept")
+    (tmp_path / "artifacts").mkdir(exist_ok=True)
+    (tmp_path / "artifacts" / ".sqltune-check").symlink_to(tmp_path / "precious")
+    before = sorted((tmp_path / "artifacts").iterdir())
+    assert statuses(sqltune.well("check", "--json"))["artifacts"][0] == "ok"
+    assert (tmp_path / "precious").read_text() == "kept"
+    assert sorted((tmp_path / "artifacts").iterdir()) == before

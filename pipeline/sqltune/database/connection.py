@@ -90,6 +90,7 @@ class Database:
         url: str,
         *,
         setting: str = "the database URL",
+        reads_only: bool = False,
         lock_wait_seconds: int = _LOCK_WAIT_SECONDS,
         silence_seconds: float = _SILENCE_SECONDS,
         prepare_engine: Callable[[Engine], None] | None = None,
@@ -99,6 +100,7 @@ class Database:
         Args:
             url: for instance sqlite:///sqltune.db, mysql+pymysql://..., singlestoredb://...
             setting: what messages call the address.
+            reads_only: whether only queries of adapters run there.
             lock_wait_seconds: how long a statement waits for a lock.
             silence_seconds: how long a server may send nothing before its connection is given up.
             prepare_engine: called with the new engine before its first connection.
@@ -106,7 +108,7 @@ class Database:
         Raises:
             ConfigError: the address cannot be used.
         """
-        address = parse_address(url, setting=setting)
+        address = parse_address(url, setting=setting, reads_only=reads_only)
         engine = make_engine(
             address, lock_wait_seconds=lock_wait_seconds, silence_seconds=silence_seconds
         )

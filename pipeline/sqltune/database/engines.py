@@ -39,7 +39,7 @@ def make_engine(address: Address, *, lock_wait_seconds: int, silence_seconds: fl
                 f"an option in {address.setting} has a value that its driver does not understand"
             ) from error
     if is_server:
-        needs_tls = any(name.startswith("ssl") for name in options)
+        needs_tls = "ssl_ca" in options
         _require_kind(engine, address)
         _watch_network(engine, silence_seconds)
         _prepare_server(engine, address.kind, lock_wait_seconds, needs_tls=needs_tls)

@@ -32,7 +32,9 @@ _SQLITE_ALLOWED = frozenset(
         sqlite3.SQLITE_RECURSIVE,
     }
 )
-_SQLITE_REFUSED_FUNCTIONS = frozenset({"load_extension", "readfile", "writefile", "edit"})
+_SQLITE_REFUSED_FUNCTIONS = frozenset(
+    {"load_extension", "fts3_tokenizer", "readfile", "writefile", "edit"}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
-from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy import make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError
 
+from sqltune.database.url_options import PYMYSQL, SINGLESTOREDB, SQLITE, read_options
 from sqltune.errors import ConfigError
 
 
@@ -30,6 +31,7 @@ class Address:
     url: URL
     kind: EngineKind
     setting: str  #: what messages call it
+    options: dict[str, Any]  #: what stands behind its ?, as the driver wants it
 
 
 #: The scheme of an engine's addresses.
@@ -48,15 +50,32 @@ _EXAMPLES = (
     "sqlite:///sqltune.db, mysql+pymysql://user:password@host/database or "
     "singlestoredb://user:password@host/database"
 )
+_DRIVERS = {
+    EngineKind.SQLITE: ("", "pysqlite"),
+    EngineKind.MYSQL: ("", "mysqldb", "pymysql"),
+    EngineKind.SINGLESTORE: ("", "mysql"),
+}
+_OPTIONS = {
+    EngineKind.SQLITE: SQLITE,
+    EngineKind.MYSQL: PYMYSQL,
+    EngineKind.SINGLESTORE: SINGLESTOREDB,
+}
+#: Schemes and drivers that a message may name; anything else could be a part of a password.
+_FOREIGN = frozenset({"duckdb", "mariadb", "memsql", "mssql", "mysql", "oracle", "postgres"})
+_FOREIGN |= {"postgresql", "psycopg", "psycopg2", "singlestore", "sqlserver", "aiomysql", "asyncmy"}
+_FOREIGN |= {"mariadbconnector", "mysqlconnector", "pymysql", "pyodbc", "aiosqlite"}
+#: A login in what should be a file's path.
+_LOGIN = re.compile(r":[^/\\].*@")
 _ESCAPES = "@ is %40, : is %3A, / is %2F, # is %23, ? is %3F, % is %25, a space is %20"
 
 
-def parse_address(text: str, *, setting: str) -> Address:
+def parse_address(text: str, *, setting: str, reads_only: bool = False) -> Address:
     """Read an address; no part of its password appears in an error.
 
     Args:
         text: the address.
         setting: what messages call it.
+        reads_only: whether only queries of adapters run there.
 
     Raises:
         ConfigError: it is no address, ambiguous, or of an engine that is not supported.
@@ -70,33 +89,38 @@ def parse_address(text: str, *, setting: str) -> Address:
         ) from None
     kind = _KINDS.get(url.get_backend_name())
     if kind is None:
-        raise ConfigError(
-            f"{setting} names engine {url.get_backend_name()!r}; it must look like {_EXAMPLES}"
-        )
+        engine = _shown("engine", url.get_backend_name())
+        raise ConfigError(f"{setting} names {engine}; it must look like {_EXAMPLES}")
     if kind is EngineKind.SQLITE:
         _refuse_host(url, setting)
         _refuse_memory(url, setting)
     else:
         _refuse_ambiguity(url, text, setting)
-    return Address(_with_driver(url, kind, setting), kind, setting)
+    url = _with_driver(url, kind, setting)
+    options = read_options(url, _OPTIONS[kind], setting=setting, reads_only=reads_only)
+    return Address(url, kind, setting, options)
+
+
+def _shown(noun: str, name: str) -> str:
+    return f"{noun} {name!r}" if name in _FOREIGN else f"another {noun}"
 
 
 def _with_driver(url: URL, kind: EngineKind, setting: str) -> URL:
-    if kind is EngineKind.MYSQL and url.get_driver_name() in ("", "mysqldb"):
-        return url.set(drivername=SCHEMES[kind])
-    if kind is EngineKind.MYSQL and url.get_driver_name() != "pymysql":
-        raise ConfigError(
-            f"{setting}: driver {url.get_driver_name()!r} is not supported: use mysql+pymysql://"
-        )
-    if kind is EngineKind.SINGLESTORE and "http" in url.drivername:
+    _, _, driver = url.drivername.partition("+")
+    if driver in _DRIVERS[kind]:
+        return url.set(drivername=SCHEMES[kind]) if kind is EngineKind.MYSQL else url
+    if kind is EngineKind.SINGLESTORE and driver in ("http", "https"):
         raise ConfigError(
             f"{setting}: SingleStore's HTTP API has no transactions: use singlestoredb://"
         )
-    return url
+    raise ConfigError(
+        f"{setting} names {_shown('driver', driver)}, which is not supported: use "
+        f"{SCHEMES[kind]}://"
+    )
 
 
 def _refuse_host(url: URL, setting: str) -> None:
-    if url.host or url.username:
+    if url.host or url.username or _LOGIN.search((url.database or "").removeprefix("file:")):
         raise ConfigError(
             f"{setting} names a host, which SQLite does not have: a file is "
             "sqlite:///sqltune.db, with three slashes, or four before an absolute path"
@@ -134,23 +158,18 @@ def connect_options(address: Address, *, lock_wait_seconds: int) -> tuple[URL, d
     url = address.url
     if address.kind is EngineKind.SQLITE:
         _refuse_missing_folder(address)
-        return url, {"timeout": float(lock_wait_seconds)}
-    _refuse_unknown_options(address)
-    query = dict(url.query)
-    options: dict[str, Any] = {"connect_timeout": 10, "charset": "utf8mb4"}
+        return url, {"timeout": address.options.get("timeout", float(lock_wait_seconds))}
+    options: dict[str, Any] = {"connect_timeout": 10, "charset": "utf8mb4"} | address.options
     if url.password:
         # Both drivers encode it as Latin-1, the servers' own clients as UTF-8.
         options["password"] = url.password.encode().decode("latin-1")
-    # A URL is shown with its query, these values are not.
-    options |= {name: query.pop(name) for name in url.query if "passw" in name}
-    authority = query.pop("ssl_ca", None)
-    checks_name = str(query.pop("ssl_verify_identity", "true")).lower() not in ("false", "0")
+    authority = options.get("ssl_ca")
     if authority:
-        if not Path(str(authority)).is_file():
+        if not Path(authority).is_file():
             raise ConfigError(f"ssl_ca in {address.setting}: there is no file {authority!r}")
-        options |= {"ssl_ca": authority, "ssl_verify_cert": True}
-        options["ssl_verify_identity"] = checks_name
-    url = url.set(query=query)
+        options = {"ssl_verify_identity": True} | options | {"ssl_verify_cert": True}
+    # Not read from the URL once more: the dialects understand some of them in their own way.
+    url = url.set(query={})
     is_mysql = address.kind is EngineKind.MYSQL
     return (url, options) if is_mysql else _singlestoredb_options(url, options)
 
@@ -175,31 +194,5 @@ def _singlestoredb_options(url: URL, options: dict[str, Any]) -> tuple[URL, dict
     # Its dialect leaves a slash in a password as it is, and reads the rest as the database.
     if url.username:
         options = {"user": url.username, "password": ""} | options
-    query = {name: value for name, value in url.query.items() if name != "autocommit"}
-    bare = URL.create(
-        url.drivername, host=url.host, port=url.port, database=url.database, query=query
-    )
+    bare = URL.create(url.drivername, host=url.host, port=url.port, database=url.database)
     return bare, options
-
-
-def _refuse_unknown_options(address: Address) -> None:
-    known = _driver_options(address.kind) | {"ssl_ca", "ssl_verify_identity"}
-    unknown = sorted(set(address.url.query) - known)
-    if unknown:
-        # What follows an unescaped & in a password is no option.
-        has_password = any("passw" in name for name in address.url.query)
-        named = "an option" if has_password else f"option {unknown[0]!r}"
-        raise ConfigError(
-            f"{address.setting} has {named}, which its driver does not know; "
-            "usual ones are ssl_ca, connect_timeout and local_infile"
-        )
-
-
-def _driver_options(kind: EngineKind) -> set[str]:
-    if kind is EngineKind.MYSQL:
-        from pymysql.connections import Connection
-
-        return set(signature(Connection.__init__).parameters)
-    from singlestoredb.connection import connect
-
-    return set(signature(connect).parameters)

@@ -6,10 +6,11 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from tempfile import NamedTemporaryFile
 
 from sqltune.backends.base import BaseModel, describe_origin
 from sqltune.backends.quantizing import require_quantization
-from sqltune.database import clocks, migrations
+from sqltune.database import clocks, migrations, rights
 from sqltune.database.connection import Database
 from sqltune.database.tables import adapters, inputs
 from sqltune.errors import PipelineError
@@ -22,6 +23,7 @@ from sqltune.settings import Settings, find_unknown_variables
 _ECHO = "\U0001f680 e\u0301 \u05e9\u05dc\u05d5\u05dd \\ ' \" `"
 #: The server fills in the times of people's rows; a larger difference is not network delay.
 _CLOCK_SECONDS = 120.0
+_SHOWN_RIGHTS = 6
 
 
 class CheckStatus(StrEnum):
@@ -149,27 +151,44 @@ def _describe_model(backend: str, model: BaseModel) -> str:
 
 
 def _examine_selection(database: Database, selection_database: Database) -> CheckFinding:
-    if selection_database is database:
-        return CheckFinding(
-            "selection",
-            CheckStatus.WARNING,
-            "queries of adapters run as the main user: set SQLTUNE_SELECTION_URL to a user who may "
-            "only read",
-        )
     try:
         version = clocks.server_version(selection_database)
+        concerns = _find_concerns(database, selection_database)
     except PipelineError as error:
         return CheckFinding("selection", CheckStatus.FAILED, str(error))
+    if concerns:
+        return CheckFinding("selection", CheckStatus.WARNING, "; ".join(concerns))
     return CheckFinding("selection", CheckStatus.OK, f"{selection_database.address} ({version})")
+
+
+def _find_concerns(database: Database, selection_database: Database) -> list[str]:
+    """Return what queries of adapters could do that they should not, in sentences."""
+    cure = "a user who may only read (sql/README.md has the GRANTs)"
+    excess = rights.find_excess(selection_database)
+    user = rights.current_user(selection_database)
+    concerns = []
+    if selection_database is database:
+        concerns.append(
+            f"queries of adapters run as the main user: set SQLTUNE_SELECTION_URL to {cure}"
+        )
+    elif user is not None and user == rights.current_user(database):
+        concerns.append(f"SQLTUNE_SELECTION_URL names the main user, {user}: make it {cure}")
+    if excess:
+        more = f" and {len(excess) - _SHOWN_RIGHTS} more" if len(excess) > _SHOWN_RIGHTS else ""
+        concerns.append(
+            f"{user} has {', '.join(excess[:_SHOWN_RIGHTS])}{more}: queries of adapters need "
+            "nothing but SELECT on the tables that they read"
+        )
+    return concerns
 
 
 def _examine_artifacts(settings: Settings) -> CheckFinding:
     folder = settings.artifacts
-    probe = folder / ".sqltune-check"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe.write_bytes(b"")
-        probe.unlink()
+        # Under a new name, never through a link that somebody put there.
+        with NamedTemporaryFile(dir=folder, prefix=".sqltune-check-"):
+            pass
     except OSError as error:
         return CheckFinding("artifacts", CheckStatus.FAILED, f"{folder} cannot be written: {error}")
     return CheckFinding("artifacts", CheckStatus.OK, f"{folder.resolve()} can be written")
