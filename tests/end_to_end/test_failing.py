@@ -72,16 +72,23 @@ def test_a_training_whose_reply_was_lost_is_found_again_and_not_repeated(
     assert people.count("adapter_versions") == 1
 
 
+def ask_with_errors_allowed(people: People) -> None:
+    """Ask two prompts that are not trained on, of which one may be an error."""
+    people.do("UPDATE adapters SET max_error_share = 0.5")
+    people.ask("office", "Who are you?", "A model.")
+    people.ask("office", "When do we open?", "At nine.")
+
+
 def test_an_answer_that_fails_is_an_error_row_and_retry_asks_it_alone(
     sqltune: Sqltune, people: People, office: str
 ) -> None:
-    people.ask("office", "Who are you?", "A model.")
+    ask_with_errors_allowed(people)
     sqltune.play(faults=[{"at": "answer", "prompt": "Who are you?", "code": "rate_limited"}])
     done = sqltune.well("sync")
     assert "answers (base) are errors: sqltune retry 1 --failed" in done.err
     errors = people.rows("SELECT phase, response, error_code FROM responses WHERE response IS NULL")
     assert sorted(errors) == [("after", None, "rate_limited"), ("base", None, "rate_limited")]
-    assert people.count("scores") == 2, "an error has no score"
+    assert people.count("scores") == 4, "an error has no score"
     assert people.rows("SELECT prompts_compared, error_count FROM gate_decisions") == [(1, 1)]
     sqltune.play(
         trained_answers={"Who are you?": "A model."},
@@ -142,7 +149,7 @@ def test_a_backend_that_is_gone_while_answering_fails_the_run_and_keeps_the_answ
 def test_a_retry_of_an_old_run_makes_nothing_of_the_newer_ones_stale(
     sqltune: Sqltune, people: People, office: str
 ) -> None:
-    people.ask("office", "Who are you?", "A model.")
+    ask_with_errors_allowed(people)
     sqltune.play(faults=[{"at": "answer", "prompt": "Who are you?", "code": "rate_limited"}])
     sqltune.well("sync")
     sqltune.play()
@@ -157,7 +164,7 @@ def test_a_retry_of_an_old_run_makes_nothing_of_the_newer_ones_stale(
 def test_a_retry_of_an_older_evaluation_does_not_take_the_place_of_the_newer_one(
     sqltune: Sqltune, people: People, office: str
 ) -> None:
-    people.ask("office", "Who are you?", "A model.")
+    ask_with_errors_allowed(people)
     sqltune.play(faults=[{"at": "answer", "prompt": "Who are you?", "code": "rate_limited"}])
     sqltune.well("sync")
     sqltune.play()
@@ -165,7 +172,7 @@ def test_a_retry_of_an_older_evaluation_does_not_take_the_place_of_the_newer_one
     sqltune.well("sync")
     sqltune.well("retry", "1", "--failed")
     assert people.value("SELECT evaluation_run_id FROM adapter_versions") == 2
-    assert people.count("report_before_after") == 3
+    assert people.count("report_before_after") == 4
     assert "run 2 evaluated this version later" in people.value(
         "SELECT reason FROM gate_decisions WHERE run_id = 1"
     )
