@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +133,10 @@ def test_an_adapter_that_is_being_worked_on_is_left_for_the_next_time(
     sqltune: Sqltune, people: People
 ) -> None:
     leave_a_part(sqltune, people)
-    people.do("UPDATE adapter_states SET lease_owner = 'somebody', lease_until_ms = 99999999999999")
+    until = int((time.time() + 60) * 1000)
+    people.do(
+        "UPDATE adapter_states SET lease_owner = 'somebody', lease_until_ms = :until", until=until
+    )
     done = sqltune.well("gc", "--remove", *NOW)
     assert "scripted: 1 kept, of adapters that a runner has" in done.err
     assert len(files(sqltune)) == 2

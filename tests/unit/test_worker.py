@@ -17,7 +17,7 @@ from sqltune.settings import Settings
 from sqltune.syncing import sync as sync_module
 from sqltune.syncing import worker
 from sqltune.syncing.outcomes import ExitCode, Outcome, exit_code
-from sqltune.syncing.turn import sync_adapter
+from sqltune.syncing.turn import Turn, sync_adapter
 from sqltune.syncing.watcher import SilentWatcher
 from sqltune.wiring import open_migrated_runtime
 from tests.databases import copy_sqlite
@@ -69,10 +69,10 @@ def runtime(sqlite_template: Path, tmp_path: Path) -> Iterator[Runtime]:
 def broken_attic(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the attic raise an unexpected error."""
 
-    def sync(runtime: Runtime, adapter: Adapter, **options: Any) -> list[Outcome]:
+    def sync(runtime: Runtime, adapter: Adapter, turn: Turn, **options: Any) -> list[Outcome]:
         if adapter.adapter_name == "attic":
             raise TypeError("unexpected")
-        return sync_adapter(runtime, adapter, **options)
+        return sync_adapter(runtime, adapter, turn, **options)
 
     monkeypatch.setattr(sync_module, "sync_adapter", sync)
     monkeypatch.setattr(worker, "sync_adapter", sync)
@@ -99,7 +99,7 @@ class StoppingWatcher(SilentWatcher):
         self.outcomes += outcomes
         self._stop_when_done()
 
-    def failed(self, error: Exception) -> None:
+    def failed(self, error: BaseException) -> None:
         self.errors.append(str(error))
         self._stop_when_done()
 

@@ -44,9 +44,11 @@ class Rows:
         return frozenset(PurePath(address).name for address in addresses if address)
 
 
-def read_rows(session: Session, artifacts: Iterable[StoredArtifact]) -> Rows:
+def read_rows(
+    session: Session, artifacts: Iterable[StoredArtifact], *, lease_seconds: float
+) -> Rows:
     """Read the rows about these artifacts."""
-    leases = states.list_leases(session)
+    leases = states.list_leases(session, lease_seconds=lease_seconds)
     return Rows(
         runs=_find_runs(session, artifacts),
         versions=versions.list_versions(session),
