@@ -87,6 +87,15 @@ def test_an_unexpected_error_in_one_adapter_keeps_a_sync_from_no_other(runtime: 
     assert exit_code([attic]) is ExitCode.RUN_FAILED
 
 
+def test_a_run_that_ended_or_was_paused_is_news_and_a_refusal_was_said_already() -> None:
+    paused = outcome(RunState.PAUSED)
+    assert (str(paused), paused.is_news) == ("office: run 1 paused", True)
+    waiting = outcome(RunState.FAILED, is_new=False)
+    assert (str(waiting), waiting.is_news) == ("office: train, why", False)
+    refused = Outcome("office", SyncDecision.REFUSED, "why", 1, RunState.FAILED, "why", True)
+    assert not refused.is_news
+
+
 class StoppingWatcher(SilentWatcher):
     """Stops the worker once it has reported the failure and the other adapter."""
 
@@ -114,3 +123,14 @@ def test_an_unexpected_error_in_one_adapter_keeps_a_worker_from_no_other(runtime
     worker.Worker(runtime, [], watcher, watcher.stop, time.monotonic).run()
     assert set(watcher.errors) == {"unexpected"}
     assert {outcome.adapter_name for outcome in watcher.outcomes} == {"office"}
+
+
+def test_only_the_adapter_that_failed_unexpectedly_is_left_alone_for_a_while(
+    runtime: Runtime, broken_attic: None
+) -> None:
+    watcher = StoppingWatcher()
+    made = worker.Worker(runtime, [], watcher, watcher.stop, monotonic=lambda: 0.0)
+    assert made._sync_due() is False
+    assert list(made.broken) == ["attic"]
+    made._sync_due()
+    assert watcher.errors == ["unexpected"], "its pause is not over"

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from sqltune.database.tables.runs import RunEnd
 from sqltune.errors import (
     ConfigError,
     DatabaseError,
@@ -17,7 +18,7 @@ from sqltune.errors import (
     SchemaOutOfDate,
 )
 from sqltune.planning.refusing import ENDS_PROCESS
-from sqltune.records import Adapter
+from sqltune.records import Adapter, OpenRun
 from sqltune.runtime import Runtime
 from sqltune.syncing.due import find_due, read_declared, require_declared
 from sqltune.syncing.outcomes import Outcome
@@ -104,6 +105,9 @@ class Worker:
         try:
             outcomes = sync_adapter(self.runtime, adapter, turn, stop=self.stop)
             self.broken.pop(name, None)
+            for outcome in outcomes:
+                if outcome.is_news:
+                    self.runtime.reporter.say(str(outcome))
         except (RunInterrupted, DatabaseUnavailable, SchemaOutOfDate, ConfigError, *ENDS_PROCESS):
             raise
         except BaseException as error:
@@ -123,12 +127,25 @@ class Worker:
         pause = self.runtime.settings.poll_seconds
         while not self.stop.is_set():
             try:
-                self.watcher.scanned(reconcile(self.runtime).open_runs)
+                reconciled = reconcile(self.runtime)
+                self.watcher.scanned(reconciled.open_runs)
+                for request, end in reconciled.ended:
+                    self._report_end(request, end)
                 pause = self.runtime.settings.poll_seconds
             except Exception as error:
                 self._report(error)
                 pause = self._grow(pause)
             self.stop.wait(pause)
+
+    def _report_end(self, request: OpenRun, end: RunEnd) -> None:
+        logger.warning(
+            "%s: run %s %s: %s",
+            request.adapter_name,
+            request.run_id,
+            end.state.value,
+            end.error_message or end.next_step,
+            extra={"event": "run_ended", "run_id": request.run_id},
+        )
 
     def _grow(self, pause: float) -> float:
         return min(2 * max(pause, self.runtime.settings.poll_seconds), _MAX_PAUSE_SECONDS)
