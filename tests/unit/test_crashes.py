@@ -11,7 +11,7 @@ from sqltune.database.patience import with_patience
 from sqltune.database.tables import requests, states
 from sqltune.database.tables.states import claim_adapter
 from sqltune.records import SyncDecision
-from sqltune.syncing import executing, turn
+from sqltune.syncing import executing, turn, waiting
 from sqltune.syncing.due import choose_adapters, find_due, read_declared
 from sqltune.syncing.lease import lease_adapter
 from sqltune.syncing.reconcile import reconcile
@@ -87,7 +87,7 @@ def test_planning_that_killed_max_attempts_runners_leaves_a_failed_run_and_a_dec
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     die(office, 3)
-    monkeypatch.setattr(turn, "plan_adapter", None)
+    monkeypatch.setattr(waiting, "plan_adapter", None)
     (given_up,) = office.sync()
     assert run_states(office) == [(1, "failed", "runner_died")]
     assert given_up.decision is SyncDecision.REFUSED
@@ -103,9 +103,9 @@ def give_up(office: Office) -> None:
 
 def test_an_adapter_whose_planning_died_is_planned_again_only_after_a_pause(office: Office) -> None:
     give_up(office)
-    (waiting,) = office.sync()
-    assert waiting.decision is SyncDecision.WAIT
-    assert "it is tried again from" in waiting.reason
+    (outcome,) = office.sync()
+    assert outcome.decision is SyncDecision.WAIT
+    assert "it is tried again from" in outcome.reason
     assert office.rows("SELECT next_attempt_at IS NOT NULL, failure_count FROM runs") == [(1, 1)]
 
 
@@ -324,13 +324,13 @@ def insert_requests(office: Office, count: int) -> None:
 def count_plans(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return a list to which each plan of a request adds its adapter."""
     planned: list[str] = []
-    real = turn.plan_request
+    real = waiting.plan_request
 
     def plan(runtime: Any, adapter: Any, *args: Any, **options: Any) -> Any:
         planned.append(adapter.adapter_name)
         return real(runtime, adapter, *args, **options)
 
-    monkeypatch.setattr(turn, "plan_request", plan)
+    monkeypatch.setattr(waiting, "plan_request", plan)
     return planned
 
 

@@ -8,36 +8,20 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from dataclasses import dataclass, field
 
 from sqltune.database.patience import with_patience
-from sqltune.database.tables import adapters, aliases, requests, runs, states
-from sqltune.database.tables.requests import EqualRequests
+from sqltune.database.tables import requests, runs, states
 from sqltune.errors import LeaseLost
-from sqltune.planning.pausing import refuse_after_crashes, runner_died
 from sqltune.planning.plan import AdapterPlan, Paused, Refuse, Resume, Wait
-from sqltune.planning.planner import plan_adapter
-from sqltune.planning.requests import plan_request, refuse_request
-from sqltune.records import (
-    Adapter,
-    DesiredState,
-    Run,
-    RunKind,
-    RunRequest,
-    RunState,
-    SyncDecision,
-)
+from sqltune.records import Adapter, RunKind, RunState, SyncDecision
 from sqltune.runtime import Runtime
 from sqltune.syncing.executing import execute
 from sqltune.syncing.lease import AdapterLease, lease_adapter
 from sqltune.syncing.outcomes import Outcome
+from sqltune.syncing.waiting import plan_next
 
 logger = logging.getLogger(__name__)
-
-
-#: An adapter whose planning takes more than this share of a selection's time limit is slow.
-_SLOW_SHARE = 0.1
 
 
 @dataclass(slots=True)
@@ -76,7 +60,7 @@ class Turn:
 def sync_adapter(
     runtime: Runtime, adapter: Adapter, turn: Turn, *, stop: threading.Event
 ) -> list[Outcome]:
-    """Do the next thing for one adapter: what was left unfinished, then requests, then its plan.
+    """Take the next step for one adapter: what was left unfinished, then requests, then its plan.
 
     Args:
         runtime: the parts to work with.
@@ -119,10 +103,10 @@ def describe_busy(runtime: Runtime, adapter_name: str) -> Outcome:
 
 
 def _take_turn(lease: AdapterLease, turn: Turn) -> None:
-    """Do one thing; a request that was withdrawn meanwhile is none."""
+    """Take one step; a request that was withdrawn meanwhile is none."""
     outcome: Outcome | None = None
     while outcome is None:
-        planned = _plan_next(lease, turn)
+        planned = plan_next(lease, is_forced=turn.is_forced, is_over=turn.is_over)
         if planned is None:
             turn.has_more = False
             return
@@ -131,78 +115,6 @@ def _take_turn(lease: AdapterLease, turn: Turn) -> None:
         turn.add(planned, outcome)
     lease.comes_last |= outcome.state is RunState.FAILED
     turn.has_more = not _is_blocked(outcome) and not _is_done(lease, turn)
-
-
-def _plan_next(lease: AdapterLease, turn: Turn) -> AdapterPlan | None:
-    """Return what to do next; None if nothing is left."""
-    waiting = _read_waiting(lease)
-    if waiting is None or (waiting.is_empty and turn.is_over):
-        return None
-    began = lease.runtime.now()
-    if lease.claim.crash_count >= lease.runtime.settings.max_attempts:
-        planned = _plan_after_crashes(lease, waiting) or _plan(lease, turn, waiting)
-    else:
-        planned = _plan(lease, turn, waiting)
-    limit = timedelta(seconds=lease.runtime.settings.selection_timeout_seconds * _SLOW_SHARE)
-    lease.comes_last = lease.runtime.now() - began > limit
-    return planned
-
-
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    """What waits for an adapter's turn."""
-
-    adapter: Adapter
-    unfinished: Run | None
-    request: RunRequest | None
-    equal: EqualRequests  #: the last of the requests that are there
-
-    @property
-    def is_empty(self) -> bool:
-        return self.unfinished is None and self.request is None
-
-
-def _read_waiting(lease: AdapterLease) -> _Waiting | None:
-    """Read what waits; None if the adapter is no longer declared."""
-    runtime, name = lease.runtime, lease.adapter_name
-    with runtime.database.transaction(lease.claim) as session:
-        # Earlier adapters and runs may have taken hours since the row was read.
-        adapter = adapters.get_adapter(session, name)
-        if adapter is None:
-            return None
-        aliases.settle_alias_changes(session, name, now=runtime.now())
-        return _Waiting(
-            adapter,
-            runs.find_unfinished_run(session, name),
-            requests.find_request(session, name),
-            EqualRequests(requests.find_newest_request(session, name), runtime.now()),
-        )
-
-
-def _plan(lease: AdapterLease, turn: Turn, waiting: _Waiting) -> AdapterPlan:
-    runtime, adapter, request = lease.runtime, waiting.adapter, waiting.request
-    check = lease.keeper.check
-    if waiting.unfinished is None and request is not None:
-        # --force demands a training, and the first request is what is trained for.
-        asked = replace(request, is_forced=request.is_forced or turn.is_forced)
-        return plan_request(runtime, adapter, asked, check=check, equal=waiting.equal)
-    return AdapterPlan(adapter, plan_adapter(runtime, adapter, force=turn.is_forced, check=check))
-
-
-def _plan_after_crashes(lease: AdapterLease, waiting: _Waiting) -> AdapterPlan | None:
-    """Give up what killed as many runners as may try; None if it is to be paused or cancelled."""
-    runtime, adapter, run = lease.runtime, waiting.adapter, waiting.unfinished
-    if run is not None:
-        if run.desired_state != DesiredState.RUNNING:
-            return None
-        error = runner_died(runtime, f"with run {run.run_id} while {run.state.value}")
-        return AdapterPlan(adapter, Refuse(error, run.failure_count, run), is_trial=run.is_trial)
-    if not adapter.is_enabled:
-        return None
-    refusal = refuse_after_crashes(runtime, adapter)
-    if waiting.request is not None:
-        return refuse_request(adapter, waiting.request, refusal)
-    return AdapterPlan(adapter, refusal)
 
 
 def _is_done(lease: AdapterLease, turn: Turn) -> bool:

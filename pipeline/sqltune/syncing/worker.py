@@ -84,7 +84,7 @@ class Worker:
         logger.info("the worker has ended", extra={"event": "worker_stopped"})
 
     def _sync_due(self) -> bool:
-        """Give each adapter that is due one turn; return whether one of them has more to do."""
+        """Take one turn of each adapter that is due; return whether one of them has more to do."""
         due, has_more = find_due(self.runtime, self.names), False
         # Workers that scan at the same moment should not all begin with the same adapter.
         shuffled = random.sample(due.adapters, len(due.adapters))
