@@ -3,13 +3,16 @@
 PipelineError                   code, retryable
 ├── ConfigError (ValueError)    a setting, an option or an adapter's column is missing or wrong
 ├── DataError (ValueError)      a row or a query cannot be used
-│   └── QueryRefused            a selection is not one harmless SELECT
+│   ├── QueryRefused            a selection is not one harmless SELECT
+│   └── SelectionTimeout*       a selection took too long
 ├── DatabaseError
 │   ├── DatabaseUnavailable*    connection refused or lost, lock timeout
 │   ├── DatabaseReadOnly        it accepts no writes
 │   ├── SchemaOutOfDate         `sqltune init` has to run, or this sqltune is too old
 │   └── MigrationChanged        an applied migration file was edited
 ├── LeaseLost                   another runner owns the adapter now
+├── RunnerDied                  the runners of an adapter died, one after another
+├── InternalError               something unexpected, also from native code
 ├── RunCancelled                a person cancelled this run
 ├── RunInterrupted              this process was asked to stop; the run can be resumed
 │   └── RunPaused               a person paused this run
@@ -81,6 +84,13 @@ class QueryRefused(DataError):
     code = "query_refused"
 
 
+class SelectionTimeout(DataError):
+    """Raised when a training or evaluation query took longer than the settings allow."""
+
+    code = "selection_timeout"
+    retryable = True
+
+
 class DatabaseError(PipelineError):
     """Raised when the database refused a statement."""
 
@@ -116,6 +126,27 @@ class LeaseLost(PipelineError):
     """Raised when another runner owns the adapter now, so nothing more may be written."""
 
     code = "lease_lost"
+
+
+class RunnerDied(PipelineError):
+    """Records that as many runners as may try died with an adapter's lease, none with a word.
+
+    Args:
+        message: what they were doing and what to look for.
+        retryable: whether it is tried again after a pause.
+    """
+
+    code = "runner_died"
+
+    def __init__(self, message: str, *, retryable: bool = False) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+
+
+class InternalError(PipelineError):
+    """Stands for an unexpected error, also one of native code that is no Exception of Python."""
+
+    code = "internal_error"
 
 
 class RunCancelled(PipelineError):

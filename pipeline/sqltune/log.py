@@ -16,6 +16,7 @@ EVENTS = frozenset(
     {
         "adapter_broken",
         "adapter_decided",
+        "planning_failed",
         "run_begun",
         "run_state_changed",
         "run_ended",

@@ -36,6 +36,7 @@ class RunState(StrEnum):
 
 #: The states that runners write while a run has not ended.
 OPEN_STATES = frozenset(state.value for state in RunState if not state.is_ended)
+ENDED_STATES = frozenset(state.value for state in RunState if state.is_ended)
 
 
 class DesiredState(StrEnum):
@@ -175,11 +176,15 @@ class RunRequest:
     trigger_reason: str | None  #: the person's own words
     from_run_id: int | None = None  #: with from_epoch: make a version of this run's kept epoch
     from_epoch: int | None = None  #: None: train
+    queued_at: datetime | None = None  #: None: the row holds no time
 
 
 @dataclass(frozen=True, slots=True)
 class OpenRun:
-    """A row of `runs` that has not ended, with the words as they are stored."""
+    """A row of `runs` that has not ended, with the words as they are stored.
+
+    Requests in which these are equal are one `OpenRun`.
+    """
 
     run_id: int
     adapter_name: str
@@ -197,6 +202,8 @@ class OpenRun:
     attempt_count: int  #: grows when a runner begins or resumes it
     steps_done: int
     responses_stored: int
+    count: int = 1  #: requests that it stands for
+    last_run_id: int | None = None  #: the newest of these requests; None: of a run
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +213,7 @@ class Claim:
     adapter_name: str
     owner: str  #: unique per claim
     attempt: int
+    crash_count: int = 0  #: runners in a row that died with the lease before this claim
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from sqltune.backends.base import Backend
 from sqltune.database.connection import Database
 from sqltune.database.patience import PAUSES_SECONDS
+from sqltune.records import Claim
 from sqltune.selection import SelectionReader
 from sqltune.settings import Settings
 
@@ -72,6 +73,8 @@ class Runtime:
     reporter: Reporter
     #: Pauses between attempts while the database is unavailable.
     pauses_seconds: Sequence[float] = PAUSES_SECONDS
+    #: Leases that this process gave up while the database was unavailable.
+    unreleased: list[Claim] = field(default_factory=list)
 
     def selection_reader(self, check: Callable[[], None]) -> SelectionReader:
         """Return what reads adapters' selections; `check` is called while rows are read."""

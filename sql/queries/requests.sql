@@ -1,13 +1,104 @@
 -- Statements about what people ask for: rows of `runs` that no runner has begun, and the desired state of those that one has.
 
 -- name: list_open_runs
--- Every run that is not ended. Without a run_key it is a person's request.
+-- The runs that a runner began and that have not ended.
 SELECT run_id, adapter_name, state, desired_state, run_key, run_kind, is_trial, resume_state, queued_at, last_alive_at,
-       is_stuck, stuck_reason, next_step, attempt_count, steps_done, responses_stored
+       is_stuck, stuck_reason, next_step, attempt_count, steps_done, responses_stored,
+       1 AS request_count, NULL AS last_run_id
   FROM runs
  WHERE finished_at IS NULL
+   AND run_key IS NOT NULL
    AND state NOT IN ('succeeded', 'rejected', 'failed', 'cancelled')
- ORDER BY queued_at, run_id;
+ ORDER BY queued_at, run_id
+ LIMIT :row_limit;
+
+-- name: list_open_requests
+-- The requests that no runner has begun, equal ones as one row: there may be 100,000 of them.
+SELECT MIN(run_id) AS run_id, adapter_name, state, desired_state, NULL AS run_key, NULL AS run_kind, 0 AS is_trial,
+       NULL AS resume_state, MIN(queued_at) AS queued_at, NULL AS last_alive_at, MAX(is_stuck) AS is_stuck, stuck_reason,
+       next_step, 0 AS attempt_count, 0 AS steps_done, 0 AS responses_stored, COUNT(*) AS request_count,
+       MAX(run_id) AS last_run_id
+  FROM runs
+ WHERE finished_at IS NULL
+   AND run_key IS NULL
+   AND state NOT IN ('succeeded', 'rejected', 'failed', 'cancelled')
+ GROUP BY adapter_name, state, desired_state, next_step, stuck_reason
+ ORDER BY MIN(queued_at), MIN(run_id)
+ LIMIT :row_limit;
+
+-- name: show_requests_waiting
+-- What equal requests wait for. Those that a runner has taken up since they were read are no longer among them.
+UPDATE runs
+   SET next_step = :next_step,
+       is_stuck = :is_stuck,
+       stuck_reason = :stuck_reason
+ WHERE finished_at IS NULL
+   AND run_key IS NULL
+   AND adapter_name = :adapter_name
+   AND state = :old_state
+   AND desired_state = :old_desired_state
+   AND COALESCE(next_step, '') = :old_next_step
+   AND COALESCE(stuck_reason, '') = :old_stuck_reason
+   AND run_id <= :newest_run_id;
+
+-- name: end_open_requests
+-- Equal requests end without a run of their own.
+UPDATE runs
+   SET state = :state,
+       run_kind = NULL,
+       version_number = :version_number,
+       trigger_reason = COALESCE(trigger_reason, :trigger_reason),
+       finished_at = :now,
+       is_retryable = :is_retryable,
+       failure_count = COALESCE(:failure_count, failure_count),
+       next_attempt_at = :next_attempt_at,
+       error_code = :error_code,
+       error_message = :error_message,
+       resume_state = NULL,
+       desired_state = CASE WHEN desired_state = 'paused' THEN 'running' ELSE desired_state END,
+       state_changed_at = :now,
+       next_step = :next_step,
+       is_stuck = 0,
+       stuck_reason = NULL
+ WHERE finished_at IS NULL
+   AND run_key IS NULL
+   AND adapter_name = :adapter_name
+   AND state = :old_state
+   AND desired_state = :old_desired_state
+   AND COALESCE(next_step, '') = :old_next_step
+   AND COALESCE(stuck_reason, '') = :old_stuck_reason
+   AND run_id <= :newest_run_id;
+
+-- name: end_equal_requests
+-- One plan answers all requests that ask for no more than it, and were there before it was made.
+UPDATE runs
+   SET state = :state,
+       run_kind = NULL,
+       version_number = :version_number,
+       trigger_reason = COALESCE(trigger_reason, :trigger_reason),
+       finished_at = :now,
+       is_retryable = :is_retryable,
+       failure_count = COALESCE(:failure_count, failure_count),
+       next_attempt_at = :next_attempt_at,
+       error_code = :error_code,
+       error_message = :error_message,
+       resume_state = NULL,
+       state_changed_at = :now,
+       next_step = :next_step,
+       is_stuck = 0,
+       stuck_reason = NULL
+ WHERE adapter_name = :adapter_name
+   AND state = 'queued'
+   AND desired_state = 'running'
+   AND run_key IS NULL
+   AND is_forced = 0
+   AND COALESCE(backend, :backend) = :backend
+   AND COALESCE(base_model, :base_model) = :base_model
+   AND manifest_id IS NULL
+   AND from_run_id IS NULL
+   AND from_epoch IS NULL
+   AND run_id <= :newest_run_id
+   AND queued_at <= :queued_until;
 
 -- name: show_waiting
 -- What a run without a runner waits for. No row matched: a runner has taken it up since it was read, and records this itself.
@@ -22,19 +113,29 @@ UPDATE runs
 -- name: get_open_run
 -- What the lease keeper reads of its run.
 SELECT run_id, adapter_name, state, desired_state, run_key, run_kind, is_trial, resume_state, queued_at, last_alive_at,
-       is_stuck, stuck_reason, next_step, attempt_count, steps_done, responses_stored
+       is_stuck, stuck_reason, next_step, attempt_count, steps_done, responses_stored,
+       1 AS request_count, run_id AS last_run_id
   FROM runs
  WHERE run_id = :run_id;
 
--- name: list_requests
--- An adapter's requests that are not paused, in the order of their time.
-SELECT run_id, backend, base_model, manifest_id, from_run_id, from_epoch, is_forced, trigger_reason
+-- name: find_request
+-- The first of an adapter's requests that are not paused.
+SELECT run_id, backend, base_model, manifest_id, from_run_id, from_epoch, is_forced, trigger_reason, queued_at
   FROM runs
  WHERE adapter_name = :adapter_name
    AND run_key IS NULL
    AND state = 'queued'
    AND desired_state = 'running'
- ORDER BY queued_at, run_id;
+ ORDER BY queued_at, run_id
+ LIMIT 1;
+
+-- name: find_newest_request
+-- The greatest id among an adapter's requests.
+SELECT MAX(run_id) AS run_id
+  FROM runs
+ WHERE adapter_name = :adapter_name
+   AND run_key IS NULL
+   AND state = 'queued';
 
 -- name: adopt_run
 -- A runner turns a request into its run. No row matched: it was withdrawn in the meantime.

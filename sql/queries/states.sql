@@ -7,7 +7,7 @@ VALUES (:adapter_name, 0);
 
 -- name: get_adapter_state
 -- The adapter's lease and what the last sync decided.
-SELECT adapter_name, attempt, lease_owner, lease_until_ms, claimed_at, heartbeat_at, run_id,
+SELECT adapter_name, attempt, lease_owner, lease_until_ms, crash_count, claimed_at, heartbeat_at, run_id,
        decision, decision_reason, decided_at
   FROM adapter_states
  WHERE adapter_name = :adapter_name;
@@ -17,10 +17,26 @@ SELECT adapter_name, attempt, lease_owner, lease_until_ms, claimed_at, heartbeat
 UPDATE adapter_states
    SET lease_owner = NULL,
        lease_until_ms = NULL,
-       lease_expires_at = NULL
+       lease_expires_at = NULL,
+       crash_count = 0,
+       comes_last = :comes_last
  WHERE adapter_name = :adapter_name
    AND lease_owner = :owner
    AND attempt = :attempt;
+
+-- name: forgive_crash
+-- The runner that was counted as dead is alive: it had only lost its lease.
+UPDATE adapter_states
+   SET crash_count = crash_count - 1
+ WHERE adapter_name = :adapter_name
+   AND attempt > :attempt
+   AND crash_count > 0;
+
+-- name: list_order
+-- What decides which adapter a sync takes first: those that went well, and of these the one that waits longest.
+SELECT adapter_name, claimed_at,
+       CASE WHEN comes_last = 1 OR crash_count > 0 OR lease_owner IS NOT NULL THEN 1 ELSE 0 END AS comes_last
+  FROM adapter_states;
 
 -- name: record_sync_decision
 -- What this sync decided for the adapter, why, and when a worker tries again.

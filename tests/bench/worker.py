@@ -180,7 +180,7 @@ def issue_alone(database: Database, number: int) -> None:
     with database.transaction() as session:
         session.execute("claim_adapter", **values, attempt=number + 1, lease_ms=60_000, now=moment)
     with database.transaction() as session:
-        session.execute("release_adapter", **values, attempt=number + 2)
+        session.execute("release_adapter", **values, attempt=number + 2, comes_last=0)
 
 
 def report(name: str, figure: str, verdict: bool | None = None) -> bool:

@@ -11,6 +11,7 @@ from sqlalchemy import event, text
 from sqltune.database.connection import Database
 from sqltune.database.tables import requests, runs
 from sqltune.records import DesiredState, OpenRun, RunKind, RunState
+from sqltune.settings import Settings
 from sqltune.syncing.reconcile import reconcile_rows
 
 NOW = datetime(2026, 11, 25, 6, 0)
@@ -97,7 +98,7 @@ def test_a_request_that_was_answered_is_not_adopted_and_not_answered_again(
 
 def test_the_persons_own_words_outlive_a_refusal(database: Database, request_row: OpenRun) -> None:
     do(database, "UPDATE runs SET trigger_reason = 'for Monday', adapter_name = 'ofice'")
-    reconcile_rows(database, now=NOW, patience_seconds=60)
+    reconcile_rows(database, Settings(), now=NOW)
     assert row(database, "state, trigger_reason, error_code") == (
         "failed",
         "for Monday",
@@ -121,9 +122,9 @@ def test_a_request_is_marked_as_stuck_only_after_a_while(
 ) -> None:
     queued_at = request_row.queued_at
     assert queued_at is not None
-    reconcile_rows(database, now=queued_at + timedelta(seconds=59), patience_seconds=60)
+    reconcile_rows(database, Settings(), now=queued_at + timedelta(seconds=59))
     assert row(database, "is_stuck, next_step") == (0, "a sync or worker takes it up")
-    reconcile_rows(database, now=queued_at + timedelta(seconds=61), patience_seconds=60)
+    reconcile_rows(database, Settings(), now=queued_at + timedelta(seconds=61))
     assert row(database, "is_stuck") == (1,)
 
 
@@ -134,9 +135,9 @@ def test_reconciling_twice_writes_once(database: Database, request_row: OpenRun)
     def record(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         written.extend([statement] if statement.startswith(("INSERT", "UPDATE", "DELETE")) else [])
 
-    reconcile_rows(database, now=NOW, patience_seconds=60)
+    reconcile_rows(database, Settings(), now=NOW)
     assert len(written) == 1
-    reconcile_rows(database, now=NOW, patience_seconds=60)
+    reconcile_rows(database, Settings(), now=NOW)
     assert len(written) == 1
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,22 @@ def test_the_weights_of_a_version_are_never_an_orphan(
     assert len(files(sqltune)) == 1
 
 
+def test_the_weights_of_a_version_whose_row_names_others_are_kept(
+    sqltune: Sqltune, people: People, trained_office: str
+) -> None:
+    people.teach("office", "And the other one?", "In Ghent.")
+    sqltune.well("sync")
+    before = files(sqltune)
+    assert len(before) == 2
+    other = people.value("SELECT artifact_uri FROM adapter_versions WHERE version_number = 2")
+    for uri in ("/elsewhere/mine.jsonl", other, ""):
+        people.do(
+            "UPDATE adapter_versions SET artifact_uri = :uri WHERE version_number = 1", uri=uri
+        )
+        listed(sqltune, "--remove")
+        assert files(sqltune) == before
+
+
 def test_a_version_whose_weights_are_gone_is_listed_and_its_row_stays(
     sqltune: Sqltune, people: People, trained_office: str
 ) -> None:
@@ -132,7 +149,10 @@ def test_an_adapter_that_is_being_worked_on_is_left_for_the_next_time(
     sqltune: Sqltune, people: People
 ) -> None:
     leave_a_part(sqltune, people)
-    people.do("UPDATE adapter_states SET lease_owner = 'somebody', lease_until_ms = 99999999999999")
+    until = int((time.time() + 60) * 1000)
+    people.do(
+        "UPDATE adapter_states SET lease_owner = 'somebody', lease_until_ms = :until", until=until
+    )
     done = sqltune.well("gc", "--remove", *NOW)
     assert "scripted: 1 kept, of adapters that a runner has" in done.err
     assert len(files(sqltune)) == 2

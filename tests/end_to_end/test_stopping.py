@@ -155,6 +155,28 @@ def test_a_row_cancels_a_run_that_nobody_works_on_at_the_next_sync(
     assert people.count("adapter_versions") == 0
 
 
+def test_a_run_that_kills_its_runners_again_and_again_fails_and_says_so(
+    sqltune: Sqltune, people: People, office: str
+) -> None:
+    running = begin(sqltune, people, "training")
+    for died in (1, 2, 3):
+        people.await_row("SELECT 1 FROM runs WHERE attempt_count = :died", died=died)
+        running.signal(signal.SIGKILL)
+        running.finish()
+        people.do("UPDATE adapter_states SET lease_until_ms = 0")
+        if died < 3:
+            running = sqltune.start("sync")
+    (row,) = sqltune.well("status", "--json").data
+    assert "3 in a row died with it, so the next sync or worker ends the run" in row["stuck_reason"]
+    ended = sqltune("sync")
+    assert ended.code == 1
+    assert "office: refused, 3 runners in a row (max_attempts) died with run 1 while" in ended.err
+    assert people.rows("SELECT state, error_code FROM runs") == [("failed", "runner_died")]
+    assert "office: blocked, run 1 failed and nothing changed since" in sqltune("sync").err
+    sqltune.play()
+    sqltune.well("sync", "--force")
+
+
 def test_two_interrupts_end_at_once_and_the_run_is_still_resumable(
     sqltune: Sqltune, people: People, office: str
 ) -> None:

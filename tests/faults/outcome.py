@@ -16,7 +16,7 @@ _VOLATILE = re.compile(
     r"|run_key|issue_number|state_changed_at|lease_expires_at"
 )
 #: What a sync decided depends on whether it found a broken run.
-_DECISIONS = frozenset({"decision", "decision_reason"})
+_DECISIONS = frozenset({"decision", "decision_reason", "comes_last"})
 _RUN_IDS = frozenset({"run_id", "manifest_id", "evaluation_run_id", "reused_run_id"})
 #: Events that say how a run ended; the others say what happened on the way.
 _EVENTS = frozenset(

@@ -50,7 +50,8 @@ def request_of(office: Office) -> RunRequest:
     """Insert a request as a person does, and return it as a runner reads it."""
     office.do("INSERT INTO runs (run_id, adapter_name) VALUES (1, 'office')")
     with office.runtime.database.read() as session:
-        (request,) = requests.list_requests(session, "office")
+        request = requests.find_request(session, "office")
+    assert request is not None
     return request
 
 

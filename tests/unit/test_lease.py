@@ -69,7 +69,7 @@ def await_beat(database: Database) -> None:
 
     def is_prolonged() -> bool:
         with database.read() as session:
-            return not states.list_leases(session)["office"].is_expired
+            return not states.list_leases(session, lease_seconds=60)["office"].is_expired
 
     await_condition(is_prolonged, "a beat that prolongs the lease")
 

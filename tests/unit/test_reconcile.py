@@ -70,6 +70,17 @@ def test_a_word_that_no_runner_writes_is_damage(run: OpenRun, damage: str | None
     [
         (OPEN_RUN, LEASE, None),
         (OPEN_RUN, replace(LEASE, is_expired=True), "its runner desk-1 was last alive at 2026"),
+        (
+            OPEN_RUN,
+            replace(LEASE, is_expired=True, crash_count=1),
+            "its runner desk-1 was last alive at 2026-11-23 06:00:00 UTC: run `sqltune sync`",
+        ),
+        (
+            OPEN_RUN,
+            replace(LEASE, is_expired=True, crash_count=2),
+            "its runner desk-1 was last alive at 2026-11-23 06:00:00 UTC: 3 in a row died with it, "
+            "so the next sync or worker ends the run as failed (runner_died)",
+        ),
         (OPEN_RUN, None, "no runner works on it since 2026-11-23 06:00:00 UTC"),
         (replace(OPEN_RUN, last_alive_at=None), None, "no runner works on it since never"),
         (replace(OPEN_RUN, adapter_name="gone"), None, "table adapters no longer has 'gone'"),
@@ -80,7 +91,7 @@ def test_a_word_that_no_runner_writes_is_damage(run: OpenRun, damage: str | None
 def test_a_run_without_a_runner_says_why_it_is_stuck(
     run: OpenRun, lease: Lease | None, reason: str | None
 ) -> None:
-    snapshot = Snapshot([run], {"office": lease} if lease else {}, ENABLED, set())
+    snapshot = Snapshot([run], {"office": lease} if lease else {}, ENABLED, set(), max_attempts=3)
     found = find_stuck_reason(run, snapshot)
     assert (found and found[: len(reason or "")]) == reason
 
@@ -95,7 +106,7 @@ BEGUN = (
 
 def reconcile(office: Office, *, later: timedelta = timedelta(0)) -> list[OpenRun]:
     now = office.runtime.now() + later
-    return reconcile_rows(office.runtime.database, now=now, patience_seconds=60)
+    return reconcile_rows(office.runtime.database, office.runtime.settings, now=now)
 
 
 def read_run(office: Office) -> OpenRun:

@@ -151,9 +151,9 @@ def test_an_adapter_that_another_runner_has_is_left_alone(office: Office) -> Non
 
 
 def test_a_turn_that_is_not_scheduled_only_does_what_was_asked_for(office: Office) -> None:
-    adapter = read_declared(office.runtime)["office"]
-    stop = threading.Event()
-    assert sync_adapter(office.runtime, adapter, force=False, stop=stop, is_scheduled=False) == []
+    adapter, turn = read_declared(office.runtime)["office"], Turn(False, is_scheduled=False)
+    assert sync_adapter(office.runtime, adapter, turn, stop=threading.Event()) == []
+    assert not turn.has_more
     assert states(office) == []
 
 

@@ -17,7 +17,7 @@ from sqltune.settings import Settings
 from sqltune.syncing import sync as sync_module
 from sqltune.syncing import worker
 from sqltune.syncing.outcomes import ExitCode, Outcome, exit_code
-from sqltune.syncing.turn import sync_adapter
+from sqltune.syncing.turn import Turn, sync_adapter
 from sqltune.syncing.watcher import SilentWatcher
 from sqltune.wiring import open_migrated_runtime
 from tests.databases import copy_sqlite
@@ -69,10 +69,10 @@ def runtime(sqlite_template: Path, tmp_path: Path) -> Iterator[Runtime]:
 def broken_attic(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the attic raise an unexpected error."""
 
-    def sync(runtime: Runtime, adapter: Adapter, **options: Any) -> list[Outcome]:
+    def sync(runtime: Runtime, adapter: Adapter, turn: Turn, **options: Any) -> list[Outcome]:
         if adapter.adapter_name == "attic":
             raise TypeError("unexpected")
-        return sync_adapter(runtime, adapter, **options)
+        return sync_adapter(runtime, adapter, turn, **options)
 
     monkeypatch.setattr(sync_module, "sync_adapter", sync)
     monkeypatch.setattr(worker, "sync_adapter", sync)
@@ -87,6 +87,15 @@ def test_an_unexpected_error_in_one_adapter_keeps_a_sync_from_no_other(runtime: 
     assert exit_code([attic]) is ExitCode.RUN_FAILED
 
 
+def test_a_run_that_ended_or_was_paused_is_news_and_a_refusal_was_said_already() -> None:
+    paused = outcome(RunState.PAUSED)
+    assert (str(paused), paused.is_news) == ("office: run 1 paused", True)
+    waiting = outcome(RunState.FAILED, is_new=False)
+    assert (str(waiting), waiting.is_news) == ("office: train, why", False)
+    refused = Outcome("office", SyncDecision.REFUSED, "why", 1, RunState.FAILED, "why", True)
+    assert not refused.is_news
+
+
 class StoppingWatcher(SilentWatcher):
     """Stops the worker once it has reported the failure and the other adapter."""
 
@@ -99,7 +108,7 @@ class StoppingWatcher(SilentWatcher):
         self.outcomes += outcomes
         self._stop_when_done()
 
-    def failed(self, error: Exception) -> None:
+    def failed(self, error: BaseException) -> None:
         self.errors.append(str(error))
         self._stop_when_done()
 
@@ -114,3 +123,14 @@ def test_an_unexpected_error_in_one_adapter_keeps_a_worker_from_no_other(runtime
     worker.Worker(runtime, [], watcher, watcher.stop, time.monotonic).run()
     assert set(watcher.errors) == {"unexpected"}
     assert {outcome.adapter_name for outcome in watcher.outcomes} == {"office"}
+
+
+def test_only_the_adapter_that_failed_unexpectedly_is_left_alone_for_a_while(
+    runtime: Runtime, broken_attic: None
+) -> None:
+    watcher = StoppingWatcher()
+    made = worker.Worker(runtime, [], watcher, watcher.stop, monotonic=lambda: 0.0)
+    assert made._sync_due() is False
+    assert list(made.broken) == ["attic"]
+    made._sync_due()
+    assert watcher.errors == ["unexpected"], "its pause is not over"

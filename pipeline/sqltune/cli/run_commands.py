@@ -54,7 +54,6 @@ def sync(
     if dry_run:
         _show_plan(adapters or [], force=force, count_tokens=False, as_json=as_json)
         return
-    from sqltune.records import SyncDecision
     from sqltune.syncing.outcomes import exit_code
     from sqltune.syncing.sync import sync as sync_adapters
 
@@ -64,9 +63,8 @@ def sync(
         write_json([_plain(outcome) for outcome in outcomes])
     else:
         for outcome in outcomes:
-            # A refusal was reported with its reason when it was decided.
-            if outcome.is_new and outcome.decision is not SyncDecision.REFUSED:
-                say(_sentence(outcome))
+            if outcome.is_news:
+                say(str(outcome))
         if not outcomes:
             say("no enabled adapter: INSERT INTO adapters (adapter_name, base_model) VALUES (...)")
     raise typer.Exit(exit_code(outcomes))
@@ -126,7 +124,7 @@ def retry(
 
     with stoppable() as stop, _open(quiet=False) as runtime:
         outcome = control.retry_failed(runtime, run, stop=stop.event)
-    say(_sentence(outcome))
+    say(str(outcome))
     raise typer.Exit(exit_code([outcome]))
 
 
@@ -206,14 +204,6 @@ def _forecast_row(forecast: Forecast) -> dict[str, Any]:
     known = [shorten_revision(revision)] if revision else []
     row["base_model"] += f" ({', '.join([*known, place])})" if place else ""
     return row
-
-
-def _sentence(outcome: Outcome) -> str:
-    text = f"{outcome.adapter_name}: "
-    if outcome.is_new and outcome.state is not None:
-        text += f"run {outcome.run_id} {outcome.state.value}"
-        return f"{text}: {outcome.error_message}" if outcome.error_message else text
-    return f"{text}{outcome.decision.value.replace('_', ' ')}, {outcome.reason}"
 
 
 def _plain(outcome: Outcome) -> dict[str, Any]:

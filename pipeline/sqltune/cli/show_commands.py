@@ -35,7 +35,7 @@ def status(as_json: AsJson = False) -> None:
 
     settings = read_settings()
     with open_migrated_database(settings) as database:
-        reconcile_if_writable(database, patience_seconds=settings.lease_seconds)
+        reconcile_if_writable(database, settings)
         with database.read() as session:
             rows = reports.list_status(session)
     if as_json or not rows:

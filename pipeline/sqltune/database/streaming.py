@@ -12,7 +12,7 @@ from typing import Any
 from sqltune.database.connection import Database
 from sqltune.database.errors import error_number, translate_errors
 from sqltune.database.reading import ReadingCursor, open_reading_cursor, raise_driver_error
-from sqltune.errors import DatabaseError, DatabaseUnavailable, DataError
+from sqltune.errors import DatabaseError, DatabaseUnavailable, DataError, SelectionTimeout
 
 #: A page grows until it holds about this much text.
 _PAGE_BYTES = 500_000
@@ -121,11 +121,10 @@ class QueryGuard:
                 self._cursor.abort()
                 return
 
-    def _timeout(self) -> DataError:
-        return DataError(
+    def _timeout(self) -> SelectionTimeout:
+        return SelectionTimeout(
             f"the query took longer than {self._timeout_seconds:g} seconds: make it faster, or "
-            "raise SQLTUNE_SELECTION_TIMEOUT_SECONDS",
-            code="selection_timeout",
+            "raise SQLTUNE_SELECTION_TIMEOUT_SECONDS"
         )
 
 

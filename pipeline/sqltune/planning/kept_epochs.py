@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from sqltune.database.tables import adapters, manifests, runs, versions
-from sqltune.errors import BackendError, ConfigError, DatabaseUnavailable, DataError
+from sqltune.errors import DataError
 from sqltune.planning.plan import AdapterPlan, Refuse, Train
+from sqltune.planning.refusing import refusal_of
 from sqltune.planning.wanted import find_wanted
 from sqltune.records import Adapter, Run, RunRequest
 from sqltune.runtime import Runtime
@@ -34,8 +35,8 @@ def plan_kept_epoch(
         run = _find_run(runtime, adapter, request)
         trained = _as_trained(runtime, adapter, run)
         wanted = find_wanted(runtime, trained, check, scan=_scan_of(runtime, run))
-    except (ConfigError, DataError, BackendError, DatabaseUnavailable) as error:
-        return AdapterPlan(adapter, Refuse(error), request, is_trial=True)
+    except BaseException as error:
+        return AdapterPlan(adapter, Refuse(refusal_of(error)), request, is_trial=True)
     reason = f"epoch {request.from_epoch} of run {run.run_id}, as a trial"
     planned = replace(request, manifest_id=run.manifest_id)
     return AdapterPlan(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from sqltune.database.tables.requests import EqualRequests
 from sqltune.errors import PipelineError
 from sqltune.planning.wanted import Wanted
 from sqltune.records import Adapter, AdapterVersion, Run, RunRequest, SyncDecision
@@ -77,6 +78,7 @@ class Refuse:
     decision: ClassVar = SyncDecision.REFUSED
     error: PipelineError
     failure_count: int = 0  #: earlier runs in a row that were refused for the same reason
+    run: Run | None = None  #: the unfinished run that ends; None: a run of its own says so
 
     @property
     def reason(self) -> str:
@@ -112,3 +114,4 @@ class AdapterPlan:
     plan: Plan
     request: RunRequest | None = None  #: None: only the schedule or a command asked
     is_trial: bool = False  #: the request asks for something other than the adapter's row
+    equal: EqualRequests | None = None  #: what one answer settles; None: only `request`

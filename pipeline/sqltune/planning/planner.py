@@ -13,7 +13,8 @@ from typing import Any
 from sqltune import wanted_keys
 from sqltune.backends.options import check_validation
 from sqltune.database.tables import runs, versions
-from sqltune.errors import BackendError, ConfigError, DatabaseUnavailable, DataError, PipelineError
+from sqltune.errors import PipelineError
+from sqltune.planning.pausing import PAUSING, find_pause, is_answered
 from sqltune.planning.plan import (
     Blocked,
     Disabled,
@@ -32,8 +33,9 @@ from sqltune.planning.reasons import (
     explain_unfinished,
     find_reason_not_to_repeat,
 )
+from sqltune.planning.refusing import refusal_of
 from sqltune.planning.wanted import Wanted, assume_base_model, find_wanted
-from sqltune.records import Adapter, AdapterVersion, DesiredState, Run, RunState
+from sqltune.records import Adapter, AdapterVersion, DesiredState, Run, RunRequest, RunState
 from sqltune.runtime import Runtime
 from sqltune.selection import count_new_samples
 
@@ -59,7 +61,7 @@ def plan_adapter(
     force: bool,
     check: Callable[[], None],
     asks_backend: bool = True,
-    is_requested: bool = False,
+    request: RunRequest | None = None,
 ) -> Plan:
     """Choose what to do for one adapter.
 
@@ -69,19 +71,22 @@ def plan_adapter(
         force: train regardless of the last run.
         check: called while rows are read; what it raises passes through.
         asks_backend: if False, the base model is assumed to be what it was in the last run.
-        is_requested: a row of `runs` asks: what failed or was cancelled is tried again now.
+        request: a row of `runs` that asks: what failed or was cancelled before it is tried again.
     """
     history = read_history(runtime, adapter.adapter_name)
     if history.unfinished is not None:
         return _plan_unfinished(history.unfinished)
     if not adapter.is_enabled:
         return Disabled()
+    is_requested = request is not None and not is_answered(request, history.last, runtime.now())
+    if not force and not is_requested and (pause := find_pause(runtime, adapter, history.last)):
+        return pause
     try:
         base_model = None if asks_backend else assume_base_model(adapter, history.last_planned)
         wanted = find_wanted(runtime, adapter, check, base_model)
         check_validation(adapter, wanted.validation)
         if force:
-            source = "is_forced" if is_requested else "--force"
+            source = "is_forced" if request is not None else "--force"
             return Train(f"requested by {source}", wanted)
         plan = choose(
             adapter,
@@ -91,12 +96,12 @@ def plan_adapter(
             max_attempts=runtime.settings.max_attempts,
             is_requested=is_requested,
         )
-        if isinstance(plan, Train) and not is_requested:
+        if isinstance(plan, Train) and request is None:
             return _wait_for_new_samples(runtime, adapter, plan, history.version, check)
         return plan
-    except (ConfigError, DataError, BackendError, DatabaseUnavailable) as error:
-        last = None if force or is_requested else history.last
-        return _plan_refusal(runtime, adapter, error, last)
+    except BaseException as error:
+        is_repeated = force or is_requested
+        return _plan_refusal(runtime, adapter, refusal_of(error), history.last, is_repeated)
 
 
 def read_history(runtime: Runtime, adapter_name: str) -> History:
@@ -204,11 +209,15 @@ def _differs_from_recorded(
 
 
 def _plan_refusal(
-    runtime: Runtime, adapter: Adapter, error: PipelineError, last: Run | None
+    runtime: Runtime, adapter: Adapter, error: PipelineError, last: Run | None, is_repeated: bool
 ) -> Plan:
     """Plan for an adapter whose wanted keys are unknown: the same refusal is recorded once only."""
     key = wanted_keys.refusal_key(adapter, error.code, str(error))
     if last is None or last.training_key != key:
+        return Refuse(error)
+    if error.code in PAUSING:
+        return Refuse(error, last.failure_count)  # the pause after it grows
+    if is_repeated:
         return Refuse(error)
     obstacle = find_reason_not_to_repeat(
         last, max_attempts=runtime.settings.max_attempts, now=runtime.now()

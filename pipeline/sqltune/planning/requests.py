@@ -15,10 +15,12 @@ from sqltune import wanted_keys
 from sqltune.backends.options import check_validation
 from sqltune.database.tables import manifests
 from sqltune.database.tables.manifests import StoredManifest
-from sqltune.errors import BackendError, ConfigError, DatabaseUnavailable, DataError
+from sqltune.database.tables.requests import EqualRequests
+from sqltune.errors import DataError
 from sqltune.planning.kept_epochs import plan_kept_epoch
 from sqltune.planning.plan import AdapterPlan, Plan, Refuse, Train
 from sqltune.planning.planner import plan_adapter
+from sqltune.planning.refusing import refusal_of
 from sqltune.planning.wanted import find_wanted
 from sqltune.records import Adapter, RunRequest
 from sqltune.runtime import Runtime
@@ -27,9 +29,22 @@ _REQUESTED = "requested by a row of runs"
 
 
 def plan_request(
-    runtime: Runtime, adapter: Adapter, request: RunRequest, *, check: Callable[[], None]
+    runtime: Runtime,
+    adapter: Adapter,
+    request: RunRequest,
+    *,
+    check: Callable[[], None],
+    equal: EqualRequests | None = None,
 ) -> AdapterPlan:
-    """Choose what to do about a request for a run of this adapter."""
+    """Choose what to do about a request for a run of this adapter.
+
+    Args:
+        runtime: where to read.
+        adapter: its row.
+        request: what is asked for.
+        check: called while rows are read; what it raises passes through.
+        equal: requests that the same answer settles, if this one asks for no more than a sync.
+    """
     try:
         _require_texts(request)
     except DataError as error:
@@ -43,8 +58,23 @@ def plan_request(
         return AdapterPlan(
             requested, _plan_trial(runtime, requested, request, check), request, is_trial
         )
-    plan = plan_adapter(runtime, adapter, force=request.is_forced, check=check, is_requested=True)
-    return AdapterPlan(adapter, plan, request, is_trial)
+    plan = plan_adapter(runtime, adapter, force=request.is_forced, check=check, request=request)
+    return AdapterPlan(adapter, plan, request, is_trial, _equal_to(request, is_trial, equal))
+
+
+def _equal_to(
+    request: RunRequest, is_trial: bool, equal: EqualRequests | None
+) -> EqualRequests | None:
+    if equal is None or is_trial or request.is_forced or request.queued_at is None:
+        return None
+    return equal
+
+
+def refuse_request(adapter: Adapter, request: RunRequest, refusal: Refuse) -> AdapterPlan:
+    """Refuse a request without planning it."""
+    requested = _apply_request(adapter, request)
+    asks_for_other = request.manifest_id is not None or request.from_run_id is not None
+    return AdapterPlan(requested, refusal, request, requested != adapter or asks_for_other)
 
 
 def request_reason(request: RunRequest, plan: Plan) -> str:
@@ -97,8 +127,8 @@ def _plan_trial(
                 training_key=wanted_keys.training_key(adapter, wanted.base_model, fingerprint),
             )
         check_validation(adapter, wanted.validation)
-    except (ConfigError, DataError, BackendError, DatabaseUnavailable) as error:
-        return Refuse(error)
+    except BaseException as error:
+        return Refuse(refusal_of(error))
     return Train(request.trigger_reason or f"{_REQUESTED}, as a trial", wanted)
 
 

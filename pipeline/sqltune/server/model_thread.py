@@ -121,7 +121,7 @@ class ModelThread:
                 [call.question for call in batch], adapter=adapter, sampling=batch[0].sampling
             ):
                 self._settle(batch[answer.index], answer)
-        except Exception as error:
+        except BaseException as error:  # native code raises what is no Exception
             self._fail(batch, error)
 
     def _choose_batch(
@@ -138,7 +138,7 @@ class ModelThread:
                 continue
             try:
                 name = bench.name_of(call.lane)
-            except Exception as error:
+            except BaseException as error:
                 self._fail([call], error)
                 continue
             if not batch:
@@ -158,21 +158,24 @@ class ModelThread:
             next(call.work)
         except StopIteration as end:
             self._settle(call, end.value)
-        except Exception as error:
+        except BaseException as error:
             self._fail([call], error)
 
     def _settle(self, call: Call, result: Any) -> None:
         if self._remove(call) and call.future.set_running_or_notify_cancel():
             call.future.set_result(result)
 
-    def _fail(self, calls: Iterable[Call], error: Exception) -> None:
+    def _fail(self, calls: Iterable[Call], error: BaseException) -> None:
         if not isinstance(error, PipelineError):
             logger.error(
                 "an unexpected error ended a call", exc_info=error, extra={"event": "call_failed"}
             )
         for call in calls:
             if self._remove(call) and call.future.set_running_or_notify_cancel():
-                call.future.set_exception(error)
+                # The client's thread catches nothing but an Exception.
+                call.future.set_exception(
+                    error if isinstance(error, Exception) else RuntimeError(repr(error))
+                )
 
     def _remove(self, call: Call) -> bool:
         with self._changed:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqltune.database.tables import adapters, requests, states
 from sqltune.database.tables.requests import Scheduled
+from sqltune.database.tables.states import Place
 from sqltune.errors import ConfigError
 from sqltune.planning.adapter_rules import parse_every
 from sqltune.records import Adapter, DesiredState, OpenRun, RunState
@@ -24,6 +25,7 @@ class DueAdapters:
     adapters: list[Adapter]
     scheduled: set[str]  #: those due by their schedule; the others were asked for
     abandoned: list[OpenRun]  #: cancelled runs whose adapter is no longer declared
+    last: set[str]  #: those that failed, were slow or killed a runner in their last turn
 
 
 def read_declared(runtime: Runtime) -> dict[str, Adapter]:
@@ -56,7 +58,22 @@ def choose_adapters(runtime: Runtime, names: Sequence[str]) -> list[Adapter]:
         return [declared[name] for name in dict.fromkeys(names)]
     with runtime.database.read() as session:
         unfinished = {run.adapter_name for run in requests.list_open_runs(session)}
-    return [a for a in declared.values() if a.is_enabled or a.adapter_name in unfinished]
+        places = states.list_places(session)
+    chosen = [a for a in declared.values() if a.is_enabled or a.adapter_name in unfinished]
+    return order_adapters(chosen, places)
+
+
+def order_adapters(chosen: Iterable[Adapter], places: Mapping[str, Place]) -> list[Adapter]:
+    """Order adapters so that none keeps others waiting by what it did the last time.
+
+    First come those that went well, and of these the one that waits longest.
+    """
+
+    def order(adapter: Adapter) -> tuple[bool, datetime, str]:
+        place = places.get(adapter.adapter_name, Place(comes_last=False, claimed_at=None))
+        return place.comes_last, place.claimed_at or datetime.min, adapter.adapter_name
+
+    return sorted(chosen, key=order)
 
 
 def find_due(runtime: Runtime, names: Sequence[str]) -> DueAdapters:
@@ -66,12 +83,14 @@ def find_due(runtime: Runtime, names: Sequence[str]) -> DueAdapters:
         open_runs = requests.list_open_runs(session)
         schedule = requests.list_schedule(session)
         alias_requests = requests.list_alias_requests(session)
-        leases = states.list_leases(session)
+        leases = states.list_leases(session, lease_seconds=runtime.settings.lease_seconds)
+        places = states.list_places(session)
     scheduled = {s.adapter_name for s in schedule if s.is_enabled and is_scheduled(s, now)}
     due = apply_open_runs(scheduled | alias_requests, open_runs)
     due -= {name for name, lease in leases.items() if not lease.is_expired}
     chosen = [a for name, a in declared.items() if name in due and (not names or name in names)]
-    return DueAdapters(chosen, scheduled, find_abandoned(open_runs, declared))
+    last = {name for name, place in places.items() if place.comes_last}
+    return DueAdapters(chosen, scheduled, find_abandoned(open_runs, declared), last)
 
 
 def is_scheduled(schedule: Scheduled, now: datetime) -> bool:

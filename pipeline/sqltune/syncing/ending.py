@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from sqltune.database.connection import Session
 from sqltune.database.tables import run_events, runs, states
 from sqltune.errors import PipelineError
+from sqltune.planning.pausing import LONGEST_PAUSE, PAUSING
+from sqltune.planning.refusing import internal_error
 from sqltune.records import DesiredState, Run, RunState
 from sqltune.run.next_step import ON_CHANGE, ON_REQUEST, ON_SYNC, next_step, next_try
 from sqltune.runtime import Runtime
@@ -17,14 +19,15 @@ from sqltune.syncing.lease import AdapterLease
 logger = logging.getLogger(__name__)
 
 
-def failed_end(runtime: Runtime, error: Exception, failures_before: int) -> runs.RunEnd:
+def failed_end(runtime: Runtime, error: BaseException, failures_before: int) -> runs.RunEnd:
     """Return the end of a run that failed, with the time of its next attempt if it has one."""
     failures = failures_before + 1
     # A full disk or a folder without permission is repaired without any row being changed.
     is_retryable = isinstance(error, OSError) or getattr(error, "retryable", False)
-    pause = timedelta(seconds=runtime.settings.retry_wait_seconds * 2 ** (failures - 1))
-    at = runtime.now() + pause if is_retryable else None
-    is_last = failures >= runtime.settings.max_attempts
+    if not isinstance(error, PipelineError | OSError):
+        error = internal_error(error)
+    at = runtime.now() + _pause(runtime, failures) if is_retryable else None
+    is_last = failures >= runtime.settings.max_attempts and _code(error) not in PAUSING
     return runs.RunEnd(
         state=RunState.FAILED,
         error_code=_code(error),
@@ -34,6 +37,12 @@ def failed_end(runtime: Runtime, error: Exception, failures_before: int) -> runs
         next_attempt_at=at,
         next_step=next_try(None if is_last else at),
     )
+
+
+def _pause(runtime: Runtime, failures: int) -> timedelta:
+    doublings = min(failures - 1, 30)  # beyond them a float has no time left
+    seconds = runtime.settings.retry_wait_seconds * 2**doublings
+    return timedelta(seconds=min(seconds, LONGEST_PAUSE.total_seconds()))
 
 
 def cancelled_end(code: str | None, message: str) -> runs.RunEnd:
@@ -143,7 +152,5 @@ def _apply_desired_state(run: Run, end: runs.RunEnd) -> runs.RunEnd:
     return end
 
 
-def _code(error: Exception) -> str:
-    if isinstance(error, PipelineError):
-        return error.code
-    return "os_error" if isinstance(error, OSError) else "internal_error"
+def _code(error: BaseException) -> str:
+    return error.code if isinstance(error, PipelineError) else "os_error"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -29,6 +30,7 @@ from sqltune.planning.plan import (
     UpToDate,
     Wait,
 )
+from sqltune.planning.refusing import ENDS_PROCESS
 from sqltune.planning.requests import request_reason
 from sqltune.records import Run, RunRequest, RunState, SyncDecision
 from sqltune.run.next_step import NOTHING, next_step
@@ -43,6 +45,7 @@ from sqltune.syncing.ending import (
     log_end,
     pause_run,
     record_resumable,
+    refused_end,
     write_end,
 )
 from sqltune.syncing.lease import AdapterLease
@@ -98,7 +101,9 @@ def run_plan(
         end_run(lease, run_id, cancelled_end(error.code, str(error)))
     except (PipelineError, OSError) as error:
         end_run(lease, run_id, failed_end(runtime, error, failures))
-    except Exception as error:
+    except ENDS_PROCESS:
+        raise
+    except BaseException as error:  # native code raises what is no Exception
         logger.exception("run %s failed", run_id, extra={"event": "run_failed", "run_id": run_id})
         end_run(lease, run_id, failed_end(runtime, error, failures))
     else:
@@ -184,7 +189,7 @@ def _record_refusal(lease: AdapterLease, planned: AdapterPlan, plan: Refuse) -> 
     end = failed_end(runtime, plan.error, plan.failure_count)
     with runtime.database.transaction(lease.claim) as session:
         # One transaction: a run that had only begun would be resumed and carried out.
-        run_id = _begin(session, lease, planned, plan)
+        run_id = plan.run.run_id if plan.run else _begin(session, lease, planned, plan)
         if run_id is None:
             return None
         write_end(session, lease, run_id, end)
@@ -199,21 +204,17 @@ def _answer_request(
     plan: UpToDate | Wait | Blocked | Paused | Disabled,
 ) -> Outcome | None:
     """End a request that needs no run, or whose adapter was disabled in the meantime."""
-    if isinstance(plan, Disabled):
-        end = disabled_end(lease.adapter_name)
-    else:
-        run = _last_run(plan)
-        end = runs.RunEnd(
-            RunState.SUCCEEDED,
-            failure_count=None,
-            next_step=NOTHING,
-            trigger_reason=request_reason(request, plan),
-            version_number=run.version_number if run else None,
-        )
+    end = _request_end(lease, request, plan)
     now = lease.runtime.now()
     with lease.runtime.database.transaction(lease.claim) as session:
         if not runs.end_request(session, request.run_id, end, now=now):
             return None
+        if planned.equal is not None:
+            own_words = replace(request, trigger_reason=None)
+            answer = replace(end, trigger_reason=request_reason(own_words, plan))
+            requests.end_equal_requests(
+                session, planned.adapter, answer, until=planned.equal, now=now
+            )
         event = "refused" if end.error_message else "nothing_to_do"
         run_events.add_event(
             session, request.run_id, event, end.error_message or plan.reason, now=now
@@ -226,6 +227,26 @@ def _answer_request(
         end.state,
         end.error_message,
         is_new=True,
+    )
+
+
+def _request_end(
+    lease: AdapterLease,
+    request: RunRequest,
+    plan: UpToDate | Wait | Blocked | Paused | Disabled,
+) -> runs.RunEnd:
+    if isinstance(plan, Disabled):
+        return disabled_end(lease.adapter_name)
+    run, reason = _last_run(plan), request_reason(request, plan)
+    if run is not None and run.state is RunState.FAILED:
+        end = refused_end(run.error_code or "", plan.reason)
+        return replace(end, trigger_reason=reason)
+    return runs.RunEnd(
+        RunState.SUCCEEDED,
+        failure_count=None,
+        next_step=NOTHING,
+        trigger_reason=reason,
+        version_number=run.version_number if run else None,
     )
 
 

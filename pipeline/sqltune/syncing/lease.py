@@ -19,13 +19,14 @@ from sqltune.syncing.lease_keeper import LeaseKeeper
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass
 class AdapterLease:
     """The lease of one adapter, owned by this runner."""
 
     runtime: Runtime
     claim: Claim
     keeper: LeaseKeeper
+    comes_last: bool = False  #: the turn failed or was slow: others come first next time
 
     @property
     def adapter_name(self) -> str:
@@ -47,6 +48,7 @@ def lease_adapter(
     seconds = runtime.settings.lease_seconds
 
     def claim_adapter() -> Claim | None:
+        _release_earlier(runtime, adapter_name)
         return states.claim_adapter(
             runtime.database, adapter_name, owner=owner, lease_seconds=seconds, now=runtime.now()
         )
@@ -63,20 +65,33 @@ def lease_adapter(
         stop=stop,
         stall_seconds=runtime.settings.stall_seconds,
     )
+    lease = AdapterLease(runtime, claim, keeper)
     try:
         with keeper:
-            yield AdapterLease(runtime, claim, keeper)
+            yield lease
     finally:
-        _release(runtime, claim, stop)
+        _release(lease, stop)
 
 
-def _release(runtime: Runtime, claim: Claim, stop: threading.Event) -> None:
+def _release_earlier(runtime: Runtime, adapter_name: str) -> None:
+    """Release what this process could not release while the database was unavailable."""
+    for claim in [c for c in runtime.unreleased if c.adapter_name == adapter_name]:
+        states.release_adapter(runtime.database, claim)
+        runtime.unreleased.remove(claim)
+
+
+def _release(lease: AdapterLease, stop: threading.Event) -> None:
     """Release the lease; if the database is unavailable, it expires on its own."""
+    runtime, claim = lease.runtime, lease.claim
+
+    def release() -> None:
+        states.release_adapter(runtime.database, claim, comes_last=lease.comes_last)
+
     try:
-        with_patience(
-            lambda: states.release_adapter(runtime.database, claim), stop, runtime.pauses_seconds
-        )
+        with_patience(release, stop, runtime.pauses_seconds)
     except DatabaseError as error:
+        # This process lives on, so what it could not release is no crash of a runner.
+        runtime.unreleased.append(claim)
         logger.warning(
             "the lease of %s could not be released: %s",
             claim.adapter_name,

@@ -105,11 +105,13 @@ class WorkerMetrics:
         """Count the open runs."""
         self._scans.inc()
         self._update(scanned_at=self._monotonic())
-        tally = Tally(run.state for run in open_runs)
+        tally: Tally[str] = Tally()
+        for run in open_runs:
+            tally[run.state] += run.count
         for state in RunState:
             if not state.is_ended:
                 self._open.labels(state.value).set(tally[state.value])
-        self._stuck.set(sum(run.is_stuck for run in open_runs))
+        self._stuck.set(sum(run.count for run in open_runs if run.is_stuck))
 
     def round_ended(self) -> None:
         """Record that the worker finished a round."""
@@ -129,7 +131,7 @@ class WorkerMetrics:
             if outcome.is_new and outcome.state is not None:
                 self._runs.labels(outcome.adapter_name, outcome.state.value).inc()
 
-    def failed(self, error: Exception) -> None:
+    def failed(self, error: BaseException) -> None:
         """Count the failure; the log has the error."""
         self._failures.inc()
 

@@ -29,6 +29,18 @@ class Outcome:
     error_message: str | None = None
     is_new: bool = False  #: the run ended in this sync
 
+    def __str__(self) -> str:
+        text = f"{self.adapter_name}: "
+        if self.is_new and self.state is not None:
+            text += f"run {self.run_id} {self.state.value}"
+            return f"{text}: {self.error_message}" if self.error_message else text
+        return f"{text}{self.decision.value.replace('_', ' ')}, {self.reason}"
+
+    @property
+    def is_news(self) -> bool:
+        """Whether a run ended or was paused, which its decision has not said: a refusal has."""
+        return self.is_new and self.decision is not SyncDecision.REFUSED
+
 
 def exit_code(outcomes: Sequence[Outcome]) -> ExitCode:
     """Return the exit code of a sync: a failed run outweighs a refusing gate."""

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqltune.database.clocks import DatabaseClock
-from sqltune.database.connection import Database
+from sqltune.database.connection import Database, Session
 from sqltune.database.tables import adapters, requests, run_events, runs, states
 from sqltune.database.tables.states import Lease
 from sqltune.errors import DatabaseError
-from sqltune.records import OPEN_STATES, DesiredState, OpenRun, RunKind, RunState
+from sqltune.records import ENDED_STATES, OPEN_STATES, DesiredState, OpenRun, RunKind, RunState
 from sqltune.run.next_step import NOTHING, ON_REQUEST, ON_SYNC, next_step, next_try, shorten
 from sqltune.runtime import Runtime
+from sqltune.settings import Settings
 from sqltune.syncing.ending import cancelled_end, disabled_end, refused_end
 
 #: The states that a paused run can resume with.
@@ -37,6 +38,7 @@ class Snapshot:
     leases: Mapping[str, Lease]
     enabled: Mapping[str, bool]  #: whether each declared adapter is enabled
     alias_requests: set[str]
+    max_attempts: int  #: runners in a row that may die with a run
 
     def find_runner(self, adapter_name: str) -> Lease | None:
         """Return the lease of the adapter's runner; None if it has none or its lease expired."""
@@ -54,27 +56,25 @@ class Reconciliation:
 
 def reconcile(runtime: Runtime) -> Reconciliation:
     """Reconcile the rows with a runner's own clock and patience."""
-    return reconcile_rows(
-        runtime.database, now=runtime.now(), patience_seconds=runtime.settings.lease_seconds
-    )
+    return reconcile_rows(runtime.database, runtime.settings, now=runtime.now())
 
 
-def reconcile_if_writable(database: Database, *, patience_seconds: float) -> None:
+def reconcile_if_writable(database: Database, settings: Settings) -> None:
     """Reconcile the rows by the database's clock, unless this user may not write."""
     with suppress(DatabaseError):
-        reconcile_rows(database, now=DatabaseClock(database)(), patience_seconds=patience_seconds)
+        reconcile_rows(database, settings, now=DatabaseClock(database)())
 
 
-def reconcile_rows(database: Database, *, now: datetime, patience_seconds: float) -> Reconciliation:
+def reconcile_rows(database: Database, settings: Settings, *, now: datetime) -> Reconciliation:
     """Answer what cannot be carried out, and mark stuck runs.
 
     Args:
         database: where to read and write.
+        settings: a request may wait for lease_seconds before it is marked as waiting for a runner.
         now: UTC.
-        patience_seconds: how long a request may wait before it is marked as waiting for a runner.
     """
-    snapshot = read_snapshot(database)
-    waits_since = now - timedelta(seconds=patience_seconds)
+    snapshot = read_snapshot(database, settings)
+    waits_since = now - timedelta(seconds=settings.lease_seconds)
     ended = []
     for run in snapshot.open_runs:
         end = _answer(database, run, snapshot, now)
@@ -88,21 +88,33 @@ def reconcile_rows(database: Database, *, now: datetime, patience_seconds: float
 
 def reconcile_run(runtime: Runtime, run_id: int) -> None:
     """Answer what one row asks for that cannot be carried out; nothing else is written."""
-    snapshot, now = read_snapshot(runtime.database), runtime.now()
-    for run in snapshot.open_runs:
-        if run.run_id == run_id:
-            _answer(runtime.database, run, snapshot, now)
+    database, now = runtime.database, runtime.now()
+    with database.read() as session:
+        run = requests.get_open_run(session, run_id)
+        enabled = _read_enabled(session)
+    if run is None or run.state in ENDED_STATES:
+        return
+    if not run.is_request:
+        _answer_begun(database, run, now)
+    elif (end := find_request_end(run, enabled)) is not None:
+        with database.transaction() as session:
+            runs.end_request(session, run_id, end, now=now)
 
 
-def read_snapshot(database: Database) -> Snapshot:
+def read_snapshot(database: Database, settings: Settings) -> Snapshot:
     """Read the rows that reconciling compares."""
     with database.read() as session:
         return Snapshot(
             open_runs=requests.list_open_runs(session),
-            leases=states.list_leases(session),
-            enabled={a.adapter_name: a.is_enabled for a in adapters.list_adapters(session)},
+            leases=states.list_leases(session, lease_seconds=settings.lease_seconds),
+            enabled=_read_enabled(session),
             alias_requests=requests.list_alias_requests(session),
+            max_attempts=settings.max_attempts,
         )
+
+
+def _read_enabled(session: Session) -> dict[str, bool]:
+    return {a.adapter_name: a.is_enabled for a in adapters.list_adapters(session)}
 
 
 def find_request_end(run: OpenRun, enabled: Mapping[str, bool]) -> runs.RunEnd | None:
@@ -159,24 +171,38 @@ def find_stuck_reason(run: OpenRun, snapshot: Snapshot) -> str | None:
     last_alive = f"{run.last_alive_at:%Y-%m-%d %H:%M:%S} UTC" if run.last_alive_at else "never"
     if lease is not None and lease.is_expired:
         return (
-            f"its runner {lease.owner} was last alive at {last_alive}: {START_A_RUNNER} to resume "
-            "the run"
+            f"its runner {lease.owner} was last alive at {last_alive}: {_advise(lease, snapshot)}"
         )
     if lease is not None:
         return None  # a runner has its adapter and resumes the run next
     return f"no runner works on it since {last_alive}: {START_A_RUNNER} to resume the run"
 
 
+def _advise(lease: Lease, snapshot: Snapshot) -> str:
+    """Return what becomes of a run whose runner died; from a number of deaths on it fails."""
+    deaths = lease.crash_count + 1
+    if deaths < snapshot.max_attempts:
+        return f"{START_A_RUNNER} to resume the run"
+    return (
+        f"{deaths} in a row died with it, so the next sync or worker ends the run as failed "
+        "(runner_died); look for what kills them"
+    )
+
+
 def _answer(
     database: Database, run: OpenRun, snapshot: Snapshot, now: datetime
 ) -> runs.RunEnd | None:
     """Answer what cannot be carried out; return the end of the run if that ended it."""
-    if run.is_request:
-        end = find_request_end(run, snapshot.enabled)
-        if end is None:
-            return None
-        with database.transaction() as session:
-            return end if runs.end_request(session, run.run_id, end, now=now) else None
+    if not run.is_request:
+        return _answer_begun(database, run, now)
+    end = find_request_end(run, snapshot.enabled)
+    if end is None:
+        return None
+    with database.transaction() as session:
+        return end if requests.end_open_requests(session, run, end, now=now) else None
+
+
+def _answer_begun(database: Database, run: OpenRun, now: datetime) -> runs.RunEnd | None:
     if run.desired_state not in requests.DESIRED_STATES:
         with database.transaction() as session:
             requests.refuse_desired_state(session, run.run_id, run.desired_state, now=now)
@@ -224,8 +250,9 @@ def _record_progress(
     else:
         step, reason = _next_of_run(run), find_stuck_reason(run, snapshot)
     if step != run.next_step or reason != run.stuck_reason:
+        show = requests.show_requests_waiting if run.is_request else requests.show_waiting
         with database.transaction() as session:
-            requests.show_waiting(session, run, next_step=step, stuck=reason)
+            show(session, run, next_step=step, stuck=reason)
 
 
 def _next_of_request(run: OpenRun, runner: Lease | None) -> str:

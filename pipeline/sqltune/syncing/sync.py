@@ -12,14 +12,15 @@ from collections.abc import Sequence
 
 from sqltune.database.patience import with_patience
 from sqltune.errors import PipelineError, RunInterrupted
-from sqltune.records import OpenRun, RunState, SyncDecision
+from sqltune.planning.refusing import ENDS_PROCESS, internal_error
+from sqltune.records import Adapter, OpenRun, RunState, SyncDecision
 from sqltune.runtime import Runtime
 from sqltune.syncing.due import choose_adapters, find_abandoned, read_declared
 from sqltune.syncing.ending import cancel_run
 from sqltune.syncing.lease import lease_adapter
 from sqltune.syncing.outcomes import Outcome
 from sqltune.syncing.reconcile import Reconciliation, reconcile
-from sqltune.syncing.turn import sync_adapter
+from sqltune.syncing.turn import Turn, sync_adapter
 
 logger = logging.getLogger(__name__)
 
@@ -45,19 +46,30 @@ def sync(
     outcomes = _report_refused(runtime, reconciled, names)
     declared = with_patience(lambda: read_declared(runtime), stop, pauses)
     end_abandoned(runtime, find_abandoned(reconciled.open_runs, declared), stop)
-    for adapter in with_patience(lambda: choose_adapters(runtime, names), stop, pauses):
-        if stop.is_set():
-            raise RunInterrupted("stopped before the next adapter")
-        try:
-            outcomes.extend(sync_adapter(runtime, adapter, force=force, stop=stop))
-        except PipelineError:
-            raise
-        except Exception as error:
-            # An unexpected error in one adapter must not keep the others waiting.
-            outcomes.append(_report_broken(runtime, adapter.adapter_name, error))
-        finally:
-            runtime.reporter.finish()
+    chosen = with_patience(lambda: choose_adapters(runtime, names), stop, pauses)
+    turns = [(adapter, Turn(is_forced=force, is_scheduled=True)) for adapter in chosen]
+    while turns:
+        for adapter, turn in turns:
+            outcomes += _sync_one(runtime, adapter, turn, stop)
+        turns = [(adapter, turn) for adapter, turn in turns if turn.has_more]
     return outcomes
+
+
+def _sync_one(
+    runtime: Runtime, adapter: Adapter, turn: Turn, stop: threading.Event
+) -> list[Outcome]:
+    if stop.is_set():
+        raise RunInterrupted("stopped before the next adapter")
+    try:
+        return sync_adapter(runtime, adapter, turn, stop=stop)
+    except (PipelineError, *ENDS_PROCESS):
+        raise
+    except BaseException as error:
+        # An unexpected error in one adapter must not keep the others waiting.
+        turn.has_more = False
+        return [_report_broken(runtime, adapter.adapter_name, error)]
+    finally:
+        runtime.reporter.finish()
 
 
 def end_abandoned(runtime: Runtime, abandoned: Sequence[OpenRun], stop: threading.Event) -> None:
@@ -79,6 +91,8 @@ def _report_refused(
         if names and request.adapter_name not in names:
             continue
         reason = end.error_message or end.state.value
+        if request.count > 1:
+            reason += f" ({request.count:,} equal requests)"
         runtime.reporter.say(f"{request.adapter_name}: refused, {reason}")
         outcomes.append(
             Outcome(
@@ -94,9 +108,9 @@ def _report_refused(
     return outcomes
 
 
-def _report_broken(runtime: Runtime, adapter_name: str, error: Exception) -> Outcome:
+def _report_broken(runtime: Runtime, adapter_name: str, error: BaseException) -> Outcome:
     """Report an adapter that failed in a way that no row records."""
-    reason = f"internal error: {type(error).__name__}: {error}"
+    reason = str(internal_error(error))
     runtime.reporter.say(f"{adapter_name}: {reason}")
     logger.error(
         "%s: %s",

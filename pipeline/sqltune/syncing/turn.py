@@ -8,35 +8,45 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from sqltune.database.patience import with_patience
-from sqltune.database.tables import adapters, aliases, requests, runs, states
+from sqltune.database.tables import requests, runs, states
 from sqltune.errors import LeaseLost
-from sqltune.planning.plan import AdapterPlan, Paused, Resume, Wait
-from sqltune.planning.planner import plan_adapter
-from sqltune.planning.requests import plan_request
+from sqltune.planning.plan import AdapterPlan, Paused, Refuse, Resume, Wait
 from sqltune.records import Adapter, RunKind, RunState, SyncDecision
 from sqltune.runtime import Runtime
 from sqltune.syncing.executing import execute
 from sqltune.syncing.lease import AdapterLease, lease_adapter
 from sqltune.syncing.outcomes import Outcome
+from sqltune.syncing.waiting import plan_next
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class Turn:
-    """What one adapter's turn is to do and has done; a lost connection does not restart it."""
+    """What an adapter's turns in one sync are to do and have done.
 
-    is_forced: bool  #: a training was demanded, and this turn has not done it yet
+    Each turn does one thing, so that an adapter with many requests does not keep others waiting. A
+    lost connection does not restart it.
+    """
+
+    is_forced: bool  #: a training was demanded, and no turn has done it yet
     is_scheduled: bool  #: False: only unfinished runs and requests are carried out
     outcomes: list[Outcome] = field(default_factory=list)
+    has_more: bool = True  #: False: nothing is left to do now
 
     @property
     def is_over(self) -> bool:
         """Whether nothing is left to do once no run is unfinished and no request waits."""
         return not self.is_forced and (bool(self.outcomes) or not self.is_scheduled)
+
+    def leave(self, runtime: Runtime, busy: Outcome) -> None:
+        """Leave the adapter to the runner that has it."""
+        runtime.reporter.say(f"{busy.adapter_name}: {busy.reason}")
+        self.outcomes.append(busy)
+        self.has_more = False
 
     def add(self, planned: AdapterPlan, outcome: Outcome | None) -> None:
         """Add the outcome of a plan; None: its request was withdrawn."""
@@ -48,46 +58,41 @@ class Turn:
 
 
 def sync_adapter(
-    runtime: Runtime,
-    adapter: Adapter,
-    *,
-    force: bool,
-    stop: threading.Event,
-    is_scheduled: bool = True,
+    runtime: Runtime, adapter: Adapter, turn: Turn, *, stop: threading.Event
 ) -> list[Outcome]:
-    """Bring one adapter up to date, requests first; return one outcome for each thing done.
+    """Take the next step for one adapter: what was left unfinished, then requests, then its plan.
 
     Args:
         runtime: the parts to work with.
         adapter: its row.
-        force: train regardless of the last run.
+        turn: what is to be done; what was done is added.
         stop: set when this process is to end.
-        is_scheduled: if False, only unfinished runs and requests are carried out.
+
+    Returns:
+        What this turn did.
 
     Raises:
         RunInterrupted: `stop` was set; what was begun can be resumed.
         DatabaseUnavailable: the database stayed unavailable; what was begun can be resumed.
     """
-    turn = Turn(is_forced=force, is_scheduled=is_scheduled)
+    before, pauses = len(turn.outcomes), runtime.pauses_seconds
     with lease_adapter(runtime, adapter.adapter_name, stop) as lease:
         if lease is None:
-            outcome = with_patience(
-                lambda: describe_busy(runtime, adapter.adapter_name), stop, runtime.pauses_seconds
-            )
-            runtime.reporter.say(f"{adapter.adapter_name}: {outcome.reason}")
-            return [outcome]
+            busy = with_patience(lambda: describe_busy(runtime, adapter.adapter_name), stop, pauses)
+            turn.leave(runtime, busy)
+            return turn.outcomes[before:]
         try:
-            with_patience(lambda: _take_turn(lease, turn), stop, runtime.pauses_seconds)
+            with_patience(lambda: _take_turn(lease, turn), stop, pauses)
         except LeaseLost as error:
-            runtime.reporter.say(f"{adapter.adapter_name}: {error}")
-            turn.outcomes.append(Outcome(adapter.adapter_name, SyncDecision.BUSY, str(error)))
-    return turn.outcomes
+            turn.leave(runtime, Outcome(adapter.adapter_name, SyncDecision.BUSY, str(error)))
+    return turn.outcomes[before:]
 
 
 def describe_busy(runtime: Runtime, adapter_name: str) -> Outcome:
     """Return which runner has the adapter, on which run, and since when."""
     with runtime.database.read() as session:
-        lease = states.list_leases(session).get(adapter_name)
+        lease_seconds = runtime.settings.lease_seconds
+        lease = states.list_leases(session, lease_seconds=lease_seconds).get(adapter_name)
     if lease is None or lease.claimed_at is None:
         reason = "another sync has just finished with it"
         return Outcome(adapter_name, SyncDecision.BUSY, reason)
@@ -98,33 +103,26 @@ def describe_busy(runtime: Runtime, adapter_name: str) -> Outcome:
 
 
 def _take_turn(lease: AdapterLease, turn: Turn) -> None:
-    while (planned := _plan_next(lease, turn)) is not None:
+    """Take one step; a request that was withdrawn meanwhile is none."""
+    outcome: Outcome | None = None
+    while outcome is None:
+        planned = plan_next(lease, is_forced=turn.is_forced, is_over=turn.is_over)
+        if planned is None:
+            turn.has_more = False
+            return
         _record_decision(lease, planned)
         outcome = execute(lease, planned)
         turn.add(planned, outcome)
-        if outcome is not None and _ends_turn(outcome):
-            return
+    lease.comes_last |= outcome.state is RunState.FAILED
+    turn.has_more = not _is_blocked(outcome) and not _is_done(lease, turn)
 
 
-def _plan_next(lease: AdapterLease, turn: Turn) -> AdapterPlan | None:
-    """Return what to do next; None if the turn is over."""
-    runtime, name = lease.runtime, lease.adapter_name
-    with runtime.database.transaction(lease.claim) as session:
-        # Earlier adapters and runs may have taken hours since the row was read.
-        adapter = adapters.get_adapter(session, name)
-        if adapter is None:
-            return None
-        aliases.settle_alias_changes(session, name, now=runtime.now())
+def _is_done(lease: AdapterLease, turn: Turn) -> bool:
+    name = lease.adapter_name
+    with lease.runtime.database.read() as session:
         unfinished = runs.find_unfinished_run(session, name)
-        waiting = requests.list_requests(session, name)
-    if unfinished is None and waiting:
-        # --force demands a training, and the first request is what is trained for.
-        request = replace(waiting[0], is_forced=waiting[0].is_forced or turn.is_forced)
-        return plan_request(runtime, adapter, request, check=lease.keeper.check)
-    if unfinished is None and turn.is_over:
-        return None
-    plan = plan_adapter(runtime, adapter, force=turn.is_forced, check=lease.keeper.check)
-    return AdapterPlan(adapter, plan)
+        request = requests.find_request(session, name)
+    return turn.is_over and unfinished is None and request is None
 
 
 def _record_decision(lease: AdapterLease, planned: AdapterPlan) -> None:
@@ -152,7 +150,7 @@ def _record_decision(lease: AdapterLease, planned: AdapterPlan) -> None:
 def _retry_time(planned: AdapterPlan) -> states.RetryTime | None:
     """Return when a worker tries again; None leaves the stored time unchanged."""
     plan = planned.plan
-    if isinstance(plan, Resume | Paused):
+    if isinstance(plan, Resume | Paused) or (isinstance(plan, Refuse) and plan.run is not None):
         return None  # an unfinished run is independent of the one that waits to be repeated
     failed = plan.run if isinstance(plan, Wait) else None
     return states.RetryTime(failed.next_attempt_at if failed is not None else None)
@@ -165,7 +163,7 @@ def _trains_the_adapter(planned: AdapterPlan) -> bool:
     return not planned.is_trial
 
 
-def _ends_turn(outcome: Outcome) -> bool:
+def _is_blocked(outcome: Outcome) -> bool:
     """Whether nothing more can be done now: a run is paused, or another runner has its row."""
-    is_blocked = outcome.decision in (SyncDecision.PAUSED, SyncDecision.BUSY)
-    return is_blocked or outcome.state is RunState.PAUSED
+    is_left = outcome.decision in (SyncDecision.PAUSED, SyncDecision.BUSY)
+    return is_left or outcome.state is RunState.PAUSED

@@ -33,7 +33,7 @@ class Watcher(Protocol):
         """The adapter's turn is over."""
         ...
 
-    def failed(self, error: Exception) -> None:
+    def failed(self, error: BaseException) -> None:
         """A scan failed, or an adapter failed in a way that no row records."""
         ...
 
@@ -53,7 +53,7 @@ class SilentWatcher:
     def turn_ended(self, outcomes: Sequence[Outcome], seconds: float) -> None:
         """Ignore it."""
 
-    def failed(self, error: Exception) -> None:
+    def failed(self, error: BaseException) -> None:
         """Ignore it."""
 
 

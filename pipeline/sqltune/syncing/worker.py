@@ -6,8 +6,9 @@ import logging
 import random
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from sqltune.database.tables.runs import RunEnd
 from sqltune.errors import (
     ConfigError,
     DatabaseError,
@@ -16,19 +17,28 @@ from sqltune.errors import (
     RunInterrupted,
     SchemaOutOfDate,
 )
-from sqltune.records import Adapter
+from sqltune.planning.refusing import ENDS_PROCESS
+from sqltune.records import Adapter, OpenRun
 from sqltune.runtime import Runtime
 from sqltune.syncing.due import find_due, read_declared, require_declared
 from sqltune.syncing.outcomes import Outcome
 from sqltune.syncing.reconcile import reconcile
 from sqltune.syncing.sync import end_abandoned
-from sqltune.syncing.turn import sync_adapter
+from sqltune.syncing.turn import Turn, sync_adapter
 from sqltune.syncing.watcher import Watcher
 
 logger = logging.getLogger(__name__)
 
-#: Longest pause between two scans while the database is unavailable.
+#: Longest pause between two scans while the database is unavailable, or of a broken adapter.
 _MAX_PAUSE_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Pause:
+    """How long one adapter is left alone."""
+
+    seconds: float
+    until: float  #: by the worker's monotonic clock
 
 
 @dataclass(frozen=True)
@@ -40,6 +50,8 @@ class Worker:
     watcher: Watcher
     stop: threading.Event
     monotonic: Callable[[], float]
+    #: Adapters that failed in a way that no row records, with their pauses.
+    broken: dict[str, _Pause] = field(default_factory=dict)
 
     def run(self) -> None:
         """Sync what is due, scan again, and so on until `stop` is set.
@@ -57,66 +69,88 @@ class Worker:
         pause = self.runtime.settings.poll_seconds
         while not self.stop.is_set():
             try:
-                is_well = self._sync_due()
+                has_more = self._sync_due()
                 self.watcher.round_ended()
-                pause = self._next_pause(pause, is_well=is_well)
+                pause = 0.0 if has_more else self.runtime.settings.poll_seconds
             except RunInterrupted:
                 break
             except (SchemaOutOfDate, ConfigError):
                 raise
             except PipelineError as error:
                 self._report(error)
-                pause = self._next_pause(pause, is_well=False)
+                pause = self._grow(pause)
             self.stop.wait(pause)
         reconciling.join()
         logger.info("the worker has ended", extra={"event": "worker_stopped"})
 
     def _sync_due(self) -> bool:
-        """Sync what is due; return False if an adapter failed in a way that no row records."""
-        due, is_well = find_due(self.runtime, self.names), True
+        """Take one turn of each adapter that is due; return whether one of them has more to do."""
+        due, has_more = find_due(self.runtime, self.names), False
         # Workers that scan at the same moment should not all begin with the same adapter.
-        for adapter in random.sample(due.adapters, len(due.adapters)):
+        shuffled = random.sample(due.adapters, len(due.adapters))
+        for adapter in sorted(shuffled, key=lambda adapter: adapter.adapter_name in due.last):
             if self.stop.is_set():
-                return is_well
-            is_well &= self._sync_one(adapter, adapter.adapter_name in due.scheduled)
+                return False
+            pause = self.broken.get(adapter.adapter_name)
+            if pause is None or self.monotonic() >= pause.until:
+                has_more |= self._sync_one(adapter, adapter.adapter_name in due.scheduled)
         end_abandoned(self.runtime, due.abandoned, self.stop)
-        return is_well
+        return has_more
 
     def _sync_one(self, adapter: Adapter, is_scheduled: bool) -> bool:
-        began = self.monotonic()
-        self.watcher.turn_began(adapter.adapter_name)
+        began, name = self.monotonic(), adapter.adapter_name
+        self.watcher.turn_began(name)
         outcomes: list[Outcome] = []
+        turn = Turn(is_forced=False, is_scheduled=is_scheduled)
         try:
-            outcomes = sync_adapter(
-                self.runtime, adapter, force=False, stop=self.stop, is_scheduled=is_scheduled
-            )
-        except (RunInterrupted, DatabaseUnavailable, SchemaOutOfDate, ConfigError):
+            outcomes = sync_adapter(self.runtime, adapter, turn, stop=self.stop)
+            self.broken.pop(name, None)
+            for outcome in outcomes:
+                if outcome.is_news:
+                    self.runtime.reporter.say(str(outcome))
+        except (RunInterrupted, DatabaseUnavailable, SchemaOutOfDate, ConfigError, *ENDS_PROCESS):
             raise
-        except Exception as error:
+        except BaseException as error:
             # An unexpected error in one adapter must not keep the others waiting.
             self._report(error)
+            earlier = self.broken.get(name)
+            seconds = self._grow(earlier.seconds if earlier else self.runtime.settings.poll_seconds)
+            self.broken[name] = _Pause(seconds, self.monotonic() + seconds)
             return False
         finally:
             self.runtime.reporter.finish()
             self.watcher.turn_ended(outcomes, self.monotonic() - began)
-        return True
+        return turn.has_more
 
     def _keep_reconciling(self) -> None:
         """Answer requests and mark stuck runs, also while a run takes hours."""
         pause = self.runtime.settings.poll_seconds
         while not self.stop.is_set():
             try:
-                self.watcher.scanned(reconcile(self.runtime).open_runs)
-                pause = self._next_pause(pause, is_well=True)
+                reconciled = reconcile(self.runtime)
+                self.watcher.scanned(reconciled.open_runs)
+                for request, end in reconciled.ended:
+                    self._report_end(request, end)
+                pause = self.runtime.settings.poll_seconds
             except Exception as error:
                 self._report(error)
-                pause = self._next_pause(pause, is_well=False)
+                pause = self._grow(pause)
             self.stop.wait(pause)
 
-    def _next_pause(self, pause: float, *, is_well: bool) -> float:
-        return self.runtime.settings.poll_seconds if is_well else min(2 * pause, _MAX_PAUSE_SECONDS)
+    def _report_end(self, request: OpenRun, end: RunEnd) -> None:
+        logger.warning(
+            "%s: run %s %s: %s",
+            request.adapter_name,
+            request.run_id,
+            end.state.value,
+            end.error_message or end.next_step,
+            extra={"event": "run_ended", "run_id": request.run_id},
+        )
 
-    def _report(self, error: Exception) -> None:
+    def _grow(self, pause: float) -> float:
+        return min(2 * max(pause, self.runtime.settings.poll_seconds), _MAX_PAUSE_SECONDS)
+
+    def _report(self, error: BaseException) -> None:
         self.watcher.failed(error)
         logger.warning(
             "the worker tries again later: %s",

@@ -116,6 +116,8 @@ CREATE ROWSTORE TABLE adapter_states (
     heartbeat_at        DATETIME(6) NULL,
     lease_expires_at    DATETIME(6) NULL COMMENT 'lease_until_ms as a time for people',
     lease_until_ms      BIGINT NULL COMMENT 'milliseconds since 1970 by the clock of the database',
+    crash_count         INT NOT NULL DEFAULT 0 COMMENT 'how many runners in a row died with its lease',
+    comes_last          TINYINT NOT NULL DEFAULT 0 COMMENT '1: its last turn failed or was slow, so others come first',
     PRIMARY KEY (adapter_name),
     SHARD KEY (adapter_name)
 );

@@ -107,7 +107,9 @@ CREATE TABLE adapter_states (
     claimed_at          DATETIME(6) NULL,
     heartbeat_at        DATETIME(6) NULL,
     lease_expires_at    DATETIME(6) NULL,               -- lease_until_ms as a time for people
-    lease_until_ms      BIGINT NULL                     -- milliseconds since 1970 by the clock of the database
+    lease_until_ms      BIGINT NULL,                    -- milliseconds since 1970 by the clock of the database
+    crash_count         INT NOT NULL DEFAULT 0,         -- how many runners in a row died with its lease
+    comes_last          TINYINT NOT NULL DEFAULT 0      -- 1: its last turn failed or was slow, so others come first
 );
 
 -- One attempt to bring an adapter up to date.

@@ -12,12 +12,22 @@ from typing import Any
 
 from sqltune.database.connection import Session
 from sqltune.database.tables.run_events import add_event
-from sqltune.database.tables.runs import NewRun, row_values
+from sqltune.database.tables.runs import NewRun, RunEnd, end_values, row_values
 from sqltune.database.times import format_time, parse_time
-from sqltune.records import DesiredState, OpenRun, RunRequest
+from sqltune.records import Adapter, DesiredState, OpenRun, RunRequest
 
+#: Rows that one scan reads; what is beyond them comes with a later one.
+_MOST_ROWS = 10_000
 #: The words that people may write into runs.desired_state.
 DESIRED_STATES = frozenset(state.value for state in DesiredState)
+
+
+@dataclass(frozen=True, slots=True)
+class EqualRequests:
+    """The last of an adapter's requests that were there, and equal, before it was planned."""
+
+    run_id: int
+    queued_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,26 +42,65 @@ class Scheduled:
 
 
 def list_open_runs(session: Session) -> list[OpenRun]:
-    """Return every run that has not ended, requests included, in the order of their time."""
-    return [_open_run(row) for row in session.fetch_all("list_open_runs")]
+    """Return the runs that have not ended, equal requests as one, in the order of their time."""
+    found = [_open_run(row) for row in session.fetch_all("list_open_runs", row_limit=_MOST_ROWS)]
+    rows = session.fetch_all("list_open_requests", row_limit=_MOST_ROWS)
+    found += [_open_run(row) for row in rows]
+    return sorted(found, key=lambda run: (run.queued_at or datetime.min, run.run_id))
 
 
-def list_requests(session: Session, adapter_name: str) -> list[RunRequest]:
-    """Return an adapter's requests that are not paused, in the order of their time."""
-    return [
-        RunRequest(
-            run_id=row.run_id,
-            adapter_name=adapter_name,
-            backend=row.backend,
-            base_model=row.base_model,
-            manifest_id=row.manifest_id,
-            is_forced=bool(row.is_forced),
-            trigger_reason=row.trigger_reason,
-            from_run_id=row.from_run_id,
-            from_epoch=row.from_epoch,
-        )
-        for row in session.fetch_all("list_requests", adapter_name=adapter_name)
-    ]
+def find_request(session: Session, adapter_name: str) -> RunRequest | None:
+    """Return the first of an adapter's requests that are not paused, if any."""
+    row = session.fetch_one("find_request", adapter_name=adapter_name)
+    if row is None:
+        return None
+    return RunRequest(
+        run_id=row.run_id,
+        adapter_name=adapter_name,
+        backend=row.backend,
+        base_model=row.base_model,
+        manifest_id=row.manifest_id,
+        is_forced=bool(row.is_forced),
+        trigger_reason=row.trigger_reason,
+        from_run_id=row.from_run_id,
+        from_epoch=row.from_epoch,
+        queued_at=parse_time(row.queued_at),
+    )
+
+
+def find_newest_request(session: Session, adapter_name: str) -> int:
+    """Return the greatest id among an adapter's requests; 0 if there is none."""
+    row = session.fetch_one("find_newest_request", adapter_name=adapter_name)
+    return int(row.run_id or 0) if row is not None else 0
+
+
+def end_equal_requests(
+    session: Session, adapter: Adapter, end: RunEnd, *, until: EqualRequests, now: datetime
+) -> int:
+    """Answer all requests that ask for no more than the next sync would do; return how many.
+
+    Args:
+        session: the fenced transaction.
+        adapter: the row that was planned.
+        end: how they end; a person's own trigger_reason stays.
+        until: the last of them.
+        now: UTC.
+    """
+    return session.execute(
+        "end_equal_requests",
+        adapter_name=adapter.adapter_name,
+        backend=adapter.backend,
+        base_model=adapter.base_model,
+        newest_run_id=until.run_id,
+        queued_until=format_time(until.queued_at),
+        **end_values(end, now),
+    )
+
+
+def end_open_requests(session: Session, group: OpenRun, end: RunEnd, *, now: datetime) -> int:
+    """End the requests that one `OpenRun` stands for; return how many there were."""
+    values = end_values(end, now)
+    return session.execute("end_open_requests", **_group(group), **values)
 
 
 def adopt_run(session: Session, run_id: int, run: NewRun, *, now: datetime) -> bool:
@@ -81,6 +130,19 @@ def show_waiting(session: Session, run: OpenRun, *, next_step: str, stuck: str |
         stuck_reason=stuck,
     )
     return matched == 1
+
+
+def show_requests_waiting(
+    session: Session, group: OpenRun, *, next_step: str, stuck: str | None
+) -> None:
+    """Record what the requests that one `OpenRun` stands for wait for."""
+    session.execute(
+        "show_requests_waiting",
+        **_group(group),
+        next_step=next_step,
+        is_stuck=int(stuck is not None),
+        stuck_reason=stuck,
+    )
 
 
 def refuse_desired_state(session: Session, run_id: int, refused: str, *, now: datetime) -> None:
@@ -125,6 +187,17 @@ def refuse_alias_requests(
     )
 
 
+def _group(group: OpenRun) -> dict[str, object]:
+    return {
+        "adapter_name": group.adapter_name,
+        "old_state": group.state,
+        "old_desired_state": group.desired_state,
+        "old_next_step": group.next_step or "",
+        "old_stuck_reason": group.stuck_reason or "",
+        "newest_run_id": group.last_run_id,
+    }
+
+
 def _open_run(row: Any) -> OpenRun:
     return OpenRun(
         run_id=row.run_id,
@@ -143,4 +216,6 @@ def _open_run(row: Any) -> OpenRun:
         attempt_count=row.attempt_count,
         steps_done=row.steps_done,
         responses_stored=row.responses_stored,
+        count=row.request_count,
+        last_run_id=row.last_run_id,
     )

@@ -196,22 +196,26 @@ def _end(
     is_request: bool = False,
     old_state: str | None = None,
 ) -> bool:
-    """Run the one UPDATE that ends rows of `runs`; return whether it matched."""
-    values = asdict(end) | {
-        "state": end.state.value,
-        "is_retryable": None if end.is_retryable is None else int(end.is_retryable),
-        "next_attempt_at": format_time(end.next_attempt_at) if end.next_attempt_at else None,
-    }
+    """Run the one UPDATE that ends a row of `runs`; return whether it matched."""
     matched = session.execute(
         "end_run",
         run_id=run_id,
-        now=format_time(now),
         run_seconds=run_seconds,
         is_request=int(is_request),
         old_state=old_state,
-        **values,
+        **end_values(end, now),
     )
     return matched == 1
+
+
+def end_values(end: RunEnd, now: datetime) -> dict[str, Any]:
+    """Return an end as the values of its row."""
+    return asdict(end) | {
+        "state": end.state.value,
+        "is_retryable": None if end.is_retryable is None else int(end.is_retryable),
+        "next_attempt_at": format_time(end.next_attempt_at) if end.next_attempt_at else None,
+        "now": format_time(now),
+    }
 
 
 def reopen_run(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqltune.database.connection import Database, Session
 from sqltune.database.times import format_time, parse_time
@@ -26,6 +27,15 @@ class Lease:
     until: datetime | None
     run_id: int | None  #: None: the adapter is still being planned
     is_expired: bool  #: the owner did not renew it in time
+    crash_count: int = 0  #: runners in a row that died with it before this owner
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What decides when a sync takes an adapter."""
+
+    comes_last: bool  #: its last turn failed, was slow, or died
+    claimed_at: datetime | None  #: None: it was never tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +52,9 @@ def claim_adapter(
 
     Called again with the same owner after a lost connection, it returns the earlier claim.
     """
-    attempt, current_owner = _current_attempt(database, adapter_name)
-    if current_owner == owner:
-        return Claim(adapter_name, owner, attempt)
+    attempt, current = _current_attempt(database, adapter_name)
+    if current is not None and current.owner == owner:
+        return current
     values = {
         "adapter_name": adapter_name,
         "attempt": attempt,
@@ -55,11 +65,12 @@ def claim_adapter(
     try:
         with database.transaction() as session:
             matched = session.execute("claim_adapter", **values)
+            claim = _read_claim(session, adapter_name) if matched == 1 else None
     except DatabaseUnavailable:
         if _is_untouched(database, adapter_name, attempt):
             raise  # the lease is still free, so the caller can retry
         return _claim_after_doubt(database, adapter_name, owner, attempt + 1)
-    return Claim(adapter_name, owner, attempt + 1) if matched == 1 else None
+    return claim
 
 
 def renew_lease(session: Session, claim: Claim, *, lease_seconds: float, now: datetime) -> bool:
@@ -75,15 +86,24 @@ def renew_lease(session: Session, claim: Claim, *, lease_seconds: float, now: da
     return matched == 1
 
 
-def release_adapter(database: Database, claim: Claim) -> None:
-    """Release the lease; one that was lost already is left alone."""
+def release_adapter(database: Database, claim: Claim, *, comes_last: bool = False) -> None:
+    """Release the lease; one that was lost already is left alone, and was not lost by a crash.
+
+    Args:
+        database: where to write.
+        claim: what is released.
+        comes_last: whether the turn failed or was slow, so that others come first next time.
+    """
+    name, attempt = claim.adapter_name, claim.attempt
     with database.transaction() as session:
-        session.execute(
+        if not session.execute(
             "release_adapter",
-            adapter_name=claim.adapter_name,
+            adapter_name=name,
             owner=claim.owner,
-            attempt=claim.attempt,
-        )
+            attempt=attempt,
+            comes_last=int(comes_last),
+        ):
+            session.execute("forgive_crash", adapter_name=name, attempt=attempt)
 
 
 def record_sync_decision(
@@ -146,8 +166,21 @@ def clear_current_run(session: Session, adapter_name: str, retry: RetryTime | No
     )
 
 
-def list_leases(session: Session) -> dict[str, Lease]:
-    """Return every lease by adapter, expired ones included."""
+def list_places(session: Session) -> dict[str, Place]:
+    """Return what decides when a sync takes each adapter that was ever tried."""
+    return {
+        row.adapter_name: Place(bool(row.comes_last), parse_time(row.claimed_at))
+        for row in session.fetch_all("list_order")
+    }
+
+
+def list_leases(session: Session, *, lease_seconds: float) -> dict[str, Lease]:
+    """Return every lease by adapter, expired ones included.
+
+    Args:
+        session: where to read.
+        lease_seconds: how long a lease may be; one that ends later than twice that has expired.
+    """
     leases = [
         Lease(
             adapter_name=row.adapter_name,
@@ -157,20 +190,31 @@ def list_leases(session: Session) -> dict[str, Lease]:
             until=parse_time(row.lease_expires_at),
             run_id=row.run_id,
             is_expired=bool(row.is_expired),
+            crash_count=row.crash_count,
         )
-        for row in session.fetch_all("list_leases")
+        for row in session.fetch_all("list_leases", lease_ms=int(lease_seconds * 1000))
     ]
     return {lease.adapter_name: lease for lease in leases}
 
 
-def _current_attempt(database: Database, adapter_name: str) -> tuple[int, str | None]:
-    """Return the adapter's attempt and the owner of its lease."""
+def _current_attempt(database: Database, adapter_name: str) -> tuple[int, Claim | None]:
+    """Return the adapter's attempt, and the claim of the runner that has its lease."""
     with database.read() as session:
         row = session.fetch_one("get_adapter_state", adapter_name=adapter_name)
     if row is not None:
-        return int(row.attempt), row.lease_owner
+        return int(row.attempt), _claim_of(row)
     _add_state(database, adapter_name)
     return 0, None
+
+
+def _read_claim(session: Session, adapter_name: str) -> Claim | None:
+    return _claim_of(session.fetch_one("get_adapter_state", adapter_name=adapter_name))
+
+
+def _claim_of(row: Any) -> Claim | None:
+    if row is None or row.lease_owner is None:
+        return None
+    return Claim(row.adapter_name, row.lease_owner, int(row.attempt), int(row.crash_count))
 
 
 def _add_state(database: Database, adapter_name: str) -> None:
@@ -194,7 +238,7 @@ def _claim_after_doubt(
 ) -> Claim | None:
     """Return the claim if it was committed although its reply was lost; owners are unique."""
     with database.read() as session:
-        row = session.fetch_one("get_adapter_state", adapter_name=adapter_name)
-    if row is not None and row.lease_owner == owner and row.attempt == attempt:
-        return Claim(adapter_name, owner, attempt)
+        claim = _read_claim(session, adapter_name)
+    if claim is not None and (claim.owner, claim.attempt) == (owner, attempt):
+        return claim
     return None

@@ -77,7 +77,8 @@ class _BackendScan:
         """Find this backend's orphans, and settle earlier ones that are no longer orphans."""
         artifacts = list(self.inventory.list_artifacts())
         with self.runtime.database.read() as session:
-            rows = read_rows(session, artifacts)
+            lease_seconds = self.runtime.settings.lease_seconds
+            rows = read_rows(session, artifacts, lease_seconds=lease_seconds)
         judge = Judge(self.backend, self.inventory.place, rows)
         missing = [judge.missing(version) for version in self._find_missing(rows.versions)]
         found: list[FoundArtifact] = []

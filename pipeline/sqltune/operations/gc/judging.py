@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
@@ -30,6 +30,7 @@ class Rows:
     versions: list[AdapterVersion]
     busy: frozenset[str]  #: adapters that a runner has
     kept_epochs: list[KeptEpoch] = field(default_factory=list)
+    misnamed: frozenset[int] = frozenset()  #: runs whose versions name nothing that they stored
 
     @property
     def external_ids(self) -> frozenset[str]:
@@ -44,15 +45,43 @@ class Rows:
         return frozenset(PurePath(address).name for address in addresses if address)
 
 
-def read_rows(session: Session, artifacts: Iterable[StoredArtifact]) -> Rows:
+def read_rows(
+    session: Session, artifacts: Iterable[StoredArtifact], *, lease_seconds: float
+) -> Rows:
     """Read the rows about these artifacts."""
-    leases = states.list_leases(session)
+    leases = states.list_leases(session, lease_seconds=lease_seconds)
+    artifacts = list(artifacts)
+    runs = _find_runs(session, artifacts)
+    known, kept = versions.list_versions(session), versions.list_kept_epochs(session)
     return Rows(
-        runs=_find_runs(session, artifacts),
-        versions=versions.list_versions(session),
-        kept_epochs=versions.list_kept_epochs(session),
+        runs=runs,
+        versions=known,
+        kept_epochs=kept,
         busy=frozenset(name for name, lease in leases.items() if not lease.is_expired),
+        misnamed=_find_misnamed([*known, *kept], artifacts, runs),
     )
+
+
+def _find_misnamed(
+    named: Iterable[AdapterVersion | KeptEpoch],
+    artifacts: Iterable[StoredArtifact],
+    runs: Mapping[str, RunStatus],
+) -> frozenset[int]:
+    """Return the runs of whose artifacts a version or a kept epoch names none.
+
+    Its row was changed by hand, so any of them may be the one that it needs.
+    """
+    stored: dict[int, set[str]] = {}
+    for artifact in artifacts:
+        if artifact.address in runs:
+            of_run = stored.setdefault(runs[artifact.address].run_id, set())
+            of_run.update((artifact.name, artifact.address))
+    return frozenset(row.run_id for row in named if not _names(row) & stored.get(row.run_id, set()))
+
+
+def _names(row: AdapterVersion | KeptEpoch) -> set[str]:
+    file_name = PurePath(row.artifact_uri).name if row.artifact_uri else None
+    return {name for name in (row.external_id, file_name) if name}
 
 
 def _find_runs(session: Session, artifacts: Iterable[StoredArtifact]) -> dict[str, RunStatus]:
@@ -86,6 +115,9 @@ class Judge:
         run = self.rows.runs.get(artifact.address)
         is_adapter = artifact.kind is ArtifactKind.ADAPTER
         if self._is_named(artifact) or (run is not None and not run.is_ended):
+            return None
+        is_finished = artifact.kind in (ArtifactKind.ADAPTER, ArtifactKind.WEIGHTS)
+        if run is not None and is_finished and run.run_id in self.rows.misnamed:
             return None
         if run is None and is_adapter:
             return None  # an account may be shared with others

@@ -1,0 +1,97 @@
+"""What waits for an adapter's turn, and the plan for the first of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from sqltune.database.tables import adapters, aliases, requests, runs
+from sqltune.database.tables.requests import EqualRequests
+from sqltune.planning.pausing import refuse_after_crashes, runner_died
+from sqltune.planning.plan import AdapterPlan, Refuse
+from sqltune.planning.planner import plan_adapter
+from sqltune.planning.requests import plan_request, refuse_request
+from sqltune.records import Adapter, DesiredState, Run, RunRequest
+from sqltune.syncing.lease import AdapterLease
+
+#: An adapter whose planning takes more than this share of a selection's time limit is slow.
+_SLOW_SHARE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits for an adapter's turn."""
+
+    adapter: Adapter
+    unfinished: Run | None
+    request: RunRequest | None  #: the first
+    equal: EqualRequests  #: the last of the requests that are there
+
+
+def plan_next(lease: AdapterLease, *, is_forced: bool, is_over: bool) -> AdapterPlan | None:
+    """Return what to do next; None if nothing is left.
+
+    Args:
+        lease: the adapter's.
+        is_forced: a training was demanded.
+        is_over: only an unfinished run and requests are left to be carried out.
+    """
+    waiting = _read_waiting(lease)
+    if waiting is None:
+        return None
+    if is_over and waiting.unfinished is None and waiting.request is None:
+        return None
+    began = lease.runtime.now()
+    planned = _plan_after_crashes(lease, waiting) or _plan(lease, waiting, is_forced)
+    limit = timedelta(seconds=lease.runtime.settings.selection_timeout_seconds * _SLOW_SHARE)
+    lease.comes_last = lease.runtime.now() - began > limit
+    return planned
+
+
+def _read_waiting(lease: AdapterLease) -> Waiting | None:
+    """Read what waits; None if the adapter is no longer declared."""
+    runtime, name = lease.runtime, lease.adapter_name
+    with runtime.database.transaction(lease.claim) as session:
+        # Earlier adapters and runs may have taken hours since the row was read.
+        adapter = adapters.get_adapter(session, name)
+        if adapter is None:
+            return None
+        aliases.settle_alias_changes(session, name, now=runtime.now())
+        return Waiting(
+            adapter,
+            runs.find_unfinished_run(session, name),
+            requests.find_request(session, name),
+            EqualRequests(requests.find_newest_request(session, name), runtime.now()),
+        )
+
+
+def _plan(lease: AdapterLease, waiting: Waiting, is_forced: bool) -> AdapterPlan:
+    runtime, adapter, request = lease.runtime, waiting.adapter, waiting.request
+    check = lease.keeper.check
+    if waiting.unfinished is None and request is not None:
+        # --force demands a training, and the first request is what is trained for.
+        asked = replace(request, is_forced=request.is_forced or is_forced)
+        return plan_request(runtime, adapter, asked, check=check, equal=waiting.equal)
+    return AdapterPlan(adapter, plan_adapter(runtime, adapter, force=is_forced, check=check))
+
+
+def _plan_after_crashes(lease: AdapterLease, waiting: Waiting) -> AdapterPlan | None:
+    """Return the refusal of what killed as many runners as may try.
+
+    Returns:
+        None if fewer died, or if a person wants it to be paused, cancelled or disabled.
+    """
+    runtime, adapter, run = lease.runtime, waiting.adapter, waiting.unfinished
+    if lease.claim.crash_count < runtime.settings.max_attempts:
+        return None
+    if run is not None:
+        if run.desired_state != DesiredState.RUNNING:
+            return None
+        error = runner_died(runtime, f"with run {run.run_id} while {run.state.value}")
+        return AdapterPlan(adapter, Refuse(error, run.failure_count, run), is_trial=run.is_trial)
+    if not adapter.is_enabled:
+        return None
+    refusal = refuse_after_crashes(runtime, adapter)
+    if waiting.request is not None:
+        return refuse_request(adapter, waiting.request, refusal)
+    return AdapterPlan(adapter, refusal)
