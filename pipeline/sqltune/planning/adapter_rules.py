@@ -59,6 +59,7 @@ _WORDS = {
     "quantization": ("none", "int8", "nf4"),
     "on_bad_row": ("stop", "skip"),
 }
+_FLAGS = ("is_enabled", "keep_epochs")
 #: Text columns without any other rule.
 _TEXTS = (
     *("adapter_name", "base_model", "base_model_revision", "backend"),
@@ -80,6 +81,9 @@ def check_adapter(adapter: Adapter) -> None:
             raise _wrong(adapter, column, "must be a text")
     for column, rule in _NUMBERS.items():
         _check_number(adapter, column, rule)
+    for column in _FLAGS:
+        if not isinstance(getattr(adapter, column), bool):
+            raise _wrong(adapter, column, "must be 1 or 0")
     for column, words in _WORDS.items():
         if getattr(adapter, column) not in words:
             raise _wrong(adapter, column, f"must be {', '.join(words[:-1])} or {words[-1]}")

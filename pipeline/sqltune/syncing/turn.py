@@ -119,7 +119,7 @@ def _plan_next(lease: AdapterLease, turn: Turn) -> AdapterPlan | None:
         waiting = requests.list_requests(session, name)
     if unfinished is None and waiting:
         # --force demands a training, and the first request is what is trained for.
-        request = replace(waiting[0], is_forced=waiting[0].is_forced or turn.is_forced)
+        request = replace(waiting[0], is_forced=True) if turn.is_forced else waiting[0]
         return plan_request(runtime, adapter, request, check=lease.keeper.check)
     if unfinished is None and turn.is_over:
         return None

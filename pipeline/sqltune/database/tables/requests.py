@@ -14,7 +14,7 @@ from sqltune.database.connection import Session
 from sqltune.database.tables.run_events import add_event
 from sqltune.database.tables.runs import NewRun, row_values
 from sqltune.database.times import format_time, parse_time
-from sqltune.records import DesiredState, OpenRun, RunRequest
+from sqltune.records import DesiredState, OpenRun, RunRequest, parse_flag
 
 #: The words that people may write into runs.desired_state.
 DESIRED_STATES = frozenset(state.value for state in DesiredState)
@@ -45,7 +45,7 @@ def list_requests(session: Session, adapter_name: str) -> list[RunRequest]:
             backend=row.backend,
             base_model=row.base_model,
             manifest_id=row.manifest_id,
-            is_forced=bool(row.is_forced),
+            is_forced=parse_flag(row.is_forced),
             trigger_reason=row.trigger_reason,
             from_run_id=row.from_run_id,
             from_epoch=row.from_epoch,
@@ -102,7 +102,7 @@ def list_schedule(session: Session) -> list[Scheduled]:
     return [
         Scheduled(
             row.adapter_name,
-            bool(row.is_enabled),
+            parse_flag(row.is_enabled) is not False,  # the plan refuses other words
             row.sync_every,
             parse_time(row.decided_at),
             parse_time(row.retry_at),
