@@ -26,6 +26,7 @@ from sqltune.database import migrations, views
 from sqltune.database.clocks import utc_now
 from sqltune.errors import ConfigError, DatabaseError
 from sqltune.operations.forecast import Forecast, forecast
+from sqltune.records import parse_flag
 from sqltune.runtime import Reporter, Runtime, SilentReporter
 from sqltune.settings import find_unknown_variables, load_settings
 from sqltune.syncing.outcomes import Outcome
@@ -115,6 +116,7 @@ class Workspace:
             SchemaOutOfDate: the tables are missing or old; call `init` first.
         """
         _require_names(adapters)
+        force = _require_flag("force", force)
         migrations.require_current(self._runtime.database)
         return forecast(self._runtime, adapters, force=force, count_tokens=True)
 
@@ -134,6 +136,7 @@ class Workspace:
             SchemaOutOfDate: the tables are missing or old; call `init` first.
         """
         _require_names(adapters)
+        force = _require_flag("force", force)
         migrations.require_current(self._runtime.database)
         return _run_interruptibly(
             lambda stop: sync(self._runtime, adapters, force=force, stop=stop)
@@ -164,6 +167,18 @@ def _require_names(names: Sequence[object]) -> None:
     for name in names:
         if not isinstance(name, str):
             raise ConfigError(f"a name must be a text, got {name!r}: pass several one by one")
+        if any(map(_is_half, name)):
+            raise ConfigError(f"a name has half of a character: {name!r}")
+
+
+def _is_half(character: str) -> bool:
+    return "\ud800" <= character <= "\udfff"
+
+
+def _require_flag(name: str, value: object) -> bool:
+    if (flag := parse_flag(value)) is None:
+        raise ConfigError(f"{name} must be True or False, got {value!r}")
+    return flag
 
 
 class _CallbackReporter(Reporter):

@@ -8,6 +8,7 @@ PipelineError                   code, retryable
 ├── DatabaseError
 │   ├── DatabaseUnavailable*    connection refused or lost, lock timeout
 │   ├── DatabaseReadOnly        it accepts no writes
+│   ├── TextTooLarge            a row is larger than the server's largest statement
 │   ├── SchemaOutOfDate         `sqltune init` has to run, or this sqltune is too old
 │   └── MigrationChanged        an applied migration file was edited
 ├── LeaseLost                   another runner owns the adapter now
@@ -108,6 +109,12 @@ class DatabaseReadOnly(DatabaseError):
     """Raised when the database accepts no writes, from this user or from any."""
 
     code = "database_read_only"
+
+
+class TextTooLarge(DatabaseError):
+    """Raised when the texts of a row do not fit into one statement, before it is sent."""
+
+    code = "text_too_large"
 
 
 class SchemaOutOfDate(DatabaseError):

@@ -84,6 +84,20 @@ class SelectionName(StrEnum):
     EVALUATION = "evaluation"
 
 
+def parse_flag(value: object) -> bool | None:
+    """Return what a flag says in any of its usual words; None: it says neither.
+
+    SQLite stores a text in a column of numbers, and every text is true to Python.
+    """
+    return _FLAGS.get(str(value).strip().lower())
+
+
+_FLAGS = {
+    **dict.fromkeys(("1", "1.0", "true", "yes", "on"), True),
+    **dict.fromkeys(("0", "0.0", "false", "no", "off"), False),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Adapter:
     """One row of `adapters`: the desired state."""
@@ -172,7 +186,7 @@ class RunRequest:
     backend: str | None  #: None: the adapter's
     base_model: str | None  #: None: the adapter's
     manifest_id: int | None  #: train on exactly these samples; None: on what the adapter selects
-    is_forced: bool  #: train even if nothing changed
+    is_forced: bool | None  #: train even if nothing changed; None: the row says neither
     trigger_reason: str | None  #: the person's own words
     from_run_id: int | None = None  #: with from_epoch: make a version of this run's kept epoch
     from_epoch: int | None = None  #: None: train

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from sqltune.errors import ConfigError
+from sqltune.records import parse_flag
 
 #: The release, as the distribution has it.
 VERSION = "0.1.0"
@@ -34,11 +35,9 @@ def _text(value: object) -> str:
 
 
 def _flag(value: object) -> bool:
-    words = {"true": True, "1": True, "yes": True, "on": True}
-    words |= {"false": False, "0": False, "no": False, "off": False}
-    if str(value).lower() not in words:
+    if (flag := parse_flag(value)) is None:
         raise ValueError("must be true or false")
-    return words[str(value).lower()]
+    return flag
 
 
 def _folder(value: object) -> Path:

@@ -22,8 +22,8 @@ SELECT m.position, m.sample_key, c.prompt, c.response, c.system_prompt, c.messag
                       :p8, :p9, :p10, :p11, :p12, :p13, :p14, :p15);
 
 -- name: select_manifest_prompts
--- The key and the prompt of every trained sample of a manifest; streamed, to be compared with the evaluation prompts.
-SELECT m.sample_key, c.prompt
+-- The key, the prompt and its context of every trained sample of a manifest; streamed, to be compared with the evaluation prompts.
+SELECT m.sample_key, c.prompt, c.system_prompt, c.messages
   FROM manifest_samples AS m
   JOIN contents AS c
     ON c.content_hash = m.content_hash
@@ -40,8 +40,8 @@ SELECT m.sample_key, c.prompt, c.response, c.system_prompt, c.messages
    AND m.is_validation = :is_validation;
 
 -- name: select_run_prompts
--- The key and the prompt of every evaluation prompt of a run.
-SELECT r.prompt_key, c.prompt
+-- The key, the prompt and its context of every evaluation prompt of a run.
+SELECT r.prompt_key, c.prompt, c.system_prompt, c.messages
   FROM run_prompts AS r
   JOIN contents AS c
     ON c.content_hash = r.content_hash

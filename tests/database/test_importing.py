@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from sqltune.database.connection import Database
+from sqltune.database.packets import find_limit
 from sqltune.errors import ConfigError, DataError
 from sqltune.operations.importing import Imported, InputTable, import_file, read_mapping
 from sqltune.operations.importing.json_arrays import array_items
@@ -152,10 +153,124 @@ def test_columns_are_taken_by_the_names_that_map_gives_them(desk: Desk, bring: B
         bring("rows.csv", "a,b", "1,2", maps=maps)
 
 
+def test_a_column_that_map_names_and_another_of_its_name_are_refused(
+    desk: Desk, bring: Bring
+) -> None:
+    maps = ("question=prompt",)
+    with pytest.raises(DataError, match=r"row 1 .* prompt is a column of its own, and --map names"):
+        bring("rows.csv", "question,Prompt,response", "a,b,c", maps=maps)
+    assert samples(desk) == []
+
+
+@pytest.mark.parametrize("pairs", [("a=prompt", "b=prompt"), ("a=prompt", "A=response")])
+def test_two_maps_of_one_column_are_refused(pairs: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigError, match="that another --map names"):
+        read_mapping(pairs, InputTable.TRAINING_SAMPLES)
+
+
 @pytest.mark.parametrize("pair", ["question", "=prompt", "question=answer", "question="])
 def test_a_map_that_names_no_column_is_refused(pair: str) -> None:
     with pytest.raises(ConfigError, match="--map must be FILE_COLUMN=COLUMN"):
         read_mapping([pair], InputTable.TRAINING_SAMPLES)
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        ('{"prompt": "p", "response": NaN}', "response is empty"),
+        ('{"prompt": "p", "response": Infinity}', "response must be a text, got the number inf"),
+        ('{"prompt": "p", "response": "r", "weight": Infinity}', "weight must be a number above 0"),
+        ('{"prompt": "p", "response": "r", "weight": 1e999}', "weight must be a number above 0"),
+        (
+            '{"messages": [{"role": "user", "content": NaN}, {"role": "assistant"}]}',
+            r"messages\[0\].content is the number nan, not a text",
+        ),
+        (
+            '{"messages": [{"role": "user", "content": "p"}, {"role": "assistant", "content": "r",'
+            ' "tool_calls": [{"n": -Infinity}]}]}',
+            r"messages\[1\] holds a value that JSON has not",
+        ),
+        (
+            '{"messages": [{"role": "user", "content": "p"}, {"role": "assistant", "content": "r",'
+            ' "extra": 1e999}]}',
+            r"messages\[1\] holds a value that JSON has not",
+        ),
+    ],
+)
+def test_numbers_that_are_none_are_neither_texts_nor_weights(
+    desk: Desk, bring: Bring, record: str, words: str
+) -> None:
+    with pytest.raises(DataError, match=words):
+        bring("rows.jsonl", record)
+    assert samples(desk) == []
+
+
+def test_a_nan_is_a_missing_value(desk: Desk, bring: Bring) -> None:
+    bring("rows.jsonl", '{"prompt": "p", "response": "r", "system_prompt": NaN, "weight": NaN}')
+    assert samples(desk) == [("p", "r", None, None)]
+
+
+def test_infinity_in_parquet_is_no_text(desk: Desk, bring: Bring, tmp_path: Path) -> None:
+    frame = pd.DataFrame({"prompt": ["p", "q"], "response": [float("inf"), float("nan")]})
+    frame.to_parquet(tmp_path / "rows.parquet")
+    with pytest.raises(DataError, match="2 rows") as refused:
+        bring("rows.parquet")
+    assert "row 1 of rows.parquet: response must be a text, got the number inf" in str(
+        refused.value
+    )
+    assert "row 2 of rows.parquet: response is empty" in str(refused.value)
+
+
+def test_values_of_parquet_that_json_has_not_are_refused_inside_of_messages(
+    bring: Bring, tmp_path: Path
+) -> None:
+    chat = [USER, {**ASSISTANT, "audio": b"\x00\xff"}]
+    pd.DataFrame({"messages": [chat]}).to_parquet(tmp_path / "rows.parquet")
+    with pytest.raises(DataError, match=r"messages\[1\] holds a value that JSON has not"):
+        bring("rows.parquet")
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"prompt": "Do you ship?", "response": "Yes. 🚀", "system": "Be short."},
+        {"system": "Be short.", "messages": [USER, ASSISTANT]},
+        {"system": "Be short.", "messages": [SYSTEM, USER, ASSISTANT]},
+        {"instruction": "Do you ship?", "output": "Yes. 🚀", "system": "Be short."},
+        {"prompt": [USER], "completion": [ASSISTANT], "system": "Be short."},
+    ],
+)
+def test_a_text_for_the_system_is_never_left_out(desk: Desk, bring: Bring, record: object) -> None:
+    bring("rows.jsonl", record)
+    assert samples(desk) == [("Do you ship?", "Yes. 🚀", "Be short.", None)]
+
+
+def test_two_texts_for_the_system_are_refused(bring: Bring) -> None:
+    record = {"prompt": "p", "response": "r", "system": "a", "system_prompt": "b"}
+    with pytest.raises(DataError, match="system_prompt and system are both given"):
+        bring("rows.jsonl", record)
+
+
+def test_a_row_that_a_server_does_not_take_is_named_before_any_is_inserted(
+    desk: Desk, bring: Bring
+) -> None:
+    with desk.database.read() as session:
+        limit = find_limit(session.connection)
+    rows = [{"prompt": "p", "response": "r"}, {"prompt": "q", "response": '"' * (limit or 5)}]
+    if limit is None:
+        bring("rows.jsonl", *rows)
+        return
+    with pytest.raises(DataError, match=r"row 2 .*max_allowed_packet = .*SET GLOBAL"):
+        bring("rows.jsonl", *rows)
+    assert samples(desk) == []
+
+
+def test_a_row_that_fits_a_server_narrowly_is_inserted(desk: Desk, bring: Bring) -> None:
+    with desk.database.read() as session:
+        limit = find_limit(session.connection) or 100_000
+    small = {"prompt": "p", "response": "r" * 1_000}
+    large = {"prompt": "q", "response": "é" * ((limit - 2_200) // 2)}
+    assert bring("rows.jsonl", small, large, small) == Imported(inserted=3, known=0)
 
 
 def test_parquet_may_have_conversations_as_text_or_as_lists(
@@ -204,12 +319,12 @@ def test_every_bad_row_is_named_and_none_is_inserted(desk: Desk, bring: Bring) -
     lines = [line.strip() for line in str(refused.value).splitlines()]
     assert [line.partition(":")[0] for line in lines] == [
         "8 rows of rows.jsonl cannot be imported, so none was",
-        "row 2 of rows.jsonl",
-        "row 3 of rows.jsonl is not JSON",
-        *(f"row {number} of rows.jsonl" for number in (4, 5, 6)),
-        "row 7 of rows.jsonl is not JSON",
-        "row 8 of rows.jsonl",
-        "row 9 of rows.jsonl is not a JSON object",
+        "row 2 of rows.jsonl (line 2)",
+        "row 3 of rows.jsonl (line 3) is not JSON",
+        *(f"row {number} of rows.jsonl (line {number})" for number in (4, 5, 6)),
+        "row 7 of rows.jsonl (line 7) is not JSON",
+        "row 8 of rows.jsonl (line 8)",
+        "row 9 of rows.jsonl (line 9) is not a JSON object",
     ]
     assert "messages[1].role is 'asistant'" in lines[3]
     assert samples(desk) == []

@@ -111,8 +111,31 @@ def test_rows_of_another_split_are_held_out_and_counted(desk: Desk) -> None:
         desk.add_sample(f"p {split}", "r", split=split)
     desk.add_sample("", "", split="test")
     manifest = desk.write()
-    assert (manifest.selected, manifest.held_out, manifest.sample_count) == (6, 3, 3)
+    assert (manifest.selected, manifest.sample_count) == (6, 3)
+    assert manifest.held_out == {"test": 2, "Train": 1}
     assert manifest.validation_count == 1
+
+
+NEAR_MISSES = ("Train", "TRAIN", "train ", "", "val", "dev", "eval", "training", "\u00a0train")
+
+
+def test_a_split_that_may_mean_another_one_is_a_finding(desk: Desk) -> None:
+    for number, split in enumerate((None, "train", "test", " TEST ", "holdout", *NEAR_MISSES)):
+        desk.add_sample(f"p {number}", "r", split=split)
+    manifest = desk.write()
+    assert manifest.sample_count == 2
+    assert manifest.held_out == dict.fromkeys(("test", " TEST ", "holdout", *NEAR_MISSES), 1)
+    assert desk.issue_counts() == {"unknown_split": len(NEAR_MISSES)}
+    messages = desk.rows("SELECT message, column_name FROM data_issues ORDER BY message")
+    assert {column for _, column in messages} == {"split"}
+    assert any("split is 'Train', so this row is held out: write 'train'" in m for m, _ in messages)
+
+
+def test_a_column_that_holds_no_splits_is_counted_in_few_words(desk: Desk) -> None:
+    desk.add_samples([{"prompt": f"p{n}", "response": "r", "split": f"s{n}"} for n in range(50)])
+    desk.add_sample("p", "r")
+    held_out = desk.write().held_out
+    assert (len(held_out), held_out["others"], sum(held_out.values())) == (21, 30, 50)
 
 
 def test_samples_are_fetched_by_position_in_the_order_asked(desk: Desk) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from sqltune.database.connection import Database
@@ -133,6 +135,44 @@ def test_prompts_are_frozen_again_after_a_crash(desk: Desk) -> None:
 def test_a_prompt_that_was_trained_on_is_a_warning_that_names_both_rows(desk: Desk) -> None:
     desk.add_samples([{"prompt": f"p{n}", "response": "r"} for n in range(5)])
     desk.add_prompts([{"prompt": "p3"}, {"prompt": "fresh"}])
+    _freeze_after_training(desk)
+    ((rule, _, column, severity),) = desk.issues()
+    assert (rule, column, severity) == ("leak", "prompt", "warning")
+
+
+def test_a_leak_names_the_prompt_that_the_sample_gives_away(desk: Desk) -> None:
+    """And no other of the same words."""
+    desk.add_sample("Who?", "A", system_prompt="You are A.")
+    for system in ("You are A.", "You are B."):
+        desk.add_prompts([{"prompt": "Who?", "system_prompt": system, "category": system[-2]}])
+    _freeze_after_training(desk)
+    ((key,),) = desk.rows("SELECT prompt_id FROM eval_prompts WHERE category = 'A'")
+    assert [(rule, found) for rule, found, _, _ in desk.issues()] == [("leak", str(key))]
+
+
+def test_a_conversation_leaks_the_prompt_with_the_same_turns_before_it(desk: Desk) -> None:
+    def turns(*contents: str) -> str:
+        roles = ("user", "assistant") * 3
+        pairs = zip(roles, contents, strict=False)
+        return json.dumps([{"role": role, "content": content} for role, content in pairs])
+
+    desk.add_samples([{"messages": turns("Ship?", "Yes.", "When?", "Today.")}])
+    desk.add_prompts([{"messages": turns("Ship?", "No.", "When?"), "category": "other"}])
+    desk.add_prompts([{"messages": turns("Ship?", "Yes.", "When?"), "category": "same"}])
+    _freeze_after_training(desk)
+    ((key,),) = desk.rows("SELECT prompt_id FROM eval_prompts WHERE category = 'same'")
+    assert [found for _, found, _, _ in desk.issues()] == [str(key)]
+
+
+def test_a_prompt_that_is_trained_in_another_context_is_a_leak_that_says_so(desk: Desk) -> None:
+    desk.add_sample("Who?", "A", system_prompt="You are C.")
+    desk.add_prompts([{"prompt": "Who?"}])
+    _freeze_after_training(desk)
+    ((message,),) = desk.rows("SELECT message FROM data_issues")
+    assert "has the same prompt in another context" in message
+
+
+def _freeze_after_training(desk: Desk) -> None:
     run_id = _queue_run(desk)
     manifest = desk.write(run_id)
     with desk.database.transaction() as session:
@@ -142,15 +182,13 @@ def test_a_prompt_that_was_trained_on_is_a_warning_that_names_both_rows(desk: De
             manifest_id=manifest.manifest_id,
             fingerprint=manifest.fingerprint,
             training_key="k",
-            samples_selected=5,
+            samples_selected=manifest.selected,
             samples_skipped=0,
             samples_held_out=0,
             samples_validated=0,
-            samples_used=5,
+            samples_used=manifest.sample_count,
         )
-    assert desk.freeze(run_id).prompt_count == 2
-    ((rule, _, column, severity),) = desk.issues()
-    assert (rule, column, severity) == ("leak", "prompt", "warning")
+    desk.freeze(run_id)
 
 
 def test_the_findings_of_both_selections_stand_side_by_side(desk: Desk) -> None:

@@ -52,6 +52,8 @@ NOTHING_SENT = "SELECT COUNT(*) FROM responses"
         ("learning_rate = 'abc'", "config_error", "must be a number above 0, got 'abc'"),
         ("min_gain = 'x'", "config_error", "must be from -1 to 1, got 'x'"),
         ("epochs = 1.5", "config_error", "must be a whole number of at least 1, got 1.5"),
+        ("is_enabled = 'ja'", "config_error", "adapters.is_enabled of 'office' must be 1 or 0"),
+        ("keep_epochs = 'ja'", "config_error", "adapters.keep_epochs of 'office' must be 1 or 0"),
     ],
 )
 def test_a_row_that_cannot_be_used_is_refused_with_its_reason_before_anything_is_sent(

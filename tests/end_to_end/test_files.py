@@ -46,7 +46,7 @@ def test_csv_rows_arrive_as_they_are(people: People, bring: Any) -> None:
     [
         ("How much, roughly?,Ten.\nHow?,So.\n", "row 1"),
         ("How much, roughly?,Ten.\nWhere, please?,Here.\n", "row 1"),
-        ("How?,So.\nHow much, roughly?,Ten.\n", "line 3"),
+        ("How?,So.\nHow much, roughly?,Ten.\n", "row 2 of rows.csv (line 3)"),
     ],
 )
 def test_a_comma_without_quotes_shifts_no_column(
@@ -68,9 +68,54 @@ def test_a_byte_order_mark_is_no_part_of_a_column(people: People, bring: Any, na
 def test_a_file_that_is_not_utf8_names_the_byte_and_the_cure(people: People, bring: Any) -> None:
     done = bring("rows.csv", "prompt,response\ncafé,b\n".encode("latin-1"))
     assert done.code == 2
-    assert "rows.csv is not UTF-8: byte 19" in done.err
+    assert "rows.csv is not UTF-8: byte 19 (line 2)" in done.err
     assert "save it as UTF-8" in done.err
     assert samples(people) == []
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+@pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl", "rows.json"])
+def test_a_byte_order_mark_names_the_encoding(
+    people: People, bring: Any, name: str, encoding: str
+) -> None:
+    rows = [{"prompt": ROCKET, "response": "b"}]
+    texts = {
+        "rows.csv": f"prompt,response\n{ROCKET},b\n",
+        "rows.jsonl": json.dumps(rows[0]),
+        "rows.json": json.dumps(rows),
+    }
+    assert bring(name, texts[name].encode(encoding)).code == 0
+    assert samples(people) == [(ROCKET, "b")]
+
+
+def test_utf_16_without_a_byte_order_mark_says_so(bring: Any) -> None:
+    done = bring("rows.csv", "prompt,response\na,b\n".encode("utf-16-le"))
+    assert "rows.csv seems to be UTF-16 without a byte order mark" in done.err
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl", "rows.json"])
+def test_a_byte_far_down_that_is_not_utf8_has_its_true_place(
+    people: People, bring: Any, name: str
+) -> None:
+    row = '{"prompt": "a", "response": "b"}'
+    texts = {
+        "rows.csv": "prompt,response\n" + 'a,"b\nc"\n' * 20_000 + "café,b\n",
+        "rows.jsonl": f"{row}\n" * 20_000 + row.replace("a", "é", 1),
+        "rows.json": "[" + f"{row},\n" * 20_000 + row.replace('"a"', '"é"') + "]",
+    }
+    content = texts[name].encode("latin-1")
+    done = bring(name, content)
+    at = content.index("é".encode("latin-1"))
+    line = content.count(b"\n", 0, at) + 1
+    assert f"{name} is not UTF-8: byte {at} (line {line}) cannot be read" in done.err
+    assert samples(people) == []
+
+
+def test_the_form_of_a_file_that_is_not_plain_csv_is_said(people: People, bring: Any) -> None:
+    done = bring("rows.tsv", b'prompt\tresponse\tsplit\n"How" \\\tmany?\t2\t\\N\n')
+    assert done.code == 0
+    assert "(fields separated by tabs, backslashes escape)" in done.err
+    assert samples(people) == [('"How" \tmany?', "2")]
 
 
 def test_jsonl_texts_keep_their_form(people: People, bring: Any) -> None:
@@ -98,7 +143,7 @@ def test_jsonl_values_that_are_no_text_are_refused(people: People, bring: Any, v
         b'{"prompt":"a","response":"b"}\n{"prompt":"c","response":%b}\n' % value.encode(),
     )
     assert done.code == 2
-    assert "row 2 of rows.jsonl: response" in done.err
+    assert "row 2 of rows.jsonl (line 2): response" in done.err
     assert samples(people) == []
 
 
@@ -114,7 +159,7 @@ def test_half_a_character_is_named_with_row_and_column(people: People, bring: An
         "rows.jsonl", b'{"prompt":"a","response":"b"}\n{"prompt":"c","response":"\\ud800"}\n'
     )
     assert done.code == 2
-    assert "row 2 of rows.jsonl: response holds half of a character" in done.err
+    assert "row 2 of rows.jsonl (line 2): response holds half of a character" in done.err
     assert samples(people) == []
 
 
@@ -158,13 +203,13 @@ def test_eval_prompts_are_imported_into_their_own_table(people: People, bring: A
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"prompt,response\na,b\nc,\n", "row 2 of rows.csv: response is empty"),
-        (b"prompt,response\na,b\n  ,d\n", "row 2 of rows.csv: prompt is empty"),
-        (b"prompt,response\na,b\nc\n", "row 2 of rows.csv: response is empty"),
-        (b"prompt,response,weight\na,b,0\n", "row 1 of rows.csv: weight must be a number above 0"),
-        (b"prompt,response,weight\na,b,inf\n", "row 1 of rows.csv: weight must be a number"),
-        (b"prompt,response\na,b\nx\x00y,d\n", "row 2 of rows.csv: prompt holds a NUL character"),
-        (b"prompt,response\na,b\nc,d,e,f\n", "rows.csv cannot be read"),
+        (b"prompt,response\na,b\nc,\n", "row 2 of rows.csv (line 3): response is empty"),
+        (b"prompt,response\na,b\n  ,d\n", "row 2 of rows.csv (line 3): prompt is empty"),
+        (b"prompt,response\na,b\nc\n", "row 2 of rows.csv (line 3): response is empty"),
+        (b"prompt,response,weight\na,b,0\n", "row 1 of rows.csv (line 2): weight must be a number"),
+        (b"prompt,response,weight\na,b,inf\n", "row 1 of rows.csv (line 2): weight must be a"),
+        (b"prompt,response\na,b\nx\x00y,d\n", "row 2 of rows.csv (line 3): prompt holds a NUL"),
+        (b"prompt,response\na,b\nc,d,e,f\n", "row 2 of rows.csv (line 3): it has 4 fields"),
         (b"question,answer\na,b\n", "rows.csv has no column 'prompt' (it has: question, answer)"),
         (b"", "rows.csv cannot be read"),
     ],
@@ -182,14 +227,14 @@ def test_a_bad_row_is_named_and_nothing_is_inserted(
 def test_a_bad_row_far_down_leaves_nothing_half_done(people: People, bring: Any) -> None:
     rows = "".join(f"q{n},a{n}\n" for n in range(12_000))
     done = bring("rows.csv", f"prompt,response\n{rows}last,\n".encode())
-    assert "row 12001 of rows.csv: response is empty" in done.err
+    assert "row 12001 of rows.csv (line 12002): response is empty" in done.err
     assert samples(people) == []
 
 
 def test_a_key_that_is_too_long_for_its_column_is_named(people: People, bring: Any) -> None:
     done = bring("rows.csv", f"prompt,response,group_key\na,b,{'k' * 192}\n".encode())
     assert done.code == 2
-    assert "row 1 of rows.csv: group_key" in done.err
+    assert "row 1 of rows.csv (line 2): group_key" in done.err
     assert samples(people) == []
 
 
@@ -197,8 +242,11 @@ def test_a_key_that_is_too_long_for_its_column_is_named(people: People, bring: A
     ("name", "message"),
     [
         ("none.csv", "none.csv cannot be read: No such file or directory"),
-        ("rows.xlsx", "rows.xlsx: only .csv, .jsonl, .json and .parquet files can be imported"),
-        (".", ".: only .csv, .jsonl, .json and .parquet files can be imported"),
+        (
+            "rows.xlsx",
+            "rows.xlsx: only .csv, .tsv, .jsonl, .json and .parquet files",
+        ),
+        (".", ".: only .csv, .tsv, .jsonl, .json and .parquet files can be"),
     ],
 )
 def test_a_file_that_cannot_be_imported_says_why(sqltune: Sqltune, name: str, message: str) -> None:
@@ -268,7 +316,7 @@ def test_a_row_that_is_wrong_in_its_messages_is_named_with_their_position(
     lines = [{"messages": [{"role": "user", "content": "Who?"}]}, {"messages": []}]
     done = bring("chat.jsonl", "\n".join(map(json.dumps, lines)).encode())
     assert (done.code, "2 rows of chat.jsonl cannot be imported" in done.err) == (2, True)
-    assert "row 1 of chat.jsonl: messages has no turn of the assistant" in done.err
+    assert "row 1 of chat.jsonl (line 1): messages has no turn of the assistant" in done.err
     assert samples(people) == []
 
 

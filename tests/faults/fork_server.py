@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pymysql  # noqa: F401
+import re2  # noqa: F401
 import regex  # noqa: F401
 import scipy.stats  # noqa: F401
 import sqlglot.dialects.mysql

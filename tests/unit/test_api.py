@@ -9,8 +9,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from sqlalchemy import text
@@ -102,6 +104,53 @@ def test_an_unknown_view_or_column_is_refused_with_those_that_there_are(
         workspace.view("report_runs", adapter="office")
     with pytest.raises(sqltune.ConfigError, match="no view"):
         workspace.view("report_runs; DROP TABLE runs")
+
+
+@pytest.mark.parametrize(
+    "value", [2**70, -(2**70), float("inf"), "\ud800", Decimal("Infinity"), np.uint64(2**63)]
+)
+def test_a_value_that_no_column_has_is_refused_in_words(
+    workspace: sqltune.Workspace, value: object
+) -> None:
+    with pytest.raises(sqltune.ConfigError, match="run_id is compared with"):
+        workspace.view("report_runs", run_id=value)
+
+
+@pytest.mark.parametrize("name", ["\ud800", "office\udcff"])
+def test_half_of_a_character_is_no_name(workspace: sqltune.Workspace, name: str) -> None:
+    for call in (workspace.plan, workspace.sync, workspace.view):
+        with pytest.raises(sqltune.ConfigError, match="a name has half of a character"):
+            call(name)
+
+
+def test_force_is_a_yes_or_a_no(workspace: sqltune.Workspace) -> None:
+    workspace.sync()
+    assert workspace.plan(force="no")[0].decision.value == "up_to_date"  # type: ignore[arg-type]
+    for call in (workspace.plan, workspace.sync):
+        with pytest.raises(sqltune.ConfigError, match="force must be True or False, got 'ja'"):
+            call(force="ja")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("word", "count"), [("no", 0), ("false", 0), ("off", 0), ("yes", 1)])
+def test_a_text_in_place_of_a_flag_means_what_it_says(
+    workspace: sqltune.Workspace, word: str, count: int
+) -> None:
+    with workspace._runtime.database.transaction() as session:
+        session.connection.execute(text("UPDATE adapters SET is_enabled = :word"), {"word": word})
+    assert len(workspace.plan()) == count
+
+
+@pytest.mark.parametrize(
+    ("word", "decision"), [("no", "up_to_date"), ("true", "train"), ("ja", "refused")]
+)
+def test_a_request_is_forced_only_by_a_flag_that_says_so(
+    workspace: sqltune.Workspace, word: str, decision: str
+) -> None:
+    workspace.sync()
+    request = "INSERT INTO runs (adapter_name, is_forced) VALUES ('office', :word)"
+    with workspace._runtime.database.transaction() as session:
+        session.connection.execute(text(request), {"word": word})
+    assert workspace.sync()[0].decision.value == decision
 
 
 def test_before_init_every_method_says_what_to_do(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_an_unknown_scorer_of_a_prompt_is_an_error_of_that_prompt() -> None:
 def test_evaluation_is_imported_without_its_heavy_libraries() -> None:
     code = (
         "import sys, sqltune.evaluation\n"
-        "heavy = {'torch', 'pandas', 'numpy', 'scipy', 'sacrebleu', 'rapidfuzz', 'regex'}\n"
+        "heavy = {'torch', 'pandas', 'numpy', 'scipy', 'sacrebleu', 'rapidfuzz', 're2', 'regex'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     result = subprocess.run(

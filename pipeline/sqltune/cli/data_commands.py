@@ -25,7 +25,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def import_rows(
-    file: Annotated[Path, typer.Argument(help="A .csv, .jsonl, .json or .parquet file, UTF-8.")],
+    file: Annotated[Path, typer.Argument(help="A .csv, .tsv, .jsonl, .json or .parquet file.")],
     dataset: Annotated[
         str,
         typer.Option(help="The dataset of the rows: for the default queries, an adapter's name."),
@@ -64,7 +64,8 @@ def import_rows(
         )
     reporter.finish()
     known = f"; {done.known:,} were there already" if done.known else ""
-    say(f"{done.inserted:,} rows inserted into {table}, dataset {dataset!r}{known}")
+    form = f" ({done.form})" if str(done.form or "") else ""
+    say(f"{done.inserted:,} rows inserted into {table}, dataset {dataset!r}{known}{form}")
 
 
 def export_rows(

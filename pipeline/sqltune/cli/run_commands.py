@@ -195,10 +195,13 @@ def _show_plan(names: list[str], *, force: bool, count_tokens: bool, as_json: bo
 def _forecast_row(forecast: Forecast) -> dict[str, Any]:
     """Return a row of a table that has to fit a terminal."""
     from sqltune.backends.base import shorten_revision
+    from sqltune.selection import describe_held_out
 
     row = asdict(forecast)
     if validation := row.pop("validation"):
         row["samples"] = f"{row['samples']}, and {validation} for validation"
+    if held_out := row.pop("held_out"):
+        row["samples"] = f"{row['samples']}, and held out: {describe_held_out(held_out)}"
     revision, place = row.pop("base_model_revision"), row.pop("base_model_found_in")
     row.pop("recipe")
     known = [shorten_revision(revision)] if revision else []

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
 
 from sqltune.database.errors import COMMIT_FAILED, NODE_NOT_READY, error_number, translate_errors
+from sqltune.database.packets import watch_statements
 from sqltune.database.servers import identify_server, require_kind
 from sqltune.database.sockets import limit_silence, watch_peer
 from sqltune.database.urls import Address, EngineKind, connect_options
@@ -41,6 +42,7 @@ def make_engine(address: Address, *, lock_wait_seconds: int, silence_seconds: fl
     if is_server:
         needs_tls = "ssl_ca" in options
         _require_kind(engine, address)
+        watch_statements(engine)
         _watch_network(engine, silence_seconds)
         _prepare_server(engine, address.kind, lock_wait_seconds, needs_tls=needs_tls)
     else:

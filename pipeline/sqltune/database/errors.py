@@ -53,6 +53,13 @@ def translate_errors() -> Iterator[None]:
         yield
     except exc.SQLAlchemyError as error:
         raise _translate(error) from error
+    except UnicodeEncodeError as error:
+        raise DatabaseError(
+            f"{error.object!r:.60} holds half of a character at position {error.start}, which no "
+            "database stores: write the whole character"
+        ) from error
+    except OverflowError as error:
+        raise DatabaseError(f"a number is larger than the database stores: {error}") from error
 
 
 def error_number(error: BaseException) -> int | None:

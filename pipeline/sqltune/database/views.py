@@ -31,6 +31,8 @@ _WHOLE = re.compile(
     r"before_is_base|(passed|steps?|tokens)(_\w+)?|epochs|position"
 )
 
+_HALF = re.compile("[\ud800-\udfff]")
+
 
 def read_view(session: Session, name: str, equals: Mapping[str, object]) -> pd.DataFrame:
     """Return the rows of a view whose columns have the given values.
@@ -74,6 +76,12 @@ def _value(session: Session, name: str, given: object) -> object:
             f"{name} is compared with a {type(given).__name__}, and a column has one text, number "
             "or time: read the view without it and select in the DataFrame"
         )
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ConfigError(f"{name} is compared with {value}, and a column has 64 bits")
+    if isinstance(value, float | Decimal) and not math.isfinite(value):
+        raise ConfigError(f"{name} is compared with {value}, which no column has")
+    if isinstance(value, str) and _HALF.search(value):
+        raise ConfigError(f"{name} is compared with {value!r}, which has half of a character")
     return value
 
 

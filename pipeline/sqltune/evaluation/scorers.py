@@ -8,20 +8,32 @@ test it on known right and known wrong answers.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NoReturn
 
 from sqltune.errors import ConfigError, PipelineError
-from sqltune.evaluation.words import fold_text, split_words, trim_text
+from sqltune.evaluation.words import (
+    MARKS_ON_A_LETTER,
+    fold_text,
+    has_too_many_marks,
+    split_words,
+    trim_text,
+)
 
-#: Longest time for one regular expression on one answer: an expected text is a row, and rows must
-#: not stop a run.
-REGEX_SECONDS = 0.2
-#: Longest text for scorers whose work grows with the square of it; 100,000 characters take well
-#: under a second.
-MAX_CHARACTERS = 100_000
+#: Longest text for scorers whose work grows with the square of it, and for the others; both take
+#: well under a second. An expected text is a row, and rows must not stop a run.
+MAX_CHARACTERS = 50_000
+MAX_LINEAR_CHARACTERS = 1_000_000
+#: Longest regular expression, in characters.
+MAX_PATTERN = 10_000
+#: A border of a word beside a letter that RE2 does not count as one.
+_BOUNDARY_OF_NO_WORD = re.compile(r"\\b[^\x00-\x7f]|[^\x00-\x7f]\\b")
+#: Largest product of an expression's compiled size and the answer's bytes: at worst RE2 takes as
+#: many steps, in about a second.
+MAX_PATTERN_STEPS = 100_000_000
 
 
 class ScorerError(PipelineError):
@@ -57,11 +69,13 @@ def describe_unknown_scorer(name: str) -> str:
 
 def score_exact(response: str, expected: str) -> float:
     """Return 1 if both texts are equal apart from space around them."""
+    _check_texts(response, expected, longest=MAX_LINEAR_CHARACTERS)
     return float(trim_text(response) == trim_text(expected))
 
 
 def score_contains(response: str, expected: str) -> float:
     """Return 1 if the answer contains the expected text, without regard to case and spaces."""
+    _check_texts(response, expected, longest=MAX_LINEAR_CHARACTERS)
     wanted = fold_text(expected)
     if not wanted:
         raise ScorerError("the expected text is empty, and every answer contains an empty text")
@@ -69,24 +83,54 @@ def score_contains(response: str, expected: str) -> float:
 
 
 def score_regex(response: str, expected: str) -> float:
-    """Return 1 if the expected text, a regular expression, is found in the answer."""
-    import regex
+    """Return 1 if the expected text, a regular expression of RE2, is found in the answer.
 
+    RE2 bounds memory, and its time grows with the length of the answer alone:
+    https://github.com/google/re2/wiki/WhyRE2
+    """
+    import re2
+
+    _check_pattern(expected)
+    options = re2.Options()
+    options.log_errors = False
+    text = response.encode()
     try:
-        found = regex.search(expected, response, timeout=REGEX_SECONDS, concurrent=True)
-    except TimeoutError as exc:
+        pattern = re2.compile(expected, options)
+    except re2.error as exc:
+        raise ScorerError(_describe_pattern_error(exc)) from exc
+    if (steps := pattern.programsize * len(text)) > MAX_PATTERN_STEPS:
         raise ScorerError(
-            f"the regular expression took over {REGEX_SECONDS} seconds: make it simpler"
-        ) from exc
-    except regex.error as exc:
-        raise ScorerError(f"the expected text is not a valid regular expression: {exc}") from exc
-    except RecursionError as exc:
-        raise ScorerError("the regular expression is nested too deeply") from exc
-    return float(found is not None)
+            f"the regular expression may take {steps:,} steps on this answer, and "
+            f"{MAX_PATTERN_STEPS:,} are allowed: repeat less in it"
+        )
+    return float(pattern.search(text) is not None)
+
+
+def _check_pattern(pattern: str) -> None:
+    if len(pattern) > MAX_PATTERN:
+        raise ScorerError(
+            f"the regular expression has {len(pattern):,} characters: this scorer accepts "
+            f"{MAX_PATTERN:,}"
+        )
+    if found := _BOUNDARY_OF_NO_WORD.search(pattern):
+        raise ScorerError(
+            f"{found.group()} in the regular expression never matches, since RE2 takes ASCII "
+            r"letters alone for a word: write (^|\PL) and (\PL|$) in place of \b"
+        )
+
+
+def _describe_pattern_error(error: Exception) -> str:
+    reason = error.args[0]
+    said = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
+    return (
+        f"the expected text is not a valid regular expression of RE2: {said[:200]} (RE2 has no "
+        r"look-around and no \1; write its syntax as in https://github.com/google/re2/wiki/Syntax)"
+    )
 
 
 def score_json_valid(response: str, _expected: str) -> float:
     """Return 1 if the answer is one JSON text by RFC 8259, which has no NaN and no Infinity."""
+    _check_texts(response, longest=MAX_LINEAR_CHARACTERS)
     try:
         json.loads(response, parse_constant=_refuse_constant, parse_int=str)
     except RecursionError as exc:
@@ -98,21 +142,25 @@ def score_json_valid(response: str, _expected: str) -> float:
 
 def score_token_f1(response: str, expected: str) -> float:
     """Return F1 over words in any order, as SQuAD defines it: https://arxiv.org/abs/1606.05250."""
+    _check_texts(response, expected, longest=MAX_LINEAR_CHARACTERS)
     answered, wanted = split_words(response), split_words(expected)
     if not answered or not wanted:
-        return _score_without_words(response, expected)
+        return float(answered == wanted)
     common = (Counter(answered) & Counter(wanted)).total()
     return 2 * common / (len(answered) + len(wanted))
 
 
 def score_rouge_l(response: str, expected: str) -> float:
-    """Return ROUGE-L, F1 of the longest common subsequence: https://aclanthology.org/W04-1013."""
+    """Return ROUGE-L, F1 of the longest common subsequence of the words that token_f1 counts.
+
+    https://aclanthology.org/W04-1013
+    """
     from rapidfuzz.distance import LCSseq
 
-    _check_lengths(response, expected)
+    _check_texts(response, expected)
     answered, wanted = split_words(response), split_words(expected)
     if not answered or not wanted:
-        return _score_without_words(response, expected)
+        return float(answered == wanted)
     return 2 * LCSseq.similarity(answered, wanted) / (len(answered) + len(wanted))
 
 
@@ -120,7 +168,7 @@ def score_chrf(response: str, expected: str) -> float:
     """Return chrF, F2 over character n-grams up to 6: https://aclanthology.org/W15-3049."""
     from sacrebleu.metrics.chrf import CHRF
 
-    _check_lengths(response, expected)
+    _check_texts(response, expected)
     if trim_text(response) == trim_text(expected):
         return 1.0
     return _clip(float(CHRF().sentence_score(response, [expected]).score) / 100)
@@ -130,7 +178,7 @@ def score_similarity(response: str, expected: str) -> float:
     """Return the share of characters that need no edit, without regard to case and spaces."""
     from rapidfuzz import fuzz
 
-    _check_lengths(response, expected)
+    _check_texts(response, expected)
     return _clip(fuzz.ratio(fold_text(response), fold_text(expected)) / 100)
 
 
@@ -147,16 +195,15 @@ SCORERS: dict[str, Scorer] = {
 }
 
 
-def _score_without_words(response: str, expected: str) -> float:
-    """Compare texts without any word, such as a single emoji."""
-    return float(fold_text(response) == fold_text(expected))
-
-
-def _check_lengths(*texts: str) -> None:
-    longest = max(len(text) for text in texts)
-    if longest > MAX_CHARACTERS:
+def _check_texts(*texts: str, longest: int = MAX_CHARACTERS) -> None:
+    length = max(map(len, texts))
+    if length > longest:
         raise ScorerError(
-            f"a text of {longest:,} characters is too long: this scorer accepts {MAX_CHARACTERS:,}"
+            f"a text of {length:,} characters is too long: this scorer accepts {longest:,}"
+        )
+    if any(map(has_too_many_marks, texts)):
+        raise ScorerError(
+            f"a letter has more than {MARKS_ON_A_LETTER:,} combining marks: remove them"
         )
 
 

@@ -83,20 +83,18 @@ def score_phase(scope: RunScope, phase: Phase, scoring: Scoring) -> int:
     """Score every answer of one phase that has no score yet; return how many were written."""
     after_key, written = "", 0
     while True:
-        scope.check()
         with scope.read() as session:
             page = scores_table.fetch_unscored_responses(
                 session, scope.run_id, phase, after_key, PAGE_SIZE
             )
         if not page:
             return written
-        found = [
-            score
-            for row in page
-            for score in score_answer(
+        found = []
+        for row in page:
+            scope.check()  # a text near the scorers' limits takes seconds
+            found += score_answer(
                 scoring, phase, row.prompt_key, row.scorer, row.response, row.expected
             )
-        ]
         if found:
             with scope.transaction() as session:
                 scores_table.insert_scores(session, scope.run_id, found, now=scope.now())

@@ -31,6 +31,7 @@ class Forecast:
     reason: str
     samples: int | None  #: that would be trained; None: the selections were not read
     validation: int | None  #: never trained, measured after every epoch; None: as above
+    held_out: dict[str, int] | None  #: rows by a split that is neither trained nor for validation
     prompts: int | None  #: None: the selections were not read
     tokens_per_epoch: int | None  #: None: not counted
     token_count: str | None  #: exact, estimated; None: not counted
@@ -91,6 +92,7 @@ def _make(
         reason=plan.reason,
         samples=wanted.samples if wanted else None,
         validation=wanted.validation if wanted else None,
+        held_out=dict(wanted.held_out) if wanted else None,
         prompts=wanted.prompts if wanted else None,
         tokens_per_epoch=tokens.count if tokens else None,
         token_count=tokens.kind if tokens else None,

@@ -65,6 +65,7 @@ _WORDS = {
     "on_bad_row": ("stop", "skip"),
     "gate_without_prompts": ("accept", "refuse"),
 }
+_FLAGS = ("is_enabled", "keep_epochs")
 #: Text columns without any other rule.
 _TEXTS = (
     *("adapter_name", "base_model", "base_model_revision", "backend"),
@@ -86,6 +87,9 @@ def check_adapter(adapter: Adapter) -> None:
             raise _wrong(adapter, column, "must be a text")
     for column, rule in _NUMBERS.items():
         _check_number(adapter, column, rule)
+    for column in _FLAGS:
+        if not isinstance(getattr(adapter, column), bool):
+            raise _wrong(adapter, column, "must be 1 or 0")
     for column, words in _WORDS.items():
         if getattr(adapter, column) not in words:
             raise _wrong(adapter, column, f"must be {', '.join(words[:-1])} or {words[-1]}")

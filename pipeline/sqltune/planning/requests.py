@@ -46,7 +46,7 @@ def plan_request(
         equal: requests that the same answer settles, if this one asks for no more than a sync.
     """
     try:
-        _require_texts(request)
+        _require_values(request)
     except DataError as error:
         return AdapterPlan(adapter, Refuse(error), request, is_trial=True)
     requested = _apply_request(adapter, request)
@@ -58,7 +58,8 @@ def plan_request(
         return AdapterPlan(
             requested, _plan_trial(runtime, requested, request, check), request, is_trial
         )
-    plan = plan_adapter(runtime, adapter, force=request.is_forced, check=check, request=request)
+    is_forced = request.is_forced is True
+    plan = plan_adapter(runtime, adapter, force=is_forced, check=check, request=request)
     return AdapterPlan(adapter, plan, request, is_trial, _equal_to(request, is_trial, equal))
 
 
@@ -83,12 +84,20 @@ def request_reason(request: RunRequest, plan: Plan) -> str:
     return words if plan.reason == words else f"{words}: {plan.reason}"
 
 
-def _require_texts(request: RunRequest) -> None:
-    """Refuse bytes in place of a text, which SQLite stores unchanged.
+def _require_values(request: RunRequest) -> None:
+    """Refuse bytes in place of a text, and a text in place of a flag: SQLite stores both.
 
     Raises:
-        DataError: a column of the row holds bytes.
+        DataError: a column of the row holds another type.
     """
+    if request.is_forced is None:
+        raise DataError(
+            f"runs.is_forced of run {request.run_id} says neither 1 nor 0: write one of them",
+            table="runs",
+            key=str(request.run_id),
+            column="is_forced",
+            code="request_refused",
+        )
     for column in ("backend", "base_model", "trigger_reason"):
         value = getattr(request, column)
         if value is not None and not isinstance(value, str):

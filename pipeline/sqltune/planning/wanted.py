@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from sqltune import wanted_keys
 from sqltune.backends.base import BaseModel
@@ -26,6 +26,7 @@ class Wanted:
     training_key: str
     evaluation_key: str
     validation: int = 0  #: samples that are never trained, not counted in `samples`
+    held_out: Mapping[str, int] = field(default_factory=dict)  #: further rows, by their split
 
 
 def find_wanted(
@@ -67,6 +68,7 @@ def find_wanted(
         training_key=wanted_keys.training_key(adapter, base_model, training.text),
         evaluation_key=wanted_keys.evaluation_key(adapter, prompts.text),
         validation=scan.validation_count,
+        held_out=scan.held_out,
     )
 
 

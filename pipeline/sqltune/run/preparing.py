@@ -18,6 +18,7 @@ from sqltune.records import Run, RunKind, Sample
 from sqltune.run.work import Work, add_event, count_noun, get_manifest_fingerprint
 from sqltune.selection import (
     Problem,
+    describe_held_out,
     freeze_eval_prompts,
     read_samples,
     read_validation,
@@ -86,13 +87,14 @@ def _prepare_samples(work: Work) -> None:
             ),
             samples_selected=manifest.selected,
             samples_skipped=manifest.skipped,
-            samples_held_out=manifest.held_out,
+            samples_held_out=sum(manifest.held_out.values()),
             samples_validated=manifest.validation_count,
             samples_used=len(samples),
         )
         _note_validation(work, session, manifest.validation_count, manifest.sample_count)
     skipped = f", {manifest.skipped:,} skipped" if manifest.skipped else ""
-    work.say(f"{count_noun(len(samples), 'sample')}{skipped}")
+    held_out = f", held out: {describe_held_out(manifest.held_out)}" if manifest.held_out else ""
+    work.say(f"{count_noun(len(samples), 'sample')}{skipped}{held_out}")
 
 
 def _take_manifest(work: Work, manifest_id: int, *, trains: bool) -> None:

@@ -11,7 +11,7 @@ from sqltune.selection.inputs import count_stored_contents, digest_inputs, read_
 from sqltune.selection.manifest import write_manifest
 from sqltune.selection.new_samples import count_new_samples
 from sqltune.selection.reader import SelectionReader
-from sqltune.selection.rules import Problem
+from sqltune.selection.rules import Problem, is_blank
 from sqltune.selection.samples import read_samples, read_validation
 from sqltune.selection.scan import (
     SampleScan,
@@ -19,6 +19,7 @@ from sqltune.selection.scan import (
     scan_samples,
     select_samples,
 )
+from sqltune.selection.splits import describe_held_out
 from sqltune.selection.unfolding import unfold
 
 __all__ = [
@@ -28,10 +29,12 @@ __all__ = [
     "SelectionReader",
     "count_new_samples",
     "count_stored_contents",
+    "describe_held_out",
     "digest_inputs",
     "fingerprint_prompts",
     "fingerprint_samples",
     "freeze_eval_prompts",
+    "is_blank",
     "read_conversation",
     "read_samples",
     "read_validation",

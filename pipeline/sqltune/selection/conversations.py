@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from sqltune.database.tables.message_texts import make_message
 from sqltune.records import Message, SelectionName
-from sqltune.selection.rules import Problem, describe, text_problem
+from sqltune.selection.rules import Problem, describe, is_blank, text_problem
 
 _ROLES = ("system", "user", "assistant", "tool")
 #: OpenAI's newer name of the system's role, which chat templates do not know.
@@ -100,10 +100,19 @@ def _read(items: Sequence[object]) -> Iterator[Message]:
         role = _read_role(place, item.get("role"))
         plain = {**item, "role": role, "content": _read_content(place, role, item)}
         _check_weight(place, role, item.get("weight"))
-        message = make_message(plain)
+        message = _make_message(place, plain)
         _check_text(f"{place}.content", message.content)
         _check_text(place, message.extra)
         yield message
+
+
+def _make_message(place: str, plain: dict[str, Any]) -> Message:
+    try:
+        return make_message(plain)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _Unusable(
+            "bad_message", f"{place} holds a value that JSON has not ({error}): write it as a text"
+        ) from None
 
 
 def _read_role(place: str, role: object) -> str:
@@ -124,7 +133,7 @@ def _read_content(place: str, role: str, item: dict[str, Any]) -> str | None:
     calls_tools = role == "assistant" and bool(item.get("tool_calls"))
     if calls_tools:
         return content or None
-    if not (content or "").strip() and role != "tool":
+    if is_blank(content or "") and role != "tool":
         state = "missing" if content is None else "empty"
         raise _Unusable("empty", f"{place}.content is {state}: fill it in, or leave it out")
     return content or ""

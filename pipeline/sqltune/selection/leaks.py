@@ -6,7 +6,8 @@ those of a trained one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from hashlib import blake2b
 
@@ -14,8 +15,13 @@ from sqltune.database.queries import load_statements
 from sqltune.database.run_scope import RunScope
 from sqltune.database.streaming import RowStream, open_stream
 from sqltune.database.tables import run_prompts
+from sqltune.database.tables.message_texts import read_messages
+from sqltune.records import Message
 from sqltune.selection.findings import WARNING, Findings
 from sqltune.selection.rules import Problem
+
+#: The text for the system, and the turns of a conversation before its answer.
+_Context = tuple[bytes | None, tuple[Message, ...]]
 
 
 def note_leaks(
@@ -27,21 +33,41 @@ def note_leaks(
     no index that a join could use.
     """
     stream = _streams(scope, timeout_seconds)
+    asked: dict[bytes, dict[bytes, _Context]] = defaultdict(dict)
     with stream("select_run_prompts", run_id=scope.run_id) as prompts:
-        asked = {prompt: key for page in prompts.pages() for key, prompt in page}
+        for page in prompts.pages():
+            for key, prompt, *context in page:
+                asked[prompt][key] = _read_context(*context)
     if not asked:
         return
     leaked: set[str] = set()
     with stream("select_manifest_prompts", manifest_id=manifest_id) as samples:
         for page in samples.pages():
-            for sample_key, prompt in page:
-                if prompt in asked:
-                    message = f"sample {sample_key.decode()} has the same prompt and is trained on"
-                    key = asked[prompt].decode()
-                    findings.add(key, "prompt", Problem("leak", message), WARNING)
-                    leaked.add(key)
+            for sample_key, prompt, *context in page:
+                if prompt not in asked:
+                    continue
+                for key, message in _find_leaks(asked[prompt], _read_context(*context)):
+                    problem = Problem("leak", f"sample {sample_key.decode()} {message}")
+                    findings.add(key.decode(), "prompt", problem, WARNING)
+                    leaked.add(key.decode())
     with scope.transaction() as session:
         run_prompts.mark_leaked(session, scope.run_id, sorted(leaked))
+
+
+def _find_leaks(asked: Mapping[bytes, _Context], trained: _Context) -> Iterator[tuple[bytes, str]]:
+    """Yield the prompts that a sample gives away: those like it in all that comes before."""
+    same = [key for key, context in asked.items() if context == trained]
+    yield from ((key, "has the same prompt and is trained on") for key in same)
+    if not same:
+        message = "has the same prompt in another context and is trained on"
+        yield from ((key, message) for key in asked)
+
+
+def _read_context(system_prompt: bytes | None, messages: bytes | None) -> _Context:
+    """Return what a model reads beside the prompt; the answer that is trained is none of it."""
+    turns = () if messages is None else read_messages(messages.decode()) or ()
+    is_answered = bool(turns) and turns[-1].role == "assistant"
+    return system_prompt, turns[:-1] if is_answered else turns
 
 
 def note_validation_leaks(

@@ -7,7 +7,7 @@ SQL. A manifest equal to an earlier one of the adapter is shared.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sqltune.database.bulk import ContentRow, SampleWriter, open_sample_writer
@@ -35,7 +35,7 @@ class Manifest:
     fingerprint: str
     selected: int  #: rows that the query returned
     skipped: int  #: rows that cannot be trained on
-    held_out: int  #: rows whose split is neither 'train' nor 'validation'
+    held_out: Mapping[str, int]  #: rows whose split is neither 'train' nor 'validation', by split
     sample_count: int  #: those for validation included
     validation_count: int
 
@@ -223,7 +223,7 @@ def _manifest(scan: _RowScan, manifest_id: int) -> Manifest:
         fingerprint=scan.selection_sum.result().text,
         selected=counts.selected,
         skipped=counts.skipped,
-        held_out=counts.held_out,
+        held_out=scan.rows.held_out.counts,
         sample_count=scan.manifest_sum.result().row_count,
         validation_count=counts.validation,
     )

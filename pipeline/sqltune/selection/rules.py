@@ -8,6 +8,8 @@ column that `clean_*` accepts has a problem, which a property test verifies.
 from __future__ import annotations
 
 import math
+import re
+import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +19,15 @@ from sqltune.selection.columns import Column
 #: Longest key, group and split that the tables can store, in characters.
 KEY_CHARACTERS = 191
 _NUMBERS = (int, float)
+#: What the first byte of a text is where nothing in it may be seen.
+_STARTS_UNSEEN = re.compile(rb"[^!-~]|\Z").match
+_UNSEEN_CATEGORIES = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
+#: Letters, marks and symbols that show nothing alone.
+_FILLERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | frozenset(
+    map(chr, range(0xFE00, 0xFE10))
+)
+#: Bytes of a text in which something is mostly seen.
+_BEGINNING_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +47,7 @@ def clean_text(column: Column, *, required: bool) -> bool:
         if required or types != {bytes, type(None)}:
             return False
         column = [text for text in column if text is not None]
-    if required and (b"" in column or any(map(bytes.isspace, column))):
+    if required and any(map(_is_blank, filter(_STARTS_UNSEEN, column))):
         return False
     # An ASCII byte is never part of a longer character: joined by it, the values are UTF-8 exactly
     # if each of them is.
@@ -70,6 +81,13 @@ def clean_weights(column: Column) -> bool:
     return types == {float} and all(map(math.isfinite, column)) and min(column) > 0
 
 
+def is_blank(text: str) -> bool:
+    """Whether a text shows nothing: it has only white space, control characters and fillers."""
+    return all(
+        unicodedata.category(each) in _UNSEEN_CATEGORIES or each in _FILLERS for each in text
+    )
+
+
 def text_problem(name: str, value: Any, *, required: bool) -> Problem | None:
     """Return what is wrong with a text; None: nothing."""
     if value is None:
@@ -78,7 +96,7 @@ def text_problem(name: str, value: Any, *, required: bool) -> Problem | None:
         return Problem(
             "not_text", f"{name} is {describe(value)}, not text: CAST it to CHAR in the query"
         )
-    if required and (not value or value.isspace()):
+    if required and _is_blank(value):
         what = "empty" if not value else "only whitespace"
         return Problem("empty", f"{name} is {what}: {_LEAVE_OUT}")
     if (position := value.find(b"\x00")) >= 0:
@@ -158,6 +176,11 @@ def describe(value: Any) -> str:
     """Return a value's type and the beginning of the value."""
     names = {int: "the number", float: "the number"}
     return f"{names.get(type(value), type(value).__name__)} {str(value)[:40]}"
+
+
+def _is_blank(text: bytes) -> bool:
+    begin = text[:_BEGINNING_BYTES].decode("utf-8", "ignore")
+    return is_blank(begin) and is_blank(text.decode("utf-8", "replace"))
 
 
 def _is_utf8(text: bytes) -> bool:

@@ -5,9 +5,9 @@ The fingerprint is the fast answer to whether the samples have changed.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqltune.database.tables.message_texts import read_messages
 from sqltune.records import Adapter, Sample, SelectionName
@@ -15,7 +15,8 @@ from sqltune.selection.batches import SampleBatch, digest_rows, encode_samples
 from sqltune.selection.columns import Column
 from sqltune.selection.content_hash import Fingerprint, FingerprintSum
 from sqltune.selection.reader import SelectionReader, open_selection
-from sqltune.selection.training_rows import TrainingRows, without_held_out
+from sqltune.selection.splits import HeldOut, pick_rows, used_rows
+from sqltune.selection.training_rows import TrainingRows
 from sqltune.selection.unfolding import unfold_messages
 from sqltune.selection.validation_rows import find_validation, mark_digests
 
@@ -26,6 +27,7 @@ class SampleScan:
 
     fingerprint: Fingerprint  #: of all rows that are not held out
     validation_count: int  #: how many of them are for validation
+    held_out: Mapping[str, int] = field(default_factory=dict)  #: how many others, by their split
 
 
 def fingerprint_samples(reader: SelectionReader, adapter: Adapter) -> Fingerprint:
@@ -43,12 +45,12 @@ def scan_samples(reader: SelectionReader, adapter: Adapter) -> SampleScan:
     Raises:
         DataError: the query cannot be used.
     """
-    total, validation_count = FingerprintSum(), 0
-    with closing(_digest_pages(reader, adapter)) as pages:
+    total, validation_count, held_out = FingerprintSum(), 0, HeldOut()
+    with closing(_digest_pages(reader, adapter, held_out)) as pages:
         for digests, validation in pages:
             total.add(mark_digests(digests, validation), len(digests))
             validation_count += len(validation)
-    return SampleScan(total.result(), validation_count)
+    return SampleScan(total.result(), validation_count, held_out.counts)
 
 
 def digest_samples(reader: SelectionReader, adapter: Adapter) -> Generator[list[bytes], None, None]:
@@ -57,13 +59,13 @@ def digest_samples(reader: SelectionReader, adapter: Adapter) -> Generator[list[
     Raises:
         DataError: the query cannot be used.
     """
-    with closing(_digest_pages(reader, adapter)) as pages:
+    with closing(_digest_pages(reader, adapter, HeldOut())) as pages:
         for digests, _ in pages:
             yield digests
 
 
 def _digest_pages(
-    reader: SelectionReader, adapter: Adapter
+    reader: SelectionReader, adapter: Adapter, held_out: HeldOut
 ) -> Generator[tuple[list[bytes], frozenset[int]], None, None]:
     """Yield the content hashes of each page, and which of its rows are for validation."""
     share = adapter.validation_share
@@ -71,7 +73,10 @@ def _digest_pages(
         # Keys are not content: where no share needs them, leaving them out saves their time.
         columns = selection.columns if share else selection.columns.without_key()
         for page in selection.pages():
-            fields = without_held_out(columns.split(page))
+            fields = columns.split(page)
+            if (kept := used_rows(fields[-1])) is not None:
+                held_out.add(fields[-1])
+                fields = pick_rows(fields, kept)
             digests = digest_page(fields)
             yield digests, find_validation(fields[0], fields[-2], fields[-1], digests, share)
 

@@ -16,7 +16,7 @@ from sqltune.records import Sample, SelectionName
 from sqltune.selection.bad_rows import RowCounts
 from sqltune.selection.batches import SampleBatch, encode_samples
 from sqltune.selection.columns import Column, ColumnMap
-from sqltune.selection.findings import Findings
+from sqltune.selection.findings import WARNING, Findings
 from sqltune.selection.rules import (
     KEY_CHARACTERS,
     NOTHING_GIVEN,
@@ -31,15 +31,15 @@ from sqltune.selection.rules import (
     text_problem,
     weight_problem,
 )
+from sqltune.selection.splits import HeldOut, pick_rows, split_problem, used_rows
 from sqltune.selection.unfolding import BadMessages, unfold_messages
-from sqltune.selection.validation_rows import VALIDATION, find_validation
+from sqltune.selection.validation_rows import find_validation
 
 #: Returns a sample's number of tokens where they are too many, else None.
 TooLong = Callable[[str], int | None]
 #: Returns why a base model or a backend cannot read a conversation, else None.
 CheckConversation = Callable[[Sample], Problem | None]
 
-_USED_SPLITS = (None, b"train", VALIDATION)
 _EMPTY = SampleBatch((), (), (), (), (), (), (), (), ())
 
 
@@ -64,6 +64,7 @@ class TrainingRows:
         """
         self.counts = RowCounts()
         self.findings = Findings(SelectionName.TRAINING)
+        self.held_out = HeldOut()
         self.refused: list[tuple[Any, ...]] = []  #: the fields of the last page's rows with a fault
         self._columns = columns
         self._too_long = too_long
@@ -90,7 +91,7 @@ class TrainingRows:
         numbers: Sequence[int] = range(first_number, first_number + len(rows))
         columns = self._columns.split(rows)
         if (kept := used_rows(columns[-1])) is not None:
-            self.counts.held_out += len(rows) - len(kept)
+            self._note_held_out(numbers, columns[0], columns[-1])
             numbers = [numbers[index] for index in kept]
             columns = pick_rows(columns, kept)
         if not numbers:
@@ -101,6 +102,14 @@ class TrainingRows:
         if batch is None:
             batch = self._encode_row_by_row(numbers, columns)
         return self._choose_validation(batch)
+
+    def _note_held_out(self, numbers: Sequence[int], keys: Column, splits: Column) -> None:
+        before = self.held_out.counts.total()
+        self.held_out.add(splits)
+        self.counts.held_out += self.held_out.counts.total() - before
+        for number, key, split in zip(numbers, keys, splits, strict=True):
+            if (problem := split_problem(split)) is not None:
+                self.findings.add(name_row(number, key), "split", problem, WARNING)
 
     def _choose_validation(self, batch: SampleBatch) -> SampleBatch:
         share = self._validation_share
@@ -208,24 +217,6 @@ def _too_long(tokens: int) -> str:
         f"prompt and response have {tokens:,} tokens together, more than the base model accepts: "
         "shorten them, or choose another base model"
     )
-
-
-def used_rows(splits: Column) -> list[int] | None:
-    """Return the indexes of the rows that are not held out; None: all of them."""
-    if set(splits) <= set(_USED_SPLITS):
-        return None
-    return [index for index, split in enumerate(splits) if split in _USED_SPLITS]
-
-
-def pick_rows(columns: Sequence[Column], indexes: Sequence[int]) -> list[Column]:
-    """Return these rows of a page."""
-    return [[column[index] for index in indexes] for column in columns]
-
-
-def without_held_out(columns: list[Column]) -> list[Column]:
-    """Return a page without the rows that are held out."""
-    kept = used_rows(columns[-1])
-    return columns if kept is None else pick_rows(columns, kept)
 
 
 def name_row(number: int, key: Any) -> str:

@@ -70,7 +70,7 @@ def _plan(lease: AdapterLease, waiting: Waiting, is_forced: bool) -> AdapterPlan
     check = lease.keeper.check
     if waiting.unfinished is None and request is not None:
         # --force demands a training, and the first request is what is trained for.
-        asked = replace(request, is_forced=request.is_forced or is_forced)
+        asked = replace(request, is_forced=is_forced or request.is_forced)
         return plan_request(runtime, adapter, asked, check=check, equal=waiting.equal)
     return AdapterPlan(adapter, plan_adapter(runtime, adapter, force=is_forced, check=check))
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqltune.database.connection import Session
 from sqltune.database.tables.runs import get_run_settings
 from sqltune.errors import DataError
-from sqltune.records import Adapter
+from sqltune.records import Adapter, parse_flag
 
 
 def list_adapters(session: Session) -> list[Adapter]:
@@ -52,7 +52,7 @@ def _adapter(row: Any) -> Adapter:
     return Adapter(
         adapter_name=row.adapter_name,
         base_model=row.base_model,
-        is_enabled=bool(row.is_enabled),
+        is_enabled=_flag(row.is_enabled),
         backend=row.backend,
         base_model_revision=row.base_model_revision,
         training_query=row.training_query,
@@ -80,7 +80,7 @@ def _adapter(row: Any) -> Adapter:
         quantization=row.quantization,
         validation_share=row.validation_share,
         early_stop_patience=row.early_stop_patience,
-        keep_epochs=bool(row.keep_epochs),
+        keep_epochs=_flag(row.keep_epochs),
         gate_confidence=row.gate_confidence,
         max_error_share=row.max_error_share,
         max_regressed_share=row.max_regressed_share,
@@ -88,6 +88,12 @@ def _adapter(row: Any) -> Adapter:
         min_prompts=row.min_prompts,
         gate_without_prompts=row.gate_without_prompts,
     )
+
+
+def _flag(value: Any) -> Any:
+    """Return a flag; what says neither yes nor no stays as it is, and the plan refuses it."""
+    flag = parse_flag(value)
+    return value if flag is None else flag
 
 
 def _names(text: object) -> tuple[str, ...]:

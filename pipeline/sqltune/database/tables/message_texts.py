@@ -22,7 +22,11 @@ def read_messages(text: str | None) -> tuple[Message, ...] | None:
 
 
 def make_message(plain: dict[str, Any]) -> Message:
-    """Return the message that a checked JSON object stands for."""
+    """Return the message that a checked JSON object stands for.
+
+    Raises:
+        TypeError, ValueError: a further field holds what JSON has not, such as NaN or bytes.
+    """
     extra = {
         name: plain[name]
         for name in sorted(plain)
@@ -33,5 +37,9 @@ def make_message(plain: dict[str, Any]) -> Message:
         content=plain.get("content"),
         is_trained=plain.get("weight") != 0,
         # Values keep the order of their fields: a model learns a tool's arguments as written.
-        extra=json.dumps(extra, ensure_ascii=False, separators=(",", ":")) if extra else None,
+        extra=_write_extra(extra) if extra else None,
     )
+
+
+def _write_extra(extra: dict[str, Any]) -> str:
+    return json.dumps(extra, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

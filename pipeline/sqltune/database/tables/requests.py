@@ -14,7 +14,7 @@ from sqltune.database.connection import Session
 from sqltune.database.tables.run_events import add_event
 from sqltune.database.tables.runs import NewRun, RunEnd, end_values, row_values
 from sqltune.database.times import format_time, parse_time
-from sqltune.records import Adapter, DesiredState, OpenRun, RunRequest
+from sqltune.records import Adapter, DesiredState, OpenRun, RunRequest, parse_flag
 
 #: Rows that one scan reads; what is beyond them comes with a later one.
 _MOST_ROWS = 10_000
@@ -60,7 +60,7 @@ def find_request(session: Session, adapter_name: str) -> RunRequest | None:
         backend=row.backend,
         base_model=row.base_model,
         manifest_id=row.manifest_id,
-        is_forced=bool(row.is_forced),
+        is_forced=parse_flag(row.is_forced),
         trigger_reason=row.trigger_reason,
         from_run_id=row.from_run_id,
         from_epoch=row.from_epoch,
@@ -164,7 +164,7 @@ def list_schedule(session: Session) -> list[Scheduled]:
     return [
         Scheduled(
             row.adapter_name,
-            bool(row.is_enabled),
+            parse_flag(row.is_enabled) is not False,  # the plan refuses other words
             row.sync_every,
             parse_time(row.decided_at),
             parse_time(row.retry_at),

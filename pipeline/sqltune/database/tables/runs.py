@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from sqltune.database.connection import Session
 from sqltune.database.times import format_time, parse_time
-from sqltune.records import OpenRun, Run, RunKind, RunState
+from sqltune.records import OpenRun, Run, RunKind, RunState, parse_flag
 
 Word = TypeVar("Word", bound=StrEnum)
 
@@ -298,7 +298,7 @@ def _run(row: Any) -> Run:
         before_version=row.before_version,
         samples_used=row.samples_used,
         prompts_selected=row.prompts_selected,
-        is_forced=bool(row.is_forced),
+        is_forced=parse_flag(row.is_forced) is True,
         is_trial=bool(row.is_trial),
         resume_state=_word(RunState, row.resume_state),
         failure_count=row.failure_count,

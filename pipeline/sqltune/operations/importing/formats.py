@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqltune.operations.importing.reading import Record
+from sqltune.operations.importing.reading import Record, is_missing
 from sqltune.operations.importing.tables import InputTable
 
 #: How the roles of ShareGPT are called in OpenAI's form.
@@ -30,6 +30,15 @@ KNOWN_FORMS = (
 )
 
 
+class BadRecord(Exception):
+    """Raised where a record cannot become a row; ends in an error that names its place."""
+
+    def __init__(self, column: str, fault: str) -> None:
+        """Name a column and what is wrong with it."""
+        super().__init__(f"{column} {fault}")
+        self.column = column
+
+
 @dataclass(frozen=True, slots=True)
 class _Form:
     marks: frozenset[str]  #: what a record of this form has
@@ -38,11 +47,18 @@ class _Form:
 
 
 def recognise(record: Record, table: InputTable) -> Record:
-    """Return a record of any known form with the columns of a table."""
+    """Return a record of any known form with the columns of a table.
+
+    Raises:
+        BadRecord: two of its fields say the same thing.
+    """
+    _refuse_two_systems(record)
     for form in _FORMS:
         if form.marks <= record.keys() and not form.ours & record.keys():
             record = form.convert(record, table)
             break
+    else:
+        record = _with_system(record)
     if isinstance(record.get("messages"), list) and table is InputTable.EVAL_PROMPTS:
         return _cut_answer(record)
     return record
@@ -70,9 +86,8 @@ def _from_alpaca(record: Record, table: InputTable) -> Record:
         prompt = f"{prompt}\n\n{further}"
     if isinstance(record.get("history"), list) and record["history"]:
         return _from_history(record, prompt)
-    system = record.get("system_prompt", record.get("system"))
     answer = {table.answer_column: record["output"]}
-    return {**record, **answer, "prompt": prompt, "system_prompt": system}
+    return _with_system({**record, **answer, "prompt": prompt})
 
 
 def _from_history(record: Record, prompt: Any) -> Record:
@@ -89,21 +104,31 @@ def _from_history(record: Record, prompt: Any) -> Record:
 def _from_completion(record: Record, table: InputTable) -> Record:
     prompt, completion = record["prompt"], record["completion"]
     if not isinstance(prompt, list):
-        return {**record, table.answer_column: completion}
+        return _with_system({**record, table.answer_column: completion})
     ends = completion if isinstance(completion, list) else [_message("assistant", completion)]
-    return {**record, "prompt": None, "messages": [*prompt, *ends]}
+    return _with_system({**record, "prompt": None, "messages": [*prompt, *ends]})
 
 
 def _message(role: str, content: Any) -> Record:
     return {"role": role, "content": content}
 
 
+def _refuse_two_systems(record: Record) -> None:
+    texts = [record[name] for name in ("system", "system_prompt") if name in record]
+    given = [text for text in texts if not is_missing(text)]
+    if len(given) == 2 and given[0] != given[1]:
+        raise BadRecord("system_prompt", "and system are both given; keep one of them")
+
+
 def _with_system(record: Record) -> Record:
-    """Return a record whose text for the system is the first of its messages."""
-    system = record.get("system")
-    if not system:
+    """Return a record whose text for the system is where its other texts are."""
+    system, messages = record.get("system"), record.get("messages")
+    if is_missing(system):
         return record
-    return {**record, "messages": [_message("system", system), *record["messages"]]}
+    if not isinstance(messages, list):
+        return {**record, "system_prompt": system}
+    first = _message("system", system)
+    return record if messages[:1] == [first] else {**record, "messages": [first, *messages]}
 
 
 def _cut_answer(record: Record) -> Record:

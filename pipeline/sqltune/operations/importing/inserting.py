@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqltune.database.connection import Database
+from sqltune.database.packets import find_limit, require_fitting
 from sqltune.database.tables import inputs
 from sqltune.errors import ConfigError, DataError
+from sqltune.operations.importing.reading import find_file_form
 from sqltune.operations.importing.rows import LONGEST, Row, read_rows
+from sqltune.operations.importing.separated import Form
 from sqltune.operations.importing.tables import InputTable
 from sqltune.selection import count_stored_contents, digest_inputs
 
@@ -32,6 +35,7 @@ class Imported:
 
     inserted: int
     known: int  #: the dataset had them already, with the same content
+    form: Form | None = field(default=None, compare=False)  #: None: the file's kind says it
 
 
 def import_file(
@@ -50,7 +54,7 @@ def import_file(
 
     Args:
         database: where to.
-        path: a CSV, JSONL, JSON or Parquet file.
+        path: a CSV, TSV, JSONL, JSON or Parquet file.
         table: where to.
         dataset: the dataset of all rows.
         mapping: which column of the file fills which column of the table, where names differ.
@@ -64,10 +68,13 @@ def import_file(
         raise ConfigError(
             f"--dataset must have 1 to {LONGEST['dataset']} characters, got {len(dataset)}"
         )
-    _require_good(path, read_rows(path, table, mapping))
+    form = find_file_form(path)
+    require_row = _bound_rows(database)
+    _require_good(path, read_rows(path, form, table, mapping, require_row))
     stored = count_stored_contents(database, table.selection, dataset)
     inserted = known = 0
-    rows = (row for row in read_rows(path, table, mapping) if not isinstance(row, DataError))
+    again = read_rows(path, form, table, mapping, require_row)
+    rows = (row for row in again if not isinstance(row, DataError))
     for batch in _batches(rows):
         new = _leave_out(batch, table, stored)
         known += len(batch) - len(new)
@@ -75,7 +82,14 @@ def import_file(
             _insert(database, table, [{**row, "dataset": dataset} for row in new])
             inserted += len(new)
         on_progress(inserted)
-    return Imported(inserted, known)
+    return Imported(inserted, known, form)
+
+
+def _bound_rows(database: Database) -> Callable[[Row], None]:
+    """Return what raises TextTooLarge for a row that the database does not take."""
+    with database.read() as session:
+        limit = find_limit(session.connection)
+    return lambda row: None if limit is None else require_fitting(row.values(), limit)
 
 
 def _require_good(path: Path, rows: Iterable[Row | DataError]) -> None:

@@ -8,143 +8,216 @@ from __future__ import annotations
 
 import codecs
 import json
-import warnings
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from sqltune.errors import ConfigError, DataError, PipelineError
 from sqltune.operations.importing.json_arrays import array_items
+from sqltune.operations.importing.separated import Form, find_form, name_separator, read_lines
 
 #: The values of one record, by the name of its column or field.
 Record = dict[str, Any]
-#: Records in the order of the file, with an error in the place of each that cannot be read.
-Records = Iterator[Record | DataError]
 
 _ROWS_READ = 10_000
+_SEPARATED = (".csv", ".tsv")
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 
 
-def read_records(path: Path) -> Records:
+@dataclass(frozen=True, slots=True)
+class RecordPlace:
+    """Where a record is: what every message about it begins with."""
+
+    file: str
+    row: int
+    line: int | None = None  #: where its text begins; None: the file has no lines
+
+    def __str__(self) -> str:
+        """Name the row, and the line where an editor finds it."""
+        line = "" if self.line is None else f" (line {self.line})"
+        return f"row {self.row} of {self.file}{line}"
+
+
+#: Records in the order of the file, with an error in the place of each that cannot be read.
+Records = Iterator[tuple[RecordPlace, Record | DataError]]
+
+
+def find_file_form(path: Path) -> Form | None:
+    """Return how the fields of a file are written; None: it is of a kind that says so itself.
+
+    Raises:
+        ConfigError: the file cannot be read.
+        DataError: its form is not clear.
+    """
+    if path.suffix.lower() not in _SEPARATED:
+        return None
+    with _translate_errors(path):
+        return find_form(lambda: _open_text(path))
+
+
+def read_records(path: Path, form: Form | None) -> Records:
     """Yield the records of a file; names of columns are trimmed and in lower case.
+
+    Args:
+        path: the file.
+        form: what `find_file_form` found.
 
     Raises:
         ConfigError: the file cannot be read, or its kind is unknown.
         DataError: from here on, the file cannot be read.
     """
     readers: dict[str, Callable[[Path], Records]] = {
-        ".csv": _csv_records,
         ".json": _json_records,
         ".jsonl": _jsonl_records,
         ".ndjson": _jsonl_records,
         ".parquet": _parquet_records,
     }
     reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise ConfigError(f"{path}: only .csv, .jsonl, .json and .parquet files can be imported")
+    if reader is None and form is None:
+        raise ConfigError(
+            f"{path}: only .csv, .tsv, .jsonl, .json and .parquet files can be imported"
+        )
+    with _translate_errors(path):
+        records = reader(path) if reader else _separated_records(path, form or Form(","))
+        for place, record in records:
+            yield place, record if isinstance(record, DataError) else _name_plainly(place, record)
+
+
+@contextmanager
+def _translate_errors(path: Path) -> Iterator[None]:
     try:
-        for record in reader(path):
-            yield record if isinstance(record, DataError) else _with_plain_names(path, record)
+        yield
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path.name} is not UTF-8: byte {error.start} cannot be read; save it as UTF-8"
-        ) from error
+        raise _describe_encoding(path, error) from error
     except PipelineError:
         raise
-    except ValueError as error:  # pandas and pyarrow derive theirs from it
+    except ValueError as error:  # pyarrow derives its own from it
         raise DataError(f"{path.name} cannot be read: {' '.join(str(error).split())}") from error
 
 
-def _with_plain_names(path: Path, record: Record) -> Record:
+def is_missing(value: object) -> bool:
+    """Whether a value is none: NaN is pandas' word for that."""
+    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
+
+
+def _name_plainly(place: RecordPlace, record: Record) -> Record | DataError:
     plain = {str(name).strip().lower(): value for name, value in record.items()}
-    if len(plain) < len(record):
-        _refuse_twins(path, [*record])
-    return plain
+    return plain if len(plain) == len(record) else _find_twins(str(place), [*record]) or plain
 
 
-def _refuse_twins(path: Path, names: Sequence[object]) -> None:
-    """Refuse names that are one name to us; a database does not tell them apart either."""
+def _find_twins(where: str, names: Sequence[object]) -> DataError | None:
+    """Return an error for names that are one to us; a database does not tell them apart either."""
     counts = Counter(str(name).strip().lower() for name in names)
     twin = next((name for name, count in counts.items() if name and count > 1), None)
-    if twin is not None:
-        raise DataError(
-            f"{path.name} has more than one column {twin!r} (it has: "
-            f"{', '.join(map(str, names))}): rename or remove one",
-            column=twin,
-            code="ambiguous_column",
-        )
+    if twin is None:
+        return None
+    return DataError(
+        f"{where} has more than one column {twin!r} (it has: {', '.join(map(str, names))}): "
+        "rename or remove one",
+        column=twin,
+        code="ambiguous_column",
+    )
 
 
-def _csv_records(path: Path) -> Records:
-    import pandas as pd
-
-    how: dict[str, Any] = {"dtype": str, "keep_default_na": False, "encoding": "utf-8-sig"}
-    # As a header, pandas would rename the second column of one name.
-    header = pd.read_csv(path, header=None, nrows=1, **how)
-    _refuse_twins(path, header.iloc[0].tolist())
-    with pd.read_csv(path, chunksize=_ROWS_READ, index_col=False, **how) as reader:
-        while (frame := _next_frame(path, reader)) is not None:
-            yield from frame.to_dict("records")
+def _open_text(path: Path) -> TextIO:
+    """Open a text as its byte order mark says, UTF-8 without one; line ends stay as they are."""
+    with path.open("rb") as stream:
+        begin = stream.read(3)
+    encoding = next((name for mark, name in _MARKS if begin.startswith(mark)), "utf-8")
+    if encoding == "utf-8" and b"\0" in begin[:2]:
+        raise DataError(f"{path.name} seems to be UTF-16 without a byte order mark: {_SAVE}")
+    return path.open(encoding=encoding, newline="")
 
 
-def _next_frame(path: Path, reader: Any) -> Any:
-    """Return the next rows; None at the end."""
-    from pandas.errors import ParserWarning
+def _describe_encoding(path: Path, error: UnicodeDecodeError) -> DataError:
+    """Return where a file stops to be UTF-8; the error counts from where it began to read."""
+    if error.encoding not in ("utf-8", "utf-8-sig"):
+        return DataError(f"{path.name} is no whole {error.encoding.upper()} file: {_SAVE}")
+    begin = 0
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, start=1):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError as found:
+                place = f"byte {begin + found.start} (line {number})"
+                return DataError(f"{path.name} is not UTF-8: {place} cannot be read; {_SAVE}")
+            begin += len(line)
+    return DataError(f"{path.name} was changed while it was read: import it again")
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", ParserWarning)
-        try:
-            return next(reader, None)
-        except ParserWarning:
-            # In later rows the parser itself raises an error that names the line.
-            raise DataError(
-                f"row 1 of {path.name} has more fields than the header has columns: put texts "
-                "with a comma in them in double quotes",
-                key="1",
-            ) from None
+
+def _separated_records(path: Path, form: Form) -> Records:
+    with _open_text(path) as stream:
+        lines = read_lines(stream, form)
+        header = next(lines, None)
+        if header is None:
+            raise ValueError("it has no header")
+        if header.fault:
+            raise DataError(f"line {header.number} of {path.name}: {header.fault}")
+        names = [name or "" for name in header.fields]
+        if twins := _find_twins(path.name, names):
+            raise twins
+        for row, line in enumerate(lines, start=1):
+            place = RecordPlace(path.name, row, line.number)
+            fault = line.fault or _find_surplus(line.fields, len(names), form.separator)
+            yield (
+                place,
+                DataError(f"{place}: {fault}", key=str(row))
+                if fault
+                else dict(zip(names, line.fields, strict=False)),
+            )
+
+
+def _find_surplus(fields: Sequence[str | None], width: int, separator: str) -> str | None:
+    """Return what is wrong with a record that has texts beyond the last column."""
+    if not any(fields[width:]):
+        return None
+    return (
+        f"it has {len(fields)} fields, and the header has {width}, separated by "
+        f"{name_separator(separator)}: put texts with one of them in double quotes"
+    )
 
 
 def _jsonl_records(path: Path) -> Records:
     """Read line by line: pandas would turn 42 into 42.0 next to a row without a number."""
-    place, number = 0, 0
-    with path.open("rb") as stream:
-        for line in stream:
-            content = line.removeprefix(codecs.BOM_UTF8) if place == 0 else line
-            if content.strip():
-                number += 1
-                yield _json_record(path, number, _decode(content, place))
-            place += len(line)
+    with _open_text(path) as stream:
+        row = 0
+        for number, line in enumerate(stream, start=1):
+            if line.strip():
+                row += 1
+                place = RecordPlace(path.name, row, number)
+                yield place, _json_record(place, line)
 
 
 def _json_records(path: Path) -> Records:
     """Read one list of objects, or an object a line."""
-    with path.open(encoding="utf-8-sig") as stream:
+    with _open_text(path) as stream:
         begin = stream.read(1_000).lstrip()
     if not begin.startswith("["):
         yield from _jsonl_records(path)
         return
-    with path.open(encoding="utf-8-sig") as stream:
-        for number, text in enumerate(array_items(stream), start=1):
-            yield _json_record(path, number, text)
+    with _open_text(path) as stream:
+        for row, text in enumerate(array_items(stream), start=1):
+            place = RecordPlace(path.name, row)
+            yield place, _json_record(place, text)
 
 
-def _decode(line: bytes, place: int) -> str:
-    try:
-        return line.decode("utf-8")
-    except UnicodeDecodeError as error:
-        error.start += place  # in the file, not in the line
-        raise
-
-
-def _json_record(path: Path, number: int, text: str) -> Record | DataError:
+def _json_record(place: RecordPlace, text: str) -> Record | DataError:
     try:
         record = _parse(text)
     except (ValueError, RecursionError) as error:
-        return DataError(f"row {number} of {path.name} is not JSON: {error}", key=str(number))
+        return DataError(f"{place} is not JSON: {error}", key=str(place.row))
     if not isinstance(record, dict):
-        return DataError(f"row {number} of {path.name} is not a JSON object", key=str(number))
+        return DataError(f"{place} is not a JSON object", key=str(place.row))
     return record
 
 
@@ -176,6 +249,13 @@ def _parquet_records(path: Path) -> Records:
             "Parquet files need pyarrow: pip install '.[parquet]' in a clone"
         ) from None
     with parquet.ParquetFile(path) as file:
-        _refuse_twins(path, file.schema_arrow.names)
+        if twins := _find_twins(path.name, file.schema_arrow.names):
+            raise twins
+        row = 0
         for batch in file.iter_batches(batch_size=_ROWS_READ):
-            yield from batch.to_pylist()
+            for record in batch.to_pylist():
+                row += 1
+                yield RecordPlace(path.name, row), record
+
+
+_SAVE = "save it as UTF-8"

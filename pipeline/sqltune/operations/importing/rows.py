@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from sqltune.errors import DataError
-from sqltune.operations.importing.formats import KNOWN_FORMS, recognise
-from sqltune.operations.importing.reading import Record, read_records
+from sqltune.errors import DataError, TextTooLarge
+from sqltune.operations.importing.formats import KNOWN_FORMS, BadRecord, recognise
+from sqltune.operations.importing.reading import Record, is_missing, read_records
+from sqltune.operations.importing.separated import Form
 from sqltune.operations.importing.tables import COLUMNS, Columns, InputTable
-from sqltune.selection import Problem, read_conversation, unfold
+from sqltune.selection import Problem, is_blank, read_conversation, unfold
 
 #: The values of one row, by column.
 Row = dict[str, Any]
@@ -26,43 +27,62 @@ _IN_MESSAGES = ("prompt", "response", "system_prompt")
 
 
 def read_rows(
-    path: Path, table: InputTable, mapping: Mapping[str, str]
+    path: Path,
+    form: Form | None,
+    table: InputTable,
+    mapping: Mapping[str, str],
+    require_fitting: Callable[[Row], None],
 ) -> Iterator[Row | DataError]:
     """Yield the rows of a file, with an error in the place of each that cannot be used.
 
     Args:
         path: the file; its first row is row 1.
+        form: what `find_file_form` found.
         table: where the rows go.
         mapping: new names of the file's columns.
+        require_fitting: raises TextTooLarge for a row that the database does not take.
 
     Raises:
         ConfigError: the file cannot be read, or its kind is unknown.
         DataError: the file lacks a column, or cannot be read from some row on.
     """
-    for number, record in enumerate(read_records(path), start=1):
+    for place, record in read_records(path, form):
         if isinstance(record, DataError):
             yield record
             continue
-        renamed = _rename(path, record, mapping, is_first=number == 1)
-        fields = recognise(renamed, table)
-        if number == 1:
-            _require_columns(path, record, fields, table)
+        if place.row == 1:
+            _require_mapped(path, record, mapping)
         try:
-            yield _make_row(path, number, fields, table)
-        except DataError as error:
-            yield error
+            fields = recognise(_rename(record, mapping), table)
+            if place.row == 1:
+                _require_columns(path, record, fields, table)
+            row = _make_row(fields, table)
+            require_fitting(row)
+        except BadRecord as error:
+            yield DataError(f"{place}: {error}", key=str(place.row), column=error.column)
+        except TextTooLarge as error:
+            yield DataError(f"{place}: {error}", key=str(place.row), code=error.code)
+        else:
+            yield row
 
 
-def _rename(path: Path, record: Record, mapping: Mapping[str, str], *, is_first: bool) -> Record:
+def _require_mapped(path: Path, record: Record, mapping: Mapping[str, str]) -> None:
     missing = [source for source in mapping if source not in record]
-    if missing and is_first:
+    if missing:
         raise DataError(
             f"{path.name} has no column {missing[0]!r}, which --map names (it has: "
             f"{', '.join(record)})",
             column=missing[0],
         )
+
+
+def _rename(record: Record, mapping: Mapping[str, str]) -> Record:
     renamed = {mapping[name]: value for name, value in record.items() if name in mapping}
-    return {name: v for name, v in record.items() if name not in mapping} | renamed
+    kept = {name: value for name, value in record.items() if name not in mapping}
+    if twins := renamed.keys() & kept.keys():
+        twin = min(twins)
+        raise BadRecord(twin, f"is a column of its own, and --map names another {twin}: keep one")
+    return kept | renamed
 
 
 def _require_columns(path: Path, record: Record, fields: Record, table: InputTable) -> None:
@@ -76,54 +96,50 @@ def _require_columns(path: Path, record: Record, fields: Record, table: InputTab
         )
 
 
-def _make_row(path: Path, number: int, fields: Record, table: InputTable) -> Row:
+def _make_row(fields: Record, table: InputTable) -> Row:
     columns = COLUMNS[table]
-    row: Row = {name: _value(path, number, name, fields.get(name)) for name in columns.all}
+    row: Row = {name: _value(name, fields.get(name)) for name in columns.all}
     row["messages"] = None
     if "weight" in row:
-        row["weight"] = _weight(path, number, row["weight"])
-    if not _is_missing(fields.get("messages")):
-        return row | _read_messages(path, number, fields["messages"], row, table)
-    _require_values(path, number, row, columns)
+        row["weight"] = _weight(row["weight"])
+    if not is_missing(fields.get("messages")):
+        return row | _read_messages(fields["messages"], row, table)
+    _require_values(row, columns)
     return row
 
 
-def _require_values(path: Path, number: int, row: Row, columns: Columns) -> None:
+def _require_values(row: Row, columns: Columns) -> None:
     for name in columns.required:
-        if row[name] is None or not str(row[name]).strip():
-            raise _refuse(path, number, name, "is empty; fill it in or remove the row")
+        if row[name] is None or is_blank(row[name]):
+            raise BadRecord(name, "is empty; fill it in or remove the row")
 
 
-def _read_messages(path: Path, number: int, value: Any, row: Row, table: InputTable) -> Row:
+def _read_messages(value: Any, row: Row, table: InputTable) -> Row:
     """Return the columns that messages fill: those of a prompt where it is only one turn."""
     also = [name for name in _IN_MESSAGES if row.get(name) is not None]
     if also:
-        raise _refuse(path, number, also[0], "is given beside messages; keep one of them")
+        raise BadRecord(also[0], "is given beside messages; keep one of them")
     read = read_conversation(value, table.selection)
     if isinstance(read, Problem):
-        raise DataError(
-            f"row {number} of {path.name}: {read.message}", key=str(number), column="messages"
-        )
+        raise BadRecord("messages", read.message.removeprefix("messages "))
     *texts, kept = (None if text is None else text.decode() for text in unfold(read))
     if kept is not None:
         return {"messages": kept}
     return {name: text for name, text in zip(_IN_MESSAGES, texts, strict=True) if name in row}
 
 
-def _value(path: Path, number: int, name: str, value: object) -> str | None:
-    if _is_missing(value):
+def _value(name: str, value: object) -> str | None:
+    if is_missing(value):
         return None
     if isinstance(value, bool) or not isinstance(value, _TEXT_OR_NUMBER):
-        raise _refuse(path, number, name, f"must be a text, got {type(value).__name__}")
+        raise BadRecord(name, f"must be a text, got {type(value).__name__}")
+    if isinstance(value, float) and math.isinf(value) and name != "weight":
+        raise BadRecord(name, f"must be a text, got the number {value}")
     text = str(value)
     fault = _fault(text, LONGEST.get(name))
     if fault is not None:
-        raise _refuse(path, number, name, fault)
+        raise BadRecord(name, fault)
     return text
-
-
-def _is_missing(value: object) -> bool:
-    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
 
 
 def _fault(text: str, longest: int | None) -> str | None:
@@ -138,17 +154,11 @@ def _fault(text: str, longest: int | None) -> str | None:
     return None
 
 
-def _weight(path: Path, number: int, value: object) -> float:
+def _weight(value: object) -> float:
     try:
         weight = 1.0 if value is None else float(str(value))
     except ValueError:
         weight = 0.0
     if not 0 < weight < math.inf:
-        raise _refuse(path, number, "weight", f"must be a number above 0, got {value!r}")
+        raise BadRecord("weight", f"must be a number above 0, got {value!r}")
     return weight
-
-
-def _refuse(path: Path, number: int, column: str, fault: str) -> DataError:
-    return DataError(
-        f"row {number} of {path.name}: {column} {fault}", key=str(number), column=column
-    )

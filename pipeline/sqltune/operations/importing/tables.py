@@ -59,7 +59,8 @@ def read_mapping(pairs: Sequence[str], table: InputTable) -> Mapping[str, str]:
         table: where the rows go.
 
     Raises:
-        ConfigError: a pair has another form, or names no column of the table.
+        ConfigError: a pair has another form, names no column of the table, or one that another
+            pair names too.
     """
     known = (*COLUMNS[table].all, "messages")
     mapping: dict[str, str] = {}
@@ -69,5 +70,7 @@ def read_mapping(pairs: Sequence[str], table: InputTable) -> Mapping[str, str]:
             raise ConfigError(
                 f"--map must be FILE_COLUMN=COLUMN with one of {', '.join(known)}, got {pair!r}"
             )
+        if source.lower() in mapping or target.lower() in mapping.values():
+            raise ConfigError(f"--map {pair!r} names a column that another --map names: keep one")
         mapping[source.lower()] = target.lower()
     return mapping
