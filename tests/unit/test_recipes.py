@@ -34,6 +34,7 @@ FORECAST = Forecast(
     samples=18,
     validation=None,
     prompts=1,
+    held_out=None,
     tokens_per_epoch=1_412,
     token_count="exact",
     epochs=3,

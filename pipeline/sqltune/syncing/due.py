@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqltune.database.tables import adapters, requests, states
 from sqltune.database.tables.requests import Scheduled
-from sqltune.database.tables.states import Place
+from sqltune.database.tables.states import LastTry
 from sqltune.errors import ConfigError
 from sqltune.planning.adapter_rules import parse_every
 from sqltune.records import Adapter, DesiredState, OpenRun, RunState
@@ -58,19 +58,19 @@ def choose_adapters(runtime: Runtime, names: Sequence[str]) -> list[Adapter]:
         return [declared[name] for name in dict.fromkeys(names)]
     with runtime.database.read() as session:
         unfinished = {run.adapter_name for run in requests.list_open_runs(session)}
-        places = states.list_places(session)
+        places = states.list_last_tries(session)
     chosen = [a for a in declared.values() if a.is_enabled or a.adapter_name in unfinished]
     return order_adapters(chosen, places)
 
 
-def order_adapters(chosen: Iterable[Adapter], places: Mapping[str, Place]) -> list[Adapter]:
+def order_adapters(chosen: Iterable[Adapter], places: Mapping[str, LastTry]) -> list[Adapter]:
     """Order adapters so that none keeps others waiting by what it did the last time.
 
     First come those that went well, and of these the one that waits longest.
     """
 
     def order(adapter: Adapter) -> tuple[bool, datetime, str]:
-        place = places.get(adapter.adapter_name, Place(comes_last=False, claimed_at=None))
+        place = places.get(adapter.adapter_name, LastTry(comes_last=False, claimed_at=None))
         return place.comes_last, place.claimed_at or datetime.min, adapter.adapter_name
 
     return sorted(chosen, key=order)
@@ -84,7 +84,7 @@ def find_due(runtime: Runtime, names: Sequence[str]) -> DueAdapters:
         schedule = requests.list_schedule(session)
         alias_requests = requests.list_alias_requests(session)
         leases = states.list_leases(session, lease_seconds=runtime.settings.lease_seconds)
-        places = states.list_places(session)
+        places = states.list_last_tries(session)
     scheduled = {s.adapter_name for s in schedule if s.is_enabled and is_scheduled(s, now)}
     due = apply_open_runs(scheduled | alias_requests, open_runs)
     due -= {name for name, lease in leases.items() if not lease.is_expired}

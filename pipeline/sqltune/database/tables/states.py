@@ -31,7 +31,7 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LastTry:
     """What decides when a sync takes an adapter."""
 
     comes_last: bool  #: its last turn failed, was slow, or died
@@ -166,10 +166,10 @@ def clear_current_run(session: Session, adapter_name: str, retry: RetryTime | No
     )
 
 
-def list_places(session: Session) -> dict[str, Place]:
+def list_last_tries(session: Session) -> dict[str, LastTry]:
     """Return what decides when a sync takes each adapter that was ever tried."""
     return {
-        row.adapter_name: Place(bool(row.comes_last), parse_time(row.claimed_at))
+        row.adapter_name: LastTry(bool(row.comes_last), parse_time(row.claimed_at))
         for row in session.fetch_all("list_order")
     }
 
