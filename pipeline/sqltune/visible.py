@@ -1,6 +1,6 @@
 """Text of others as a terminal may show it: what would steer it or hide is written as an escape.
 
-Whoever writes a row chooses texts that end in messages, tables and logs: an adapter's name, a
+Those who write a row choose texts that end in messages, tables and logs: an adapter's name, a
 sample's key, a prompt. None of them may clear a screen, set a title, or add a line of its own.
 """
 

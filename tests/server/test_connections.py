@@ -198,7 +198,7 @@ def test_a_call_that_is_being_answered_has_no_limit(port: Port) -> None:
 @pytest.mark.parametrize(
     "begun", [b"", HEAD, b"POST /read HTTP/1.1\r\nhost: test\r\ncontent-length: 9\r\n\r\nhalf"]
 )
-def test_whoever_asks_takes_the_place_of_whoever_does_not(port: Port, begun: bytes) -> None:
+def test_a_client_that_asks_takes_the_place_of_one_that_does_not(port: Port, begun: bytes) -> None:
     idle = [port.client(begun) for _ in range(5 * LIMITS.connections)]
     for _ in range(20):
         assert port.client().ask().startswith(b"HTTP/1.1 200 OK")

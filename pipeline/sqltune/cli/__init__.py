@@ -8,6 +8,7 @@ in this sync.
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from io import TextIOWrapper
 
@@ -35,6 +36,8 @@ app = typer.Typer(
 )
 #: New objects after which Python collects garbage.
 _GARBAGE_THRESHOLD = 50_000
+#: The rights that group and others do not get.
+_OTHERS = 0o077
 
 for commands in (
     run_commands,
@@ -69,6 +72,9 @@ def main() -> None:
     """Run the command line and end the process with its exit code."""
     # Imports leave almost no garbage: collecting every 700 objects takes a fifth of a short run.
     gc.set_threshold(_GARBAGE_THRESHOLD)
+    # Rows, weights and caches hold the texts of people: for this user alone, unless a file or
+    # folder exists, whose mode stays.
+    os.umask(os.umask(_OTHERS) | _OTHERS)
     _filter_streams()
     try:
         app(prog_name="sqltune")

@@ -23,7 +23,7 @@ _LONGEST_CELL = 400
 
 
 class TerminalText(TextIOWrapper):
-    """A stream for a terminal or a pipe: whoever writes, no control character passes.
+    """A stream for a terminal or a pipe: no control character passes, of ours or of a library.
 
     Messages of ours are escaped where they are made, where an end of line is known from a line
     feed in somebody's text; this is for what libraries write, and Python itself.

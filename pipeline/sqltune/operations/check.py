@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from tempfile import TemporaryFile
 
 from sqltune.backends.base import BaseModel, describe_origin
 from sqltune.backends.quantizing import require_quantization
@@ -165,11 +166,11 @@ def _examine_selection(database: Database, selection_database: Database) -> Chec
 
 def _examine_artifacts(settings: Settings) -> CheckFinding:
     folder = settings.artifacts
-    probe = folder / ".sqltune-check"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe.write_bytes(b"")
-        probe.unlink()
+        # Under a name that nobody knows: a link of that name would empty the file that it leads to.
+        with TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         return CheckFinding("artifacts", CheckStatus.FAILED, f"{folder} cannot be written: {error}")
     return CheckFinding("artifacts", CheckStatus.OK, f"{folder.resolve()} can be written")

@@ -42,7 +42,7 @@ class Limits:
 
     #: Connections at the same time.
     connections: int
-    #: Bytes of one body: whoever sends more is not listened to.
+    #: Bytes of one body: a client that sends more loses its connection.
     body_bytes: int
     #: Longest time for the head of a call.
     head_seconds: float = 20.0
@@ -128,7 +128,7 @@ async def accept_clients(
 ) -> None:
     """Accept one client after the other for ever, each once there is room for the one before.
 
-    asyncio's own server accepts whoever comes until the process has no file descriptor left, and
+    asyncio's own server accepts all that come until the process has no file descriptor left, and
     then reports it without end.
     """
     loop = asyncio.get_running_loop()
