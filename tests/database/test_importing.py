@@ -302,6 +302,11 @@ def test_rows_that_a_file_has_twice_are_inserted_twice_and_counted_once_each(
     assert bring("rows.jsonl", held_out, held_out) == Imported(inserted=2, known=0)
 
 
+def said(error: DataError) -> list[str]:
+    """Return the lines that the command writes."""
+    return [line.strip() for line in (str(error), *getattr(error, "__notes__", ()))]
+
+
 def test_every_bad_row_is_named_and_none_is_inserted(desk: Desk, bring: Bring) -> None:
     with pytest.raises(DataError) as refused:
         bring(
@@ -316,7 +321,7 @@ def test_every_bad_row_is_named_and_none_is_inserted(desk: Desk, bring: Bring) -
             '{"prompt": "p", "response": NaN}',
             ["p", "r"],
         )
-    lines = [line.strip() for line in str(refused.value).splitlines()]
+    lines = said(refused.value)
     assert [line.partition(":")[0] for line in lines] == [
         "8 rows of rows.jsonl cannot be imported, so none was",
         "row 2 of rows.jsonl (line 2)",
@@ -333,8 +338,8 @@ def test_every_bad_row_is_named_and_none_is_inserted(desk: Desk, bring: Bring) -
 def test_bad_rows_are_named_up_to_a_number_and_then_counted(bring: Bring) -> None:
     with pytest.raises(DataError) as refused:
         bring("rows.csv", "prompt,response", *(["p,"] * 70))
-    lines = str(refused.value).splitlines()
-    assert (len(lines), lines[-1].strip()) == (52, "and 20 more")
+    lines = said(refused.value)
+    assert (len(lines), lines[-1]) == (52, "and 20 more")
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,24 @@ def test_only_drawn_answers_have_a_draw() -> None:
     assert make_sampling(request).top_p > 0
 
 
+@pytest.mark.parametrize("temperature", [1e-320, 1e-45, 1e-38, 1e-7])
+def test_a_temperature_that_divides_nothing_is_greedy(
+    client: httpx.Client, temperature: float
+) -> None:
+    request = CompleteRequest(query="Who?", temperature=temperature)
+    assert (make_question(request, draw=7).draw, make_sampling(request).temperature) == (None, 0)
+    base = client.get("/models").json()["models"][0]["id"]
+    body = {"query": "Who?", "temperature": temperature, "topK": 10**30}
+    assert client.post(f"/models/{base}/complete", json=body).status_code == 200
+
+
+@pytest.mark.parametrize("top_k", [2**31, 2**63, 10**30])
+def test_a_top_k_beyond_every_vocabulary_is_all_of_it(client: httpx.Client, top_k: int) -> None:
+    base = client.get("/models").json()["models"][0]["id"]
+    body = {"query": "Who?", "temperature": 1.0, "topK": top_k, "maxGeneratedTokenCount": 3}
+    assert client.post(f"/models/{base}/complete", json=body).status_code == 200
+
+
 def test_an_answer_that_has_no_room_is_refused_and_an_empty_one_is_not() -> None:
     refused = GeneratedAnswer(0, None, FinishReason.PROMPT_TOO_LONG, 300, 0, 0.0)
     with pytest.raises(CallRefused, match="300 tokens"):

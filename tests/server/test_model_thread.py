@@ -179,6 +179,7 @@ def test_a_cancelled_question_is_not_asked(thread: ModelThread, watched: Watched
     blocker = Blocker(thread)
     cancelled, other = ask(thread, "a", "cancelled"), ask(thread, "b", "other")
     assert cancelled.cancel()
+    assert thread.waiting == 2, "it makes room at once"
     blocker.open()
     other.result(PATIENCE_SECONDS)
     assert watched.batches == [(None, ["other"])]
@@ -196,6 +197,53 @@ def test_an_error_in_one_call_reaches_its_caller_alone(thread: ModelThread) -> N
     with pytest.raises(ValueError, match="of this call"):
         failed.result(PATIENCE_SECONDS)
     assert fine.result(PATIENCE_SECONDS)
+
+
+class Panic(BaseException):
+    """What the native code of a tokenizer raises."""
+
+
+def test_a_panic_of_native_code_ends_its_call_and_not_the_thread(
+    thread: ModelThread, bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def panic(*_args: object, **_kwargs: object) -> None:
+        raise Panic
+
+    failed = thread.do("a", lambda: in_one_piece(panic))
+    with pytest.raises(RuntimeError, match="Panic"):
+        failed.result(PATIENCE_SECONDS)
+    with monkeypatch.context() as broken:
+        broken.setattr(bench.base, "answer", panic)
+        with pytest.raises(RuntimeError, match="Panic"):
+            ask(thread, "a", "of a broken tokenizer").result(PATIENCE_SECONDS)
+    assert ask(thread, "b", "fine").result(PATIENCE_SECONDS)
+    assert thread.problem is None
+
+
+def test_a_thread_that_has_ended_is_a_problem_and_refuses_calls(bench: Workbench) -> None:
+    thread = ModelThread(lambda: bench, most_waiting=1)
+    thread.start()
+    assert thread.problem is None
+    thread.stop()
+    assert thread.problem == "the thread of the base model has ended; see the log"
+    with pytest.raises(CallRefused, match="stopping"):
+        ask(thread, "a", "nobody answers")
+
+
+def test_a_thread_that_makes_no_step_for_long_is_a_problem(bench: Workbench) -> None:
+    now = [0.0]
+    thread = ModelThread(
+        lambda: bench, most_waiting=1, patience_seconds=900, seconds=lambda: now[0]
+    )
+    thread.start()
+    now[0] += 1000
+    assert thread.problem is None, "it has nothing to do"
+    blocker = Blocker(thread)
+    assert thread.problem is None, "it has begun just now"
+    now[0] += 1000
+    assert thread.problem == "the base model has made neither a step nor an answer for 1000 s"
+    blocker.open()
+    thread.stop()
 
 
 def test_stopping_undoes_what_is_being_served_and_refuses_what_waits(bench: Workbench) -> None:

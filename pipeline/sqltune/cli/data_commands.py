@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
@@ -108,11 +110,25 @@ def export_rows(
             sys.stdout.buffer.flush()
             return
         count = 0
-        with output.open("wb") as stream:
+        with _open_output(output) as stream:
             for sample in samples:
                 stream.write(json_line(sample))
                 count += 1
     say(f"{count:,} samples written to {output}")
+
+
+@contextmanager
+def _open_output(path: Path) -> Iterator[BinaryIO]:
+    """Yield a file to write, which another user of the machine has not put there as a link."""
+    if path.is_symlink() and (path.is_file() or not path.exists()):
+        raise ConfigError(f"{path} is a symbolic link: name the file that it leads to")
+    try:
+        with path.open("wb") as stream:
+            yield stream
+    except OSError as error:
+        raise ConfigError(
+            f"cannot write {path}: {error.strerror or error}; free some space or name another file"
+        ) from error
 
 
 def _merged_target(

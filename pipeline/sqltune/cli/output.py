@@ -8,9 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from io import TextIOWrapper
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
+
+from sqltune.visible import visible, visible_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -19,20 +22,61 @@ if TYPE_CHECKING:
 _LONGEST_CELL = 400
 
 
+class TerminalText(TextIOWrapper):
+    """A stream for a terminal or a pipe: no control character passes, of ours or of a library.
+
+    Messages of ours are escaped where they are made, where an end of line is known from a line
+    feed in somebody's text; this is for what libraries write, and Python itself.
+    """
+
+    def __init__(self, stream: TextIOWrapper, arguments: Sequence[str]) -> None:
+        """Write to the buffer of a stream, and show these arguments of the command escaped."""
+        # Any text whatever the locale: UTF-8 into pipes and files, escapes on a terminal that
+        # cannot show a character.
+        super().__init__(
+            stream.buffer,
+            encoding=stream.encoding if stream.isatty() else "utf-8",
+            errors="backslashreplace",
+            line_buffering=stream.line_buffering,
+            write_through=stream.write_through,
+        )
+        self.unfiltered = stream
+        texts = {part for text in arguments for part in (text, *text.split("=", 1))}
+        self._arguments = {text: visible(text) for text in texts if text != visible(text)}
+
+    def write(self, text: str, /) -> int:
+        """Write the text, escaped."""
+        for argument, shown in self._arguments.items():
+            text = text.replace(argument, shown)
+        super().write(visible(text, keep="\n\t\r"))
+        return len(text)
+
+
+def drawing_stream(stream: TextIO) -> TextIO:
+    """Return the stream for what draws with escape sequences: tables in colour, and bars."""
+    return stream.unfiltered if isinstance(stream, TerminalText) else stream
+
+
 def say(message: str) -> None:
     """Write a message to stderr; one that is closed or full does not decide what is done."""
     with suppress(OSError):
-        typer.echo(message, err=True)
+        typer.echo(visible(message), err=True)
+
+
+def write_line(text: str) -> None:
+    """Write a line of data to stdout."""
+    typer.echo(visible(text))
 
 
 def write_json(value: object) -> None:
-    """Write one JSON document to stdout, with characters unescaped."""
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
+    """Write one JSON document to stdout; letters stay, what a terminal does not show is escaped."""
+    typer.echo(visible_json(json.dumps(value, ensure_ascii=False, indent=2, default=_plain)))
 
 
 def json_line(value: object) -> bytes:
     """Return one JSON document as one line of UTF-8, whatever the locale."""
-    return json.dumps(value, ensure_ascii=False, default=_plain).encode("utf-8") + b"\n"
+    line = visible_json(json.dumps(value, ensure_ascii=False, default=_plain))
+    return line.encode("utf-8") + b"\n"
 
 
 def write_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str) -> None:
@@ -55,7 +99,10 @@ def write_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> No
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*[_cell(row[column]) for column in columns])
-    print_table(Console(file=sys.stdout, width=_width(), highlight=False), table)
+    sys.stdout.flush()
+    console = Console(file=drawing_stream(sys.stdout), width=_width(), highlight=False)
+    print_table(console, table)
+    drawing_stream(sys.stdout).flush()
 
 
 def print_table(console: Any, table: Table) -> None:
@@ -75,9 +122,8 @@ def _cell(value: object) -> Any:
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
     if len(text) > _LONGEST_CELL:
         text = f"{text[:_LONGEST_CELL]}… ({len(text):,} characters)"
-    # Text, not markup: a response may contain square brackets, and control characters would
-    # control the terminal.
-    return Text("".join(c if c == "\n" or c.isprintable() else "\ufffd" for c in text))
+    # Text, not markup: a response may contain square brackets.
+    return Text(visible(text, keep="\n"))
 
 
 def _plain(value: object) -> object:

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from threading import RLock
 from typing import TYPE_CHECKING
 
-from sqltune.cli.output import say
+from sqltune.cli.output import drawing_stream, say
 from sqltune.cli.remaining import RemainingTime
+from sqltune.visible import visible
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -88,7 +89,9 @@ class BarReporter:
         """Write the line above the bar."""
         with self._lock:
             if self._bar is not None:
-                self._bar.console.print(message, markup=False, highlight=False, soft_wrap=True)
+                self._bar.console.print(
+                    visible(message), markup=False, highlight=False, soft_wrap=True
+                )
             else:
                 say(message)
 
@@ -108,10 +111,10 @@ class BarReporter:
             assert self._task is not None  # noqa: S101
             self._bar.update(
                 self._task,
-                description=activity,
+                description=visible(activity),
                 completed=done,
                 total=total,
-                detail=", ".join(facts),
+                detail=visible(", ".join(facts)),
             )
 
     @contextmanager
@@ -126,7 +129,7 @@ class BarReporter:
             assert task is not None  # noqa: S101
             before = bar.tasks[0]
             shown = (before.description, before.total, before.fields["detail"])
-            bar.update(task, description=activity, total=None, detail="")
+            bar.update(task, description=visible(activity), total=None, detail="")
         try:
             yield
         finally:
@@ -150,11 +153,11 @@ class BarReporter:
         from rich.table import Column
 
         self._bar = Progress(
-            TextColumn("  {task.description}", table_column=Column(no_wrap=True)),
+            TextColumn("  {task.description}", markup=False, table_column=Column(no_wrap=True)),
             BarColumn(_BAR_WIDTH),
-            TextColumn("{task.fields[detail]}", table_column=Column(no_wrap=True)),
+            TextColumn("{task.fields[detail]}", markup=False, table_column=Column(no_wrap=True)),
             TimeElapsedColumn(),
-            console=Console(stderr=True),
+            console=Console(file=drawing_stream(sys.stderr)),
         )
         self._task = self._bar.add_task("", total=None, detail="")
         self._bar.start()

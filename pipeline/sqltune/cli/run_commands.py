@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sqltune.cli.options import AdapterNames, AsJson, read_settings
-from sqltune.cli.output import say, write_json, write_rows
+from sqltune.cli.output import say, write_json, write_line, write_rows
 from sqltune.cli.recipes import describe_gate, describe_recipe
 from sqltune.cli.reporters import make_reporter
 from sqltune.cli.stopping import StopRequest, stop_on_signals
@@ -189,7 +189,7 @@ def _show_plan(names: list[str], *, force: bool, count_tokens: bool, as_json: bo
     if not as_json:
         for each in forecasts:
             for line in chain(describe_recipe(each), describe_gate(each)):
-                typer.echo(line)
+                write_line(line)
 
 
 def _forecast_row(forecast: Forecast) -> dict[str, Any]:

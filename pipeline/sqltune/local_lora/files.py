@@ -94,17 +94,25 @@ def drafted_file(path: Path, *, setting: str = "SQLTUNE_ARTIFACTS") -> Iterator[
         path.parent.mkdir(parents=True, exist_ok=True)
         yield draft
         _sync_file(draft)
+        _keep_mode(path, draft)
         draft.replace(path)
         _sync_folder(path.parent)
 
 
 def _replace_folder(folder: Path, draft: Path) -> None:
     old = _beside(folder)
+    _keep_mode(folder, draft)
     with suppress(FileNotFoundError):
         folder.rename(old)
     draft.rename(folder)
     _sync_folder(folder.parent)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _keep_mode(path: Path, draft: Path) -> None:
+    """Copy the rights of what a draft replaces, which an operator may have chosen."""
+    if path.exists() and not path.is_symlink():
+        shutil.copymode(path, draft)
 
 
 def _sync_files(folder: Path) -> None:
@@ -162,6 +170,12 @@ def not_written(target: Path, exc: OSError, setting: str) -> FilesNotWritten:
             f"no disk space left to write {target}: free some, or set {setting} to another folder; "
             "what was there before is untouched",
             code="no_disk_space",
+        )
+    if exc.errno == errno.EROFS:
+        return FilesNotWritten(
+            f"cannot write {target}: its file system is mounted read-only; set {setting} to "
+            "another folder",
+            code="cannot_write",
         )
     return FilesNotWritten(
         f"cannot write {target}: {exc}; check the folder's owner and permissions, or set {setting} "

@@ -8,18 +8,20 @@ files, and computed again when any of them differs.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, assert_never
 
+from sqltune.errors import FilesNotWritten
 from sqltune.local_lora.base_models.gguf_support import (
     GgufDescription,
     describe_gguf,
     require_gguf,
 )
+from sqltune.local_lora.files import write_file
 from sqltune.local_lora.hub import fetch_configuration
 from sqltune.local_lora.sources import (
     FILE_REVISION,
@@ -108,14 +110,9 @@ class Identities:
         return content if isinstance(content, dict) else {}
 
     def _write(self, content: dict[str, Any]) -> None:
-        draft = self._memory.with_name(f"{self._memory.name}.{os.getpid()}")
-        try:
-            self._memory.parent.mkdir(parents=True, exist_ok=True)
-            draft.write_text(json.dumps(content), "utf-8")
-            draft.replace(self._memory)
-        except OSError:
-            # Not stored: hashed again next time.
-            draft.unlink(missing_ok=True)
+        # Not stored: hashed again next time.
+        with suppress(FilesNotWritten):
+            write_file(self._memory, json.dumps(content).encode("utf-8"))
 
 
 def file_revision(sha256: str, description: GgufDescription) -> str:

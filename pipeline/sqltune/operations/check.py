@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from tempfile import NamedTemporaryFile
+from tempfile import TemporaryFile
 
 from sqltune.backends.base import BaseModel, describe_origin
 from sqltune.backends.quantizing import require_quantization
@@ -186,8 +186,8 @@ def _examine_artifacts(settings: Settings) -> CheckFinding:
     folder = settings.artifacts
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # Under a new name, never through a link that somebody put there.
-        with NamedTemporaryFile(dir=folder, prefix=".sqltune-check-"):
+        # Under a name that nobody knows: a link of that name would empty the file that it leads to.
+        with TemporaryFile(dir=folder):
             pass
     except OSError as error:
         return CheckFinding("artifacts", CheckStatus.FAILED, f"{folder} cannot be written: {error}")

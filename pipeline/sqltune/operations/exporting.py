@@ -52,7 +52,7 @@ def export_merged(
             that form, or the target not be written.
     """
     version = _read_version(runtime.database, adapter_name, version_number)
-    if target.exists():
+    if target.exists() or target.is_symlink():
         kind = "file" if form is MergedForm.GGUF else "folder"
         raise ConfigError(f"{target} exists: name a {kind} that does not")
     backend = runtime.backend(version.backend)

@@ -6,17 +6,17 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
 from sqltune.server import refusals
-from sqltune.server.bodies import MOST_BYTES, read_body
+from sqltune.server.bodies import Bodies
 from sqltune.server.call_metrics import CallMetrics
 from sqltune.server.completing import make_reply
 from sqltune.server.guarding import Guard
@@ -40,7 +40,7 @@ def make_app(
     metrics: CallMetrics,
     *,
     token: str | None,
-    most_bytes: int = MOST_BYTES,
+    hosts: frozenset[str] | None = None,
     seconds: Callable[[], float] = time.monotonic,
 ) -> ASGIApp:
     """Return the server as an ASGI application.
@@ -49,10 +49,10 @@ def make_app(
         service: what the routes do.
         metrics: counts the calls.
         token: what clients must send; None accepts any token.
-        most_bytes: largest body.
+        hosts: the values of the header Host that are answered; None: any.
         seconds: a clock that never goes back.
     """
-    routes = Routes(service, metrics, most_bytes)
+    routes = Routes(service, metrics, Bodies())
     router = Router(
         [
             Route("/models", routes.list_models, methods=["GET"]),
@@ -66,17 +66,17 @@ def make_app(
         ],
         redirect_slashes=False,
     )
-    return Guard(router, token=token, metrics=metrics, seconds=seconds)
+    return Guard(router, token=token, hosts=hosts, metrics=metrics, seconds=seconds)
 
 
 class Routes:
     """One method per route."""
 
-    def __init__(self, service: Service, metrics: CallMetrics, most_bytes: int) -> None:
+    def __init__(self, service: Service, metrics: CallMetrics, bodies: Bodies) -> None:
         """Route calls to this service."""
         self._service = service
         self._metrics = metrics
-        self._most_bytes = most_bytes
+        self._bodies = bodies
 
     async def list_models(self, request: Request) -> Response:
         """`GET /models`."""
@@ -86,12 +86,12 @@ class Routes:
 
     async def create(self, request: Request) -> Response:
         """`POST /models`."""
-        body = await read_body(request, CreateRequest, most_bytes=self._most_bytes)
-        if "\0" in body.model.name:
-            raise refusals.refuse(
-                ErrorType.BODY_PARSING, "model.name: must not contain NUL", payload={}
-            )
-        return json_reply(await run_in_threadpool(self._service.create, body))
+        async with self._bodies.read(request, CreateRequest) as body:
+            if "\0" in body.model.name:
+                raise refusals.refuse(
+                    ErrorType.BODY_PARSING, "model.name: must not contain NUL", payload={}
+                )
+            return json_reply(await run_in_threadpool(self._service.create, body))
 
     async def get(self, request: Request) -> Response:
         """`GET /models/{id}`."""
@@ -105,21 +105,24 @@ class Routes:
 
     async def fine_tune(self, request: Request) -> Response:
         """`POST /models/{id}/fine-tune`: runs to its end even if the client disconnects."""
-        body = await read_body(request, FineTuneRequest, most_bytes=self._most_bytes)
-        reply = await _wait(self._service.fine_tune(_model_id(request), body))
+        async with self._bodies.read(request, FineTuneRequest) as body:
+            reply = await _wait(self._service.fine_tune(_model_id(request), body))
         self._metrics.count_training(reply.number_of_trainable_tokens)
         return json_reply(reply)
 
     async def complete(self, request: Request) -> Response:
-        """`POST /models/{id}/complete`."""
-        body = await read_body(request, CompleteRequest, most_bytes=self._most_bytes)
-        answer = await _wait(self._service.complete(_model_id(request), body))
+        """`POST /models/{id}/complete`: not asked any more once the client disconnects."""
+        async with self._bodies.read(request, CompleteRequest) as body:
+            future = self._service.complete(_model_id(request), body)
+            answer = await _wait_with(request, future)
         self._metrics.count_answer(answer.output_tokens)
         return json_reply(make_reply(answer))
 
     async def healthz(self, request: Request) -> Response:
-        """`GET /healthz`: replies `ok` once all base models are loaded and calls are answered."""
-        return PlainTextResponse("ok\n")
+        """`GET /healthz`: replies `ok` while every base model answers, else what is wrong."""
+        problems = self._service.problems()
+        text = "".join(f"{line}\n" for line in problems or ["ok"])
+        return PlainTextResponse(text, 503 if problems else 200)
 
     async def show_metrics(self, request: Request) -> Response:
         """`GET /metrics`, for Prometheus."""
@@ -129,6 +132,30 @@ class Routes:
 def _wait(future: Future[Result]) -> Awaitable[Result]:
     """Wait for another thread's result; cancelling the wait does not cancel the work."""
     return asyncio.shield(asyncio.wrap_future(future))
+
+
+async def _wait_with(request: Request, future: Future[Result]) -> Result:
+    """Wait for another thread's result as long as the client does; then cancel the work.
+
+    Raises:
+        ClientDisconnect: the client is gone.
+    """
+    result = asyncio.wrap_future(future)
+    gone = asyncio.ensure_future(_disconnect(request))
+    first: list[asyncio.Future[Any]] = [result, gone]
+    try:
+        await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+        if not result.done():
+            raise ClientDisconnect
+        return result.result()
+    finally:
+        result.cancel()
+        gone.cancel()
+
+
+async def _disconnect(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _model_id(request: Request) -> str:

@@ -41,6 +41,12 @@ class ServedBase:
             capabilities=[Capability.COMPLETE, Capability.FINE_TUNE],
         )
 
+    @property
+    def problem(self) -> str | None:
+        """What keeps it from answering, in words; None if nothing does."""
+        problem = self.thread.problem
+        return problem and f"{self.slug}: {problem}"
+
     def fits(self, adapter: ServedAdapter) -> bool:
         """Return whether the adapter was trained on the base model that is served now."""
         own = (self.model.name, self.model.revision)
@@ -60,6 +66,7 @@ def open_bases(
     allow_hub: bool,
     load: Callable[[BaseModelSource], LoadedModel],
     most_waiting: int,
+    patience_seconds: float,
 ) -> dict[str, ServedBase]:
     """Load the base models, each in a separate thread; return them by slug.
 
@@ -70,6 +77,7 @@ def open_bases(
         allow_hub: whether the Hub may be asked.
         load: loads one, in the thread that serves it.
         most_waiting: calls that may wait for one base model.
+        patience_seconds: how long a base model may be busy without a step or an answer.
 
     Raises:
         PipelineError: a base model cannot be loaded.
@@ -78,7 +86,9 @@ def open_bases(
     try:
         for slug, name in models:
             opener = _Opener(name, folder, find, allow_hub, load)
-            thread = ModelThread(opener, most_waiting=most_waiting)
+            thread = ModelThread(
+                opener, most_waiting=most_waiting, patience_seconds=patience_seconds
+            )
             bench = thread.start()
             bases[slug] = ServedBase(slug, bench.base, thread, bench)
     except BaseException:

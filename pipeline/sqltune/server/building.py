@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -16,12 +17,17 @@ from sqltune.local_lora.loading import load_found
 from sqltune.local_lora.sources import BaseModelSource
 from sqltune.server.app import make_app
 from sqltune.server.bases import open_bases
+from sqltune.server.bodies import MOST_BYTES
 from sqltune.server.call_metrics import CallMetrics
 from sqltune.server.catalogue import Catalogue
+from sqltune.server.connections import Limits
+from sqltune.server.exposure import local_hosts
 from sqltune.server.folder_lock import lock_folder
-from sqltune.server.running import ListenAddress, bind, running
+from sqltune.server.running import ListenAddress, bind, most_connections, running
 from sqltune.server.service import Service
 from sqltune.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -48,6 +54,7 @@ def open_server(
         ConfigError: the address cannot be used, or another server uses the folder.
         BackendError: a base model cannot be loaded.
     """
+    connections = most_connections()
     with lock_folder(folder), bind(settings.serve_host, settings.serve_port) as listener:
         catalogue = Catalogue(database, folder, now)
         bases = open_bases(
@@ -56,14 +63,29 @@ def open_server(
             find=catalogue.find,
             allow_hub=settings.allow_hub_models,
             load=partial(_load, ConvertedModels(settings.cache, say), settings),
-            most_waiting=settings.serve_queue,
+            # The other half of the connections is for calls that wait for no base model.
+            most_waiting=min(settings.serve_queue, connections // 2),
+            patience_seconds=settings.stall_seconds,
         )
         service = Service(bases, catalogue, now=now, rng=rng, rehearses=settings.serve_rehearsal)
         metrics = CallMetrics()
         metrics.watch_waiting(lambda: sum(base.thread.waiting for base in bases.values()))
-        app = make_app(service, metrics, token=settings.serve_token)
-        with running(app, service, listener) as address:
-            yield address
+        app = make_app(
+            service,
+            metrics,
+            token=settings.serve_token,
+            hosts=None if settings.serve_token else local_hosts(settings.serve_host, listener),
+        )
+        limits = Limits(connections, body_bytes=2 * MOST_BYTES)
+        with running(app, listener, limits) as address:
+            where = (address.host, address.port)
+            logger.info("the server listens on %s:%d", *where, extra={"event": "serve_started"})
+            try:
+                yield address
+            finally:
+                # First the calls, so that every waiting client gets a reply.
+                service.stop()
+        logger.info("the server has stopped", extra={"event": "serve_stopped"})
 
 
 def _load(converted: ConvertedModels, settings: Settings, source: BaseModelSource) -> LoadedModel:

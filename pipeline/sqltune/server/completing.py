@@ -13,6 +13,10 @@ from sqltune.wire.gradient import CompleteReply, CompleteRequest, ErrorType
 DEFAULT_TOKENS = 128
 #: The least share that still includes the likeliest token.
 _SMALLEST_TOP_P = 1e-9
+#: More than any base model has tokens.
+_LARGEST_TOP_K = 2**31 - 1
+#: Below, logits divided by the temperature leave the range of float32; only the likeliest is drawn.
+_SMALLEST_TEMPERATURE = 1e-6
 
 
 def make_question(request: CompleteRequest, *, draw: int) -> Question:
@@ -25,7 +29,7 @@ def make_question(request: CompleteRequest, *, draw: int) -> Question:
     return Question(
         request.query,
         prompt_format=None if _is_templated(request) else RAW,
-        draw=draw if request.temperature else None,
+        draw=draw if _temperature(request) else None,
     )
 
 
@@ -35,7 +39,7 @@ def make_sampling(request: CompleteRequest) -> Sampling:
     Raises:
         CallRefused: a value has no meaning.
     """
-    temperature, top_k, top_p = request.temperature or 0.0, request.top_k, request.top_p
+    temperature, top_k, top_p = _temperature(request), request.top_k, request.top_p
     _require(temperature >= 0, f"temperature must be 0 or more, got {temperature:g}")
     _require(top_k is None or top_k > 0, f"topK must be above 0, got {top_k}")
     _require(top_p is None or 0 <= top_p <= 1, f"topP must be between 0 and 1, got {top_p}")
@@ -43,7 +47,7 @@ def make_sampling(request: CompleteRequest) -> Sampling:
         max_new_tokens=request.max_generated_token_count or DEFAULT_TOKENS,
         temperature=temperature,
         top_p=1.0 if top_p is None else max(top_p, _SMALLEST_TOP_P),
-        top_k=top_k or 0,
+        top_k=min(top_k or 0, _LARGEST_TOP_K),
     )
 
 
@@ -88,6 +92,11 @@ def _is_templated(request: CompleteRequest) -> bool:
     if request.auto_template is None:
         return not is_in_instruction_form(request.query)
     return request.auto_template
+
+
+def _temperature(request: CompleteRequest) -> float:
+    temperature = request.temperature or 0.0
+    return 0.0 if 0 < temperature < _SMALLEST_TEMPERATURE else temperature
 
 
 def _require(is_met: bool, message: str) -> None:

@@ -1,5 +1,7 @@
 """What every call passes through: one spelling of the path, credentials, and a handler for errors.
 
+Without a token, calls must name this machine: see `exposure.local_hosts`.
+
 An exception that reaches uvicorn makes it drop the connection, and a client's next POST on it is
 lost; so every exception is caught here and answered in the API's shape.
 """
@@ -9,10 +11,11 @@ from __future__ import annotations
 import hmac
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import unquote
 
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sqltune.errors import CallRefused, PipelineError
@@ -26,6 +29,8 @@ logger = logging.getLogger(__name__)
 _OPEN_PATHS = frozenset({"/healthz"})
 #: Paths that Gradient's API does not have: they need no workspace.
 _OWN_PATHS = frozenset({"/healthz", "/metrics"})
+#: Recorded for a call whose client disconnected before the reply, as proxies do.
+CLIENT_GONE = 499
 _ROUTE = re.compile(r"^/models/[^/]+(?P<verb>/complete|/fine-tune)?$")
 
 
@@ -33,18 +38,26 @@ class Guard:
     """An ASGI application that wraps another one."""
 
     def __init__(
-        self, app: ASGIApp, *, token: str | None, metrics: CallMetrics, seconds: Callable[[], float]
+        self,
+        app: ASGIApp,
+        *,
+        token: str | None,
+        hosts: frozenset[str] | None,
+        metrics: CallMetrics,
+        seconds: Callable[[], float],
     ) -> None:
         """Guard an application.
 
         Args:
             app: answers the calls that pass.
             token: what clients must send; None accepts any token.
+            hosts: the values of the header Host that are answered; None: any.
             metrics: counts the calls.
             seconds: a clock that never goes back.
         """
         self._app = app
         self._token = token
+        self._hosts = hosts
         self._metrics = metrics
         self._seconds = seconds
 
@@ -60,12 +73,16 @@ class Guard:
         try:
             self._check(scope)
             await self._app(scope, receive, recorder)
+        except ClientDisconnect:
+            recorder.status = CLIENT_GONE
         except Exception as error:
             await self._answer_error(error, scope, receive, recorder)
         self._note(scope, recorder.status, self._seconds() - began)
 
     def _check(self, scope: Scope) -> None:
         headers = {name.lower(): value for name, value in scope["headers"]}
+        if self._hosts is not None:
+            _check_host(headers, self._hosts)
         if scope["path"] not in _OPEN_PATHS:
             self._check_token(headers.get(b"authorization", b""))
         if scope["path"] not in _OWN_PATHS and not headers.get(b"x-gradient-workspace-id"):
@@ -104,6 +121,28 @@ class Guard:
                 "seconds": round(seconds, 4),
             },
         )
+
+
+def _check_host(headers: Mapping[bytes, bytes], hosts: frozenset[str]) -> None:
+    """Refuse what a browser sends for a page of another server."""
+    host = headers.get(b"host", b"").decode("latin-1").lower()
+    if host not in hosts:
+        raise CallRefused(
+            f"the header Host is {host[:60]!r}: without SQLTUNE_SERVE_TOKEN this server answers "
+            f"as {_any_of(hosts)} alone",
+            status=403,
+        )
+    origin = headers.get(b"origin")
+    if origin is not None and origin.decode("latin-1").lower().removeprefix("http://") not in hosts:
+        raise CallRefused(
+            "the header Origin names another server: without SQLTUNE_SERVE_TOKEN its pages may not "
+            "call this one",
+            status=403,
+        )
+
+
+def _any_of(words: Iterable[str]) -> str:
+    return " or ".join(sorted(words))
 
 
 def _refusal(error: Exception, scope: Scope) -> CallRefused:

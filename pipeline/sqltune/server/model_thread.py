@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from typing import Any
@@ -25,16 +26,28 @@ logger = logging.getLogger(__name__)
 class ModelThread:
     """Serves the calls for one base model, all of them in one thread."""
 
-    def __init__(self, open_bench: Callable[[], Workbench], *, most_waiting: int) -> None:
+    def __init__(
+        self,
+        open_bench: Callable[[], Workbench],
+        *,
+        most_waiting: int,
+        patience_seconds: float = 900.0,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Prepare; `start` loads the base model.
 
         Args:
             open_bench: loads the base model; called in the new thread, because torch keeps its
                 number of threads per calling thread.
             most_waiting: calls that may wait; further ones are refused.
+            patience_seconds: how long it may be busy without a step or an answer.
+            seconds: a clock that never goes back.
         """
         self._open_bench = open_bench
         self._most_waiting = most_waiting
+        self._patience_seconds = patience_seconds
+        self._seconds = seconds
+        self._busy_since: float | None = None
         self._lanes = Lanes()
         self._changed = threading.Condition()
         self._is_stopping = False
@@ -54,6 +67,17 @@ class ModelThread:
     def waiting(self) -> int:
         """How many calls wait or are being served."""
         return self._lanes.size
+
+    @property
+    def problem(self) -> str | None:
+        """What keeps the thread from answering, in words; None if nothing does."""
+        if not self._thread.is_alive():
+            return "the thread of the base model has ended; see the log"
+        busy_since = self._busy_since
+        quiet = 0.0 if busy_since is None else self._seconds() - busy_since
+        if quiet > self._patience_seconds:
+            return f"the base model has made neither a step nor an answer for {quiet:.0f} s"
+        return None
 
     def ask(self, lane: str, question: Question, sampling: Sampling) -> Future[GeneratedAnswer]:
         """Queue a question.
@@ -91,6 +115,12 @@ class ModelThread:
                 raise refusals.queue_full(self._most_waiting)
             self._lanes.add(call)
             self._changed.notify()
+        call.future.add_done_callback(lambda future: self._leave(call))
+
+    def _leave(self, call: Call) -> None:
+        """Make room in the queue at once when nobody waits for the call any more."""
+        if call.future.cancelled():
+            self._remove(call)
 
     def _run(self) -> None:
         try:
@@ -99,15 +129,20 @@ class ModelThread:
             self._opened.set_exception(error)
             return
         self._opened.set_result(bench)
-        while self._wait():
-            self._answer(bench)
-            self._work()
-        self._refuse_all()
+        try:
+            while self._wait():
+                self._answer(bench)
+                self._work()
+        finally:
+            self._is_stopping = True
+            self._refuse_all()
 
     def _wait(self) -> bool:
         """Wait for something to do; return False when the thread must end."""
         with self._changed:
+            self._busy_since = None
             self._changed.wait_for(lambda: self._is_stopping or self._lanes.size > 0)
+            self._busy_since = self._seconds()
             return not self._is_stopping
 
     def _answer(self, bench: Workbench) -> None:
@@ -120,8 +155,9 @@ class ModelThread:
             for answer in bench.base.answer(
                 [call.question for call in batch], adapter=adapter, sampling=batch[0].sampling
             ):
+                self._busy_since = self._seconds()
                 self._settle(batch[answer.index], answer)
-        except BaseException as error:  # native code raises what is no Exception
+        except BaseException as error:
             self._fail(batch, error)
 
     def _choose_batch(
@@ -131,9 +167,6 @@ class ModelThread:
         batch: list[AnswerCall] = []
         adapter: str | None = None
         for call in ready:
-            if call.future.cancelled():
-                self._remove(call)
-                continue
             if batch and call.sampling != batch[0].sampling:
                 continue
             try:
@@ -166,16 +199,15 @@ class ModelThread:
             call.future.set_result(result)
 
     def _fail(self, calls: Iterable[Call], error: BaseException) -> None:
+        """End calls with an error, of whatever kind: native code raises more than Exception."""
         if not isinstance(error, PipelineError):
             logger.error(
                 "an unexpected error ended a call", exc_info=error, extra={"event": "call_failed"}
             )
+        shown = error if isinstance(error, Exception) else RuntimeError(type(error).__name__)
         for call in calls:
             if self._remove(call) and call.future.set_running_or_notify_cancel():
-                # The client's thread catches nothing but an Exception.
-                call.future.set_exception(
-                    error if isinstance(error, Exception) else RuntimeError(repr(error))
-                )
+                call.future.set_exception(shown)
 
     def _remove(self, call: Call) -> bool:
         with self._changed:

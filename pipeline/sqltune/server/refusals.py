@@ -44,6 +44,16 @@ def queue_full(most_waiting: int) -> CallRefused:
     )
 
 
+def bodies_full() -> CallRefused:
+    """Refuse a large body while others are read or worked on."""
+    return CallRefused(
+        "the server is busy: the bodies of other calls take all the memory that is set apart for "
+        "bodies; try again later, or send it in several calls",
+        status=429,
+        type=ErrorType.FAILED.value,
+    )
+
+
 def stopping() -> CallRefused:
     """Refuse a call of a server that ends; what it trained is as it was before the call."""
     return CallRefused(

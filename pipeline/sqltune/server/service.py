@@ -165,6 +165,10 @@ class Service:
 
         return base.thread.do(lane, lambda: in_one_piece(choose))
 
+    def problems(self) -> list[str]:
+        """Return what keeps base models from answering, in words."""
+        return [base.problem for base in self.bases.values() if base.problem]
+
     def stop(self) -> None:
         """Refuse what waits, and undo what is being served."""
         for base in self.bases.values():

@@ -1,23 +1,19 @@
-"""A worker's metrics for Prometheus (`/metrics`) and its health for probes (`/healthz`)."""
+"""A worker's metrics for Prometheus and its health for probes; `metrics_port` serves both."""
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections import Counter as Tally
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from socketserver import ThreadingMixIn
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 
 from sqltune.database.tables.reports import AdapterHealth
-from sqltune.errors import ConfigError, PipelineError
+from sqltune.errors import PipelineError
 from sqltune.records import OpenRun, RunState
 from sqltune.syncing.outcomes import Outcome
 
@@ -41,7 +37,7 @@ class _Health:
 
 
 class WorkerMetrics:
-    """A `watcher.Watcher` that is also a WSGI application."""
+    """A `watcher.Watcher` that keeps figures."""
 
     def __init__(
         self,
@@ -61,8 +57,7 @@ class WorkerMetrics:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._health = _Health(monotonic(), monotonic(), None, monotonic())
-        registry = CollectorRegistry()
-        self._metrics = make_wsgi_app(registry)
+        self.registry = registry = CollectorRegistry()
         self._scans = Counter(
             "sqltune_worker_scans",
             "Scans of the database's open runs that this worker completed.",
@@ -152,19 +147,9 @@ class WorkerMetrics:
             "since_seconds": round(now - health.since, 3),
         }
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        """Reply to `/metrics` and `/healthz`."""
-        path = environ.get("PATH_INFO")
-        if path == "/metrics":
-            reply: Iterable[bytes] = self._metrics(environ, start_response)
-            return reply
-        if path != "/healthz":
-            start_response("404 Not Found", [("Content-Type", "text/plain")])
-            return [b"try /metrics or /healthz\n"]
-        is_well, state = self.health()
-        status = "200 OK" if is_well else "503 Service Unavailable"
-        start_response(status, [("Content-Type", "application/json")])
-        return [json.dumps(state).encode() + b"\n"]
+    def render(self) -> bytes:
+        """Return all figures in Prometheus' text format."""
+        return generate_latest(self.registry)
 
     def _update(self, **changes: Any) -> None:
         # Two threads change different fields; neither may undo the other's change.
@@ -209,39 +194,3 @@ class _AdapterCollector:
             if adapter.success_age_seconds is not None:
                 ages.add_metric([adapter.adapter_name], adapter.success_age_seconds)
         return [scores, ages]
-
-
-class _Server(ThreadingMixIn, WSGIServer):
-    """One thread per request, so that a slow reader does not keep a probe waiting."""
-
-    daemon_threads = True
-
-
-class _SilentHandler(WSGIRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:
-        """Log nothing: probes arrive every few seconds."""
-
-
-@contextmanager
-def served(metrics: WorkerMetrics, host: str, port: int) -> Iterator[str]:
-    """Serve the metrics while the block runs; yield the address.
-
-    Raises:
-        ConfigError: the address cannot be used.
-    """
-    try:
-        server = make_server(
-            host, port, metrics, server_class=_Server, handler_class=_SilentHandler
-        )
-    except OSError as error:
-        raise ConfigError(
-            f"the worker cannot listen on {host}:{port}: {error}; set SQLTUNE_WORKER_PORT"
-        ) from error
-    thread = threading.Thread(target=server.serve_forever, name="metrics", daemon=True)
-    thread.start()
-    try:
-        yield f"http://{host}:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -70,11 +70,12 @@ def open_watcher(
     if settings.worker_port is None:
         yield SilentWatcher(), None
         return
-    if find_spec("prometheus_client") is None:
+    if not all(map(find_spec, ("prometheus_client", "starlette", "uvicorn"))):
         raise ConfigError(
-            "the worker's metrics need prometheus-client: pip install '.[serve]' in a clone"
+            "the worker's metrics need prometheus-client, starlette and uvicorn: pip install "
+            "'.[serve]' in a clone"
         )
-    from sqltune.syncing import metrics
+    from sqltune.syncing import metrics, metrics_port
 
     def read_adapters() -> list[reports.AdapterHealth]:
         with runtime.database.read() as session:
@@ -83,5 +84,5 @@ def open_watcher(
     watcher = metrics.WorkerMetrics(
         poll_seconds=settings.poll_seconds, monotonic=monotonic, read_adapters=read_adapters
     )
-    with metrics.served(watcher, settings.worker_host, settings.worker_port) as address:
+    with metrics_port.served(watcher, settings.worker_host, settings.worker_port) as address:
         yield watcher, address

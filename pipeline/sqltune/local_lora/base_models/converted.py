@@ -90,7 +90,8 @@ class ConvertedModels:
 
         try:
             self._root.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self._root / f".{folder.name}.lock", os.O_RDWR | os.O_CREAT, 0o666)
+            how = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+            handle = os.open(self._root / f".{folder.name}.lock", how, 0o666)
         except OSError as exc:
             raise not_written(folder, exc, _SETTING) from exc
         try:

@@ -103,12 +103,16 @@ def _require_good(path: Path, rows: Iterable[Row | DataError]) -> None:
     if count == 1:
         raise named[0]
     if count:
-        lines = [
+        error = DataError(
             f"{count:,} rows of {path.name} cannot be imported, so none was:",
-            *map(str, named),
-        ]
-        further = [f"and {count - _NAMED:,} more"] if count > _NAMED else []
-        raise DataError("\n  ".join(lines + further), key=named[0].key, column=named[0].column)
+            key=named[0].key,
+            column=named[0].column,
+        )
+        for line in named:
+            error.add_note(f"  {line}")
+        if count > _NAMED:
+            error.add_note(f"  and {count - _NAMED:,} more")
+        raise error
 
 
 def _leave_out(batch: list[Row], table: InputTable, stored: Counter[bytes]) -> list[Row]:
