@@ -87,7 +87,7 @@ class LocalBackend:
         self._converted = converted or ConvertedModels()
         self._busy = busy or (lambda activity: nullcontext())
         self._rates = MeasuredRates(artifacts / "rates.json")
-        self._identities = Identities(artifacts / "identities.json")
+        self._identities = Identities(artifacts / "identities.json", self._inspect)
         self._loaded: tuple[tuple[str, str | None, str], LoadedModel] | None = None
 
     def describe(self, base_model: str, revision: str | None) -> BaseModel:
@@ -266,6 +266,13 @@ class LocalBackend:
     def close(self) -> None:
         """Release the base model."""
         self._loaded = None
+
+    def _inspect(self, source: BaseModelSource) -> None:
+        """Refuse what is no base model; slow once, for it loads torch, and then remembered."""
+        with self._busy(f"inspecting base model {source.name}"):
+            from sqltune.local_lora.loading import inspect_source
+
+            inspect_source(source)
 
     def _source(self, base_model: BaseModel) -> BaseModelSource:
         return find_base_model(
