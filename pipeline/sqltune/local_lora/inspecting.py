@@ -84,7 +84,7 @@ def check_tokens(name: str, tokenizer: Any, embeddings: int) -> None:
             "its tokenizer has no end token, so that an answer could not end: set eos_token in "
             "tokenizer_config.json to the token that ends a text",
         )
-    # Marks of images and the like stand in no text: some models have no row for them.
+    # No text has the marks of images and the like: some models have no row for them.
     marks = {i for i, token in tokenizer.added_tokens_decoder.items() if token.special}
     marks -= {tokenizer.eos_token_id, tokenizer.bos_token_id}
     ids = [i for i in tokenizer.get_vocab().values() if i not in marks]

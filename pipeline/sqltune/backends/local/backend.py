@@ -134,7 +134,7 @@ class LocalBackend:
             from sqltune.local_lora.counting import count_sample_tokens, read_tokenizer
 
             read_tokenizer(source)
-        for tokens in count_sample_tokens(source, samples, prompt_format):
+        for tokens in count_sample_tokens(source, samples, prompt_format, base_model.max_tokens):
             yield TokenCount(tokens, is_exact=True)
 
     def count_conversation(
@@ -145,7 +145,11 @@ class LocalBackend:
 
         source = self._converted.prefer(self._source(base_model), base_model.revision)
         return count_trained_conversation(
-            source, sample.messages or (), options.train_on, options.prompt_format
+            source,
+            sample.messages or (),
+            options.train_on,
+            options.prompt_format,
+            base_model.max_tokens,
         )
 
     def train(self, job: TrainingJob, samples: Samples, journal: Journal) -> TrainedAdapter:
