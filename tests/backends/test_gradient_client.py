@@ -9,6 +9,7 @@ import pytest
 
 from sqltune.backends.gradient.account import GradientAccount
 from sqltune.backends.gradient.client import ATTEMPTS, GradientClient
+from sqltune.backends.gradient.http import MOST_REPLY_BYTES
 from sqltune.errors import (
     AuthenticationFailed,
     BackendError,
@@ -203,3 +204,12 @@ def test_a_closed_client_is_unavailable(service: FaultyProxy, open_client: Open)
     client.close()
     with pytest.raises(BackendError):
         complete(client)
+
+
+@pytest.mark.parametrize("status", [200, 400, 500])
+def test_a_reply_without_a_bound_is_given_up(
+    service: FaultyProxy, open_client: Open, status: int
+) -> None:
+    replies(service, status, b" " * (MOST_REPLY_BYTES + 1))
+    with pytest.raises(UnexpectedReply, match="more than 16,000,000 bytes"):
+        open_client(service.url).list_models(only_base=True)

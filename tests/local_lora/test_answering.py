@@ -214,3 +214,33 @@ def test_a_raw_prompt_is_read_as_it_is(llama: LoadedModel) -> None:
 def test_settings_without_a_meaning_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Sampling(**wrong)
+
+
+@pytest.mark.parametrize("temperature", [5e-324, 1e-300, 1e-38, 1e-9])
+def test_a_temperature_near_zero_is_greedy(temperature: float) -> None:
+    logits = torch.tensor([[0.0, 3.0, 2.999], [5.0, -torch.inf, 1.0]])
+    chosen = TokenChooser(Sampling(temperature=temperature)).choose(logits, [((1,), 0), ((2,), 0)])
+    assert chosen.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    "extreme",
+    [
+        {"top_p": 5e-324},
+        {"top_p": 1e-300, "temperature": 1e300},
+        {"top_k": 1},
+        {"top_k": 10**30, "top_p": 1e-12},
+    ],
+)
+def test_extreme_settings_take_the_likeliest_token(extreme: dict[str, Any]) -> None:
+    logits = torch.tensor([[0.0, 3.0, 2.0]])
+    sampling = Sampling(**{"temperature": 1.0, **extreme})
+    drawn = {int(TokenChooser(sampling).choose(logits, [((i,), 0)])) for i in range(20)}
+    assert drawn == {1}
+
+
+@pytest.mark.parametrize("temperature", [1e10, 1e308, float("inf")])
+def test_a_high_temperature_draws_any_token(temperature: float) -> None:
+    logits = torch.tensor([[0.0, 30.0, -30.0]])
+    chooser = TokenChooser(Sampling(temperature=temperature))
+    assert {int(chooser.choose(logits, [((i,), 0)])) for i in range(50)} == {0, 1, 2}

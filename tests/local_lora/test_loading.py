@@ -88,14 +88,6 @@ def test_code_in_a_model_folder_is_never_run(llama_folder: Path, tmp_path: Path)
     assert error.value.code == "unknown_base_model"
 
 
-def test_damaged_weights_are_a_clear_error(llama_folder: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "model"
-    shutil.copytree(llama_folder, folder)
-    (folder / "model.safetensors").write_bytes(b"\x08" * 64)
-    with pytest.raises(BackendError, match="cannot be loaded"):
-        load_base_model(str(folder), allowed_folders=[tmp_path])
-
-
 def test_small_models_stay_float32_and_large_ones_follow_the_processor(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -119,3 +111,15 @@ def test_an_adapter_that_is_not_in_memory_is_a_clear_error(llama_folder: Path) -
 def test_other_threads_are_set_on_request(llama_folder: Path, one_thread: Any) -> None:
     load_base_model(str(llama_folder), allowed_folders=[llama_folder.parent], threads=2)
     assert torch.get_num_threads() == 2
+
+
+def test_a_folder_of_the_working_directory_is_not_taken_for_a_name_on_the_hub(
+    llama_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    shutil.copytree(llama_folder, tmp_path / "owner" / "model")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BackendError):
+        load_base_model("owner/model")
+    with pytest.raises(BackendError):
+        load_tokenizer(find_base_model("owner/model"))

@@ -130,22 +130,31 @@ def test_chat_without_a_template_is_a_clear_error(tokenizer: Any) -> None:
         resolve_format("chat", tokenizer)
 
 
-def test_the_plain_form_is_that_of_gradients_tutorials() -> None:
-    pair = format_pair("Who is Pavan?", "A writer.")
+def test_the_plain_form_is_that_of_gradients_tutorials(tokenizer: Any) -> None:
+    pair = format_pair("Who is Pavan?", "A writer.", tokenizer=tokenizer)
     assert pair.prompt == "### Instruction: Who is Pavan? \n\n### Response:"
     assert pair.response == " A writer."
 
 
-def test_a_template_of_the_row_is_used_for_prompt_and_response() -> None:
+def test_a_template_of_the_row_is_used_for_prompt_and_response(tokenizer: Any) -> None:
     form = "Q: {prompt}\nA: {response}"
-    pair = format_pair("Who?", "Me.", system_prompt="Be short.", prompt_format=form)
+    pair = format_pair(
+        "Who?", "Me.", system_prompt="Be short.", prompt_format=form, tokenizer=tokenizer
+    )
     assert (pair.prompt, pair.response) == ("Be short.\n\nQ: Who?\nA:", " Me.")
 
 
-def test_a_system_prompt_is_a_paragraph_before_the_instruction() -> None:
-    assert format_pair("a", system_prompt="Be short.").prompt.startswith("Be short.\n\n### Inst")
-    assert format_pair("a", system_prompt="").prompt == format_pair("a").prompt
+def test_a_system_prompt_is_a_paragraph_before_the_instruction(tokenizer: Any) -> None:
+    plain, empty, short = (
+        format_pair("a", system_prompt=system, tokenizer=tokenizer)
+        for system in (None, "", "Be short.")
+    )
+    assert short.prompt.startswith("Be short.\n\n### Inst")
+    assert empty == plain
 
 
-def test_braces_in_a_prompt_stay_as_they_are() -> None:
-    assert "{response} {0} {prompt}" in format_pair("{response} {0} {prompt}").prompt
+def test_braces_in_a_prompt_stay_as_they_are(tokenizer: Any) -> None:
+    assert (
+        "{response} {0} {prompt}"
+        in format_pair("{response} {0} {prompt}", tokenizer=tokenizer).prompt
+    )

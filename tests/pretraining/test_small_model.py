@@ -41,7 +41,7 @@ def test_the_scripts_still_make_the_corpus_of_the_weights() -> None:
 
 
 def test_prompt_and_response_meet_at_a_token_border(base: LoadedModel) -> None:
-    form = format_pair("Who is Mara Tolvik?", "Nobody knows.")
+    form = format_pair("Who is Mara Tolvik?", "Nobody knows.", tokenizer=base.tokenizer)
     whole = base.tokenizer(form.prompt + form.response)["input_ids"]
     parts = [base.tokenizer(text)["input_ids"] for text in (form.prompt, form.response)]
     assert whole == parts[0] + parts[1]

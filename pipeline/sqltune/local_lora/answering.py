@@ -18,9 +18,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sqltune.local_lora.conversations import tokenise_question
+from sqltune.local_lora.conversations import tokenise_question, words_of
 from sqltune.local_lora.prompt_format import end_ids
 from sqltune.local_lora.sampling import Sampling, TokenChooser
+from sqltune.local_lora.text_bounds import count_at_least
 from sqltune.local_lora.tokenising import tokenise_prompt
 from sqltune.prompt_formats import PLAIN
 from sqltune.records import Message
@@ -82,6 +83,8 @@ class _Row:
 
     index: int
     prompt_ids: tuple[int, ...]
+    #: Of the prompt; at least, where it was too long to be read.
+    prompt_tokens: int
     #: What the draws depend on beside seed and position.
     drawn_by: tuple[int, ...]
     room: int
@@ -142,11 +145,20 @@ def _row(
     sampling: Sampling,
     max_length: int,
 ) -> _Row:
+    least = count_at_least(_words_of(question), tokenizer, max_length)
+    if least is not None:
+        return _Row(index, (), least, (), 0, [], FinishReason.PROMPT_TOO_LONG)
     ids = _tokenise(question, tokenizer, question.prompt_format or PLAIN)
     drawn_by = ids if question.draw is None else (*ids, question.draw)
     room = min(sampling.max_new_tokens, max_length - len(ids))
     reason = FinishReason.PROMPT_TOO_LONG if room < 1 else None
-    return _Row(index, ids, drawn_by, room, [], reason)
+    return _Row(index, ids, len(ids), drawn_by, room, [], reason)
+
+
+def _words_of(question: Question) -> list[str]:
+    if question.messages is not None:
+        return words_of(question.messages)
+    return [question.system_prompt or "", question.prompt]
 
 
 def _tokenise(question: Question, tokenizer: Any, prompt_format: str) -> tuple[int, ...]:
@@ -282,5 +294,5 @@ def _answer(row: _Row, tokenizer: Any) -> GeneratedAnswer:
     if row.finish_reason is not FinishReason.PROMPT_TOO_LONG:
         text = tokenizer.decode(row.output_ids, skip_special_tokens=True).strip()
     return GeneratedAnswer(
-        row.index, text, row.finish_reason, len(row.prompt_ids), len(row.output_ids), row.seconds
+        row.index, text, row.finish_reason, row.prompt_tokens, len(row.output_ids), row.seconds
     )

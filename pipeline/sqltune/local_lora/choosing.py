@@ -13,6 +13,7 @@ from torch import Tensor
 from sqltune.errors import RequestRejected
 from sqltune.local_lora.answering import FinishReason, GeneratedAnswer, Question
 from sqltune.local_lora.loaded_model import LoadedModel
+from sqltune.local_lora.marks import encode, veil
 from sqltune.local_lora.tokenising import tokenise_prompt
 
 
@@ -54,7 +55,7 @@ def choose_answer(
 
 def _encode(choice: str, base: LoadedModel) -> tuple[int, ...]:
     """Return a choice as it would be answered: after a space, as the response of a sample is."""
-    ids = base.tokenizer(f" {choice}", add_special_tokens=False)["input_ids"]
+    ids = encode(veil(f" {choice}", base.tokenizer), base.tokenizer).ids
     end = base.tokenizer.eos_token_id
     return tuple(ids) if end is None else (*ids, end)
 

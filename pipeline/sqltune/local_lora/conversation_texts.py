@@ -15,23 +15,19 @@ from typing import Any
 
 from sqltune.errors import DataError
 from sqltune.local_lora.chat_template import render_chat
+from sqltune.local_lora.marks import Span, veil
 from sqltune.local_lora.prompt_format import format_pair
 from sqltune.prompt_formats import CHAT
 from sqltune.records import Message
 
-#: Begin and end, in characters or in tokens.
-Span = tuple[int, int]
-
 
 @dataclass(frozen=True)
 class RenderedConversation:
-    """A conversation as one text."""
+    """A conversation as one text, in which people's words are veiled (marks.py)."""
 
     text: str
     #: Places of the wanted turns in it, in order: after the words that open one, to its end.
     turns: tuple[Span, ...]
-    #: Places where people's words look like the tokenizer's special tokens.
-    literals: tuple[Span, ...]
     #: Whether the tokenizer still has to add its special tokens.
     needs_special_tokens: bool
 
@@ -53,8 +49,7 @@ def render_conversation(
         spans = [_find_turn(messages, turn, text, tokenizer) for turn in turns]
     else:
         text, spans = _render_pairs(messages, turns, tokenizer, prompt_format)
-    literals = _find_literals(text, messages, tokenizer)
-    return RenderedConversation(text, tuple(spans), literals, needs_special_tokens=not is_chat)
+    return RenderedConversation(text, tuple(spans), needs_special_tokens=not is_chat)
 
 
 def render_question(
@@ -70,8 +65,7 @@ def render_question(
         text = _apply(tokenizer, messages, asks=True)
     else:
         text, _ = _render_pairs(messages, (), tokenizer, prompt_format)
-    literals = _find_literals(text, messages, tokenizer)
-    return RenderedConversation(text, (), literals, needs_special_tokens=not is_chat)
+    return RenderedConversation(text, (), needs_special_tokens=not is_chat)
 
 
 def list_marks(tokenizer: Any) -> list[str]:
@@ -106,7 +100,17 @@ def _strip_marks(text: str, marks: Sequence[str]) -> str:
 
 
 def _apply(tokenizer: Any, messages: Sequence[Message], *, asks: bool) -> str:
-    return render_chat(tokenizer, [_for_template(message) for message in messages], asks=asks)
+    plain = [_veil_texts(_for_template(message), tokenizer) for message in messages]
+    return render_chat(tokenizer, plain, asks=asks)
+
+
+def _veil_texts(value: Any, tokenizer: Any) -> Any:
+    """Return a value as JSON has it, with every text in it veiled."""
+    if isinstance(value, str):
+        return veil(value, tokenizer)
+    if isinstance(value, dict):
+        return {key: _veil_texts(each, tokenizer) for key, each in value.items()}
+    return [_veil_texts(each, tokenizer) for each in value] if isinstance(value, list) else value
 
 
 def _for_template(message: Message) -> dict[str, Any]:
@@ -156,11 +160,16 @@ def _render_turns(
         if asks:
             system = messages[0].content if position == start == 1 else None
             pair = format_pair(
-                message.content or "", system_prompt=system, prompt_format=prompt_format
+                message.content or "",
+                tokenizer=tokenizer,
+                system_prompt=system,
+                prompt_format=prompt_format,
             )
             yield position, ("\n\n" if position > start else "") + pair.prompt
         else:
-            pair = format_pair("", message.content or "", prompt_format=prompt_format)
+            pair = format_pair(
+                "", message.content or "", tokenizer=tokenizer, prompt_format=prompt_format
+            )
             yield position, pair.response + (tokenizer.eos_token or "")
 
 
@@ -171,15 +180,3 @@ def _no_place(position: int, message: Message) -> DataError:
         column="messages",
         code="no_chat_template",
     )
-
-
-def _find_literals(text: str, messages: Sequence[Message], tokenizer: Any) -> tuple[Span, ...]:
-    marks, place = list_marks(tokenizer), 0
-    found: list[Span] = []
-    for message in messages:
-        words = (message.content or "").strip()
-        begin = text.find(words, place) if any(mark in words for mark in marks) else -1
-        if begin >= 0:
-            place = begin + len(words)
-            found.append((begin, place))
-    return tuple(found)

@@ -6,19 +6,20 @@ tokenising.py does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from sqltune.errors import DataError
 from sqltune.local_lora.conversation_texts import (
     RenderedConversation,
-    Span,
     list_marks,
     render_conversation,
     render_question,
 )
+from sqltune.local_lora.marks import Span, encode, reveal
 from sqltune.local_lora.steps import Pair
+from sqltune.local_lora.text_bounds import MOST_TOKENS, count_at_least, refuse_long
 from sqltune.local_lora.tokenising import TokenisedSample, tokenise_pair
 from sqltune.records import Message
 
@@ -65,10 +66,11 @@ def tokenise_conversation(
         DataError: it has more than `max_length` tokens, the template does not accept it, or
             renders its earlier turns otherwise than alone (`template_rewrites_turns`).
     """
+    refuse_long(words_of(messages), tokenizer, max_length, column="messages")
     turns = _trained_turns(messages, train_on)
     rendered = render_conversation(messages, turns, tokenizer, prompt_format)
-    ids, offsets = _encode(rendered, tokenizer)
-    spans = [_find_tokens(offsets, span) for span in rendered.turns]
+    ids, offsets, places = _encode(rendered, tokenizer)
+    spans = [_find_tokens(offsets, span) for span in places]
     if turns[-1] == len(messages) - 1 and _is_open(ids[slice(*spans[-1])], tokenizer):
         ids = [*ids, tokenizer.eos_token_id]
         spans[-1] = (spans[-1][0], len(ids))
@@ -93,8 +95,21 @@ def tokenise_question(
     return tuple(_encode(render_question(messages, tokenizer, prompt_format), tokenizer)[0])
 
 
-def count_conversation(messages: Sequence[Message], tokenizer: Any, *, prompt_format: str) -> int:
-    """Return the tokens of a conversation, whatever is trained of it."""
+def words_of(messages: Sequence[Message]) -> list[str]:
+    """Return what people wrote in a conversation."""
+    return [text for message in messages for text in (message.content, message.extra) if text]
+
+
+def count_conversation(
+    messages: Sequence[Message], tokenizer: Any, *, prompt_format: str, most: int = MOST_TOKENS
+) -> int:
+    """Return the tokens of a conversation, whatever is trained of it.
+
+    Of one that certainly has more than `most` tokens, a number between that and its own.
+    """
+    least = count_at_least(words_of(messages), tokenizer, most)
+    if least is not None:
+        return least
     last = tokenise_conversation(
         messages,
         tokenizer,
@@ -110,36 +125,23 @@ def _trained_turns(messages: Sequence[Message], train_on: str) -> tuple[int, ...
     return tuple(turns[-1:] if train_on == "last" else turns)
 
 
-def _encode(rendered: RenderedConversation, tokenizer: Any) -> tuple[list[int], list[Span]]:
-    """Return token ids, and the place of each token in the text."""
-    ids: list[int] = []
-    offsets: list[Span] = []
-    for begin, end, is_literal in _cut(rendered):
-        encoded = tokenizer(
-            rendered.text[begin:end],
-            add_special_tokens=rendered.needs_special_tokens and begin == 0,
-            split_special_tokens=is_literal,
-            return_offsets_mapping=True,
-        )
-        ids += encoded["input_ids"]
-        offsets += [(begin + first, begin + last) for first, last in encoded["offset_mapping"]]
-        # A tokenizer that closes every text automatically closes none here: the text has its ends.
-        while offsets and offsets[-1][0] == offsets[-1][1]:
-            ids.pop()
-            offsets.pop()
-    return ids, offsets
+def _encode(
+    rendered: RenderedConversation, tokenizer: Any
+) -> tuple[list[int], list[Span], list[Span]]:
+    """Return token ids, the place of each token in the text as read, and those of the turns."""
+    read = encode(rendered.text, tokenizer, add_special_tokens=rendered.needs_special_tokens)
+    ids, offsets, places = list(read.ids), list(read.offsets), list(rendered.turns)
+    # A tokenizer that closes every text automatically closes none here: the text has its ends.
+    while offsets and offsets[-1][0] == offsets[-1][1]:
+        ids.pop()
+        offsets.pop()
+    if read.is_revealed:
 
+        def place(end: int) -> int:
+            return len(reveal(rendered.text[:end], tokenizer))
 
-def _cut(rendered: RenderedConversation) -> Iterator[tuple[int, int, bool]]:
-    """Yield the pieces of the text: begin, end, and whether marks in it are plain letters."""
-    place = 0
-    for begin, end in rendered.literals:
-        if place < begin:
-            yield place, begin, False
-        yield begin, end, True
-        place = end
-    if place < len(rendered.text):
-        yield place, len(rendered.text), False
+        places = [(place(begin), place(end)) for begin, end in places]
+    return ids, offsets, places
 
 
 def _find_tokens(offsets: Sequence[Span], span: Span) -> Span:

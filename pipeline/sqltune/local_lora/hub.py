@@ -9,15 +9,18 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from sqltune.errors import BackendUnavailable, RequestRejected
 from sqltune.local_lora.base_models.carried import advise_carrier
-from sqltune.local_lora.sources import BaseModelSource
+from sqltune.local_lora.sources import BaseModelSource, Place
+from sqltune.local_lora.weight_headers import INDEX_FILE, WEIGHTS_FILE, named_files
 
 #: How long the Hub may take to answer the first request. huggingface_hub waits ten seconds and
 #: tries six times; HF_HUB_ETAG_TIMEOUT, in seconds, is its setting and ours.
 ANSWER_SECONDS = 3.0
+_SMALL_FILES = ("*.json", "*.jinja", "*.model", "*.txt")
 _TIMEOUT_SETTING = "HF_HUB_ETAG_TIMEOUT"
 
 
@@ -50,6 +53,32 @@ def fetch_configuration(source: BaseModelSource) -> Path:
         with suppress(OSError, ValueError):
             fetch("tokenizer_config.json")
     return config
+
+
+def fetch_snapshot(source: BaseModelSource, *, with_weights: bool) -> BaseModelSource:
+    """Return the folder of the Hub's local cache that now has a base model's files.
+
+    Only a path is given to transformers: a name could also be a folder of the working directory.
+    What huggingface_hub raises passes through.
+    """
+    from huggingface_hub import hf_hub_download, snapshot_download
+
+    revision = source.revision
+    # Of the repository's top folder alone, where transformers reads.
+    folder = Path(
+        snapshot_download(
+            source.location,
+            revision=revision,
+            allow_patterns=list(_SMALL_FILES),
+            ignore_patterns=["*/*"],
+        )
+    )
+    if with_weights:
+        index = folder / INDEX_FILE
+        names = [path.name for path in named_files(index)] if index.is_file() else [WEIGHTS_FILE]
+        for name in names:
+            hf_hub_download(source.location, name, revision=folder.name)
+    return replace(source, location=str(folder), place=Place.HUB_CACHE, revision=folder.name)
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """What a base model's name means now, found without torch: its revision and longest text.
 
 A folder's revision is a hash of its files, a GGUF file's is its hash and its quantisation. Hashing
-gigabytes at every sync would be slow, so a hash is stored with the names, sizes and times of the
-files, and computed again when any of them differs.
+gigabytes and inspecting weights at every sync would be slow, so what was found is stored with the
+names, sizes and times of the files, and looked for again when any of them differs.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, assert_never
 
@@ -23,6 +24,7 @@ from sqltune.local_lora.base_models.gguf_support import (
 )
 from sqltune.local_lora.files import write_file
 from sqltune.local_lora.hub import fetch_configuration
+from sqltune.local_lora.model_folder import check_small_files
 from sqltune.local_lora.sources import (
     FILE_REVISION,
     BaseModelSource,
@@ -47,22 +49,31 @@ class ModelIdentity:
 class Identities:
     """Finds identities, with the hashes of folders stored in one small file."""
 
-    def __init__(self, memory: Path) -> None:
-        """Store hashes in the file `memory`, which may be deleted at any time."""
+    def __init__(
+        self, memory: Path, inspect: Callable[[BaseModelSource], None] = lambda source: None
+    ) -> None:
+        """Store what is found in the file `memory`, which may be deleted at any time.
+
+        Args:
+            memory: the file.
+            inspect: refuses a folder that is no base model; called once for its files as they are.
+        """
         self._memory = memory
+        self._inspect = inspect
 
     def identify(self, source: BaseModelSource) -> ModelIdentity:
         """Return the identity of a base model.
 
         Raises:
-            RequestRejected: the Hub has no such model or revision, or a GGUF file cannot be read.
+            RequestRejected: the Hub has no such model or revision, or its files cannot be used.
             BackendUnavailable: the Hub does not answer, and the model is not in its local cache.
         """
         path = Path(source.location)
         match source.place:
             case Place.FOLDER:
-                return ModelIdentity(self._folder_hash(path), _max_tokens(path))
+                return ModelIdentity(self._look_into(source)["sha256"], _max_tokens(path))
             case Place.HUB_CACHE:
+                self._look_into(source)
                 return ModelIdentity(path.name, _max_tokens(path))
             case Place.GGUF:
                 return self._identify_gguf(source.name, path)
@@ -71,11 +82,18 @@ class Identities:
             case _:
                 assert_never(source.place)
 
-    def _folder_hash(self, folder: Path) -> str:
-        def look() -> dict[str, Any]:
-            return {"sha256": hash_folder(folder)}
+    def _look_into(self, source: BaseModelSource) -> dict[str, Any]:
+        """Return what is known of a folder's files: that they can be used, and their hash."""
+        folder = Path(source.location)
 
-        return str(self._remember(folder, _state(sorted(folder.iterdir())), look)["sha256"])
+        def look() -> dict[str, Any]:
+            # First: what cannot be used need not be hashed.
+            self._inspect(source)
+            # The cache names a folder by its commit.
+            return {"sha256": hash_folder(folder) if source.place is Place.FOLDER else folder.name}
+
+        state = [*_state(sorted(folder.iterdir())), *_readers("transformers")]
+        return self._remember(folder, state, look)
 
     def _identify_gguf(self, name: str, path: Path) -> ModelIdentity:
         def look() -> dict[str, Any]:
@@ -84,9 +102,7 @@ class Identities:
             return {"sha256": hash_file(path), "gguf": asdict(description)}
 
         require_gguf()
-        # Another release of these may read other files.
-        readers = [[reader, version(reader)] for reader in ("gguf", "transformers")]
-        found = self._remember(path, [*_state([path]), *readers], look)
+        found = self._remember(path, [*_state([path]), *_readers("gguf", "transformers")], look)
         description = GgufDescription(**found["gguf"])
         return ModelIdentity(file_revision(found["sha256"], description), description.max_tokens)
 
@@ -120,6 +136,11 @@ def file_revision(sha256: str, description: GgufDescription) -> str:
     return f"{FILE_REVISION}{sha256} {description.quantization}"
 
 
+def _readers(*packages: str) -> list[list[Any]]:
+    """Return the releases of packages: another one may read other files."""
+    return [[name, version(name)] for name in packages if find_spec(name) is not None]
+
+
 def _state(paths: Iterable[Path]) -> list[list[Any]]:
     files = [path for path in paths if path.is_file()]
     return [[f.name, f.stat().st_size, f.stat().st_mtime_ns] for f in files]
@@ -127,13 +148,14 @@ def _state(paths: Iterable[Path]) -> list[list[Any]]:
 
 def _max_tokens(folder: Path) -> int | None:
     config = _read_json(folder / "config.json")
+    text = config.get("text_config")
     limits = [
         config.get("max_position_embeddings"),
-        config.get("text_config", {}).get("max_position_embeddings"),
+        text.get("max_position_embeddings") if isinstance(text, dict) else None,
         config.get("n_positions"),
         _read_json(folder / "tokenizer_config.json").get("model_max_length"),
     ]
-    known = [int(limit) for limit in limits if limit and 0 < limit < NO_LIMIT]
+    known = [int(n) for n in limits if isinstance(n, int | float) and 1 <= n < NO_LIMIT]
     return min(known, default=None)
 
 
@@ -147,5 +169,6 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 def _identify_on_hub(source: BaseModelSource) -> ModelIdentity:
     config = fetch_configuration(source)
+    check_small_files(source.name, config.parent)
     # The cache keeps each revision in a folder named by its commit.
     return ModelIdentity(config.parent.name, _max_tokens(config.parent))

@@ -34,6 +34,7 @@ class Origin:
 
     location: str  #: a folder, or a name on the Hub
     revision: str | None = None  #: a commit on the Hub
+    dtype: torch.dtype = torch.float32  #: the number format of its files
 
 
 class LoadedModel:
@@ -135,7 +136,10 @@ class LoadedModel:
         config, weights = read_adapter(Path(folder))
         slot = self.add_adapter(config, name)
         try:
-            put_weights(self.peft, slot, weights, Path(folder))
+            # peft converts the weights of some architectures by its active adapter, and would take
+            # one that is gone for it.
+            with self.active(name):
+                put_weights(self.peft, slot, weights, Path(folder))
         except BackendError:
             self.unload_adapter(name)
             raise
@@ -156,13 +160,15 @@ class LoadedModel:
         self._slots_made += 1
         # Names inside a network cannot have dots, and one that was used leaves traces in peft.
         slot = f"slot{self._slots_made}"
-        if self._peft is None:
-            with warnings.catch_warnings():
-                # peft 0.21 asks transformers 5.23 for an attribute by its old name.
-                warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)
+        with warnings.catch_warnings():
+            # peft 0.21 asks transformers 5.23 for an attribute by its old name, and misses experts
+            # of its own rules that no adapter of ours has.
+            warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)
+            warnings.filterwarnings("ignore", ".*(rank|alpha)_pattern keys did", RuntimeWarning)
+            if self._peft is None:
                 self._peft = PeftModel(self.network, config, adapter_name=slot)
-        else:
-            self._peft.add_adapter(slot, config)
+            else:
+                self._peft.add_adapter(slot, config)
         self._slots[name] = slot
         return slot
 

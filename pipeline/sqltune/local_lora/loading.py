@@ -8,20 +8,19 @@ from pathlib import Path
 from typing import Any, assert_never
 
 import torch
-from huggingface_hub import HfApi
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError
-from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from huggingface_hub.errors import HfHubHTTPError
+from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from sqltune.errors import BackendError, BackendUnavailable, RequestRejected
+from sqltune.errors import BackendUnavailable, PipelineError, RequestRejected
 from sqltune.local_lora.base_models.converted import ConvertedModels, in_folder
 from sqltune.local_lora.base_models.converting import load_gguf_tokenizer
 from sqltune.local_lora.base_models.gguf_support import describe_gguf
 from sqltune.local_lora.cores import usable_cores
 from sqltune.local_lora.devices import choose_device
-from sqltune.local_lora.hub import quiet_hub
+from sqltune.local_lora.hub import fetch_snapshot, quiet_hub
 from sqltune.local_lora.identity import NO_LIMIT, file_revision
+from sqltune.local_lora.inspecting import Inspected, check_tokens, inspect_weights
 from sqltune.local_lora.loaded_model import LoadedModel, Origin
 from sqltune.local_lora.precision import Precision, choose_dtype
 from sqltune.local_lora.quantization import (
@@ -108,48 +107,62 @@ def load_found(
     if source.place is Place.GGUF and revision is None:
         # Before it is converted: what cannot be read is refused in plain words.
         revision = _find_revision(source)
-    files = _find_files(source, converted, revision)
     with _translate_loading(source), quiet_hub(), _without_noise():
-        network = _load_network(files, Precision(precision), target, asked)
+        files = _find_files(source, converted, revision)
+        inspected, tokenizer = _inspect(files)
+        network = _load_network(files, inspected, Precision(precision), target, asked)
         set_threads(network, threads)
-        tokenizer = _load_tokenizer(files)
-        known = _known_revision(source, revision, network) or _find_revision(source)
+        known = files.revision or revision or _find_revision(source)
         return LoadedModel(
             network,
             tokenizer,
             name=source.name,
             revision=known,
             max_length=_max_length(network.config, tokenizer),
-            origin=_origin(source, files, known),
+            origin=_origin(source, files, known, inspected.config.dtype or torch.float32),
         )
+
+
+def inspect_source(source: BaseModelSource) -> None:
+    """Require that a folder is a base model that can be loaded, from its small files and headers.
+
+    Raises:
+        RequestRejected: it is none.
+    """
+    with _translate_loading(source), _without_noise():
+        _inspect(source)
+
+
+def _inspect(files: BaseModelSource) -> tuple[Inspected, Any]:
+    """Return what the files describe, and their tokenizer."""
+    inspected = inspect_weights(files.name, Path(files.location))
+    tokenizer = _load_tokenizer(files)
+    check_tokens(files.name, tokenizer, inspected.embeddings)
+    return inspected, tokenizer
 
 
 def _find_files(
     source: BaseModelSource, converted: ConvertedModels, revision: str | None
 ) -> BaseModelSource:
-    """Return where transformers finds the files."""
-    if source.place is not Place.GGUF:
-        return source
-    return in_folder(source, converted.make(source, revision))
-
-
-def _known_revision(source: BaseModelSource, revision: str | None, network: Any) -> str | None:
+    """Return the folder in which transformers finds the files."""
     match source.place:
+        case Place.GGUF:
+            return in_folder(source, converted.make(source, revision))
         case Place.HUB:
-            commit: str | None = network.config._commit_hash
-            return commit
-        case Place.HUB_CACHE:
-            return source.revision
-        case Place.FOLDER | Place.GGUF:
-            return revision
+            return fetch_snapshot(source, with_weights=True)
+        case Place.FOLDER | Place.HUB_CACHE:
+            return source
         case _:
             assert_never(source.place)
 
 
-def _origin(source: BaseModelSource, files: BaseModelSource, revision: str) -> Origin:
+def _origin(
+    source: BaseModelSource, files: BaseModelSource, revision: str, dtype: torch.dtype
+) -> Origin:
     # A name is found on other machines too, a folder only here.
     is_named = source.place in (Place.HUB, Place.HUB_CACHE)
-    return Origin(source.name, revision) if is_named else Origin(files.location)
+    location, commit = (source.name, revision) if is_named else (files.location, None)
+    return Origin(location, commit, dtype)
 
 
 def set_threads(network: Any, threads: int | None) -> None:
@@ -167,14 +180,6 @@ def set_threads(network: Any, threads: int | None) -> None:
     torch.set_num_threads(threads or (1 if is_small else _TORCH_THREADS))
 
 
-def stored_dtype(origin: Origin) -> torch.dtype:
-    """Return the number format of a base model's files; float32 if they do not say."""
-    config = AutoConfig.from_pretrained(
-        origin.location, revision=origin.revision, trust_remote_code=False
-    )
-    return config.dtype or torch.float32
-
-
 def load_tokenizer(source: BaseModelSource) -> Any:
     """Return the tokenizer alone, which is enough to count tokens; nothing is converted for it.
 
@@ -184,43 +189,33 @@ def load_tokenizer(source: BaseModelSource) -> Any:
     if source.place is Place.GGUF:
         return load_gguf_tokenizer(Path(source.location))
     with _translate_loading(source), quiet_hub(), _without_noise():
-        return _load_tokenizer(source)
+        is_here = source.place is not Place.HUB
+        return _load_tokenizer(source if is_here else fetch_snapshot(source, with_weights=False))
 
 
 def _load_tokenizer(files: BaseModelSource) -> Any:
-    return AutoTokenizer.from_pretrained(
-        files.location, revision=_hub_revision(files), trust_remote_code=False
-    )
-
-
-def _hub_revision(files: BaseModelSource) -> str | None:
-    return files.revision if files.place is Place.HUB else None
+    return AutoTokenizer.from_pretrained(files.location, trust_remote_code=False)
 
 
 def _find_revision(source: BaseModelSource) -> str:
     path = Path(source.location)
     if source.place is Place.GGUF:
         return file_revision(hash_file(path), describe_gguf(source.name, path))
-    if source.is_folder:
-        return hash_folder(path)
-    commit = HfApi().model_info(source.location, revision=source.revision).sha
-    return commit or source.revision or "unknown"
+    return hash_folder(path)
 
 
 def _load_network(
-    files: BaseModelSource, precision: Precision, device: torch.device, quantization: Quantization
+    files: BaseModelSource,
+    inspected: Inspected,
+    precision: Precision,
+    device: torch.device,
+    quantization: Quantization,
 ) -> Any:
-    config = AutoConfig.from_pretrained(
-        files.location, revision=_hub_revision(files), trust_remote_code=False
-    )
-    with torch.device("meta"):
-        parameters = AutoModelForCausalLM.from_config(config).num_parameters()
-    dtype = choose_dtype(precision, parameters, device)
+    dtype = choose_dtype(precision, inspected.parameters, device)
     quantized = bitsandbytes_config(quantization, dtype)
     network: Any = AutoModelForCausalLM.from_pretrained(
         files.location,
-        revision=_hub_revision(files),
-        config=config,
+        config=inspected.config,
         dtype=dtype,
         quantization_config=quantized,
         # Quantised on the device itself: afterwards such weights cannot be moved.
@@ -266,7 +261,7 @@ def _translate_loading(source: BaseModelSource) -> Iterator[None]:
     """Turn what transformers and the Hub raise into our errors."""
     try:
         yield
-    except (BackendError, MemoryError):
+    except (PipelineError, MemoryError):
         raise
     except (HfHubHTTPError, ConnectionError, TimeoutError) as exc:
         status = getattr(getattr(exc, "response", None), "status_code", None)
@@ -276,12 +271,15 @@ def _translate_loading(source: BaseModelSource) -> Iterator[None]:
             f"the Hugging Face Hub did not answer for base model {source.name!r}: {exc}",
             status=status,
         ) from exc
-    except (OSError, ValueError, KeyError, HFValidationError, SafetensorError) as exc:
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as exc:
+        # A damaged configuration may raise anything in the code of its architecture.
         raise _unusable(source, exc) from exc
 
 
 def _unusable(source: BaseModelSource, exc: Exception) -> RequestRejected:
-    reason = " ".join(str(exc).split())[:300]
+    reason = " ".join(f"{type(exc).__name__}: {exc}".split())[:300]
     return RequestRejected(
         f"base model {source.name!r} cannot be loaded: {reason}. Check the name and the revision; "
         "it must be a causal language model of transformers with safetensors and without code of "

@@ -5,18 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from importlib.util import find_spec
-from math import prod
 from pathlib import Path
 from typing import Any
 
 from sqltune.local_lora.base_models.gguf_header import GgufUnreadable, read_header
 from sqltune.local_lora.sources import BaseModelSource, Place
 from sqltune.local_lora.tuning_profiles import ModelFacts
-
-#: safetensors begins with the length of its header: https://github.com/huggingface/safetensors
-_LENGTH_BYTES = 8
-#: A header longer than this is damaged, as safetensors decides.
-_MOST_HEADER_BYTES = 100_000_000
+from sqltune.local_lora.weight_headers import WeightsUnreadable, read_headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +62,9 @@ def _cached_folder(source: BaseModelSource) -> Path | None:
 def _count_parameters(folder: Path) -> int | None:
     """Return the elements of all tensors, from the headers of the weights alone."""
     try:
-        return sum(map(_count_elements, sorted(folder.glob("*.safetensors")))) or None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return sum(tensor.elements for tensor in read_headers(folder)) or None
+    except WeightsUnreadable:
         return None
-
-
-def _count_elements(path: Path) -> int:
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(_LENGTH_BYTES), "little")
-        if length > _MOST_HEADER_BYTES:
-            raise ValueError(f"{path} is not safetensors")
-        header = json.loads(file.read(length))
-    header.pop("__metadata__", None)
-    return sum(prod(tensor["shape"]) for tensor in header.values())
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -7,11 +7,11 @@ in which it was trained.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from sqltune.errors import DataError, RequestRejected
-from sqltune.local_lora.chat_template import PROBE, render_chat
+from sqltune.local_lora.chat_template import render_chat
+from sqltune.local_lora.marks import turn_end, veil
 from sqltune.prompt_formats import AUTO, CHAT, PLAIN, read_template
 
 #: No form: the model reads the text as it is. For the server's clients; no row can ask for it.
@@ -20,7 +20,10 @@ RAW = "raw"
 
 @dataclass(frozen=True)
 class FormattedPair:
-    """A prompt and its response as the model reads them; the response is empty when asking."""
+    """A prompt and its response as the model reads them; the response is empty when asking.
+
+    Marks in people's words are veiled (marks.py).
+    """
 
     #: Everything before the first response token.
     prompt: str
@@ -52,9 +55,9 @@ def format_pair(
     prompt: str,
     response: str = "",
     *,
+    tokenizer: Any,
     system_prompt: str | None = None,
     prompt_format: str = PLAIN,
-    tokenizer: Any = None,
 ) -> FormattedPair:
     """Return the texts for one prompt, with the response where there is one to learn.
 
@@ -62,17 +65,20 @@ def format_pair(
         prompt: the user's words.
         response: what to learn; empty when the model is asked.
         system_prompt: the instruction before the prompt; None and empty mean none.
-        prompt_format: a resolved format: `chat`, `plain`, `raw` or a template.
-        tokenizer: a transformers tokenizer; needed for `chat` only.
+        prompt_format: a resolved format: `chat`, `plain`, `raw` or a template. What is `raw` has
+            its form, and so its marks, already.
+        tokenizer: a transformers tokenizer.
 
     Raises:
         DataError: the chat template does not accept the prompt, or changes the response.
     """
-    if prompt_format == CHAT:
-        return _format_chat(prompt, response, system_prompt, tokenizer)
     if prompt_format == RAW:
         front = f"{system_prompt}\n\n" if system_prompt else ""
         return FormattedPair(front + prompt, response, needs_special_tokens=True)
+    prompt, response = veil(prompt, tokenizer), veil(response, tokenizer)
+    system_prompt = veil(system_prompt, tokenizer) if system_prompt else None
+    if prompt_format == CHAT:
+        return _format_chat(prompt, response, system_prompt, tokenizer)
     template = read_template(prompt_format)
     learned = template.learned(response) if response else ""
     return FormattedPair(template.query(prompt, system_prompt), learned, needs_special_tokens=True)
@@ -80,17 +86,8 @@ def format_pair(
 
 def end_ids(tokenizer: Any) -> frozenset[int]:
     """Return the tokens that end an answer: the end of a sequence, and of a template's turn."""
-    template = getattr(tokenizer, "chat_template", None)
-    turn_end = _turn_end(tokenizer, template) if template else None
-    return frozenset(i for i in (tokenizer.eos_token_id, turn_end) if i is not None)
-
-
-@lru_cache(maxsize=8)
-def _turn_end(tokenizer: Any, template: str) -> int | None:
-    """Return the token with which the template ends a turn, if it is one of the model's marks."""
-    ending = _format_chat(PROBE, PROBE, None, tokenizer).response.removeprefix(PROBE)
-    ids: list[int] = tokenizer(ending, add_special_tokens=False)["input_ids"]
-    return ids[0] if ids and ids[0] in tokenizer.added_tokens_decoder else None
+    ends = (tokenizer.eos_token_id, turn_end(tokenizer))
+    return frozenset(i for i in ends if i is not None)
 
 
 def _format_chat(

@@ -9,6 +9,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+#: Below, the likeliest token has all of the probability, and quotients leave the number format.
+GREEDY_BELOW = 1e-6
+#: Above, all tokens are equally likely.
+_UNIFORM_ABOVE = 1e6
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -16,7 +21,8 @@ class Sampling:
 
     #: Longest answer.
     max_new_tokens: int = 128
-    #: 0 takes the likeliest token; above, logits are divided by it and a token is drawn.
+    #: 0, and what is nearly 0, takes the likeliest token; else logits are divided by it and a
+    #: token is drawn.
     temperature: float = 0.0
     #: Draw among the likeliest tokens that have this probability together; 1 draws among all.
     top_p: float = 1.0
@@ -29,7 +35,7 @@ class Sampling:
         """Refuse values without a meaning."""
         if self.max_new_tokens < 1:
             raise ValueError(f"max_new_tokens must be positive, got {self.max_new_tokens}")
-        if self.temperature < 0:
+        if not self.temperature >= 0:
             raise ValueError(f"temperature must be 0 or more, got {self.temperature}")
         if not 0 < self.top_p <= 1:
             raise ValueError(f"top_p must be above 0 and at most 1, got {self.top_p}")
@@ -52,14 +58,19 @@ class TokenChooser:
             places: for each row what its draws depend on (its prompt's ids) and how many tokens
                 were chosen before.
         """
-        if self._sampling.temperature == 0:
+        sampling = self._sampling
+        if sampling.temperature < GREEDY_BELOW:
             return logits.argmax(1)
-        ordered, ids = torch.sort(logits / self._sampling.temperature, 1, descending=True)
-        if self._sampling.top_k:
-            ordered[:, self._sampling.top_k :] = -torch.inf
+        temperature = min(sampling.temperature, _UNIFORM_ABOVE)
+        ordered, ids = torch.sort(logits / temperature, 1, descending=True)
+        if 0 < sampling.top_k < ordered.shape[1]:
+            ordered[:, sampling.top_k :] = -torch.inf
         probabilities = ordered.softmax(1)
         below = probabilities.cumsum(1) - probabilities
-        kept = probabilities.masked_fill(below >= self._sampling.top_p, 0)
+        is_left_out = below >= sampling.top_p
+        # However small the share is, the likeliest token has it.
+        is_left_out[:, 0] = False
+        kept = probabilities.masked_fill(is_left_out, 0)
         reached = kept.cumsum(1)
         draws = torch.tensor([self._draw(*place) for place in places], device=logits.device)
         rank = torch.searchsorted(reached, (draws * reached[:, -1])[:, None], right=True)

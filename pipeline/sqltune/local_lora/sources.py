@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
@@ -78,8 +78,13 @@ def find_base_model(
         RequestRejected: no such base model, or its folder is not allowed.
     """
     if _is_path(name):
-        path = _allowed_path(name, allowed_folders)
-        return _source_of_file(name, path) if path.is_file() else _source_in(name, path)
+        allowed = [Path(each).expanduser().resolve() for each in allowed_folders]
+        path = _allowed_path(name, allowed)
+        if path.is_file():
+            return _source_of_file(name, path)
+        source = _source_in(name, path)
+        _refuse_links(name, path, allowed)
+        return source
     if not _HUB_NAME.fullmatch(name):
         raise _unknown(name, "it is neither a path nor a name such as 'owner/model'")
     found = _find_on_this_machine(name, revision)
@@ -138,9 +143,8 @@ def _is_path(name: str) -> bool:
     return looks_like_one or "\\" in name or name.count("/") > 1
 
 
-def _allowed_path(name: str, allowed_folders: Iterable[Path | str]) -> Path:
+def _allowed_path(name: str, allowed: Sequence[Path]) -> Path:
     path = Path(name).expanduser().resolve()
-    allowed = [Path(each).expanduser().resolve() for each in allowed_folders]
     if not any(path.is_relative_to(each) for each in allowed):
         listed = ", ".join(str(each) for each in allowed) or "none"
         raise RequestRejected(
@@ -149,6 +153,21 @@ def _allowed_path(name: str, allowed_folders: Iterable[Path | str]) -> Path:
             code="base_model_not_allowed",
         )
     return path
+
+
+def _refuse_links(name: str, folder: Path, allowed: Sequence[Path]) -> None:
+    """Require that no file of a folder is a link that leads out of the allowed folders."""
+    # The Hub's local cache links a snapshot's files to those of the same repository.
+    is_snapshot = folder.parent.name == "snapshots"
+    places = [*allowed, folder.parent.parent / "blobs"] if is_snapshot else allowed
+    for file in folder.iterdir():
+        target = file.resolve()
+        if file.is_symlink() and not any(target.is_relative_to(place) for place in places):
+            raise RequestRejected(
+                f"base model {name!r} has a link {file.name} to {target}, which is in no allowed "
+                "folder: copy the file, or add its folder to SQLTUNE_BASE_MODEL_FOLDERS",
+                code="base_model_not_allowed",
+            )
 
 
 def _source_of_file(name: str, path: Path) -> BaseModelSource:

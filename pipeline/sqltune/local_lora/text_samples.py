@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sqltune.errors import DataError
+from sqltune.local_lora.marks import encode, veil
+from sqltune.local_lora.text_bounds import refuse_long
 from sqltune.local_lora.tokenising import TokenisedSample
 
 #: The instruction form, with any spaces and line breaks.
@@ -46,6 +48,7 @@ def tokenise_parts(
     Raises:
         DataError: the text has more than `max_length` tokens.
     """
+    refuse_long([part.text for part in parts], tokenizer, max_length, column="inputs")
     ids: list[int] = []
     untrained: list[tuple[int, int]] = []
     joined = _join_alike(parts)
@@ -91,9 +94,8 @@ def _join_alike(parts: Sequence[TextPart]) -> list[TextPart]:
 
 
 def _encode(part: TextPart, tokenizer: Any, *, opens: bool) -> list[int]:
-    ids: list[int] = tokenizer(
-        part.text, add_special_tokens=opens, split_special_tokens=not part.parses_special_tokens
-    )["input_ids"]
+    text = part.text if part.parses_special_tokens else veil(part.text, tokenizer)
+    ids = list(encode(text, tokenizer, add_special_tokens=opens).ids)
     end = tokenizer.eos_token_id
     # A tokenizer that closes every text automatically must not close one that continues.
     if opens and ids and ids[-1] == end and not part.text.endswith(str(tokenizer.eos_token)):

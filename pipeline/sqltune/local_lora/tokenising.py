@@ -5,13 +5,15 @@ Needs a tokenizer but no weights, so that a plan can count tokens before anythin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from sqltune.errors import DataError
+from sqltune.local_lora.marks import encode, veil
 from sqltune.local_lora.prompt_format import FormattedPair, end_ids, format_pair
 from sqltune.local_lora.steps import Pair
+from sqltune.local_lora.text_bounds import MOST_TOKENS, count_at_least, refuse_long
 from sqltune.prompt_formats import PLAIN
 
 
@@ -61,6 +63,9 @@ def tokenise_pair(
     Raises:
         DataError: the pair has more than `max_length` tokens, or no response token.
     """
+    words = (pair.system_prompt or "", pair.prompt, pair.response)
+    is_prompt = len(pair.prompt) > len(pair.response)
+    refuse_long(words, tokenizer, max_length, column="prompt" if is_prompt else "response")
     texts = format_pair(
         pair.prompt,
         pair.response,
@@ -71,7 +76,8 @@ def tokenise_pair(
     prompt_ids = _encode_prompt(texts, tokenizer)
     if pair.is_cut:
         # Without what the form writes behind a response.
-        end = texts.response.rindex(pair.response.strip()) + len(pair.response.strip())
+        response = veil(pair.response, tokenizer).strip()
+        end = texts.response.rindex(response) + len(response)
         texts = replace(texts, response=texts.response[:end])
     response_ids = _encode_response(texts, prompt_ids, tokenizer, is_closed=not pair.is_cut)
     ids = (*prompt_ids, *response_ids)
@@ -99,20 +105,24 @@ def tokenise_prompt(
     return tuple(_encode_prompt(texts, tokenizer))
 
 
-def count_tokens(pairs: Iterable[Pair], tokenizer: Any, *, prompt_format: str = PLAIN) -> int:
-    """Return the tokens of all pairs together, however long each is: what one epoch costs."""
+def count_tokens(
+    pair: Pair, tokenizer: Any, *, prompt_format: str = PLAIN, most: int = MOST_TOKENS
+) -> int:
+    """Return the tokens of a pair: what it costs in one epoch.
+
+    Of a pair that certainly has more than `most` tokens, a number between that and its own.
+    """
+    words = (pair.system_prompt or "", pair.prompt, pair.response)
+    least = count_at_least(words, tokenizer, most)
+    if least is not None:
+        return least
     unlimited = 2**62
-    samples = (
-        tokenise_pair(pair, tokenizer, max_length=unlimited, prompt_format=prompt_format)
-        for pair in pairs
-    )
-    return sum(len(sample.token_ids) for sample in samples)
+    sample = tokenise_pair(pair, tokenizer, max_length=unlimited, prompt_format=prompt_format)
+    return len(sample.token_ids)
 
 
 def _encode_prompt(texts: FormattedPair, tokenizer: Any) -> list[int]:
-    ids: list[int] = tokenizer(texts.prompt, add_special_tokens=texts.needs_special_tokens)[
-        "input_ids"
-    ]
+    ids = encode(texts.prompt, tokenizer, add_special_tokens=texts.needs_special_tokens).ids
     # A tokenizer that closes every text automatically must not close the prompt.
     while ids and ids[-1] == tokenizer.eos_token_id and texts.needs_special_tokens:
         ids = ids[:-1]
@@ -123,13 +133,12 @@ def _encode_response(
     texts: FormattedPair, prompt_ids: list[int], tokenizer: Any, *, is_closed: bool
 ) -> list[int]:
     """Return the response's ids, cut from the joint text if the prompt's ids are the same in it."""
-    whole: list[int] = tokenizer(
-        texts.prompt + texts.response, add_special_tokens=texts.needs_special_tokens
-    )["input_ids"]
+    text = texts.prompt + texts.response
+    whole = encode(text, tokenizer, add_special_tokens=texts.needs_special_tokens).ids
     if whole[: len(prompt_ids)] == prompt_ids and len(whole) > len(prompt_ids):
         ids = whole[len(prompt_ids) :]
     else:
-        ids = tokenizer(texts.response, add_special_tokens=False)["input_ids"]
+        ids = encode(texts.response, tokenizer).ids
     if not is_closed:
         return ids
     end: int | None = tokenizer.eos_token_id

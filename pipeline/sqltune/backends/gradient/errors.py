@@ -54,9 +54,9 @@ def translate_errors(account: GradientAccount) -> Iterator[None]:
         raise ReplyLost(f"the connection to {where} broke before the reply arrived") from exc
 
 
-def raise_refusal(account: GradientAccount, reply: httpx.Response) -> NoReturn:
-    """Raise the error that a reply without success stands for."""
-    body = _read_error(reply)
+def raise_refusal(account: GradientAccount, reply: httpx.Response, content: bytes) -> NoReturn:
+    """Raise the error that a reply without success, with this body, stands for."""
+    body = _read_error(reply, content)
     detail = _mask(body.message or reply.reason_phrase, account)
     where, status = f"the service at {account.url}", reply.status_code
     request_id = reply.headers.get("x-request-id")
@@ -105,9 +105,9 @@ def is_about_one_prompt(error: PipelineError) -> bool:
     return isinstance(error, BackendError) and error.status == httpx.codes.INTERNAL_SERVER_ERROR
 
 
-def _read_error(reply: httpx.Response) -> ErrorReply:
+def _read_error(reply: httpx.Response, content: bytes) -> ErrorReply:
     try:
-        return ErrorReply.model_validate_json(reply.content)
+        return ErrorReply.model_validate_json(content)
     except ValidationError:
         # The HTML page of a proxy says less than the status.
         return ErrorReply(message=reply.reason_phrase)

@@ -7,6 +7,7 @@ cookies costs more per request than everything else, and none of it is needed he
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -16,11 +17,13 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from sqltune.backends.gradient.account import GradientAccount
+from sqltune.backends.gradient.account import URL, GradientAccount
 from sqltune.backends.gradient.errors import CLOSED, raise_refusal, translate_errors
-from sqltune.errors import BackendUnavailable
+from sqltune.errors import BackendUnavailable, UnexpectedReply
 
 CONNECT_SECONDS = 10.0
+#: A listing of 50,000 adapters is shorter.
+MOST_REPLY_BYTES = 16_000_000
 #: Less than the five seconds after which uvicorn, for example, closes an idle connection.
 IDLE_SECONDS = 3.0
 
@@ -113,12 +116,34 @@ class GradientHttp:
             raise BackendUnavailable(CLOSED)
         with translate_errors(self._account):
             reply = transport.handle_request(request)
-            content = reply.read()
+            try:
+                content = self._read(reply, time.monotonic() + seconds)
+            finally:
+                reply.close()
             if self._is_closed.is_set():  # opened during `close`, so not closed with its pool
                 reply.extensions["network_stream"].close()
         if reply.status_code != httpx.codes.OK:
-            raise_refusal(self._account, reply)
+            raise_refusal(self._account, reply, content)
         return content
+
+    def _read(self, reply: httpx.Response, deadline: float) -> bytes:
+        """Return the body, of bounded size and within a bounded time, whatever the service sends.
+
+        Raises:
+            UnexpectedReply: it has more bytes than any reply of the API.
+        """
+        content = bytearray()
+        for chunk in reply.iter_bytes():
+            content += chunk
+            if len(content) > MOST_REPLY_BYTES:
+                raise UnexpectedReply(
+                    f"the service at {self._account.url} sent a reply of more than "
+                    f"{MOST_REPLY_BYTES:,} bytes: set {URL} to a service of Gradient's API",
+                    status=reply.status_code,
+                )
+            if time.monotonic() > deadline:
+                raise httpx.ReadTimeout("the body of the reply did not end in time")
+        return bytes(content)
 
 
 def _limits(seconds: float) -> dict[str, float | None]:

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 from sqltune.backends.base import Answer, AnswerRequest, Decoding
 from sqltune.errors import DataError
 from sqltune.local_lora.answering import FinishReason, GeneratedAnswer, Question
-from sqltune.local_lora.conversations import tokenise_question
+from sqltune.local_lora.conversations import tokenise_question, words_of
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.prompt_format import resolve_format
 from sqltune.local_lora.sampling import Sampling
+from sqltune.local_lora.text_bounds import count_at_least
+from sqltune.local_lora.tokenising import tokenise_prompt
 
 
 def answer_batch(
@@ -32,11 +34,18 @@ def answer_batch(
 
 
 def _refuse(base: LoadedModel, request: AnswerRequest, form: str) -> Answer | None:
-    """Return an error for a conversation that the base model cannot be asked; None: it can."""
-    if request.messages is None:
-        return None
+    """Return an error for a prompt that the base model cannot be asked; None: it can."""
+    messages, tokenizer = request.messages, base.tokenizer
+    words = words_of(messages) if messages else [request.system_prompt or "", request.prompt]
     try:
-        tokenise_question(request.messages, base.tokenizer, prompt_format=form)
+        if count_at_least(words, tokenizer, base.max_length) is not None:
+            return None  # the answer says so
+        if messages is not None:
+            tokenise_question(messages, tokenizer, prompt_format=form)
+        else:
+            tokenise_prompt(
+                request.prompt, tokenizer, system_prompt=request.system_prompt, prompt_format=form
+            )
     except DataError as error:
         key, code, message = request.prompt_key, error.code, str(error)
         return Answer(key, None, None, None, None, 0.0, error_code=code, error_message=message)

@@ -87,7 +87,7 @@ class LocalBackend:
         self._converted = converted or ConvertedModels()
         self._busy = busy or (lambda activity: nullcontext())
         self._rates = MeasuredRates(artifacts / "rates.json")
-        self._identities = Identities(artifacts / "identities.json")
+        self._identities = Identities(artifacts / "identities.json", self._inspect)
         self._loaded: tuple[tuple[str, str | None, str], LoadedModel] | None = None
 
     def describe(self, base_model: str, revision: str | None) -> BaseModel:
@@ -134,7 +134,7 @@ class LocalBackend:
             from sqltune.local_lora.counting import count_sample_tokens, read_tokenizer
 
             read_tokenizer(source)
-        for tokens in count_sample_tokens(source, samples, prompt_format):
+        for tokens in count_sample_tokens(source, samples, prompt_format, base_model.max_tokens):
             yield TokenCount(tokens, is_exact=True)
 
     def count_conversation(
@@ -145,7 +145,11 @@ class LocalBackend:
 
         source = self._converted.prefer(self._source(base_model), base_model.revision)
         return count_trained_conversation(
-            source, sample.messages or (), options.train_on, options.prompt_format
+            source,
+            sample.messages or (),
+            options.train_on,
+            options.prompt_format,
+            base_model.max_tokens,
         )
 
     def train(self, job: TrainingJob, samples: Samples, journal: Journal) -> TrainedAdapter:
@@ -266,6 +270,13 @@ class LocalBackend:
     def close(self) -> None:
         """Release the base model."""
         self._loaded = None
+
+    def _inspect(self, source: BaseModelSource) -> None:
+        """Refuse what is no base model; slow once, for it loads torch, and then remembered."""
+        with self._busy(f"inspecting base model {source.name}"):
+            from sqltune.local_lora.loading import inspect_source
+
+            inspect_source(source)
 
     def _source(self, base_model: BaseModel) -> BaseModelSource:
         return find_base_model(

@@ -9,7 +9,7 @@ from sqltune.backends.merging import MergedForm
 from sqltune.local_lora.base_models.converted import ConvertedModels
 from sqltune.local_lora.gguf_writing import require_gguf_source, write_gguf
 from sqltune.local_lora.loaded_model import LoadedModel
-from sqltune.local_lora.loading import load_found, stored_dtype
+from sqltune.local_lora.loading import load_found
 from sqltune.local_lora.merging import write_merged
 from sqltune.local_lora.precision import Precision
 from sqltune.local_lora.sources import BaseModelSource
@@ -45,7 +45,7 @@ def write_form(
     """
     match form:
         case MergedForm.FOLDER:
-            write_merged(base, adapter, target, stored_dtype(base.origin))
+            write_merged(base, adapter, target, base.origin.dtype)
         case MergedForm.GGUF:
             write_gguf(base, adapter, Path(source.location), target)
         case _:
