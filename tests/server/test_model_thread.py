@@ -277,22 +277,3 @@ def test_a_base_model_that_cannot_be_loaded_is_an_error_at_the_start() -> None:
 
     with pytest.raises(CallRefused, match="no such model"):
         ModelThread(fail, most_waiting=1).start()
-
-
-class Panic(BaseException):
-    """What native code raises: no `Exception`."""
-
-
-def test_what_native_code_raises_ends_one_call_and_not_the_thread(
-    thread: ModelThread, bench: Workbench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def panic(*args: Any, **options: Any) -> Any:
-        raise Panic("a pattern backtracks")
-
-    with monkeypatch.context() as broken:
-        broken.setattr(bench.base, "answer", panic)
-        with pytest.raises(RuntimeError, match="a pattern backtracks"):
-            ask(thread, "a", "1").result(PATIENCE_SECONDS)
-    with pytest.raises(RuntimeError, match="a pattern backtracks"):
-        thread.do("a", lambda: in_one_piece(panic)).result(PATIENCE_SECONDS)
-    assert ask(thread, "a", "2").result(PATIENCE_SECONDS).output_tokens
