@@ -176,7 +176,7 @@ def test_text_that_sqlite_cannot_decode_is_a_finding_and_no_crash(sqlite_desk: D
 def test_sqlite_itself_refuses_what_the_guard_would_have_let_through(
     sqlite_desk: Desk, query: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sqltune.selection.sources.guard_query", lambda sql, kind: sql)
+    monkeypatch.setattr("sqltune.selection.sources.guard_query", lambda sql, *_: sql)
     with pytest.raises(DataError, match="not accept"):
         sqlite_desk.write(training_query=query)
 
@@ -185,7 +185,7 @@ def test_the_selection_connection_itself_cannot_write(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.add_samples([GOOD])
-    monkeypatch.setattr("sqltune.selection.sources.guard_query", lambda sql, kind: sql)
+    monkeypatch.setattr("sqltune.selection.sources.guard_query", lambda sql, *_: sql)
     with pytest.raises(DataError):
         desk.write(training_query="DELETE FROM training_samples")
     assert desk.rows("SELECT COUNT(*) FROM training_samples") == [(1,)]
@@ -194,7 +194,7 @@ def test_the_selection_connection_itself_cannot_write(
 def test_the_selection_connection_itself_cannot_drop_a_table(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sqltune.selection.sources.guard_query", lambda sql, kind: sql)
+    monkeypatch.setattr("sqltune.selection.sources.guard_query", lambda sql, *_: sql)
     with pytest.raises(DataError):
         desk.write(training_query="DROP TABLE runs")
     assert desk.rows("SELECT COUNT(*) FROM runs") == [(0,)]

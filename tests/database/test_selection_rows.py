@@ -36,9 +36,9 @@ def desk(database: Database) -> Desk:
         ("'p' AS prompt, 'r' AS response, 1.5 AS sample_key", "not_text", "sample_key"),
         ("'p' AS prompt, 'r' AS response, NULL AS sample_key", "missing", "sample_key"),
         ("'p' AS prompt, 'r' AS response, 'k ' AS sample_key", "key_padded", "sample_key"),
-        ("x'70ff' AS prompt, 'r' AS response", "undecodable", "prompt"),
-        ("x'eda080' AS prompt, 'r' AS response", "lone_surrogate", "prompt"),
-        ("'p' AS prompt, x'7000' AS response", "nul", "response"),
+        ("x'70ff' AS prompt, 'r' AS response", "not_text", "prompt"),
+        ("x'eda080' AS prompt, 'r' AS response", "not_text", "prompt"),
+        ("'p' AS prompt, x'7000' AS response", "not_text", "response"),
     ],
 )
 def test_each_kind_of_bad_row_is_named_and_stops_the_run(

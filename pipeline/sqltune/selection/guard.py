@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from sqltune.database.connection import EngineKind
 from sqltune.errors import QueryRefused
+from sqltune.selection.dialects import find_dialect
 
 if TYPE_CHECKING:
     from sqlglot import Token, exp
+
+    from sqltune.selection.dialects import DialectName
 
 #: Functions that a selection may not call, and why.
 _REFUSED_FUNCTIONS = {
@@ -48,13 +51,19 @@ _MYSQL_COMMENT = re.compile(
 _SQLITE_COMMENT = re.compile(r"/\*(?![!+]|M!)(?:(?!/\*).)*?\*/|--[^\n]*", re.S)
 
 
-def guard_query(sql: str, kind: EngineKind) -> str:
+def guard_query(sql: str, kind: EngineKind, sql_modes: frozenset[str] = frozenset()) -> str:
     """Return the query as it may be run: one SELECT without a closing semicolon.
+
+    Args:
+        sql: the query.
+        kind: the engine on which it will run.
+        sql_modes: of the session on which it will run.
 
     Raises:
         QueryRefused: it is not one SELECT, does not parse, or contains something that is refused.
     """
-    tokens = _tokenise(sql, kind)
+    dialect = find_dialect(kind, sql_modes)
+    tokens = _tokenise(sql, dialect)
     if not tokens:
         raise QueryRefused(
             "the query is empty: write a SELECT, or set it to NULL for the dataset that has the "
@@ -65,18 +74,18 @@ def guard_query(sql: str, kind: EngineKind) -> str:
     tokens = _without_semicolons(tokens)
     _refuse_words(tokens)
     text = sql[tokens[0].start : tokens[-1].end + 1]
-    _refuse_shapes(_parse(text, kind))
+    _refuse_shapes(_parse(text, dialect))
     return text
 
 
-def _tokenise(sql: str, kind: EngineKind) -> list[Token]:
+def _tokenise(sql: str, dialect: DialectName) -> list[Token]:
     from sqlglot import tokenize
     from sqlglot.errors import TokenError
 
     if "\x00" in sql:
         raise QueryRefused("the query contains a NUL character")
     try:
-        return list(tokenize(sql, read=kind.value))
+        return list(tokenize(sql, read=dialect))
     except TokenError as error:
         raise QueryRefused(f"the query cannot be read: {_first_line(error)}") from None
 
@@ -130,12 +139,12 @@ def _refuse_words(tokens: list[Token]) -> None:
             raise QueryRefused(f"the query calls {name.upper()}: {_REFUSED_FUNCTIONS[name]}")
 
 
-def _parse(sql: str, kind: EngineKind) -> exp.Expr:
+def _parse(sql: str, dialect: DialectName) -> exp.Expr:
     from sqlglot import parse
     from sqlglot.errors import SqlglotError
 
     try:
-        trees = parse(sql, dialect=kind.value)
+        trees = parse(sql, dialect=dialect)
     except SqlglotError as error:
         raise QueryRefused(f"the query does not parse: {_position(error)}") from None
     except RecursionError:
