@@ -168,37 +168,37 @@ def _stop_query(database: Database, connection: Any) -> str:
         What remains of the statement, for a message.
     """
     number = int(connection.thread_id())
-    remains: list[bool] = []
-    # Where the network is silent too, this thread waits as long as the connection allows.
-    killing = Thread(
-        target=lambda: remains.append(_remains_after_kill(database, number)), daemon=True
-    )
+    remains = [f"; the server could not be asked to stop it: its connection {number} may go on"]
+
+    def kill() -> None:
+        with suppress(Exception):
+            remains[0] = _kill(database, number)
+
+    # Where the network is silent too, this thread waits as long as its connection allows.
+    killing = Thread(target=kill, daemon=True)
     killing.start()
     killing.join(2 * _KILL_SECONDS)
     sock = getattr(connection, "_sock", None)
     with suppress(OSError):
         if sock is not None:
             sock.shutdown(socket.SHUT_RDWR)
-    if remains == [False]:
-        return ""
-    return (
-        f"; the server has not stopped it: its connection {number} may go on for long, and only a "
-        "restart of the server may end it (SHOW PROCESSLIST)"
-    )
+    return remains[0]
 
 
-def _remains_after_kill(database: Database, number: int) -> bool:
-    """Kill a statement and its connection; return whether it is still executed."""
-    with suppress(Exception), database.engine.connect() as other:
+def _kill(database: Database, number: int) -> str:
+    """Kill a statement, and its connection if that is not enough; return what remains of it."""
+    with database.engine.connect() as other:
         other.exec_driver_sql(f"KILL QUERY {number}")
         ended = time.monotonic() + _KILL_SECONDS
         while _is_executed(other, number):
             if time.monotonic() > ended:
                 other.exec_driver_sql(f"KILL CONNECTION {number}")
-                return True
+                return (
+                    f"; the server has not stopped it: its connection {number} goes on there "
+                    "(SHOW PROCESSLIST), maybe until the server is restarted"
+                )
             time.sleep(0.1)
-        return False
-    return True
+    return ""
 
 
 def _is_executed(other: Connection, number: int) -> bool:

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, cast
 from sqltune.database import sqlite_child
 from sqltune.database.connection import Database
 from sqltune.database.reading_cursor import ReadingCursor, read_binary
-from sqltune.errors import ConfigError
+from sqltune.errors import ConfigError, DatabaseUnavailable
 
 #: What SQLite reads as one piece; of these only a name in double quotes is captured.
 _PIECES = re.compile(
@@ -26,14 +26,7 @@ _MISSING_COLUMN = re.compile(r"no such column: (.*)")
 def open_sqlite(database: Database) -> ReadingCursor:
     """Return a cursor on a database file, in a new process."""
     address = _file_address(database)
-    # -I and -S: nothing but the standard library is imported, so that it starts at once.
-    process = subprocess.Popen(  # noqa: S603  a program of ours
-        [sys.executable, "-I", "-S", sqlite_child.__file__],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        process_group=0,  # a Ctrl-C is for this process
-    )
-    rows = _ProcessRows(process)
+    rows = _ProcessRows(_start_process())
     return ReadingCursor(
         execute=lambda sql, values: rows.ask(address, sql, values),
         fetch=lambda _rows: rows.fetch(),
@@ -41,6 +34,21 @@ def open_sqlite(database: Database) -> ReadingCursor:
         abort=rows.abort,
         close=rows.close,
     )
+
+
+def _start_process() -> subprocess.Popen[bytes]:
+    try:
+        # -I and -S: nothing but the standard library is imported, so that it starts at once.
+        return subprocess.Popen(  # noqa: S603  a program of ours
+            [sys.executable, "-I", "-S", sqlite_child.__file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            process_group=0,  # a Ctrl-C is for this process
+        )
+    except OSError as error:
+        raise DatabaseUnavailable(
+            f"the process that reads the database cannot be started: {error}"
+        ) from error
 
 
 class _ProcessRows:
