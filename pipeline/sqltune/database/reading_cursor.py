@@ -40,7 +40,7 @@ class ReadingCursor:
 
 
 def read_binary(value: bytes) -> bytes | BinaryValue:
-    """Return a binary value as the text that it is for whoever looks at it, or marked as none.
+    """Return a binary value as the text that a client shows, or marked as none.
 
     An expression is of a binary type where a part of it is, for instance in MySQL
     CONCAT(title, CHAR(10), body), and holds a text all the same.

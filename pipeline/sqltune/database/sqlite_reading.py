@@ -29,7 +29,7 @@ def open_sqlite(database: Database) -> ReadingCursor:
     rows = _ProcessRows(_start_process())
     return ReadingCursor(
         execute=lambda sql, values: rows.ask(address, sql, values),
-        fetch=lambda _rows: rows.fetch(),
+        fetch=rows.fetch,
         column_names=lambda: rows.column_names,
         abort=rows.abort,
         close=rows.close,
@@ -56,6 +56,7 @@ class _ProcessRows:
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.column_names: list[str] = []
+        self._is_at_end = False
         self._process = process
         self._input = cast("BinaryIO", process.stdin)
         self._output = cast("BinaryIO", process.stdout)
@@ -64,14 +65,18 @@ class _ProcessRows:
         with suppress(BrokenPipeError):  # why it ended is read next
             sqlite_child.write_frame(self._input, (address, quote_names(sql), dict(values)))
         try:
-            self.column_names = self._read("columns")
+            _, self.column_names = self._read()
         except sqlite3.OperationalError as error:
             raise sqlite3.OperationalError(_explain(str(error), sql)) from None
 
-    def fetch(self) -> list[tuple[Any, ...]]:
-        page: list[tuple[Any, ...]] = self._read("rows") or []
-        if any(list in map(type, row) for row in page):
-            return [tuple(read_binary(*v) if type(v) is list else v for v in row) for row in page]
+    def fetch(self, row_count: int) -> list[tuple[Any, ...]]:
+        page: list[tuple[Any, ...]] = []
+        while not self._is_at_end and len(page) < row_count:
+            name, rows = self._read()
+            if name == "end":
+                self._is_at_end = True
+            else:
+                page += map(_read_marked, rows) if name == "marked rows" else rows
         return page
 
     def abort(self) -> str:
@@ -85,7 +90,7 @@ class _ProcessRows:
         with suppress(BrokenPipeError):
             self._input.close()
 
-    def _read(self, expected: str) -> Any:
+    def _read(self) -> tuple[str, Any]:
         frame = sqlite_child.read_frame(self._output)
         if frame is None:
             code = self._process.wait()
@@ -94,7 +99,11 @@ class _ProcessRows:
         if name == "error":
             kind, message = content
             raise getattr(sqlite3, kind, sqlite3.OperationalError)(message)
-        return content if name == expected else None
+        return name, content
+
+
+def _read_marked(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(read_binary(*v) if type(v) is list else v for v in row)
 
 
 def quote_names(sql: str) -> str:
