@@ -32,7 +32,7 @@ _STRING_TYPES = frozenset({15, 242, 249, 250, 251, 252, 253, 254, 255})
 _NO_CHARACTER_SET = 63
 #: The most warnings that a server keeps; its own default is 64, behind which one would be hidden.
 _MOST_WARNINGS = 65_535
-#: How long a server may take to stop a statement before the run says that it goes on.
+#: How long a server may take to stop a statement before the run says that it continues.
 _KILL_SECONDS = 5.0
 
 Convert = Callable[[bytes], Any]
@@ -108,7 +108,7 @@ def _server_limits(timeout_seconds: float) -> tuple[str, ...]:
 
     The guard counts the time for which we wait for the server. The server counts also the time for
     which it waits for us, which may be long, so its limits are wide: they are for a runner that
-    died. A limit of the server's own that is lower stays.
+    died. A lower limit of the server stays.
     """
     seconds = 10 * timeout_seconds + 3600
     return (
@@ -168,7 +168,7 @@ def _stop_query(database: Database, connection: Any) -> str:
         What remains of the statement, for a message.
     """
     number = int(connection.thread_id())
-    remains = [f"; the server could not be asked to stop it: its connection {number} may go on"]
+    remains = [f"; the server could not be asked to stop it: its connection {number} may continue"]
 
     def kill() -> None:
         with suppress(Exception):
@@ -194,7 +194,7 @@ def _kill(database: Database, number: int) -> str:
             if time.monotonic() > ended:
                 other.exec_driver_sql(f"KILL CONNECTION {number}")
                 return (
-                    f"; the server has not stopped it: its connection {number} goes on there "
+                    f"; the server has not stopped it: its connection {number} continues there "
                     "(SHOW PROCESSLIST), maybe until the server is restarted"
                 )
             time.sleep(0.1)

@@ -63,7 +63,7 @@ class Findings:
         replace_issues(scope, self.selection, self.issues, self.counts)
 
     def where(self) -> str:
-        """Say where the errors are listed, and whether all of them are."""
+        """Return where the errors are listed, and whether all of them are."""
         counts = [count.count for count in self.counts if count.severity == ERROR]
         if max(counts, default=0) <= KEPT_PER_RULE:
             return "data_issues lists them"
