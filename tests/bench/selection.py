@@ -167,8 +167,12 @@ def _load_sqlite(path: Path) -> float:
             "ON c.content_hash = m.content_hash WHERE m.manifest_id = 1 ORDER BY m.position"
         ).fetchall()
         began = time.perf_counter()
-        connection.executemany("INSERT INTO bench_contents VALUES (?,?,?,?,?,?,?)", contents)
-        connection.executemany("INSERT INTO bench_manifest_samples VALUES (?,?,?,?)", samples)
+        connection.executemany(
+            f"INSERT INTO bench_contents ({_CONTENTS}) VALUES (?,?,?,?,?,?,?)", contents
+        )
+        connection.executemany(
+            f"INSERT INTO bench_manifest_samples ({_SAMPLES}) VALUES (?,?,?,?)", samples
+        )
         connection.commit()
         return time.perf_counter() - began
 

@@ -14,6 +14,7 @@ from sqltune.selection import read_samples, select_samples
 from tests.database.selecting import Desk, open_desk
 from tests.databases import copy_sqlite
 from tests.engines import SERVERS
+from tests.mariadb_server import start_server
 
 ENDLESS = (
     "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 900) "
@@ -102,6 +103,19 @@ def test_a_run_is_stopped_while_the_server_still_computes(desk: Desk) -> None:
         desk.write(training_query=ENDLESS, check=stop_when_asked_again)
 
 
+def test_a_statement_that_the_server_does_not_stop_is_named(sqlite_desk: Desk) -> None:
+    query = (
+        "SELECT LOCATE(CONCAT(REPEAT('a', 4000000), 'b'), REPEAT('a', 8000000)) AS prompt, "
+        "'r' AS response"
+    )
+    with start_server() as server:
+        sqlite_desk.selection_database = Database.open(server.url("mysql+pymysql", "mysql"))
+        with pytest.raises(DataError, match="the server has not stopped it: its connection") as it:
+            sqlite_desk.write(training_query=query, timeout_seconds=1.0)
+        sqlite_desk.selection_database.close()
+    assert it.value.code == "selection_timeout"
+
+
 @pytest.mark.parametrize("database_engine", SERVERS, indirect=True)
 def test_a_selection_whose_connection_was_lost_can_be_repeated(desk: Desk) -> None:
     desk.add_samples([{"prompt": f"p{n}", "response": "r" * 2000} for n in range(4000)])
@@ -177,7 +191,7 @@ def test_text_that_sqlite_cannot_decode_is_a_finding_and_no_crash(sqlite_desk: D
 def test_sqlite_itself_refuses_what_the_guard_would_have_let_through(
     sqlite_desk: Desk, query: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sqltune.selection.sources.guard_query", lambda sql, kind: sql)
+    monkeypatch.setattr("sqltune.selection.sources.guard_query", lambda sql, *_: sql)
     with pytest.raises(DataError, match="not accept"):
         sqlite_desk.write(training_query=query)
 
@@ -186,7 +200,7 @@ def test_the_selection_connection_itself_cannot_write(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.add_samples([GOOD])
-    monkeypatch.setattr("sqltune.selection.sources.guard_query", lambda sql, kind: sql)
+    monkeypatch.setattr("sqltune.selection.sources.guard_query", lambda sql, *_: sql)
     with pytest.raises(DataError):
         desk.write(training_query="DELETE FROM training_samples")
     assert desk.rows("SELECT COUNT(*) FROM training_samples") == [(1,)]
@@ -195,7 +209,7 @@ def test_the_selection_connection_itself_cannot_write(
 def test_the_selection_connection_itself_cannot_drop_a_table(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sqltune.selection.sources.guard_query", lambda sql, kind: sql)
+    monkeypatch.setattr("sqltune.selection.sources.guard_query", lambda sql, *_: sql)
     with pytest.raises(DataError):
         desk.write(training_query="DROP TABLE runs")
     assert desk.rows("SELECT COUNT(*) FROM runs") == [(0,)]

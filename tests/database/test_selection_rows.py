@@ -36,9 +36,9 @@ def desk(database: Database) -> Desk:
         ("'p' AS prompt, 'r' AS response, 1.5 AS sample_key", "not_text", "sample_key"),
         ("'p' AS prompt, 'r' AS response, NULL AS sample_key", "missing", "sample_key"),
         ("'p' AS prompt, 'r' AS response, 'k ' AS sample_key", "key_padded", "sample_key"),
-        ("x'70ff' AS prompt, 'r' AS response", "undecodable", "prompt"),
-        ("x'eda080' AS prompt, 'r' AS response", "lone_surrogate", "prompt"),
-        ("'p' AS prompt, x'7000' AS response", "nul", "response"),
+        ("x'70ff' AS prompt, 'r' AS response", "not_text", "prompt"),
+        ("x'eda080' AS prompt, 'r' AS response", "not_text", "prompt"),
+        ("'p' AS prompt, x'7000' AS response", "not_text", "response"),
     ],
 )
 def test_each_kind_of_bad_row_is_named_and_stops_the_run(
@@ -79,7 +79,7 @@ def test_bad_rows_are_left_out_named_and_counted_where_the_adapter_says_skip(des
 
 def test_the_first_thousand_findings_of_a_rule_are_named_and_all_are_counted(desk: Desk) -> None:
     desk.add_samples([{"prompt": "", "response": "r"} for _ in range(1100)])
-    with pytest.raises(DataError, match="1,100 of 1,100 rows"):
+    with pytest.raises(DataError, match=r"1,100 of 1,100 rows.*lists the first 1,000 of each rule"):
         desk.write()
     assert desk.issue_counts() == {"empty": 1100}
     assert desk.rows("SELECT COUNT(*) FROM data_issues") == [(1000,)]

@@ -7,9 +7,10 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
+import psutil
 import pytest
 
-from tests.end_to_end.command import People, Sqltune
+from tests.end_to_end.command import People, Sqltune, await_condition
 from tests.end_to_end.runs import (
     Rows,
     await_expired_lease,
@@ -116,6 +117,35 @@ def weights_of(sqltune: Sqltune) -> dict[str, tuple[int, int]]:
     """Return the finished adapters on disk, and what changes when one is written again."""
     files = (sqltune.folder / "artifacts" / "scripted").glob("*.jsonl")
     return {file.name: (file.stat().st_ino, file.stat().st_mtime_ns) for file in files}
+
+
+#: SQLite's own interrupt does not end this function, which takes hours.
+UNINTERRUPTIBLE = (
+    "SELECT instr(hex(zeroblob(40000000)), hex(zeroblob(16000000)) || '1') AS prompt, "
+    "'r' AS response"
+)
+
+
+@pytest.mark.sqlite_only
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_a_signal_ends_a_selection_whose_function_computes_for_hours(
+    sqltune: Sqltune, people: People, office: str, number: signal.Signals
+) -> None:
+    people.do("UPDATE adapters SET training_query = :query", query=UNINTERRUPTIBLE)
+    running = sqltune.start("sync")
+    runner = psutil.Process(running.process.pid)
+    await_condition(lambda: bool(readers_at_work(runner)), "the query is executed")
+    (reader,) = readers_at_work(runner)
+    running.signal(number)
+    stopped = running.finish()
+    assert stopped.code == (-number if number is signal.SIGKILL else 128 + number)
+    assert "Traceback" not in stopped.err
+    await_condition(lambda: not reader.is_running(), "the reading process ends")
+
+
+def readers_at_work(runner: psutil.Process) -> list[psutil.Process]:
+    """Return the processes that a runner started and that have computed for a while."""
+    return [child for child in runner.children() if child.cpu_times().user > 0.3]
 
 
 def test_cancel_ends_a_running_run_within_seconds(

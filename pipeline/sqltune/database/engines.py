@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any
 
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
@@ -17,6 +17,11 @@ from sqltune.errors import ConfigError, DatabaseError
 
 #: Execution option of a connection that will not write: it takes no write lock.
 READS_ONLY = "sqltune_reads_only"
+#: In the `info` of a pooled connection: what the server gives its clients' sessions by default.
+CLIENT_SESSION = "sqltune_client_session"
+#: Of that, what the sessions of the runner itself replace.
+_REPLACED = ("time_zone", "sql_mode", "sql_select_limit")
+_ALL_ROWS = 2**64 - 1
 
 
 def make_engine(address: Address, *, lock_wait_seconds: int, silence_seconds: float) -> Engine:
@@ -41,6 +46,7 @@ def make_engine(address: Address, *, lock_wait_seconds: int, silence_seconds: fl
             ) from error
     if is_server:
         needs_tls = "ssl_ca" in options
+        _keep_client_session(engine)
         _require_kind(engine, address)
         watch_statements(engine)
         _watch_network(engine, silence_seconds)
@@ -72,6 +78,19 @@ def _use_write_ahead_log(connection: Any) -> None:
         # The connection that has the lock now makes the same change; a read-only file stays.
         with suppress(sqlite3.OperationalError):
             connection.execute("PRAGMA journal_mode = WAL")
+
+
+def _keep_client_session(engine: Engine) -> None:
+    """Keep what a client of the server has, before SQLAlchemy's dialects and we replace it."""
+
+    @event.listens_for(engine, "connect", insert=True)
+    def connected(connection: Any, record: Any) -> None:
+        refused = engine.dialect.loaded_dbapi.Error
+        record.info[CLIENT_SESSION] = session = {}
+        for name in _REPLACED:
+            with suppress(refused), closing(connection.cursor()) as cursor:
+                cursor.execute(f"SELECT @@SESSION.{name}")
+                (session[name],) = cursor.fetchone()
 
 
 def _require_kind(engine: Engine, address: Address) -> None:
@@ -116,6 +135,9 @@ def _prepare_server(
             )
         elif connection.get_autocommit():
             raise DatabaseError("the connection commits after each statement: remove autocommit")
+        # A limit for people's clients would hide rows of our own tables.
+        with suppress(refused):
+            _execute(connection, f"SET SESSION sql_select_limit = {_ALL_ROWS}")
         # Where the server has no such variable for a session, its global one applies.
         with suppress(refused):
             _execute(connection, f"SET SESSION lock_wait_timeout = {seconds}")

@@ -11,7 +11,8 @@ from typing import Any
 
 from sqltune.database.connection import Database
 from sqltune.database.errors import error_number, translate_errors
-from sqltune.database.reading import ReadingCursor, open_reading_cursor, raise_driver_error
+from sqltune.database.reading import open_reading_cursor, raise_driver_error
+from sqltune.database.reading_cursor import ReadingCursor
 from sqltune.errors import DatabaseError, DatabaseUnavailable, DataError, SelectionTimeout
 
 #: A page grows until it holds about this much text.
@@ -89,6 +90,7 @@ class QueryGuard:
             self._waiting_since = None
             self._waited_seconds += time.monotonic() - began
             if self._error is not None:
+                self.stop()  # the other thread may still add what became of the statement
                 raise self._error
 
     def stop(self) -> None:
@@ -105,27 +107,88 @@ class QueryGuard:
 
     def _raise_reason(self, error: Exception) -> None:
         if self._error is None and error_number(error.__cause__ or error) in _TIMEOUT_CODES:
-            self._error = self._timeout()
+            self._error = DataError(
+                f"the server ended the query by a time limit of its own ({_reason(error)}): make "
+                "it faster, or raise max_statement_time (on MySQL max_execution_time) there",
+                code="selection_timeout",
+            )
 
     def _watch(self) -> None:
         while not self._stopped.wait(_PATIENCE_SECONDS / 2):
             since = self._waiting_since
             if since is None or time.monotonic() - since < _PATIENCE_SECONDS:
                 continue
+            if self._waited_seconds + time.monotonic() - since > self._timeout_seconds:
+                self._error = self._timeout()
+                self._error = self._timeout(self._cursor.abort())
+                return
             try:
-                if self._waited_seconds + time.monotonic() - since > self._timeout_seconds:
-                    raise self._timeout()
                 self._check()
             except BaseException as error:
                 self._error = error
                 self._cursor.abort()
                 return
 
-    def _timeout(self) -> SelectionTimeout:
+    def _timeout(self, remains: str = "") -> SelectionTimeout:
         return SelectionTimeout(
             f"the query took longer than {self._timeout_seconds:g} seconds: make it faster, or "
-            "raise SQLTUNE_SELECTION_TIMEOUT_SECONDS"
+            f"raise SQLTUNE_SELECTION_TIMEOUT_SECONDS{remains}"
         )
+
+
+class ReadingConnection:
+    """A separate connection on which one query runs."""
+
+    def __init__(self, cursor: ReadingCursor, guard: QueryGuard) -> None:
+        """Run on `cursor`, whose steps `guard` watches."""
+        self.sql_modes = cursor.sql_modes
+        self._cursor = cursor
+        self._guard = guard
+
+    def run(self, sql: str, values: Mapping[str, object]) -> RowStream:
+        """Run the query.
+
+        Args:
+            sql: one guarded SELECT, with `:name` for each of `values`.
+            values: without any, the text runs exactly as it is, and returns as many rows as to a
+                client of the server's.
+
+        Raises:
+            DataError: the database does not accept the query.
+        """
+
+        def step() -> Rows:
+            self._cursor.execute(sql, values)
+            return []
+
+        with _refusing_query():
+            self._guard.run(step)
+        return RowStream(self._cursor, self._guard)
+
+
+@contextmanager
+def open_connection(
+    database: Database, *, check: Callable[[], None], timeout_seconds: float
+) -> Iterator[ReadingConnection]:
+    """Open a separate connection that can only read.
+
+    Args:
+        database: where the query runs.
+        check: raises when the work must stop; called at every page and while waiting.
+        timeout_seconds: longest time to wait for the server in total; our own work on the rows does
+            not count.
+
+    Raises:
+        DatabaseUnavailable: there is no connection.
+    """
+    with translate_errors():
+        cursor = _connect(database, timeout_seconds)
+    guard = QueryGuard(database, cursor, check, timeout_seconds)
+    try:
+        yield ReadingConnection(cursor, guard)
+    finally:
+        guard.stop()
+        cursor.close()
 
 
 @contextmanager
@@ -137,29 +200,12 @@ def open_stream(
     check: Callable[[], None],
     timeout_seconds: float,
 ) -> Iterator[RowStream]:
-    """Run a query on a separate read-only connection and yield its rows as they arrive.
+    """Run a query on a connection of its own and yield its rows as they arrive.
 
-    Args:
-        database: where the query runs.
-        sql: one guarded SELECT, with `:name` for each of `values`.
-        values: without any, the text runs exactly as it is.
-        check: raises when the work must stop; called at every page and while waiting.
-        timeout_seconds: longest time to wait for the server in total; our own work on the rows does
-            not count.
-
-    Raises:
-        DataError: the database does not accept the query.
-        DatabaseUnavailable: the connection was lost.
+    The arguments and errors are those of `open_connection` and `ReadingConnection.run`.
     """
-    with translate_errors():
-        cursor = _connect(database, timeout_seconds)
-    guard = QueryGuard(database, cursor, check, timeout_seconds)
-    try:
-        _execute(guard, cursor, sql, values)
-        yield RowStream(cursor, guard)
-    finally:
-        guard.stop()
-        cursor.close()
+    with open_connection(database, check=check, timeout_seconds=timeout_seconds) as connection:
+        yield connection.run(sql, values)
 
 
 def _connect(database: Database, timeout_seconds: float) -> ReadingCursor:
@@ -168,17 +214,6 @@ def _connect(database: Database, timeout_seconds: float) -> ReadingCursor:
     except Exception as error:
         raise_driver_error(database, error)
         raise
-
-
-def _execute(
-    guard: QueryGuard, cursor: ReadingCursor, sql: str, values: Mapping[str, object]
-) -> None:
-    def step() -> Rows:
-        cursor.execute(sql, values)
-        return []
-
-    with _refusing_query():
-        guard.run(step)
 
 
 @contextmanager
@@ -196,7 +231,7 @@ def _refusing_query() -> Iterator[None]:
         ) from error
 
 
-def _reason(error: DatabaseError) -> str:
+def _reason(error: Exception) -> str:
     original = getattr(error.__cause__, "orig", None)
     texts = [part for part in getattr(original, "args", ()) if isinstance(part, str)]
     return texts[0] if texts else str(error)

@@ -35,7 +35,7 @@ def find_sample_fault(counts: RowCounts, findings: Findings, adapter: Adapter) -
         return _refuse_samples(
             "bad_rows",
             f"{counts.skipped:,} of {counts.selected:,} rows cannot be trained on "
-            f"({findings.summary()}). data_issues lists them; correct the rows, or set "
+            f"({findings.summary()}). {findings.where()}; correct the rows, or set "
             "on_bad_row = 'skip' in adapters to leave them out",
         )
     if counts.skipped > _most_skipped(counts.selected, adapter):
@@ -43,7 +43,7 @@ def find_sample_fault(counts: RowCounts, findings: Findings, adapter: Adapter) -
             "too_many_bad_rows",
             f"{counts.skipped:,} of {counts.selected:,} rows cannot be trained on, more than "
             f"max_skipped_share = {adapter.max_skipped_share:g} allows "
-            f"({findings.summary()}). data_issues lists them",
+            f"({findings.summary()}). {findings.where()}",
         )
     if counts.trained <= 0:
         reason = _explain_emptiness(counts, adapter)
@@ -57,7 +57,7 @@ def find_prompt_fault(counts: RowCounts, findings: Findings, adapter: Adapter) -
         return None
     return DataError(
         f"{counts.skipped:,} of {counts.selected:,} evaluation prompts cannot be asked "
-        f"({findings.summary()}). data_issues lists them",
+        f"({findings.summary()}). {findings.where()}",
         table="evaluation query",
         code="bad_prompts",
     )

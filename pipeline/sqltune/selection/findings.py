@@ -62,6 +62,16 @@ class Findings:
         """Write the findings as rows, in place of those of an earlier attempt."""
         replace_issues(scope, self.selection, self.issues, self.counts)
 
+    def where(self) -> str:
+        """Return where the errors are listed, and whether all of them are."""
+        counts = [count.count for count in self.counts if count.severity == ERROR]
+        if max(counts, default=0) <= KEPT_PER_RULE:
+            return "data_issues lists them"
+        return (
+            f"data_issues lists the first {KEPT_PER_RULE:,} of each rule, data_issue_counts counts "
+            "all"
+        )
+
     def summary(self) -> str:
         """Return the errors in one line: what, how often, and the first row."""
         errors = [c for c in self.counts if c.severity == ERROR]

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqltune.database.connection import Database
-from sqltune.database.streaming import Rows, RowStream, open_stream
+from sqltune.database.streaming import Rows, RowStream, open_connection
 from sqltune.records import Adapter, SelectionName
 from sqltune.selection.columns import ColumnMap, map_columns
 from sqltune.selection.sources import find_source
@@ -46,12 +46,9 @@ def open_selection(
         DataError: the database rejects the query, it takes too long, or a required column is
             missing.
     """
-    source = find_source(adapter, selection, reader.database.kind)
-    with open_stream(
-        reader.database,
-        source.sql,
-        source.values,
-        check=reader.check,
-        timeout_seconds=reader.timeout_seconds,
-    ) as stream:
+    with open_connection(
+        reader.database, check=reader.check, timeout_seconds=reader.timeout_seconds
+    ) as connection:
+        source = find_source(adapter, selection, reader.database.kind, connection.sql_modes)
+        stream = connection.run(source.sql, source.values)
         yield OpenSelection(stream, map_columns(stream.column_names, selection))

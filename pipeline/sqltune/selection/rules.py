@@ -14,6 +14,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+from sqltune.database.reading_cursor import BinaryValue
 from sqltune.selection.columns import Column
 
 #: Longest key, group and split that the tables can store, in characters.
@@ -94,7 +95,7 @@ def text_problem(name: str, value: Any, *, required: bool) -> Problem | None:
         return Problem("missing", f"{name} is NULL: {_LEAVE_OUT}") if required else None
     if not isinstance(value, bytes):
         return Problem(
-            "not_text", f"{name} is {describe(value)}, not text: CAST it to CHAR in the query"
+            "not_text", f"{name} is {describe(value)}, not text: {_TO_TEXT.get(type(value), _CAST)}"
         )
     if required and _is_blank(value):
         what = "empty" if not value else "only whitespace"
@@ -174,7 +175,7 @@ def as_weight(value: Any) -> float | None:
 
 def describe(value: Any) -> str:
     """Return a value's type and the beginning of the value."""
-    names = {int: "the number", float: "the number"}
+    names = {int: "the number", float: "the number", BinaryValue: "the binary value"}
     return f"{names.get(type(value), type(value).__name__)} {str(value)[:40]}"
 
 
@@ -210,6 +211,12 @@ def _encoding_problem(name: str, value: bytes) -> Problem | None:
     )
 
 
+_CAST = "CAST it to CHAR in the query"
+#: How a query makes a text of what CAST makes none of.
+_TO_TEXT = {
+    int: f"{_CAST}, a BIT with + 0: CAST(name + 0 AS CHAR)",
+    BinaryValue: "HEX it in the query, or CONVERT it from the character set that it has",
+}
 _LEAVE_OUT = "fill it in, or leave the row out of the query"
 #: Of a row of a query that may return both forms.
 NOTHING_GIVEN = Problem(

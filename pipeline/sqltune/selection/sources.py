@@ -25,8 +25,19 @@ class Source:
     values: Mapping[str, object]
 
 
-def find_source(adapter: Adapter, selection: SelectionName, kind: EngineKind) -> Source:
+def find_source(
+    adapter: Adapter,
+    selection: SelectionName,
+    kind: EngineKind,
+    sql_modes: frozenset[str] = frozenset(),
+) -> Source:
     """Return the query of one of an adapter's two selections.
+
+    Args:
+        adapter: its row.
+        selection: which of the two.
+        kind: the engine.
+        sql_modes: of the session on which the query will run.
 
     Raises:
         QueryRefused: the adapter's own query is not one harmless SELECT.
@@ -34,7 +45,7 @@ def find_source(adapter: Adapter, selection: SelectionName, kind: EngineKind) ->
     is_training = selection is SelectionName.TRAINING
     query = adapter.training_query if is_training else adapter.eval_query
     if query is not None:
-        return Source(guard_query(query, kind), {})
+        return Source(guard_query(query, kind, sql_modes), {})
     return find_dataset(selection, adapter.adapter_name, kind)
 
 

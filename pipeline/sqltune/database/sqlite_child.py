@@ -1,0 +1,144 @@
+"""A program that runs one query on a SQLite file and writes the rows to its standard output.
+
+It is a process of its own because nothing but its end stops a function of SQLite that computes, or
+gives back the memory that one took. `sqlite_reading` starts it by its path, so it imports only the
+standard library, which takes milliseconds.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import resource
+import sqlite3
+import struct
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import chain
+from typing import Any, BinaryIO
+
+LENGTH = struct.Struct(">Q")
+#: Few enough that they fit into memory where each has several large texts.
+_ROWS_AT_ONCE = 64
+#: The last version of marshal that does not look for repeated values, which takes a third longer.
+_FORMAT = 2
+#: Longest text or blob that a query may return or make on its way.
+_LONGEST_VALUE_BYTES = 100_000_000
+#: All that one query may have in memory: many values of that length are more than one machine has.
+_MEMORY_BYTES = 2_000_000_000
+_ALLOWED = frozenset(
+    {
+        sqlite3.SQLITE_SELECT,
+        sqlite3.SQLITE_READ,
+        sqlite3.SQLITE_FUNCTION,
+        sqlite3.SQLITE_RECURSIVE,
+    }
+)
+_REFUSED_FUNCTIONS = frozenset(
+    {"load_extension", "readfile", "writefile", "edit", "fts3_tokenizer"}
+)
+#: FTS5 asks by it whether the file has changed.
+_ALLOWED_PRAGMAS = frozenset({"data_version"})
+#: They compute rows from their arguments, and exist where SQLite was built with them.
+_TABLE_FUNCTIONS = ("json_each('[]')", "json_tree('[]')", "generate_series(1, 1)")
+
+
+def main() -> None:
+    """Read a request, answer with column names, pages of rows and an end, or with an error."""
+    address, sql, values = read_frame(sys.stdin.buffer)
+    threading.Thread(target=_end_with_reader, daemon=True).start()
+    try:
+        for name, content in _answer(address, sql, values):
+            write_frame(sys.stdout.buffer, (name, content))
+    except MemoryError:
+        needs = f"it needs more than {_MEMORY_BYTES:,} bytes of memory"
+        write_frame(sys.stdout.buffer, ("error", ("OperationalError", needs)))
+    except Exception as error:
+        write_frame(sys.stdout.buffer, ("error", (type(error).__name__, str(error))))
+
+
+def read_frame(stream: BinaryIO) -> Any:
+    """Read what `write_frame` wrote; None at the end."""
+    head = stream.read(LENGTH.size)
+    if len(head) < LENGTH.size:
+        return None
+    (length,) = LENGTH.unpack(head)
+    content = stream.read(length)
+    # Both ends are the same interpreter, and nothing else writes to the pipe.
+    return marshal.loads(content) if len(content) == length else None  # noqa: S302
+
+
+def write_frame(stream: BinaryIO, content: Any) -> None:
+    """Write a value of Python's own types."""
+    data = marshal.dumps(content, _FORMAT)
+    stream.write(LENGTH.pack(len(data)))
+    stream.write(data)
+    stream.flush()
+
+
+def _end_with_reader() -> None:
+    """End at once when the other end of the pipe is gone, also while SQLite computes."""
+    sys.stdin.buffer.read()
+    os._exit(0)
+
+
+def _answer(address: str, sql: str, values: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    _limit_memory()
+    cursor = _connect(address).cursor()
+    cursor.execute(sql, values)
+    yield "columns", [str(column[0]) for column in cursor.description or ()]
+    while rows := cursor.fetchmany(_ROWS_AT_ONCE):
+        if bytes in set(map(type, chain.from_iterable(rows))):
+            yield "marked rows", _mark_blobs(rows)
+        else:
+            yield "rows", rows
+    yield "end", None
+
+
+def _limit_memory() -> None:
+    with suppress(ValueError, OSError):  # not every system has this limit
+        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
+
+
+def _connect(address: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(address, uri=True, timeout=30, isolation_level=None)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE_BYTES)
+    if sys.version_info >= (3, 12):
+        # The query's own names are quoted so that this is needed by views alone.
+        connection.setconfig(sqlite3.SQLITE_DBCONFIG_DQS_DML, False)
+    connection.text_factory = bytearray  # so that it is not bytes, as a blob is
+    _open_virtual_tables(connection)
+    connection.set_authorizer(_authorize)
+    return connection
+
+
+def _open_virtual_tables(connection: sqlite3.Connection) -> None:
+    """Construct what looks like CREATE TABLE to the authorizer: table functions, FTS, R*Trees."""
+    tables = connection.execute(
+        "SELECT '\"' || replace(name, '\"', '\"\"') || '\"' FROM sqlite_master "
+        "WHERE type = 'table' AND rootpage = 0"
+    )
+    for source in (*_TABLE_FUNCTIONS, *(bytes(name).decode() for (name,) in tables.fetchall())):
+        with suppress(sqlite3.Error):  # of a module that is not there; the query may not need it
+            connection.execute(f"SELECT 1 FROM {source} LIMIT 0")  # noqa: S608  a quoted name
+
+
+def _authorize(action: int, first: str | None, second: str | None, *_: object) -> int:
+    if action == sqlite3.SQLITE_PRAGMA:
+        is_allowed = first in _ALLOWED_PRAGMAS and second is None
+    elif action == sqlite3.SQLITE_FUNCTION:
+        is_allowed = (second or "").lower() not in _REFUSED_FUNCTIONS
+    else:
+        is_allowed = action in _ALLOWED
+    return sqlite3.SQLITE_OK if is_allowed else sqlite3.SQLITE_DENY
+
+
+def _mark_blobs(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Put each blob into a list of its own: marshal turns texts into bytes too."""
+    return [tuple([v] if type(v) is bytes else v for v in row) for row in rows]
+
+
+if __name__ == "__main__":
+    main()
