@@ -22,11 +22,15 @@ SNAPSHOT = Path(__file__).with_name("points.json")
 EXCLUDED = {
     "database.ledger.*": "`init`: tests/database/test_migrations.py kills it",
     "database.migrations.*": "`init`: tests/database/test_migrations.py kills it",
-    "database.reading.*": "reads a selection, and rolls back",
+    "database.server_reading.*": "reads a selection, and rolls back",
     "syncing.lease_keeper.*": "a heartbeat in a thread of its own, which only moves the end of the "
     "lease; each case begins by ending the lease",
     "operations.check.*": "`check`: rolls back what it tries, and changes nothing outside",
     "operations.demo.*": "what a person would insert, in one transaction",
+    "operations.promoting.*": "`promote` and `rollback`: a row of alias_changes, which any sync "
+    "applies; tests/end_to_end/test_promoting.py",
+    "syncing.reconcile.reconcile_run": "`cancel`, `pause` and `resume` of a request that "
+    "nobody can meet: one row, which any sync answers alike",
     "operations.importing.*": "`import`, in one transaction",
     "server.*": "the service that a run calls; tests/server/test_restart.py kills it",
     "backends.*.delete": "no command calls it",
