@@ -268,16 +268,16 @@ SELECT m.adapter_name AS adapter_name,
  WHERE m.state = 'complete';
 
 -- view: report_live_history
--- One row per move of an alias: which version it pointed to from when until when, why, and who moved it. live_until is NULL for what is
--- live now, so `alias = 'live' AND live_from <= :t AND (live_until > :t OR live_until IS NULL)` is what was live at time t.
+-- One row per move of an alias: which version it pointed to from when until when, why, and who moved it. ended_at is NULL for what is
+-- live now, so `alias = 'live' AND began_at <= :t AND (ended_at > :t OR ended_at IS NULL)` is what was live at time t.
 SELECT h.adapter_name AS adapter_name,
        h.new_version AS version_number,
        h.alias AS alias,
        h.move_number AS move_number,
        h.old_version AS old_version,
        COALESCE(v.adapter_label, h.adapter_name) AS adapter_label,
-       h.changed_at AS live_from,
-       n.changed_at AS live_until,
+       h.changed_at AS began_at,
+       n.changed_at AS ended_at,
        CASE WHEN n.move_number IS NULL THEN 1 ELSE 0 END AS is_now,
        COALESCE(h.moved_by, 'gate') AS moved_by,
        h.run_id AS run_id,

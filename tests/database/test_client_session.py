@@ -96,7 +96,7 @@ def test_quotes_and_operators_mean_what_they_mean_to_the_servers_clients(
 def test_what_hides_in_a_text_by_another_sql_mode_is_refused(
     open_office: Callable[..., Desk], sql_mode: str, query: str
 ) -> None:
-    with pytest.raises(QueryRefused, match="SLEEP"):
+    with pytest.raises(QueryRefused, match=r"SLEEP|cannot be read to its end"):
         open_office(sql_mode=sql_mode).write(training_query=query)
 
 

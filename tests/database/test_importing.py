@@ -215,10 +215,9 @@ def test_infinity_in_parquet_is_no_text(desk: Desk, bring: Bring, tmp_path: Path
     frame.to_parquet(tmp_path / "rows.parquet")
     with pytest.raises(DataError, match="2 rows") as refused:
         bring("rows.parquet")
-    assert "row 1 of rows.parquet: response must be a text, got the number inf" in str(
-        refused.value
-    )
-    assert "row 2 of rows.parquet: response is empty" in str(refused.value)
+    named = "\n".join(refused.value.__notes__)
+    assert "row 1 of rows.parquet: response must be a text, got the number inf" in named
+    assert "row 2 of rows.parquet: response is empty" in named
 
 
 def test_values_of_parquet_that_json_has_not_are_refused_inside_of_messages(

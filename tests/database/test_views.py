@@ -46,7 +46,7 @@ CONTRACT = {
     "report_samples": "adapter_name dataset_number manifest_id position sample_key content_hash "
     "is_validation split group_key prompt_preview response_preview weight created_at",
     "report_live_history": "adapter_name version_number alias move_number old_version "
-    "adapter_label live_from live_until is_now moved_by run_id reason",
+    "adapter_label began_at ended_at is_now moved_by run_id reason",
     "report_orphans": "adapter_name version_number orphan_key run_id adapter_label orphan_kind "
     "backend place external_id address is_unknown_run state reason size_bytes found_at found_date "
     "last_seen_at removed_at error_message",

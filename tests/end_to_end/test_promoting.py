@@ -35,8 +35,8 @@ def test_a_rollback_returns_to_the_version_before_and_keeps_who_and_why(
     sqltune_on.well("promote", "office", "2")
     assert office_on.rows("SELECT version_number FROM aliases") == [(2,)]
     until = office_on.rows(
-        "SELECT COUNT(*) FROM report_live_history WHERE live_from <= live_until"
-        " OR (live_until IS NULL AND is_now = 1)"
+        "SELECT COUNT(*) FROM report_live_history WHERE began_at <= ended_at"
+        " OR (ended_at IS NULL AND is_now = 1)"
     )
     assert until == [(4,)], "each version was live until the next one"
     assert "up to date" in sqltune_on.well("sync").err

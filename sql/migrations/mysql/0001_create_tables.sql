@@ -77,7 +77,7 @@ CREATE TABLE adapters (
     max_regressed_share DOUBLE NULL COMMENT 'of the prompts that are compared, the share that may be answered worse than before; NULL: any',
     gate_by_category    DOUBLE NULL COMMENT 'how far the mean score of a category may fall; NULL: any',
     min_prompts         INTEGER NOT NULL DEFAULT 1 COMMENT 'so many prompts must be compared, where any is scored',
-    gate_without_prompts VARCHAR(8) NOT NULL DEFAULT 'accept' COMMENT 'accept, refuse: a version that no scored prompt judges',
+    gate_without_prompts VARCHAR(8) COLLATE utf8mb4_bin NOT NULL DEFAULT 'accept' COMMENT 'accept, refuse: a version that no scored prompt judges',
     created_at          DATETIME(6) NOT NULL DEFAULT (UTC_TIMESTAMP(6)),
     PRIMARY KEY (adapter_name)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
@@ -380,8 +380,8 @@ CREATE TABLE gate_decisions (
     interval_level      DOUBLE NULL,
     p_value             DOUBLE NULL COMMENT 'how often signs by chance show as much above min_gain, or more, where a version gains no more than that',
     min_gain            DOUBLE NULL,
-    rule                VARCHAR(32) NOT NULL COMMENT 'the column of adapters that decided: min_gain, max_error_share ...',
-    worst_prompts       LONGTEXT NULL COMMENT 'JSON: the three prompts that lost most, with both scores',
+    rule                VARCHAR(32) COLLATE utf8mb4_bin NOT NULL COMMENT 'the column of adapters that decided: min_gain, max_error_share ...',
+    worst_prompts       LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'JSON: the three prompts that lost most, with both scores',
     decided_at          DATETIME(6) NOT NULL,
     PRIMARY KEY (run_id)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
