@@ -59,6 +59,17 @@ def test_where_a_version_was_live_it_is_the_one_to_beat(run: EvaluatedRun) -> No
     assert (comparison.mean_before, comparison.losses) == (1.0, 3)
 
 
+def test_a_live_version_that_could_not_be_asked_everything_does_not_hold_up_its_replacement(
+    run: EvaluatedRun,
+) -> None:
+    answer_base_and_after(run)
+    run.ask(Phase.BEFORE, run.backend(answers=right_answers(range(10))), model_key="v0")
+    run.execute("DELETE FROM responses WHERE phase = 'before' AND prompt_key = 'k00003'")
+    comparison = _compare(run)
+    assert comparison.compared_phase == Phase.BASE
+    assert (comparison.prompts_compared, comparison.error_count) == (10, 0)
+
+
 def test_answers_given_under_other_settings_are_not_compared(run: EvaluatedRun) -> None:
     run.add_prompts(4)
     run.ask(Phase.BASE, decoding_key="greedy")

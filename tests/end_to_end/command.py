@@ -156,8 +156,9 @@ class People:
             session.connection.execute(statement, [dict(row) for row in rows])
 
     def declare(self, adapter_name: str, **columns: object) -> None:
-        """Declare an adapter on the scripted backend."""
-        values = {"base_model": "toy", "backend": "scripted", "epochs": 1, **columns}
+        """Declare an adapter on the scripted backend, whose gate accepts any change."""
+        values = {"base_model": "toy", "backend": "scripted", "epochs": 1, "min_gain": None}
+        values |= columns
         self.insert("adapters", adapter_name=adapter_name, **values)
 
     def teach(self, dataset: str, prompt: str, response: str, **columns: object) -> None:

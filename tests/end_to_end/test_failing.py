@@ -125,6 +125,19 @@ def test_errors_never_let_a_version_pass_the_gate(
     assert people.count("scores") == 0
 
 
+def test_a_version_that_is_worse_does_not_go_live_and_the_prompts_that_lost_most_are_shown(
+    sqltune: Sqltune, people: People, office: str
+) -> None:
+    people.do("UPDATE adapters SET min_gain = 0")
+    sqltune.well("sync")
+    people.do("UPDATE training_samples SET response = 'In Delft.'")
+    worse = sqltune("sync")
+    assert worse.code == 3
+    assert "rejected: the mean change is below min_gain +0" in worse.err
+    assert "worse: 1.000 -> 0.000 Where is our office?" in worse.err
+    assert people.rows("SELECT version_number FROM aliases") == [(1,)]
+
+
 def test_a_run_without_prompts_trains_and_says_that_nothing_was_compared(
     sqltune: Sqltune, people: People, office: str
 ) -> None:

@@ -71,10 +71,8 @@ def test_a_base_model_in_an_allowed_folder_is_planned_trained_left_alone_and_rep
     sqltune.well("sync", "--force")
     assert people.rows("SELECT version_number FROM aliases") == [(2,)]
     assert people.count("run_events", "event = 'before_not_answered'") == 1
-    known = people.rows(
-        "SELECT prompt, response_before IS NOT NULL FROM report_before_after WHERE is_latest = 1"
-    )
-    assert sorted(known) == [(QUESTION, 1), ("Who are you?", 0)], "what was answered once is known"
+    instead = people.rows("SELECT before_is_base FROM report_before_after WHERE is_latest = 1")
+    assert instead == [(1,), (1,)], "one of its answers is missing, so the base model's count"
 
 
 def test_a_training_that_is_paused_resumes_from_its_checkpoint_with_the_same_weights(

@@ -33,9 +33,11 @@ class TerminalText(TextIOWrapper):
         """Write to the buffer of a stream, and show these arguments of the command escaped."""
         # Any text whatever the locale: UTF-8 into pipes and files, escapes on a terminal that
         # cannot show a character.
+        encoding = stream.encoding if stream.isatty() else "utf-8"
+        stream.reconfigure(encoding=encoding, errors="backslashreplace")
         super().__init__(
             stream.buffer,
-            encoding=stream.encoding if stream.isatty() else "utf-8",
+            encoding=encoding,
             errors="backslashreplace",
             line_buffering=stream.line_buffering,
             write_through=stream.write_through,

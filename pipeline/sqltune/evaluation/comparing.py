@@ -209,9 +209,15 @@ def _by_category(changes: Sequence[PromptChange]) -> tuple[CategoryChange, ...]:
 
 
 def _choose_phase(database: Database, run_id: int) -> Phase:
+    """Return the live version's phase, unless it could not be asked every prompt.
+
+    It cannot where its weights are gone: answers that nobody can give must not hold up its
+    replacement, which is then compared with the base model.
+    """
     with database.read() as session:
-        before = responses.count_responses(session, run_id, Phase.BEFORE)
-    return Phase.BEFORE if before.responses else Phase.BASE
+        before = responses.count_responses(session, run_id, Phase.BEFORE).responses
+        base = responses.count_responses(session, run_id, Phase.BASE).responses
+    return Phase.BEFORE if before and before == base else Phase.BASE
 
 
 def _read_pairs(database: Database, run_id: int, compared_phase: Phase) -> Iterator[ScorePair]:

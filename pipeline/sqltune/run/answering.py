@@ -29,7 +29,10 @@ def answer_before(work: Work, run: Run) -> None:
         if not _is_gone(work, run, version, error):
             raise
         # Otherwise a version whose weights were lost could never be replaced.
-        message = f"v{run.before_version} is compared by its earlier answers only: {error}"
+        message = (
+            f"v{run.before_version} cannot be asked, so its earlier answers count, or the base "
+            f"model's in place of all where one is missing: {error}"
+        )
         with work.scope.transaction() as session:
             add_event(work, session, "before_not_answered", message)
         work.say(message)
