@@ -80,15 +80,16 @@ def test_the_indexes_are_the_same(database: Database, sqlite: Database) -> None:
         assert indexes(ours, table) == indexes(theirs, table), table
 
 
-def defaults(database: Database, table: str) -> dict[str, str]:
-    """The defaults as one text each; a clock is a clock, whatever its name.
+#: What servers write where there is no default, or one that SQLite cannot have: who inserts a row.
+_OF_A_SERVER = ("NULL", "CURRENT_USER()", "(CURRENT_USER())")
 
-    Who inserts a row is known to servers alone.
-    """
+
+def defaults(database: Database, table: str) -> dict[str, str]:
+    """The defaults as one text each; a clock is a clock, whatever its name."""
     found = {}
     for column in inspect(database.engine).get_columns(table):
         text = column["default"]
-        if text is not None and text.upper() not in ("NULL", "CURRENT_USER()"):
+        if text is not None and text.upper() not in _OF_A_SERVER:
             is_clock = re.search(r"timestamp|strftime", text, re.IGNORECASE)
             found[column["name"]] = "now" if is_clock else text.strip("'")
     return found

@@ -182,7 +182,7 @@ def test_an_answer_exists_once_per_run_prompt_and_phase(
     sqltune: Sqltune, people: People, office: str
 ) -> None:
     sqltune.play(faults=[{"at": "answer", "number": 1, "code": "rate_limited"}])
-    sqltune.well("sync")
+    assert sqltune("sync").code == 3, "nothing goes live on errors"
     sqltune.play()
     sqltune.well("retry", "1", "--failed")
     answers = people.rows("SELECT prompt_key, phase, COUNT(*) FROM responses GROUP BY 1, 2")
