@@ -81,6 +81,12 @@ def _insert_versions(database: Database) -> None:
             for alias in ("live", "canary")
         ],
     )
+    moves = [
+        {"adapter_name": ADAPTER, "alias": "live", "move_number": n, "old_version": old}
+        | {"new_version": new, "reason": "", "changed_at": _TIME.format(n)}
+        for n, old, new in ((1, None, 2), (2, 2, 1))
+    ]
+    insert(database, "alias_history", moves)
     figures = {"prompts_compared": 2, "error_count": 0, "wins": 1, "losses": 1, "ties": 0}
     figures |= {"leaked_count": 0, "rule": "min_gain"}
     insert(

@@ -71,7 +71,8 @@ def order_adapters(chosen: Iterable[Adapter], places: Mapping[str, LastTry]) -> 
 
     def order(adapter: Adapter) -> tuple[bool, datetime, str]:
         place = places.get(adapter.adapter_name, LastTry(comes_last=False, claimed_at=None))
-        return place.comes_last, place.claimed_at or datetime.min, adapter.adapter_name
+        # On SQLite a name may be bytes.
+        return place.comes_last, place.claimed_at or datetime.min, str(adapter.adapter_name)
 
     return sorted(chosen, key=order)
 
