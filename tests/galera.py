@@ -13,13 +13,13 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 import pymysql
+from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from tests.mariadb_server import OPTIONS, empty_data_folder
 from tests.programs import (
@@ -134,17 +134,23 @@ class Node:
         return options if members else [*options, "--wsrep-new-cluster"]
 
     def _await_ready(self) -> None:
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while self.is_alive and time.monotonic() < deadline:
-            try:
-                rows = self.server.execute("SHOW STATUS LIKE 'wsrep_local_state_comment'")
-            except pymysql.err.MySQLError:
-                rows = []
-            if rows and rows[0][1] == "Synced":
-                return
-            time.sleep(0.05)
+        looking = Retrying(
+            retry=retry_if_result(lambda state: state != "Synced" and self.is_alive),
+            wait=wait_fixed(0.05),
+            stop=stop_after_delay(_PATIENCE_SECONDS),
+            retry_error_callback=lambda state: None,
+        )
+        if looking(self._read_state) == "Synced":
+            return
         log = (self.folder / "error.log").read_text("utf-8", "replace")[-3000:]
         raise RuntimeError(f"node {self.number} of the private cluster did not start:\n{log}")
+
+    def _read_state(self) -> str | None:
+        try:
+            rows = self.server.execute("SHOW STATUS LIKE 'wsrep_local_state_comment'")
+        except pymysql.err.MySQLError:
+            return None
+        return str(rows[0][1]) if rows else None
 
 
 class Cluster:

@@ -18,6 +18,7 @@ import httpx
 from packaging.requirements import Requirement
 from packaging.tags import Tag
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from pip._internal.models.index import PyPI
 
 from tests.requirement_closure import closure
 
@@ -27,7 +28,7 @@ DEVELOPING = ROOT / "requirements-dev.lock"
 WEIGHTS = ROOT / "requirements-weights.lock"
 PYTHONS = ("3.11", "3.12", "3.13")
 #: Where pip looks by default; its own variable names another one, such as a mirror.
-INDEX = os.environ.get("PIP_INDEX_URL", "https://pypi.org/simple").rstrip("/")
+INDEX = os.environ.get("PIP_INDEX_URL", PyPI.simple_url).rstrip("/")
 _SYSTEM = re.compile(r"any|(many|musl)linux.*_(x86_64|aarch64)|macosx_.*|win_(amd64|arm64)")
 _JSON = {"Accept": "application/vnd.pypi.simple.v1+json"}
 _PYTHON = re.compile(r"py3|py31[1-3]|cp31[1-3]")

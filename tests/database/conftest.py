@@ -1,4 +1,4 @@
-"""The run that the tests of answers, scores and verdicts share."""
+"""What tests share: the run of answers, scores and verdicts, and how files are imported."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import pytest
 
 from sqltune.database.connection import Database
 from tests.database.evaluated_run import EvaluatedRun
+from tests.database.imported_files import Bring, bringer
+from tests.database.selecting import Desk
 
 
 @pytest.fixture
@@ -18,3 +20,8 @@ def run(database: Database, tmp_path: Path) -> Iterator[EvaluatedRun]:
     run.add_run(1)
     yield run
     run.close()
+
+
+@pytest.fixture
+def bring(desk: Desk, tmp_path: Path) -> Bring:
+    return bringer(desk, tmp_path)

@@ -104,6 +104,14 @@ def people_on(database_url: str) -> Iterator[People]:
     someone.close()
 
 
+@pytest.fixture
+def office_on(people_on: People, sqltune_on: Sqltune) -> People:
+    """An adapter with its first version live, on each engine."""
+    declare_office(people_on)
+    sqltune_on.well("sync")
+    return people_on
+
+
 def declare_office(people: People, adapter_name: str = "office") -> None:
     """Declare an adapter with one sample and one prompt."""
     people.declare(adapter_name)

@@ -1,9 +1,8 @@
-"""Rows from files and back: `import` and `export`."""
+"""Rows from files: `import`."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -262,33 +261,6 @@ def test_an_unknown_table_is_refused(bring: Any) -> None:
     assert (done.code, "--table must be training_samples or eval_prompts" in done.err) == (2, True)
 
 
-def test_export_writes_the_samples_of_a_version_in_utf8_under_any_locale(
-    sqltune: Sqltune, people: People, office: str
-) -> None:
-    people.teach("office", ROCKET, "Ja.", weight=2.5, group_key="g")
-    sqltune.well("sync")
-    people.do("DELETE FROM training_samples")
-    sqltune.well("export", "office", "-o", "out.jsonl", LC_ALL="C", PYTHONUTF8="0")
-    content = (sqltune.folder / "out.jsonl").read_bytes()
-    assert ROCKET.encode() in content
-    lines = [json.loads(line) for line in content.decode().splitlines()]
-    assert {line["prompt"]: line["weight"] for line in lines}[ROCKET] == 2.5
-    printed = sqltune.well("export", "office", LC_ALL="C", PYTHONUTF8="0").out
-    assert printed.encode() == content
-
-
-def test_what_was_exported_can_be_imported(sqltune: Sqltune, people: People, office: str) -> None:
-    people.teach("office", ROCKET, 'two\nlines "quoted"', weight=2.5, group_key="g")
-    sqltune.well("sync")
-    sqltune.well("export", "office", "-o", "out.jsonl")
-    before = people.rows("SELECT prompt, response, weight, group_key FROM training_samples")
-    people.do("DELETE FROM training_samples")
-    sqltune.well("import", "out.jsonl", "--dataset", "office")
-    after = people.rows("SELECT prompt, response, weight, group_key FROM training_samples")
-    assert sorted(after, key=repr) == sorted(before, key=repr)
-    assert "nothing changed" in sqltune.well("sync").err
-
-
 def test_conversations_of_a_file_are_trained_and_exported_and_imported_only_once(
     sqltune: Sqltune, people: People, office: str, bring: Any
 ) -> None:
@@ -324,13 +296,3 @@ def test_columns_of_other_names_are_mapped(people: People, bring: Any) -> None:
     maps = ("--map", "question=prompt", "--map", "answer=response")
     assert bring("rows.csv", b"question,answer\nWho?,I.\n", *maps).code == 0
     assert samples(people) == [("Who?", "I.")]
-
-
-def test_export_of_what_does_not_exist_says_so(
-    sqltune: Sqltune, people: People, office: str
-) -> None:
-    done = sqltune("export", "office")
-    assert (done.code, "adapter 'office' has no version yet" in done.err) == (2, True)
-    missing = sqltune("export", "office", "--version", "4", "-o", "out.jsonl")
-    assert (missing.code, "has no version 4" in missing.err) == (2, True)
-    assert not Path(sqltune.folder / "out.jsonl").exists(), "nothing to write, no file"

@@ -13,28 +13,26 @@ HISTORY = (
 
 
 @pytest.fixture
-def office_on(people_on: People, sqltune_on: Sqltune) -> People:
+def improved(office_on: People, sqltune_on: Sqltune) -> People:
     """An adapter with two versions, the second live."""
-    declare_office(people_on)
+    office_on.teach("office", "When are you open?", "We open at nine.")
     sqltune_on.well("sync")
-    people_on.teach("office", "When are you open?", "We open at nine.")
-    sqltune_on.well("sync")
-    return people_on
+    return office_on
 
 
 def test_a_rollback_returns_to_the_version_before_and_keeps_who_and_why(
-    sqltune_on: Sqltune, office_on: People
+    sqltune_on: Sqltune, improved: People
 ) -> None:
     done = sqltune_on.well("rollback", "office", "--reason", "wrong hours")
     assert "version 1 of office is live" in done.err
-    assert office_on.rows("SELECT version_number FROM aliases") == [(1,)]
-    *earlier, (version, moved_by, is_now, reason) = office_on.rows(HISTORY)
+    assert improved.rows("SELECT version_number FROM aliases") == [(1,)]
+    *earlier, (version, moved_by, is_now, reason) = improved.rows(HISTORY)
     assert [row[:3] for row in earlier] == [(1, "gate", 0), (2, "gate", 0)]
     assert (version, is_now, reason) == (1, 1, "wrong hours")
     assert moved_by not in (None, "", "gate")
     sqltune_on.well("promote", "office", "2")
-    assert office_on.rows("SELECT version_number FROM aliases") == [(2,)]
-    until = office_on.rows(
+    assert improved.rows("SELECT version_number FROM aliases") == [(2,)]
+    until = improved.rows(
         "SELECT COUNT(*) FROM report_live_history WHERE began_at <= ended_at"
         " OR (ended_at IS NULL AND is_now = 1)"
     )
@@ -43,12 +41,12 @@ def test_a_rollback_returns_to_the_version_before_and_keeps_who_and_why(
 
 
 def test_the_row_of_a_person_says_whose_it_is_where_the_engine_knows_it(
-    sqltune_on: Sqltune, office_on: People
+    sqltune_on: Sqltune, improved: People
 ) -> None:
-    office_on.do("INSERT INTO alias_changes (adapter_name, version_number) VALUES ('office', 1)")
+    improved.do("INSERT INTO alias_changes (adapter_name, version_number) VALUES ('office', 1)")
     sqltune_on.well("sync")
-    (moved_by,) = office_on.rows("SELECT moved_by FROM report_live_history WHERE is_now = 1")[0]
-    (asked,) = office_on.rows("SELECT requested_by FROM alias_changes")[0]
+    (moved_by,) = improved.rows("SELECT moved_by FROM report_live_history WHERE is_now = 1")[0]
+    (asked,) = improved.rows("SELECT requested_by FROM alias_changes")[0]
     assert moved_by == (asked or "alias_changes")
 
 

@@ -13,14 +13,6 @@ ROOMS = "SELECT prompt, response FROM training_samples WHERE dataset = 'office'"
 OFFICE_RUNS = "SELECT run_id, state, run_kind, trigger_reason FROM runs ORDER BY run_id"
 
 
-@pytest.fixture
-def office_on(people_on: People, sqltune_on: Sqltune) -> People:
-    """An adapter with its first version live, on each engine."""
-    declare_office(people_on)
-    sqltune_on.well("sync")
-    return people_on
-
-
 def test_an_insert_with_nothing_but_the_name_asks_for_a_run(
     sqltune_on: Sqltune, people_on: People
 ) -> None:

@@ -4,22 +4,9 @@ from __future__ import annotations
 
 import signal
 
-import pytest
-
 from tests.end_to_end.command import People, Sqltune
 from tests.end_to_end.conftest import declare_office
 from tests.end_to_end.runs import ask, declare_rooms, stop_in_training
-
-ROOMS = "SELECT prompt, response FROM training_samples WHERE dataset = 'office'"
-OFFICE_RUNS = "SELECT run_id, state, run_kind, trigger_reason FROM runs ORDER BY run_id"
-
-
-@pytest.fixture
-def office_on(people_on: People, sqltune_on: Sqltune) -> People:
-    """An adapter with its first version live, on each engine."""
-    declare_office(people_on)
-    sqltune_on.well("sync")
-    return people_on
 
 
 def test_a_trial_on_the_manifest_of_an_earlier_run_is_compared_and_never_live(

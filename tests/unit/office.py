@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import text
 
+from sqltune.database.tables.states import claim_adapter
 from sqltune.runtime import Runtime, SilentReporter
 from sqltune.settings import Settings
 from sqltune.syncing.lease import AdapterLease, lease_adapter
@@ -20,6 +21,7 @@ from sqltune.wiring import open_migrated_runtime
 ADAPTER = (
     "INSERT INTO adapters (adapter_name, base_model, backend) VALUES ('office', 'toy', 'scripted')"
 )
+ATTIC = ADAPTER.replace("'office'", "'attic'")
 SAMPLE = (
     "INSERT INTO training_samples (dataset, prompt, response)"
     " VALUES ('office', 'Where is our office?', 'In Utrecht.')"
@@ -74,3 +76,24 @@ def open_office(url: str, folder: Path, statements: Sequence[str]) -> Iterator[O
 def states(office: Office) -> list[tuple[Any, ...]]:
     """Return id, state and error code of every run."""
     return office.rows("SELECT run_id, state, error_code FROM runs ORDER BY run_id")
+
+
+def die(office: Office, times: int, adapter_name: str = "office") -> None:
+    """Leave the lease as runners do that are killed, one after the other."""
+    for number in range(times):
+        claim = claim_adapter(
+            office.runtime.database,
+            adapter_name,
+            owner=f"dead-{adapter_name}-{number}",
+            lease_seconds=60,
+            now=office.runtime.now(),
+        )
+        assert claim is not None
+        assert claim.crash_count == number
+        office.do("UPDATE adapter_states SET lease_until_ms = 0")
+
+
+def crashes(office: Office) -> int:
+    """Return how many runners died in a row with the only adapter."""
+    ((count,),) = office.rows("SELECT crash_count FROM adapter_states")
+    return int(count)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import socket
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from functools import partial
@@ -16,6 +15,7 @@ from threading import Thread
 from typing import Any
 
 from sqlalchemy import Connection, PoolProxiedConnection
+from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from sqltune.database.connection import Database
 from sqltune.database.cut_values import refuse_cut_values
@@ -34,6 +34,8 @@ _NO_CHARACTER_SET = 63
 _MOST_WARNINGS = 65_535
 #: How long a server may take to stop a statement before the run says that it continues.
 _KILL_SECONDS = 5.0
+#: How long to wait before it is asked again whether it has.
+_LOOK_SECONDS = 0.1
 
 Convert = Callable[[bytes], Any]
 
@@ -189,16 +191,19 @@ def _kill(database: Database, number: int) -> str:
     """Kill a statement, and its connection if that is not enough; return what remains of it."""
     with database.engine.connect() as other:
         other.exec_driver_sql(f"KILL QUERY {number}")
-        ended = time.monotonic() + _KILL_SECONDS
-        while _is_executed(other, number):
-            if time.monotonic() > ended:
-                other.exec_driver_sql(f"KILL CONNECTION {number}")
-                return (
-                    f"; the server has not stopped it: its connection {number} continues there "
-                    "(SHOW PROCESSLIST), maybe until the server is restarted"
-                )
-            time.sleep(0.1)
-    return ""
+        ending = Retrying(
+            retry=retry_if_result(bool),
+            wait=wait_fixed(_LOOK_SECONDS),
+            stop=stop_after_delay(_KILL_SECONDS),
+            retry_error_callback=lambda state: True,
+        )
+        if not ending(_is_executed, other, number):
+            return ""
+        other.exec_driver_sql(f"KILL CONNECTION {number}")
+    return (
+        f"; the server has not stopped it: its connection {number} continues there (SHOW "
+        "PROCESSLIST), maybe until the server is restarted"
+    )
 
 
 def _is_executed(other: Connection, number: int) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import marshal
 import os
-import resource
 import sqlite3
 import struct
 import sys
@@ -98,7 +97,9 @@ def _answer(address: str, sql: str, values: dict[str, Any]) -> Iterator[tuple[st
 
 
 def _limit_memory() -> None:
-    with suppress(ValueError, OSError):  # not every system has this limit
+    with suppress(ImportError, ValueError, OSError):  # not every system has this limit
+        import resource
+
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
 
 

@@ -107,10 +107,9 @@ class QueryGuard:
 
     def _raise_reason(self, error: Exception) -> None:
         if self._error is None and error_number(error.__cause__ or error) in _TIMEOUT_CODES:
-            self._error = DataError(
+            self._error = SelectionTimeout(
                 f"the server ended the query by a time limit of its own ({_reason(error)}): make "
-                "it faster, or raise max_statement_time (on MySQL max_execution_time) there",
-                code="selection_timeout",
+                "it faster, or raise max_statement_time (on MySQL max_execution_time) there"
             )
 
     def _watch(self) -> None:

@@ -7,6 +7,7 @@ works on the adapter.
 from __future__ import annotations
 
 import getpass
+import os
 import threading
 
 from sqltune.database.connection import Session
@@ -59,8 +60,15 @@ def _ask(session: Session, adapter_name: str, version_number: int, reason: str) 
         version_number,
         alias=LIVE,
         reason=reason,
-        os_user=getpass.getuser(),
+        os_user=_os_user(),
     )
+
+
+def _os_user() -> str:
+    try:
+        return getpass.getuser()
+    except (ImportError, KeyError, OSError):  # in a container, a user may be a number alone
+        return f"user {os.getuid()}"
 
 
 def _apply(runtime: Runtime, adapter_name: str, version_number: int, change_id: int) -> str:
