@@ -138,6 +138,8 @@ def test_with_a_confidence_a_change_that_chance_may_have_made_is_rejected(
 def test_prompts_that_are_trained_on_are_said_to_be_left_out_or_to_prove_nothing() -> None:
     reason = reach_verdict(replace(GAINED, leaked_count=55), GateRules()).reason
     assert reason.endswith(", 55 prompts left out because they are trained on")
+    reason = reach_verdict(replace(GAINED, leaked_count=1), GateRules()).reason
+    assert reason.endswith(", 1 prompt left out because it is trained on")
     alone = replace(GAINED, leaked_count=1200, are_all_leaked=True)
     reason = reach_verdict(alone, GateRules()).reason
     assert reason.endswith("; all are trained on, so this says nothing about other questions")

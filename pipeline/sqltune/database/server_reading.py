@@ -15,7 +15,6 @@ from threading import Thread
 from typing import Any
 
 from sqlalchemy import Connection, PoolProxiedConnection
-from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from sqltune.database.connection import Database
 from sqltune.database.cut_values import refuse_cut_values
@@ -189,6 +188,9 @@ def _stop_query(database: Database, connection: Any) -> str:
 
 def _kill(database: Database, number: int) -> str:
     """Kill a statement, and its connection if that is not enough; return what remains of it."""
+    # Only here: most commands kill nothing, and they begin at once.
+    from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
+
     with database.engine.connect() as other:
         other.exec_driver_sql(f"KILL QUERY {number}")
         ending = Retrying(

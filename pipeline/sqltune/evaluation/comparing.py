@@ -217,7 +217,7 @@ def _choose_phase(database: Database, run_id: int) -> Phase:
     with database.read() as session:
         before = responses.count_responses(session, run_id, Phase.BEFORE).responses
         base = responses.count_responses(session, run_id, Phase.BASE).responses
-    return Phase.BEFORE if before and before == base else Phase.BASE
+    return Phase.BEFORE if before and before >= base else Phase.BASE
 
 
 def _read_pairs(database: Database, run_id: int, compared_phase: Phase) -> Iterator[ScorePair]:

@@ -207,7 +207,10 @@ def _left_out(comparison: Comparison) -> str:
     text = f", {_prompts(errors)} left out because of errors" if errors else ""
     if comparison.are_all_leaked:
         return f"{text}; all are trained on, so this says nothing about other questions"
-    return text + (f", {_prompts(leaked)} left out because they are trained on" if leaked else "")
+    if leaked:
+        they_are = "it is" if leaked == 1 else "they are"
+        text += f", {_prompts(leaked)} left out because {they_are} trained on"
+    return text
 
 
 def _interval(comparison: Comparison) -> str:
