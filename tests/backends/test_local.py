@@ -20,6 +20,7 @@ from sqltune.backends.base import (
 )
 from sqltune.backends.local import training
 from sqltune.backends.local.backend import LocalBackend
+from sqltune.backends.variation import Varying
 from sqltune.local_lora.adapters import read_manifest
 from sqltune.local_lora.lora_options import LoraStep
 from sqltune.local_lora.steps import Pair
@@ -267,3 +268,13 @@ def test_a_training_stops_when_it_overfits_and_returns_the_best_epoch(
     assert (manifest["epoch"], manifest["eval_loss"]) == (adapter.best_epoch, min(losses))
     assert manifest["steps"] == 2 * adapter.best_epoch
     backend.close()
+
+
+def test_answers_in_float32_do_not_vary(model_folder: Path, tmp_path: Path) -> None:
+    backend = LocalBackend(artifacts=tmp_path, allowed_folders=[model_folder.parent])
+    assert backend.explain_variation() is None
+    base_model = backend.describe(str(model_folder), None)
+    requests = [AnswerRequest("p1", "Who is Pavan?", None)]
+    list(backend.answer(base_model, None, requests, Decoding(4, 0.0, 0)))
+    assert isinstance(backend, Varying)
+    assert backend.explain_variation() is None

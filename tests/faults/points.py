@@ -29,6 +29,8 @@ EXCLUDED = {
     "operations.demo.*": "what a person would insert, in one transaction",
     "operations.promoting.*": "`promote` and `rollback`: a row of alias_changes, which any sync "
     "applies; tests/end_to_end/test_promoting.py",
+    "run.answering.answer_after": "an event of a backend whose answers vary, said again if a kill "
+    "comes between; tests/unit/test_variation.py",
     "syncing.reconcile.reconcile_run": "`cancel`, `pause` and `resume` of a request that "
     "nobody can meet: one row, which any sync answers alike",
     "operations.importing.*": "`import`, in one transaction",

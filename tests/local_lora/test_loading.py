@@ -13,7 +13,7 @@ import torch
 from sqltune.errors import BackendError, RequestRejected
 from sqltune.local_lora.identity import Identities, ModelIdentity
 from sqltune.local_lora.loading import load_base_model, load_tokenizer
-from sqltune.local_lora.precision import Precision, choose_dtype
+from sqltune.local_lora.precision import Precision, choose_dtype, explain_rounding
 from sqltune.local_lora.sources import find_base_model, hash_folder
 
 
@@ -123,3 +123,8 @@ def test_a_folder_of_the_working_directory_is_not_taken_for_a_name_on_the_hub(
         load_base_model("owner/model")
     with pytest.raises(BackendError):
         load_tokenizer(find_base_model("owner/model"))
+
+
+def test_narrow_numbers_are_a_reason_and_float32_is_none() -> None:
+    assert explain_rounding(torch.float32) is None
+    assert "computes in bfloat16" in (explain_rounding(torch.bfloat16) or "")

@@ -40,3 +40,14 @@ def multiplies_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def explain_rounding(dtype: torch.dtype) -> str | None:
+    """Return why an answer may depend on the prompts of its batch; None for float32."""
+    if dtype is torch.float32:
+        return None
+    name = str(dtype).removeprefix("torch.")
+    return (
+        f"the base model computes in {name}, so that where two next words are about equally "
+        "likely an answer may depend on the prompts that are answered beside it"
+    )

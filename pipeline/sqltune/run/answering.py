@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from sqltune import wanted_keys
 from sqltune.backends.base import Backend, BaseModel
+from sqltune.backends.variation import explain_variation
 from sqltune.errors import BackendError, ConfigError, PipelineError
 from sqltune.evaluation import AnsweringModel, answer_phase, plan_scoring
 from sqltune.records import AdapterVersion, Phase, Run
@@ -40,7 +41,11 @@ def answer_before(work: Work, run: Run) -> None:
 
 def answer_after(work: Work, run: Run) -> None:
     """Ask the new version the same prompts with the same settings."""
-    _answer(work, run, Phase.AFTER, get_version(work, run.version_number))
+    asked = _answer(work, run, Phase.AFTER, get_version(work, run.version_number))
+    reason = explain_variation(asked.backend)
+    if reason is not None:
+        with work.scope.transaction() as session:
+            add_event(work, session, "answers_may_vary", reason)
 
 
 def _is_gone(work: Work, run: Run, version: AdapterVersion, error: PipelineError) -> bool:
@@ -53,14 +58,15 @@ def _is_gone(work: Work, run: Run, version: AdapterVersion, error: PipelineError
     return version.backend != work.adapter.backend and (is_last or not error.retryable)
 
 
-def _answer(work: Work, run: Run, phase: Phase, version: AdapterVersion | None) -> None:
+def _answer(work: Work, run: Run, phase: Phase, version: AdapterVersion | None) -> AnsweringModel:
     """Ask a version, or the base model, the prompts that are not answered yet in this phase."""
+    model = _answering_model(work, version)
     reporter, total = work.runtime.reporter, run.prompts_selected
     reporter.progress(f"answering ({phase.value})", 0, total)
     result = answer_phase(
         work.scope,
         phase,
-        _answering_model(work, version),
+        model,
         on_progress=lambda done: reporter.progress(f"answering ({phase.value})", done, total),
         scoring=plan_scoring(work.adapter),
     )
@@ -70,6 +76,7 @@ def _answer(work: Work, run: Run, phase: Phase, version: AdapterVersion | None) 
             f"{result.errors:,} answers ({phase.value}) are errors: "
             f"sqltune retry {run.run_id} --failed"
         )
+    return model
 
 
 def _answering_model(work: Work, version: AdapterVersion | None) -> AnsweringModel:

@@ -52,7 +52,7 @@ _BATCH_SIZE = 32
 
 
 class LocalBackend:
-    """Fulfils `Backend`, `Inventory`, `Merging`, `ConversationReader`, `Quantizing`, `RecipeMaker`.
+    """Fulfils `Backend` and all that a backend may offer besides (the protocols beside base.py).
 
     One base model is loaded at a time.
     """
@@ -214,6 +214,14 @@ class LocalBackend:
         name = self._load_adapter(base, adapter) if adapter is not None else None
         for first in range(0, len(requests), _BATCH_SIZE):
             yield from answer_batch(base, name, requests[first : first + _BATCH_SIZE], decoding)
+
+    def explain_variation(self) -> str | None:
+        """Say that narrow numbers round differently in another batch."""
+        if self._loaded is None:
+            return None
+        from sqltune.local_lora.precision import explain_rounding
+
+        return explain_rounding(self._loaded[1].dtype)
 
     def merge(
         self,
