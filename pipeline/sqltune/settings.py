@@ -25,7 +25,11 @@ VERSION = "0.1.0"
 #: Variables that Kubernetes sets for a service called sqltune, that docker-compose.yml reads, and
 #: those of our tests.
 _FOREIGN = re.compile(r"SQLTUNE_(TEST_.*|DATABASE_PASSWORD|SERVICE_(HOST|PORT)(_.*)?|PORT(_.*)?)")
-_SECRETS = ("database_url", "selection_url", "serve_token")
+_SECRETS = ("database_url", "selection_url", "serve_token", "webhook_url", "webhook_secret")
+#: Those that are secret as a whole, not only with a password in them.
+_TOKENS = ("serve_token", "webhook_url", "webhook_secret")
+#: What a webhook can be called for; `database.tables.webhook_calls` finds it.
+WEBHOOK_EVENTS = ("failed", "rejected", "promoted", "rolled_back", "stuck")
 
 
 def _text(value: object) -> str:
@@ -88,6 +92,23 @@ def _one_of(*words: str) -> Callable[[object], str]:
         return str(value)
 
     return parse
+
+
+def _some_of(*words: str) -> Callable[[object], tuple[str, ...]]:
+    def parse(value: object) -> tuple[str, ...]:
+        parts: tuple[str, ...] = _list_of(str, ",")(value)
+        if not parts or not set(parts) <= set(words):
+            raise ValueError(f"must be a list of some of {', '.join(words)}")
+        return parts
+
+    return parse
+
+
+def _address(value: object) -> str:
+    text = _text(value)
+    if not re.fullmatch(r"https?://[^\s/?#]+([/?#]\S*)?", text):
+        raise ValueError("must be an address that begins with https:// or http://")
+    return text
 
 
 def _slugs(value: object) -> tuple[tuple[str, str], ...]:
@@ -171,6 +192,14 @@ class Settings:
     serve_token: str | None = _setting(None, _token, is_secret=True)
     #: Calls that may wait for one base model of the local server.
     serve_queue: int = _setting(256, _number(int, least=1))
+    #: Address that is called when something is to be heard of outside the database; None: none.
+    webhook_url: str | None = _setting(None, _address, is_secret=True)
+    #: What the receiver reads: json, or the form of a Slack or Teams webhook.
+    webhook_form: str = _setting("json", _one_of("json", "slack", "teams"))
+    #: What it is called for.
+    webhook_events: tuple[str, ...] = _setting(WEBHOOK_EVENTS, _some_of(*WEBHOOK_EVENTS))
+    #: Signs the body of each call, in the header X-Sqltune-Signature; None: no signature.
+    webhook_secret: str | None = _setting(None, _text, is_secret=True)
     #: Lowest level that the log on stderr shows.
     log_level: str = _setting("warning", _one_of("debug", "info", "warning", "error"))
     #: Log as sentences (text) or as JSON lines (json).
@@ -261,10 +290,11 @@ def _read_file(path: Path) -> dict[str, object]:
 
 def _refuse_secrets(path: Path, content: dict[str, object]) -> None:
     """Refuse secrets in the file: it lies beside code and would be committed one day."""
-    if "serve_token" in content:
-        raise ConfigError(
-            f"{path} holds serve_token; give it as SQLTUNE_SERVE_TOKEN of the environment"
-        )
+    for name in _TOKENS:
+        if name in content:
+            raise ConfigError(
+                f"{path} holds {name}; give it as {_variable(name)} of the environment"
+            )
     for name in _SECRETS:
         url = str(content.get(name, ""))
         login, at, _ = url.partition("://")[2].rpartition("@")

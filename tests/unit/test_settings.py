@@ -135,3 +135,29 @@ def test_variables_that_kubernetes_sets_for_a_service_called_sqltune_are_not_nam
 def test_an_unknown_flag_is_refused() -> None:
     with pytest.raises(ConfigError, match="'lease_second': did you mean lease_seconds"):
         load_settings(lease_second=3)
+
+
+@pytest.mark.parametrize("address", ["hooks.example.com/x", "ftp://example.com", "https://a b"])
+def test_an_address_that_is_none_is_refused_and_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("SQLTUNE_WEBHOOK_URL", address)
+    with pytest.raises(ConfigError) as caught:
+        load_settings()
+    assert str(caught.value).startswith("SQLTUNE_WEBHOOK_URL: must be an address that begins")
+    assert address not in str(caught.value)
+
+
+def test_a_webhook_is_called_only_for_what_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SQLTUNE_WEBHOOK_EVENTS", "failed, stuck")
+    assert load_settings().webhook_events == ("failed", "stuck")
+    monkeypatch.setenv("SQLTUNE_WEBHOOK_EVENTS", "failed, late")
+    with pytest.raises(ConfigError, match="some of failed, rejected, promoted"):
+        load_settings()
+
+
+@pytest.mark.parametrize("name", ["serve_token", "webhook_url", "webhook_secret"])
+def test_what_is_secret_as_a_whole_is_refused_in_the_file(folder: Path, name: str) -> None:
+    write_file(folder, f'{name} = "https://a.example/secret"\n')
+    with pytest.raises(ConfigError, match=f"holds {name}; give it as SQLTUNE_{name.upper()}"):
+        load_settings()

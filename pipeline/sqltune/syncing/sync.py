@@ -21,6 +21,7 @@ from sqltune.syncing.lease import lease_adapter
 from sqltune.syncing.outcomes import Outcome
 from sqltune.syncing.reconcile import Reconciliation, reconcile
 from sqltune.syncing.turn import Turn, sync_adapter
+from sqltune.webhooks.announcing import announce
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +53,16 @@ def sync(
         for adapter, turn in turns:
             outcomes += _sync_one(runtime, adapter, turn, stop)
         turns = [(adapter, turn) for adapter, turn in turns if turn.has_more]
+    _announce(runtime)
     return outcomes
+
+
+def _announce(runtime: Runtime) -> None:
+    """Call the webhook; what fails is left to the next sync, and no sync fails because of it."""
+    try:
+        announce(runtime.database, runtime.settings, now=runtime.now())
+    except PipelineError as error:
+        logger.warning("the webhook was not called: %s", error, extra={"event": "not_announced"})
 
 
 def _sync_one(

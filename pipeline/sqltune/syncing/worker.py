@@ -26,6 +26,7 @@ from sqltune.syncing.reconcile import reconcile
 from sqltune.syncing.sync import end_abandoned
 from sqltune.syncing.turn import Turn, sync_adapter
 from sqltune.syncing.watcher import Watcher
+from sqltune.webhooks.announcing import announce
 
 logger = logging.getLogger(__name__)
 
@@ -61,10 +62,15 @@ class Worker:
             SchemaOutOfDate: the database was migrated to a version that this sqltune lacks.
         """
         require_declared(self.names, read_declared(self.runtime))
-        reconciling = threading.Thread(
-            target=self._keep_reconciling, name="reconciling", daemon=True
-        )
-        reconciling.start()
+        loops = [
+            threading.Thread(target=loop, name=name, daemon=True)
+            for name, loop in (
+                ("reconciling", self._keep_reconciling),
+                ("announcing", self._keep_announcing),
+            )
+        ]
+        for thread in loops:
+            thread.start()
         logger.info("the worker has started", extra={"event": "worker_started"})
         pause = self.runtime.settings.poll_seconds
         while not self.stop.is_set():
@@ -80,7 +86,8 @@ class Worker:
                 self._report(error)
                 pause = self._grow(pause)
             self.stop.wait(pause)
-        reconciling.join()
+        for thread in loops:
+            thread.join()
         logger.info("the worker has ended", extra={"event": "worker_stopped"})
 
     def _sync_due(self) -> bool:
@@ -124,18 +131,33 @@ class Worker:
 
     def _keep_reconciling(self) -> None:
         """Answer requests and mark stuck runs, also while a run takes hours."""
+        self._keep(self._reconcile)
+
+    def _keep_announcing(self) -> None:
+        """Call the webhook, if there is one; a receiver that is slow holds up no run."""
+        if self.runtime.settings.webhook_url is not None:
+            self._keep(self._announce)
+
+    def _keep(self, work: Callable[[], None]) -> None:
+        """Do this at every poll, and less often while it fails."""
         pause = self.runtime.settings.poll_seconds
         while not self.stop.is_set():
             try:
-                reconciled = reconcile(self.runtime)
-                self.watcher.scanned(reconciled.open_runs)
-                for request, end in reconciled.ended:
-                    self._report_end(request, end)
+                work()
                 pause = self.runtime.settings.poll_seconds
             except Exception as error:
                 self._report(error)
                 pause = self._grow(pause)
             self.stop.wait(pause)
+
+    def _reconcile(self) -> None:
+        reconciled = reconcile(self.runtime)
+        self.watcher.scanned(reconciled.open_runs)
+        for request, end in reconciled.ended:
+            self._report_end(request, end)
+
+    def _announce(self) -> None:
+        announce(self.runtime.database, self.runtime.settings, now=self.runtime.now())
 
     def _report_end(self, request: OpenRun, end: RunEnd) -> None:
         logger.warning(

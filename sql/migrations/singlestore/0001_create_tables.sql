@@ -448,6 +448,23 @@ CREATE ROWSTORE TABLE backend_calls (
     SHARD KEY (run_id)
 );
 
+-- Calls of the webhook: what people hear outside the database.
+CREATE ROWSTORE TABLE webhook_calls (
+    adapter_name        VARCHAR(100) COLLATE utf8mb4_bin NOT NULL,
+    event               VARCHAR(16) COLLATE utf8mb4_bin NOT NULL COMMENT 'failed | rejected | promoted | rolled_back | stuck',
+    event_number        BIGINT NOT NULL COMMENT 'run_id, or move_number of alias_history',
+    run_id              BIGINT NULL COMMENT 'NULL: a person moved the alias',
+    message             LONGTEXT COLLATE utf8mb4_bin NOT NULL COMMENT 'why, in words',
+    happened_at         DATETIME(6) NOT NULL,
+    state               VARCHAR(16) COLLATE utf8mb4_bin NOT NULL DEFAULT 'waiting' COMMENT 'waiting -> delivered | given_up',
+    attempt_count       INT NOT NULL DEFAULT 0 COMMENT 'attempts that were begun',
+    next_attempt_at     DATETIME(6) NOT NULL COMMENT 'with waiting: not tried again before',
+    settled_at          DATETIME(6) NULL COMMENT 'when it was delivered or given up',
+    outcome             VARCHAR(255) COLLATE utf8mb4_bin NULL COMMENT 'how the last attempt ended: the status of the reply, or why there is none',
+    PRIMARY KEY (adapter_name, event, event_number),
+    SHARD KEY (adapter_name)
+);
+
 -- What is wrong with single rows of a selection: the first 1,000 of each rule.
 CREATE TABLE data_issues (
     run_id              BIGINT NOT NULL,

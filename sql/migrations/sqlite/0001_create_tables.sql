@@ -423,6 +423,22 @@ CREATE TABLE backend_calls (
     PRIMARY KEY (run_id, call_number)
 );
 
+-- Calls of the webhook: what people hear outside the database.
+CREATE TABLE webhook_calls (
+    adapter_name        VARCHAR(100) NOT NULL,
+    event               VARCHAR(16) NOT NULL,           -- failed | rejected | promoted | rolled_back | stuck
+    event_number        BIGINT NOT NULL,                -- run_id, or move_number of alias_history
+    run_id              BIGINT NULL,                    -- NULL: a person moved the alias
+    message             LONGTEXT NOT NULL,              -- why, in words
+    happened_at         DATETIME(6) NOT NULL,
+    state               VARCHAR(16) NOT NULL DEFAULT 'waiting', -- waiting -> delivered | given_up
+    attempt_count       INTEGER NOT NULL DEFAULT 0,     -- attempts that were begun
+    next_attempt_at     DATETIME(6) NOT NULL,           -- with waiting: not tried again before
+    settled_at          DATETIME(6) NULL,               -- when it was delivered or given up
+    outcome             VARCHAR(255) NULL,              -- how the last attempt ended: the status of the reply, or why there is none
+    PRIMARY KEY (adapter_name, event, event_number)
+);
+
 -- What is wrong with single rows of a selection: the first 1,000 of each rule.
 CREATE TABLE data_issues (
     run_id              BIGINT NOT NULL,

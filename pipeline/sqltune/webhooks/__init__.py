@@ -1,0 +1,1 @@
+"""What people hear outside the database: failed, rejected, promoted, rolled back, stuck."""

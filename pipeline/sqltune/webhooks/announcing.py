@@ -1,0 +1,77 @@
+"""Announces to the webhook what happened, each thing in a row and a call of its own.
+
+What is to be announced is found in the rows of runs and aliases, so that no run waits for it and
+none can die between its end and the announcement. A call is made until it is delivered, at most
+five times: a receiver that gets it twice, after a kill, knows it by its id.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqltune.database.connection import Database
+from sqltune.database.tables import webhook_calls
+from sqltune.database.tables.webhook_calls import WaitingCall
+from sqltune.settings import Settings
+from sqltune.webhooks.forms import name_call, write_body
+from sqltune.webhooks.sending import CallOutcome, send
+
+#: What happened longer ago, such as before there was a webhook, is no news.
+NEWS_SPAN = timedelta(days=1)
+MAX_ATTEMPTS = 5
+#: Before the second attempt; it doubles each time.
+FIRST_PAUSE = timedelta(seconds=30)
+
+
+def announce(database: Database, settings: Settings, *, now: datetime) -> None:
+    """Find news, and make the calls whose time has come, until one is not delivered.
+
+    Args:
+        database: with the rows.
+        settings: webhook_url None: nothing is done.
+        now: UTC.
+
+    Raises:
+        DatabaseError: the rows could not be read or written.
+    """
+    if settings.webhook_url is None:
+        return
+    _store_news(database, settings, now)
+    with database.read() as session:
+        due = list(webhook_calls.fetch_due_calls(session, now=now))
+    for call in due:
+        # A receiver that is down would take as long to fail with every other call.
+        if not _make(database, settings, call, now):
+            return
+
+
+def _store_news(database: Database, settings: Settings, now: datetime) -> None:
+    with database.read() as session:
+        news = webhook_calls.find_news(session, since=now - NEWS_SPAN)
+    for notice in news:
+        if notice.event in settings.webhook_events:
+            with database.transaction() as session:
+                webhook_calls.insert_call(session, notice, now=now)
+
+
+def _make(database: Database, settings: Settings, call: WaitingCall, now: datetime) -> bool:
+    """Make one call, unless another runner does; return whether the receiver may be asked more."""
+    retry_at = now + FIRST_PAUSE * 2**call.attempt_count
+    with database.transaction() as session:
+        is_ours = webhook_calls.claim_call(session, call, retry_at=retry_at)
+    if not is_ours:
+        return True
+    outcome = _attempt(settings, call)
+    is_last = call.attempt_count + 1 >= MAX_ATTEMPTS
+    state = "delivered" if outcome.is_delivered else "given_up" if is_last else "waiting"
+    with database.transaction() as session:
+        webhook_calls.settle_call(session, call.notice, state=state, outcome=outcome.text, now=now)
+    return outcome.is_delivered
+
+
+def _attempt(settings: Settings, call: WaitingCall) -> CallOutcome:
+    if call.attempt_count >= MAX_ATTEMPTS:
+        return CallOutcome(False, "its runner died with the last attempt")
+    notice = call.notice
+    body = write_body(notice, settings.webhook_form)
+    return send(str(settings.webhook_url), settings.webhook_secret, body, name_call(notice))

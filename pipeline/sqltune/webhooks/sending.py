@@ -1,0 +1,53 @@
+"""One call of the webhook over HTTP.
+
+The address of a Slack or Teams webhook is itself a secret, so that no outcome repeats it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+
+from sqltune.settings import VERSION
+
+#: For the connection, and for each part of the reply.
+TIMEOUT_SECONDS = 5.0
+SIGNATURE = "X-Sqltune-Signature"
+
+
+@dataclass(frozen=True, slots=True)
+class CallOutcome:
+    """How a call ended."""
+
+    is_delivered: bool
+    text: str  #: the status of the reply, or why there is none
+
+
+def send(url: str, secret: str | None, body: bytes, call_name: str) -> CallOutcome:
+    """POST a body of JSON; what goes wrong is the outcome and no error.
+
+    Args:
+        url: of the receiver.
+        secret: with which the body is signed (HMAC-SHA256); None: it is not.
+        body: as JSON.
+        call_name: equal for every attempt at the same call.
+    """
+    import httpx
+
+    headers = {
+        "Content-Type": "application/json",
+        "User-Agent": f"sqltune/{VERSION}",
+        "Idempotency-Key": call_name.encode("ascii", "backslashreplace").decode(),
+    }
+    if secret is not None:
+        digest = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+        headers[SIGNATURE] = f"sha256={digest}"
+    try:
+        with httpx.stream(
+            "POST", url, content=body, headers=headers, timeout=TIMEOUT_SECONDS
+        ) as reply:
+            status = reply.status_code
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        return CallOutcome(False, f"no reply: {type(error).__name__}")
+    return CallOutcome(200 <= status < 300, f"HTTP {status}")

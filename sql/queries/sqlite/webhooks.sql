@@ -1,0 +1,7 @@
+-- Calls of the webhook.
+
+-- name: insert_webhook_call
+-- Store a call that is to be made, unless it is there already.
+INSERT INTO webhook_calls (adapter_name, event, event_number, run_id, message, happened_at, next_attempt_at)
+VALUES (:adapter_name, :event, :event_number, :run_id, :message, :happened_at, :now)
+ON CONFLICT (adapter_name, event, event_number) DO NOTHING;

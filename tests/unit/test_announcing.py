@@ -1,0 +1,120 @@
+"""Announcing what happened: delivered once, tried again, and in nobody's way."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from sqltune.settings import Settings
+from sqltune.webhooks.announcing import MAX_ATTEMPTS, announce
+from tests.unit.office import Office
+from tests.webhook_receiver import Receiver, receive
+
+NO_SUCH_BACKEND = "UPDATE adapters SET backend = 'abacus'"
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receive() as received:
+        yield received
+
+
+def settings_of(office: Office, receiver: Receiver, **changes: object) -> Settings:
+    settings = replace(office.runtime.settings, webhook_url=receiver.url)
+    return replace(settings, **changes)  # type: ignore[arg-type]  # each test's own
+
+
+def call_again(office: Office, settings: Settings, *, after: timedelta) -> None:
+    announce(office.runtime.database, settings, now=office.runtime.now() + after)
+
+
+def calls(office: Office) -> list[tuple[object, ...]]:
+    return office.rows("SELECT event, state, attempt_count, outcome FROM webhook_calls")
+
+
+def test_a_sync_announces_what_went_live_and_says_it_once(
+    office: Office, receiver: Receiver
+) -> None:
+    office.runtime = replace(office.runtime, settings=settings_of(office, receiver))
+    office.sync()
+    office.sync()
+    (body,) = receiver.bodies
+    news = json.loads(body)
+    assert (news["adapter"], news["event"], news["run_id"]) == ("office", "promoted", 1)
+    assert news["message"].startswith("v1 is live, moved by the gate: ")
+    assert calls(office) == [("promoted", "delivered", 1, "HTTP 200")]
+
+
+def test_a_body_is_signed_with_the_secret(office: Office, receiver: Receiver) -> None:
+    office.sync()
+    settings = settings_of(office, receiver, webhook_secret="of two")
+    call_again(office, settings, after=timedelta(0))
+    digest = hmac.new(b"of two", receiver.bodies[0], hashlib.sha256).hexdigest()
+    assert receiver.headers[0]["X-Sqltune-Signature"] == f"sha256={digest}"
+    assert receiver.headers[0]["Idempotency-Key"] == "office/promoted/1"
+
+
+def test_without_an_address_nothing_is_stored(office: Office) -> None:
+    office.sync()
+    call_again(office, office.runtime.settings, after=timedelta(0))
+    assert calls(office) == []
+
+
+def test_what_was_not_chosen_is_not_announced(office: Office, receiver: Receiver) -> None:
+    office.sync()
+    settings = settings_of(office, receiver, webhook_events=("failed", "stuck"))
+    call_again(office, settings, after=timedelta(0))
+    assert calls(office) == []
+
+
+def test_a_call_is_tried_again_with_growing_pauses_and_then_given_up(
+    office: Office, receiver: Receiver
+) -> None:
+    office.sync()
+    settings = settings_of(office, receiver)
+    receiver.statuses = [500] * 20
+    for minutes in range(30):
+        call_again(office, settings, after=timedelta(minutes=minutes / 2))
+    assert len(receiver.bodies) == MAX_ATTEMPTS
+    assert len(set(receiver.bodies)) == 1
+    assert calls(office) == [("promoted", "given_up", 5, "HTTP 500")]
+
+
+def test_a_failed_sync_is_announced_and_its_receiver_that_is_down_fails_nothing(
+    office: Office,
+) -> None:
+    with receive() as gone:
+        settings = settings_of(office, gone)
+    office.runtime = replace(office.runtime, settings=settings)
+    office.do(NO_SUCH_BACKEND)
+    (outcome,) = office.sync()
+    assert outcome.error_message
+    ((event, state, attempts, text),) = calls(office)
+    assert (event, state, attempts) == ("failed", "waiting", 1)
+    assert text == "no reply: ConnectError"
+    assert "secret-part" not in repr(settings)
+
+
+def test_two_runners_that_announce_at_once_call_once(office: Office, receiver: Receiver) -> None:
+    office.sync()
+    settings, now = settings_of(office, receiver), office.runtime.now()
+    start = threading.Barrier(2)
+
+    def run() -> None:
+        start.wait()
+        announce(office.runtime.database, settings, now=now)
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(receiver.bodies) == 1
+    assert calls(office) == [("promoted", "delivered", 1, "HTTP 200")]
