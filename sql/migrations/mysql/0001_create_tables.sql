@@ -430,7 +430,7 @@ CREATE TABLE webhook_calls (
     event_number        BIGINT NOT NULL COMMENT 'run_id, or move_number of alias_history',
     run_id              BIGINT NULL COMMENT 'NULL: a person moved the alias',
     message             LONGTEXT COLLATE utf8mb4_bin NOT NULL COMMENT 'why, in words',
-    happened_at         DATETIME(6) NOT NULL,
+    happened_at         DATETIME(6) NOT NULL COMMENT 'when the run ended, the alias moved or the run was found stuck',
     state               VARCHAR(16) COLLATE utf8mb4_bin NOT NULL DEFAULT 'waiting' COMMENT 'waiting -> delivered | given_up',
     attempt_count       INT NOT NULL DEFAULT 0 COMMENT 'attempts that were begun',
     next_attempt_at     DATETIME(6) NOT NULL COMMENT 'with waiting: not tried again before',

@@ -430,7 +430,7 @@ CREATE TABLE webhook_calls (
     event_number        BIGINT NOT NULL,                -- run_id, or move_number of alias_history
     run_id              BIGINT NULL,                    -- NULL: a person moved the alias
     message             LONGTEXT NOT NULL,              -- why, in words
-    happened_at         DATETIME(6) NOT NULL,
+    happened_at         DATETIME(6) NOT NULL,           -- when the run ended, the alias moved or the run was found stuck
     state               VARCHAR(16) NOT NULL DEFAULT 'waiting', -- waiting -> delivered | given_up
     attempt_count       INTEGER NOT NULL DEFAULT 0,     -- attempts that were begun
     next_attempt_at     DATETIME(6) NOT NULL,           -- with waiting: not tried again before
