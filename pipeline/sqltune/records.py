@@ -118,7 +118,7 @@ class Adapter:
     seed: int
     on_bad_row: str  #: stop, skip
     max_skipped_share: float  #: 0 to 1
-    scorer: str
+    scorer: str | None  #: None: chosen by the shape of each prompt's expected text
     extra_scorers: tuple[str, ...]
     pass_threshold: float | None  #: None: the scorer's own
     max_new_tokens: int
@@ -308,6 +308,7 @@ class Score:
     score: float | None  #: in [0, 1]; None: error_message says why
     pass_threshold: float
     error_message: str | None
+    reason: str | None = None  #: why, in the words of a scorer in SQL
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,7 @@ CREATE ROWSTORE TABLE adapters (
     sample_form         VARCHAR(8) COLLATE utf8mb4_bin NOT NULL DEFAULT 'parts' COMMENT 'parts: only the response is trained; text: the whole text',
     -- How it is evaluated, and what a version has to reach to go live.
     eval_query          LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'NULL: the rows of eval_prompts whose dataset is adapter_name',
-    scorer              VARCHAR(64) COLLATE utf8mb4_bin NOT NULL DEFAULT 'token_f1' COMMENT 'the primary scorer: the gate reads its scores',
+    scorer              VARCHAR(64) COLLATE utf8mb4_bin NULL COMMENT 'the primary scorer, whose scores the gate reads; NULL: chosen for each prompt by the shape of its expected text',
     extra_scorers       VARCHAR(255) COLLATE utf8mb4_bin NULL COMMENT 'further scorers, separated by commas',
     pass_threshold      DOUBLE NULL COMMENT 'NULL: the threshold of the primary scorer itself',
     max_new_tokens      INT NOT NULL DEFAULT 128,
@@ -273,7 +273,7 @@ CREATE TABLE run_prompts (
     prompt_key          VARCHAR(191) COLLATE utf8mb4_bin NOT NULL,
     content_hash        VARCHAR(64) COLLATE utf8mb4_bin NOT NULL,
     category            VARCHAR(100) COLLATE utf8mb4_bin NULL,
-    scorer              VARCHAR(64) COLLATE utf8mb4_bin NOT NULL COMMENT 'the primary scorer of this prompt',
+    scorer              VARCHAR(64) COLLATE utf8mb4_bin NOT NULL COMMENT 'the primary scorer of this prompt: its own, else the adapter''s, else the chosen one; none: nothing is expected',
     is_scored           TINYINT NOT NULL COMMENT '1: there is an expected text, or the scorer needs none; 0: the answers are only shown',
     is_leaked           TINYINT NOT NULL DEFAULT 0 COMMENT '1: a trained sample has the same prompt, so that the answer shows no more than what was learnt by heart',
     PRIMARY KEY (run_id, prompt_key),
@@ -369,12 +369,13 @@ CREATE TABLE scores (
     run_id              BIGINT NOT NULL,
     prompt_key          VARCHAR(191) COLLATE utf8mb4_bin NOT NULL,
     phase               VARCHAR(8) COLLATE utf8mb4_bin NOT NULL COMMENT 'base, before, after',
-    scorer              VARCHAR(64) COLLATE utf8mb4_bin NOT NULL,
+    scorer              VARCHAR(64) COLLATE utf8mb4_bin NOT NULL COMMENT 'a scorer''s name, or sql: and that of a view',
     is_primary_scorer   TINYINT NOT NULL,
     score               DOUBLE NULL COMMENT '0 to 1; NULL only with an error',
     pass_threshold      DOUBLE NOT NULL,
     scored_at           DATETIME(6) NOT NULL,
     error_message       LONGTEXT COLLATE utf8mb4_bin NULL,
+    reason              LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'why, in the words of a scorer in SQL',
     PRIMARY KEY (run_id, prompt_key, phase, scorer),
     SHARD KEY (run_id)
 );
