@@ -126,7 +126,7 @@ def freeze_eval_prompts(
     with open_selection(reader, adapter, SelectionName.EVALUATION) as selection:
         for page in _pages(_read(selection, reading, freezing)):
             run_prompts.add_prompts(scope, page)
-    _note_leaks(scope, reading.findings, reader.timeout_seconds)
+    _note_leaks(scope, reading.findings, adapter, reader.timeout_seconds)
     reading.findings.store(scope)
     if fault := find_prompt_fault(reading.counts, reading.findings, adapter):
         raise fault
@@ -225,11 +225,19 @@ def digest_prompt(row: PromptRow) -> bytes:
     return raw_digest((row.prompt, *texts))
 
 
-def _note_leaks(scope: RunScope, findings: Findings, timeout_seconds: float) -> None:
+def _note_leaks(
+    scope: RunScope, findings: Findings, adapter: Adapter, timeout_seconds: float
+) -> None:
     with scope.read() as session:
         run = runs.get_run(session, scope.run_id)
     if run is not None and run.manifest_id is not None:
-        note_leaks(scope, run.manifest_id, findings, timeout_seconds=timeout_seconds)
+        note_leaks(
+            scope,
+            run.manifest_id,
+            findings,
+            timeout_seconds=timeout_seconds,
+            near_duplicate_at=adapter.near_duplicate_at,
+        )
 
 
 def _pages(
