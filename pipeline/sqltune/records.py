@@ -118,7 +118,7 @@ class Adapter:
     seed: int
     on_bad_row: str  #: stop, skip
     max_skipped_share: float  #: 0 to 1
-    scorer: str
+    scorer: str | None  #: None: chosen by the shape of each prompt's expected text
     extra_scorers: tuple[str, ...]
     pass_threshold: float | None  #: None: the scorer's own
     max_new_tokens: int
@@ -133,6 +133,7 @@ class Adapter:
     validation_share: float | None = None  #: of the samples, never trained; None, 0: none
     early_stop_patience: int | None = None  #: epochs without a lower eval_loss; None: never early
     keep_epochs: bool = False  #: the weights after each epoch are kept
+    near_duplicate_at: float | None = 0.9  #: similarity, 0.5 to 1; None: not looked for
     gate_confidence: float | None = None  #: None: the mean decides
     max_error_share: float = 0.1  #: of the scored prompts
     max_regressed_share: float | None = None  #: of the compared prompts; None: any
@@ -308,6 +309,7 @@ class Score:
     score: float | None  #: in [0, 1]; None: error_message says why
     pass_threshold: float
     error_message: str | None
+    reason: str | None = None  #: why, in the words of a scorer in SQL
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@
 -- All scores of one answer are written together, so one row shows that it was scored.
 SELECT r.prompt_key,
        r.response,
+       c.prompt,
        c.response AS expected,
        p.scorer
   FROM run_prompts p
@@ -24,8 +25,8 @@ SELECT r.prompt_key,
 
 -- name: insert_score
 -- The score that one scorer gave to one answer.
-INSERT INTO scores (run_id, prompt_key, phase, scorer, is_primary_scorer, score, pass_threshold, error_message, scored_at)
-VALUES (:run_id, :prompt_key, :phase, :scorer, :is_primary_scorer, :score, :pass_threshold, :error_message, :scored_at);
+INSERT INTO scores (run_id, prompt_key, phase, scorer, is_primary_scorer, score, pass_threshold, error_message, reason, scored_at)
+VALUES (:run_id, :prompt_key, :phase, :scorer, :is_primary_scorer, :score, :pass_threshold, :error_message, :reason, :scored_at);
 
 -- name: fetch_error_scores
 -- The next answers that a scorer could not score.

@@ -87,7 +87,8 @@ SELECT v.adapter_name AS adapter_name,
        r.latency_ms AS latency_ms,
        s.scored_at AS scored_at,
        DATE(s.scored_at) AS scored_date,
-       s.error_message AS error_message
+       s.error_message AS error_message,
+       s.reason AS reason
   FROM adapter_versions v
   JOIN scores s ON s.run_id = v.evaluation_run_id
   JOIN run_prompts p ON p.run_id = s.run_id AND p.prompt_key = s.prompt_key

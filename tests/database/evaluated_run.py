@@ -29,6 +29,7 @@ from sqltune.evaluation.answer_store import PhaseResult
 from sqltune.evaluation.scorers import SCORERS
 from sqltune.evaluation.scoring import Scoring
 from sqltune.records import Claim, Phase
+from sqltune.selection import SelectionReader
 from sqltune.verdicts import GateRules
 
 ADAPTER = "demo"
@@ -100,7 +101,11 @@ class EvaluatedRun:
                     "k": f"k{i:05}",
                     "h": c["h"],
                     "scorer": scorer,
-                    "is_scored": int(c["r"] is not None or not SCORERS[scorer].needs_expected),
+                    "is_scored": int(
+                        c["r"] is not None
+                        or scorer not in SCORERS
+                        or not SCORERS[scorer].needs_expected
+                    ),
                 }
                 for i, c in enumerate(contents)
             ],
@@ -173,8 +178,9 @@ class EvaluatedRun:
             scoring=scoring,
         )
 
-    def score(self, scoring: Scoring = SCORING) -> int:
-        return score_responses(self.scope(), scoring)
+    def score(self, scoring: Scoring = SCORING, *, reads_views: bool = False) -> int:
+        reader = SelectionReader(self.database, lambda: None, 60.0) if reads_views else None
+        return score_responses(self.scope(), scoring, reader)
 
     def rows(self, query: str, **values: object) -> list[tuple[Any, ...]]:
         """Read rows as a person would."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -21,7 +21,7 @@ from sqltune.selection import (
     write_manifest,
 )
 from sqltune.selection.content_hash import Fingerprint
-from sqltune.selection.eval_prompts import FrozenPrompts
+from sqltune.selection.eval_prompts import ChooseScorer, FrozenPrompts
 from sqltune.selection.manifest import Manifest
 from sqltune.selection.training_rows import CheckConversation, TooLong
 
@@ -97,11 +97,20 @@ class Desk:
         )
 
     def freeze(
-        self, run_id: int = 1, *, scorers: Collection[str] | None = None, **changes: Any
+        self,
+        run_id: int = 1,
+        *,
+        scorers: Mapping[str, bool] | None = None,
+        choose_scorer: ChooseScorer | None = None,
+        **changes: Any,
     ) -> FrozenPrompts:
         """Freeze the evaluation prompts of the adapter, whose row is changed as asked."""
         return freeze_eval_prompts(
-            self.scope(run_id), self.reader(), replace(self.adapter, **changes), scorers=scorers
+            self.scope(run_id),
+            self.reader(),
+            replace(self.adapter, **changes),
+            scorers=scorers,
+            choose_scorer=choose_scorer,
         )
 
     def fingerprint(self) -> Fingerprint:

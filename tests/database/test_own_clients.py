@@ -56,7 +56,7 @@ def test_an_insert_names_only_what_matters(
         ("Who is 🦊?", "A fox.", None)
     ]
     assert read(database, "SELECT is_enabled, backend, epochs, scorer, min_gain FROM adapters") == [
-        (1, "local", 3, "token_f1", 0.0)
+        (1, "local", 3, None, 0.0)
     ]
     assert read(database, "SELECT state, desired_state, attempt_count FROM runs") == [
         ("queued", "running", 0)

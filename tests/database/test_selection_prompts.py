@@ -7,6 +7,7 @@ import pytest
 from sqltune.database.connection import Database
 from sqltune.database.tables import runs
 from sqltune.errors import DataError
+from sqltune.evaluation.shapes import choose_scorer
 from tests.database.selecting import NOW, Desk, open_desk
 
 PROMPTS = "SELECT prompt_key, category, scorer FROM run_prompts ORDER BY prompt_key"
@@ -30,6 +31,24 @@ def test_the_prompts_are_frozen_with_the_scorer_that_counts(desk: Desk) -> None:
     desk.run("UPDATE eval_prompts SET prompt = 'edited'")
     texts = "SELECT c.prompt, c.response FROM run_prompts r JOIN contents c ON c.content_hash = "
     assert sorted(desk.rows(texts + "r.content_hash")) == [("What?", None), ("Who?", "Zoë 😀")]
+
+
+def test_the_shape_of_the_expected_text_chooses_the_scorer_where_no_row_names_one(
+    desk: Desk,
+) -> None:
+    desk.add_prompts(
+        [
+            {"prompt": "a", "expected": "42", "scorer": None},
+            {"prompt": "b", "expected": "Paris", "scorer": None},
+            {"prompt": "c", "expected": "Paris", "scorer": "exact"},
+            {"prompt": "d", "expected": None, "scorer": None},
+        ]
+    )
+    stored = "SELECT scorer, is_scored FROM run_prompts ORDER BY prompt_key"
+    desk.freeze(scorer=None, choose_scorer=choose_scorer)
+    assert desk.rows(stored) == [("number", 1), ("contains", 1), ("exact", 1), ("none", 0)]
+    desk.freeze(scorer="token_f1", choose_scorer=choose_scorer)
+    assert [row[0] for row in desk.rows(stored)] == ["token_f1", "token_f1", "exact", "token_f1"]
 
 
 def test_the_fast_fingerprint_is_that_of_the_frozen_prompts(desk: Desk) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from sqltune.database.tables.scores import UnscoredResponse
 from sqltune.evaluation.scoring import Scoring, score_answer
 from sqltune.records import Phase, Score
 
@@ -30,6 +31,12 @@ def test_the_adapters_threshold_is_for_its_own_scorer_alone() -> None:
     assert thresholds == {"token_f1": 0.7, "exact": 1.0, "chrf": 0.5}
     own = _score(SCORING, "similarity", "a", "a")[0]
     assert own.pass_threshold == 0.8
+
+
+def test_without_a_named_scorer_the_threshold_is_for_the_chosen_one() -> None:
+    chosen = Scoring(None, ("exact",), 0.7)
+    thresholds = {s.scorer: s.pass_threshold for s in _score(chosen, "key_words", "a", "a")}
+    assert thresholds == {"key_words": 0.7, "exact": 1.0}
 
 
 def test_without_an_expected_text_only_scorers_that_need_none_score() -> None:
@@ -63,4 +70,5 @@ def test_evaluation_is_imported_without_its_heavy_libraries() -> None:
 
 
 def _score(scoring: Scoring, primary: str, response: str, expected: str | None) -> list[Score]:
-    return score_answer(scoring, Phase.AFTER, "k", primary, response, expected)
+    asked = UnscoredResponse("k", response, "What is the capital?", expected, primary)
+    return score_answer(scoring, Phase.AFTER, asked, response)

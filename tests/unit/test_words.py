@@ -155,4 +155,4 @@ def test_rouge_l_counts_the_words_that_token_f1_counts(answer: str, expected: st
 def test_case_width_and_blanks_make_no_difference_to_any_scorer_that_normalises(
     scorer: str,
 ) -> None:
-    assert SCORERS[scorer].score("NEW\u00a0 ＹＯＲＫ\n", "New York") == 1.0
+    assert SCORERS[scorer].score("NEW\u00a0 ＹＯＲＫ\n", "New York", "") == 1.0

@@ -11,11 +11,13 @@ from sqltune.evaluation.gate import reach_verdict, record_verdict, rules_of
 from sqltune.evaluation.phase import answer_phase, forget_errors
 from sqltune.evaluation.scorers import SCORERS
 from sqltune.evaluation.scoring import plan_scoring, score_responses
+from sqltune.evaluation.shapes import choose_scorer
 
 __all__ = [
     "SCORERS",
     "AnsweringModel",
     "answer_phase",
+    "choose_scorer",
     "compare",
     "forget_errors",
     "plan_scoring",

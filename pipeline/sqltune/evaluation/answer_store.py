@@ -137,15 +137,8 @@ class AnswerStore:
         return [
             score
             for prompt, row in zip(prompts, rows, strict=True)
-            if row.response is not None
-            for score in score_answer(
-                self._scoring,
-                self._phase,
-                prompt.prompt_key,
-                prompt.scorer,
-                row.response,
-                prompt.expected,
-            )
+            if row.response is not None and not self._scoring.is_later(prompt.scorer)
+            for score in score_answer(self._scoring, self._phase, prompt, row.response)
         ]
 
     def _row_of(self, prompt: RunPrompt, answer: Answer) -> Response:

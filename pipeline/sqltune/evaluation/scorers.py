@@ -1,8 +1,8 @@
 """The scorers by name: each returns how right an answer is, from 0 to 1.
 
-A scorer takes the answer and the expected text and raises ScorerError when it cannot score it. To
-add one: write the function, add it to SCORERS with the threshold from which an answer passes, and
-test it on known right and known wrong answers.
+A scorer takes the answer, the expected text and the question, and raises ScorerError when it cannot
+score it. To add one: write the function, add it to SCORERS with the threshold from which an answer
+passes, and test it on known right and known wrong answers.
 """
 
 from __future__ import annotations
@@ -12,21 +12,15 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import NoReturn
 
-from sqltune.errors import ConfigError, PipelineError
-from sqltune.evaluation.words import (
-    MARKS_ON_A_LETTER,
-    fold_text,
-    has_too_many_marks,
-    split_words,
-    trim_text,
-)
+from sqltune.errors import ConfigError
+from sqltune.evaluation.key_words import score_key_words
+from sqltune.evaluation.phrases import score_begins, score_contains
+from sqltune.evaluation.score_limits import MAX_LINEAR_CHARACTERS, ScorerError, check_texts
+from sqltune.evaluation.values import refuse_constant, score_json_equal, score_number
+from sqltune.evaluation.words import fold_text, split_words, trim_text
+from sqltune.selection import is_sql_scorer
 
-#: Longest text for scorers whose work grows with the square of it, and for the others; both take
-#: well under a second. An expected text is a row, and rows must not stop a run.
-MAX_CHARACTERS = 50_000
-MAX_LINEAR_CHARACTERS = 1_000_000
 #: Longest regular expression, in characters.
 MAX_PATTERN = 10_000
 #: A border of a word beside a letter that RE2 does not count as one.
@@ -36,17 +30,11 @@ _BOUNDARY_OF_NO_WORD = re.compile(r"\\b[^\x00-\x7f]|[^\x00-\x7f]\\b")
 MAX_PATTERN_STEPS = 100_000_000
 
 
-class ScorerError(PipelineError):
-    """Raised when a scorer cannot score an answer; the score's row keeps the message."""
-
-    code = "scorer_error"
-
-
 @dataclass(frozen=True, slots=True)
 class Scorer:
     """One way of scoring an answer."""
 
-    score: Callable[[str, str], float]  #: (response, expected) -> 0 to 1
+    score: Callable[[str, str, str], float]  #: (response, expected, prompt) -> 0 to 1
     pass_threshold: float  #: an answer passes with this score or more
     needs_expected: bool = True  #: False: the answer alone is scored
 
@@ -58,28 +46,21 @@ def check_scorers(names: Iterable[str]) -> None:
         ConfigError: one is unknown.
     """
     for name in names:
-        if name not in SCORERS:
+        if name not in SCORERS and not is_sql_scorer(name):
             raise ConfigError(describe_unknown_scorer(name))
 
 
 def describe_unknown_scorer(name: str) -> str:
     """Return the message for a name that no scorer has."""
-    return f"unknown scorer {name!r}; known are {', '.join(SCORERS)}"
+    return (
+        f"unknown scorer {name!r}; known are {', '.join(SCORERS)}, and sql: with the name of a view"
+    )
 
 
 def score_exact(response: str, expected: str) -> float:
     """Return 1 if both texts are equal apart from space around them."""
-    _check_texts(response, expected, longest=MAX_LINEAR_CHARACTERS)
+    check_texts(response, expected, longest=MAX_LINEAR_CHARACTERS)
     return float(trim_text(response) == trim_text(expected))
-
-
-def score_contains(response: str, expected: str) -> float:
-    """Return 1 if the answer contains the expected text, without regard to case and spaces."""
-    _check_texts(response, expected, longest=MAX_LINEAR_CHARACTERS)
-    wanted = fold_text(expected)
-    if not wanted:
-        raise ScorerError("the expected text is empty, and every answer contains an empty text")
-    return float(wanted in fold_text(response))
 
 
 def score_regex(response: str, expected: str) -> float:
@@ -130,9 +111,9 @@ def _describe_pattern_error(error: Exception) -> str:
 
 def score_json_valid(response: str, _expected: str) -> float:
     """Return 1 if the answer is one JSON text by RFC 8259, which has no NaN and no Infinity."""
-    _check_texts(response, longest=MAX_LINEAR_CHARACTERS)
+    check_texts(response, longest=MAX_LINEAR_CHARACTERS)
     try:
-        json.loads(response, parse_constant=_refuse_constant, parse_int=str)
+        json.loads(response, parse_constant=refuse_constant, parse_int=str)
     except RecursionError as exc:
         raise ScorerError("the JSON text is nested too deeply to be checked") from exc
     except ValueError:
@@ -142,7 +123,7 @@ def score_json_valid(response: str, _expected: str) -> float:
 
 def score_token_f1(response: str, expected: str) -> float:
     """Return F1 over words in any order, as SQuAD defines it: https://arxiv.org/abs/1606.05250."""
-    _check_texts(response, expected, longest=MAX_LINEAR_CHARACTERS)
+    check_texts(response, expected, longest=MAX_LINEAR_CHARACTERS)
     answered, wanted = split_words(response), split_words(expected)
     if not answered or not wanted:
         return float(answered == wanted)
@@ -157,7 +138,7 @@ def score_rouge_l(response: str, expected: str) -> float:
     """
     from rapidfuzz.distance import LCSseq
 
-    _check_texts(response, expected)
+    check_texts(response, expected)
     answered, wanted = split_words(response), split_words(expected)
     if not answered or not wanted:
         return float(answered == wanted)
@@ -168,7 +149,7 @@ def score_chrf(response: str, expected: str) -> float:
     """Return chrF, F2 over character n-grams up to 6: https://aclanthology.org/W15-3049."""
     from sacrebleu.metrics.chrf import CHRF
 
-    _check_texts(response, expected)
+    check_texts(response, expected)
     if trim_text(response) == trim_text(expected):
         return 1.0
     return _clip(float(CHRF().sentence_score(response, [expected]).score) / 100)
@@ -178,39 +159,32 @@ def score_similarity(response: str, expected: str) -> float:
     """Return the share of characters that need no edit, without regard to case and spaces."""
     from rapidfuzz import fuzz
 
-    _check_texts(response, expected)
+    check_texts(response, expected)
     return _clip(fuzz.ratio(fold_text(response), fold_text(expected)) / 100)
+
+
+def _alone(score: Callable[[str, str], float]) -> Callable[[str, str, str], float]:
+    """Return a scorer that does not read the question."""
+    return lambda response, expected, _prompt: score(response, expected)
 
 
 #: Every scorer by its name in adapters.scorer, adapters.extra_scorers and eval_prompts.scorer.
 SCORERS: dict[str, Scorer] = {
-    "exact": Scorer(score_exact, 1.0),
+    "exact": Scorer(_alone(score_exact), 1.0),
     "contains": Scorer(score_contains, 1.0),
-    "regex": Scorer(score_regex, 1.0),
-    "json_valid": Scorer(score_json_valid, 1.0, needs_expected=False),
-    "token_f1": Scorer(score_token_f1, 0.5),
-    "rouge_l": Scorer(score_rouge_l, 0.5),
-    "chrf": Scorer(score_chrf, 0.5),
-    "similarity": Scorer(score_similarity, 0.8),
+    "begins": Scorer(_alone(score_begins), 1.0),
+    "number": Scorer(score_number, 0.5),
+    "key_words": Scorer(score_key_words, 0.6),
+    "regex": Scorer(_alone(score_regex), 1.0),
+    "json_equal": Scorer(_alone(score_json_equal), 1.0),
+    "json_valid": Scorer(_alone(score_json_valid), 1.0, needs_expected=False),
+    "token_f1": Scorer(_alone(score_token_f1), 0.5),
+    "rouge_l": Scorer(_alone(score_rouge_l), 0.5),
+    "chrf": Scorer(_alone(score_chrf), 0.5),
+    "similarity": Scorer(_alone(score_similarity), 0.8),
 }
-
-
-def _check_texts(*texts: str, longest: int = MAX_CHARACTERS) -> None:
-    length = max(map(len, texts))
-    if length > longest:
-        raise ScorerError(
-            f"a text of {length:,} characters is too long: this scorer accepts {longest:,}"
-        )
-    if any(map(has_too_many_marks, texts)):
-        raise ScorerError(
-            f"a letter has more than {MARKS_ON_A_LETTER:,} combining marks: remove them"
-        )
 
 
 def _clip(score: float) -> float:
     """Clip what rounding put outside the range of scores."""
     return min(1.0, max(0.0, score))
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 #: To order the marks of one letter takes time that grows with the square of their number.
 MARKS_ON_A_LETTER = 100
 #: Scripts that are written without spaces between words: each character counts as a word.
-_UNSPACED = (
+UNSPACED = (
     r"\p{Han}\p{Hiragana}\p{Katakana}\p{Bopomofo}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}"
 )
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
@@ -76,4 +76,4 @@ def _is_punctuation(character: str) -> bool:
 def _word_pattern() -> Pattern[str]:
     import regex
 
-    return regex.compile(rf"[{_UNSPACED}]\p{{M}}*|[^\s{_UNSPACED}]+", flags=regex.VERSION1)
+    return regex.compile(rf"[{UNSPACED}]\p{{M}}*|[^\s{UNSPACED}]+", flags=regex.VERSION1)

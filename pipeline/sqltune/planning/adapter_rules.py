@@ -44,6 +44,7 @@ _NUMBERS = {
         "must be a whole number from 0 to 2^63 - 1", lambda value: 0 <= value < 2**63, is_whole=True
     ),
     "max_skipped_share": _within(0, 1),
+    "near_duplicate_at": _within(0.5, 1, is_nullable=True),
     "validation_share": _within(0, 0.5, is_nullable=True),
     "early_stop_patience": _at_least_one(is_nullable=True),
     "pass_threshold": _within(0, 1, is_nullable=True),

@@ -25,7 +25,7 @@ def decide(work: Work, run: Run) -> None:
     """Record whether the version goes live, and end the run with it, in one transaction."""
     scope, adapter = work.scope, work.adapter
     version = get_version(work, run.version_number)
-    score_responses(scope, plan_scoring(adapter))
+    score_responses(scope, plan_scoring(adapter), work.selection_reader)
     rules = rules_of(adapter)
     comparison = compare(scope.database, run.run_id, rules, seed=adapter.seed)
     verdict = reach_verdict(comparison, rules)

@@ -13,7 +13,7 @@ from sqltune.backends.token_counts import count_epoch_tokens
 from sqltune.database.connection import Session
 from sqltune.database.tables import manifests, runs
 from sqltune.errors import DataError
-from sqltune.evaluation import SCORERS
+from sqltune.evaluation import SCORERS, choose_scorer
 from sqltune.records import Run, RunKind, Sample
 from sqltune.run.work import Work, add_event, count_noun, get_manifest_fingerprint
 from sqltune.selection import (
@@ -41,6 +41,7 @@ def prepare(work: Work, run: Run) -> None:
         work.selection_reader,
         work.adapter,
         scorers={name: scorer.needs_expected for name, scorer in SCORERS.items()},
+        choose_scorer=choose_scorer,
     )
     with work.scope.transaction() as session:
         runs.set_run_prompts(

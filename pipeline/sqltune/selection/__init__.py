@@ -19,14 +19,18 @@ from sqltune.selection.scan import (
     scan_samples,
     select_samples,
 )
+from sqltune.selection.scorer_names import is_sql_scorer
 from sqltune.selection.splits import describe_held_out
+from sqltune.selection.sql_scores import GivenScore, SqlScores, read_sql_scores
 from sqltune.selection.unfolding import unfold
 
 __all__ = [
     "Fingerprint",
+    "GivenScore",
     "Problem",
     "SampleScan",
     "SelectionReader",
+    "SqlScores",
     "count_new_samples",
     "count_stored_contents",
     "describe_held_out",
@@ -35,8 +39,10 @@ __all__ = [
     "fingerprint_samples",
     "freeze_eval_prompts",
     "is_blank",
+    "is_sql_scorer",
     "read_conversation",
     "read_samples",
+    "read_sql_scores",
     "read_validation",
     "scan_samples",
     "select_samples",

@@ -6,7 +6,7 @@ memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -35,8 +35,12 @@ from sqltune.selection.rules import (
     scorer_problem,
     text_problem,
 )
+from sqltune.selection.scorer_names import is_sql_scorer
 from sqltune.selection.training_rows import name_row
 from sqltune.selection.unfolding import BadMessages, unfold_messages
+
+#: Names the scorer of an expected text; None: nothing is expected.
+ChooseScorer = Callable[[str | None], str]
 
 #: Prompts that one transaction stores.
 _PAGE, _PAGE_BYTES = 200, 1_000_000
@@ -62,6 +66,27 @@ class PromptRow(NamedTuple):
     scorer: Any
 
 
+@dataclass(frozen=True, slots=True)
+class _Freezing:
+    """How the scorer of each prompt is found."""
+
+    adapter_scorer: str | None
+    scorers: Mapping[str, bool] | None
+    choose: ChooseScorer
+
+    def name_scorer(self, row: PromptRow) -> str:
+        """Return a prompt's primary scorer: its own, else the adapter's, else one for its shape."""
+        if row.scorer is not None and (own := _as_text(row.scorer)):
+            return own
+        if self.adapter_scorer is not None:
+            return self.adapter_scorer
+        return self.choose(None if row.expected is None else row.expected.decode())
+
+    def scores_alone(self, scorer: str) -> bool:
+        """Whether a scorer needs no expected text."""
+        return is_sql_scorer(scorer) or not (self.scorers or {}).get(scorer, True)
+
+
 @dataclass(slots=True)
 class _PromptScan:
     """What one reading of the evaluation query found."""
@@ -77,6 +102,7 @@ def freeze_eval_prompts(
     adapter: Adapter,
     *,
     scorers: Mapping[str, bool] | None = None,
+    choose_scorer: ChooseScorer | None = None,
 ) -> FrozenPrompts:
     """Select, validate and store the prompts of a run, and warn of those among its samples.
 
@@ -86,6 +112,8 @@ def freeze_eval_prompts(
         adapter: its row.
         scorers: the scorers that a prompt may name, and whether each needs an expected text; None
             allows any name, and each needs one.
+        choose_scorer: names the scorer of an expected text where neither the prompt nor the adapter
+            does; None: exact.
 
     Raises:
         DataError: the query cannot be used, or more of its rows cannot be asked than the adapter's
@@ -94,10 +122,11 @@ def freeze_eval_prompts(
     with scope.transaction() as session:
         run_prompts.delete_run_prompts(session, scope.run_id)
     reading = _PromptScan()
+    freezing = _Freezing(adapter.scorer, scorers, choose_scorer or (lambda _expected: "exact"))
     with open_selection(reader, adapter, SelectionName.EVALUATION) as selection:
-        for page in _pages(_read(selection, reading, adapter, scorers)):
+        for page in _pages(_read(selection, reading, freezing)):
             run_prompts.add_prompts(scope, page)
-    _note_leaks(scope, reading.findings, reader.timeout_seconds)
+    _note_leaks(scope, reading.findings, adapter, reader.timeout_seconds)
     reading.findings.store(scope)
     if fault := find_prompt_fault(reading.counts, reading.findings, adapter):
         raise fault
@@ -122,17 +151,16 @@ def fingerprint_prompts(reader: SelectionReader, adapter: Adapter) -> Fingerprin
 def _read(
     selection: OpenSelection,
     reading: _PromptScan,
-    adapter: Adapter,
-    scorers: Mapping[str, bool] | None,
+    freezing: _Freezing,
 ) -> Iterator[tuple[ContentRow, FrozenPrompt]]:
     """Yield the prompts that can be asked; the others become findings."""
     seen: set[bytes] = set()
     for row in _rows(selection):
         reading.counts.selected += 1
         reading.total.add([digest_prompt(row)], 1)
-        problems = list(_find_problems(row, selection.columns, scorers))
+        problems = list(_find_problems(row, selection.columns, freezing.scorers))
         if not problems:
-            content, prompt = _freeze(row, adapter, scorers or {})
+            content, prompt = _freeze(row, freezing)
             if content.key not in seen:
                 seen.add(content.key)
                 yield content, prompt
@@ -171,21 +199,18 @@ def _find_asked_problem(row: PromptRow, *, has_messages: bool) -> tuple[str, Pro
     return "prompt", text_problem("prompt", row.prompt, required=True)
 
 
-def _freeze(
-    row: PromptRow, adapter: Adapter, scorers: Mapping[str, bool]
-) -> tuple[ContentRow, FrozenPrompt]:
+def _freeze(row: PromptRow, freezing: _Freezing) -> tuple[ContentRow, FrozenPrompt]:
     texts = (row.prompt, row.expected, row.system_prompt)
     digest = content_digest(*texts, None, None, None, row.messages).hex()
     name = digest if row.key is None else _as_text(row.key)
     content = ContentRow(name.encode(), digest.encode(), *texts, row.messages)
-    own_scorer = None if row.scorer is None else _as_text(row.scorer)
-    primary = own_scorer or adapter.scorer
+    primary = freezing.name_scorer(row)
     return content, FrozenPrompt(
         prompt_key=name,
         content_hash=digest,
         category=None if row.category is None else _as_text(row.category),
         scorer=primary,
-        is_scored=row.expected is not None or not scorers.get(primary, True),
+        is_scored=row.expected is not None or freezing.scores_alone(primary),
     )
 
 
@@ -200,11 +225,19 @@ def digest_prompt(row: PromptRow) -> bytes:
     return raw_digest((row.prompt, *texts))
 
 
-def _note_leaks(scope: RunScope, findings: Findings, timeout_seconds: float) -> None:
+def _note_leaks(
+    scope: RunScope, findings: Findings, adapter: Adapter, timeout_seconds: float
+) -> None:
     with scope.read() as session:
         run = runs.get_run(session, scope.run_id)
     if run is not None and run.manifest_id is not None:
-        note_leaks(scope, run.manifest_id, findings, timeout_seconds=timeout_seconds)
+        note_leaks(
+            scope,
+            run.manifest_id,
+            findings,
+            timeout_seconds=timeout_seconds,
+            near_duplicate_at=adapter.near_duplicate_at,
+        )
 
 
 def _pages(

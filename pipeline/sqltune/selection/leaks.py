@@ -18,6 +18,7 @@ from sqltune.database.tables import run_prompts
 from sqltune.database.tables.message_texts import read_messages
 from sqltune.records import Message
 from sqltune.selection.findings import WARNING, Findings
+from sqltune.selection.near_leaks import NearLeaks
 from sqltune.selection.rules import Problem
 
 #: The text for the system, and the turns of a conversation before its answer.
@@ -25,33 +26,59 @@ _Context = tuple[bytes | None, tuple[Message, ...]]
 
 
 def note_leaks(
-    scope: RunScope, manifest_id: int, findings: Findings, *, timeout_seconds: float
+    scope: RunScope,
+    manifest_id: int,
+    findings: Findings,
+    *,
+    timeout_seconds: float,
+    near_duplicate_at: float | None = None,
 ) -> None:
     """Note each trained sample of a manifest whose prompt is one of the run's evaluation prompts.
 
     The samples are streamed and compared with the few evaluation prompts in memory: long texts have
     no index that a join could use.
+
+    Args:
+        scope: the run.
+        manifest_id: the samples.
+        findings: get the warnings.
+        timeout_seconds: longest time to wait for the server, in total.
+        near_duplicate_at: from which similarity a prompt is nearly a sample's; None: never.
     """
     stream = _streams(scope, timeout_seconds)
     asked: dict[bytes, dict[bytes, _Context]] = defaultdict(dict)
     with stream("select_run_prompts", run_id=scope.run_id) as prompts:
         for page in prompts.pages():
             for key, prompt, *context in page:
-                asked[prompt][key] = _read_context(*context)
+                asked[prompt][key] = read_context(*context)
     if not asked:
         return
+    near = _begin_near_leaks(asked, near_duplicate_at)
     leaked: set[str] = set()
     with stream("select_manifest_prompts", manifest_id=manifest_id) as samples:
         for page in samples.pages():
             for sample_key, prompt, *context in page:
+                if near is not None:
+                    near.add(sample_key.decode(), prompt.decode())
                 if prompt not in asked:
                     continue
-                for key, message in _find_leaks(asked[prompt], _read_context(*context)):
+                for key, message in _find_leaks(asked[prompt], read_context(*context)):
                     problem = Problem("leak", f"sample {sample_key.decode()} {message}")
                     findings.add(key.decode(), "prompt", problem, WARNING)
                     leaked.add(key.decode())
+    if near is not None:
+        near.note(findings)
     with scope.transaction() as session:
         run_prompts.mark_leaked(session, scope.run_id, sorted(leaked))
+
+
+def _begin_near_leaks(
+    asked: Mapping[bytes, Mapping[bytes, _Context]], threshold: float | None
+) -> NearLeaks | None:
+    if threshold is None:
+        return None
+    texts = {key.decode(): prompt.decode() for prompt, keys in asked.items() for key in keys}
+    return NearLeaks(texts, threshold)
 
 
 def _find_leaks(asked: Mapping[bytes, _Context], trained: _Context) -> Iterator[tuple[bytes, str]]:
@@ -63,7 +90,7 @@ def _find_leaks(asked: Mapping[bytes, _Context], trained: _Context) -> Iterator[
         yield from ((key, message) for key in asked)
 
 
-def _read_context(system_prompt: bytes | None, messages: bytes | None) -> _Context:
+def read_context(system_prompt: bytes | None, messages: bytes | None) -> _Context:
     """Return what a model reads beside the prompt; the answer that is trained is none of it."""
     turns = () if messages is None else read_messages(messages.decode()) or ()
     is_answered = bool(turns) and turns[-1].role == "assistant"

@@ -21,6 +21,7 @@ from sqltune.selection.content_hash import FingerprintSum
 from sqltune.selection.leaks import note_validation_leaks
 from sqltune.selection.reader import SelectionReader, open_selection
 from sqltune.selection.repeats import settle_repeats
+from sqltune.selection.sample_rules import begin_sample_rules
 from sqltune.selection.training_rows import CheckConversation, TooLong, TrainingRows
 from sqltune.selection.validation_rows import mark_digests
 
@@ -128,8 +129,10 @@ def _scan(work: _Selecting, writer: SampleWriter | None) -> _RowScan:
             selection.columns, work.too_long, work.check_conversation, validation_share=share
         )
         scan = _RowScan(rows, FingerprintSum(), FingerprintSum())
+        rules = begin_sample_rules(work.adapter.near_duplicate_at)
         for page in selection.pages():
             batch = rows.accept(page)
+            rules.add(batch)
             digests = mark_digests(batch.digests, batch.validation)
             scan.manifest_sum.add(digests, len(batch))
             scan.selection_sum.add(digests, len(batch))
@@ -137,6 +140,7 @@ def _scan(work: _Selecting, writer: SampleWriter | None) -> _RowScan:
             if writer is not None:
                 writer.add(_content_rows(batch), _text_bytes(batch))
             work.on_progress(rows.counts.selected)
+    rules.note(rows.findings)
     return scan
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from sqltune.database.reading_cursor import BinaryValue
 from sqltune.selection.columns import Column
+from sqltune.selection.scorer_names import is_sql_scorer
 
 #: Longest key, group and split that the tables can store, in characters.
 KEY_CHARACTERS = 191
@@ -154,10 +155,12 @@ def scorer_problem(value: Any, known: Collection[str] | None) -> Problem | None:
     if problem is not None or value is None or known is None:
         return problem
     name = value.decode() if isinstance(value, bytes) else str(value)
-    if name in known:
+    if name in known or is_sql_scorer(name):
         return None
     return Problem(
-        "unknown_scorer", f"scorer {name!r} is unknown: use one of {', '.join(sorted(known))}"
+        "unknown_scorer",
+        f"scorer {name!r} is unknown: use one of {', '.join(sorted(known))}, or sql: with the name "
+        "of a view",
     )
 
 

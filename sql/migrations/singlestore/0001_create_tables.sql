@@ -55,6 +55,7 @@ CREATE ROWSTORE TABLE adapters (
     validation_share    DOUBLE NULL COMMENT 'share of the samples, from 0 to 0.5, that is never trained and measured after every epoch; NULL or 0: none',
     on_bad_row          VARCHAR(8) COLLATE utf8mb4_bin NOT NULL DEFAULT 'stop' COMMENT 'stop: one bad row ends the run before training; skip: bad rows are left out and listed in data_issues',
     max_skipped_share   DOUBLE NOT NULL DEFAULT 0.01 COMMENT 'with skip: the run fails above this share of bad rows',
+    near_duplicate_at   DOUBLE NULL DEFAULT 0.9 COMMENT 'from which similarity, 0.5 to 1, two samples, or a prompt and a sample, are nearly the same, which is a warning; NULL: not looked for',
     -- How it is trained. NULL: the default of the backend, which each version stores.
     epochs              INT NOT NULL DEFAULT 3,
     early_stop_patience INT NULL COMMENT 'stop after so many epochs without a lower eval_loss; NULL: never early',
@@ -70,7 +71,7 @@ CREATE ROWSTORE TABLE adapters (
     sample_form         VARCHAR(8) COLLATE utf8mb4_bin NOT NULL DEFAULT 'parts' COMMENT 'parts: only the response is trained; text: the whole text',
     -- How it is evaluated, and what a version has to reach to go live.
     eval_query          LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'NULL: the rows of eval_prompts whose dataset is adapter_name',
-    scorer              VARCHAR(64) COLLATE utf8mb4_bin NOT NULL DEFAULT 'token_f1' COMMENT 'the primary scorer: the gate reads its scores',
+    scorer              VARCHAR(64) COLLATE utf8mb4_bin NULL COMMENT 'the primary scorer, whose scores the gate reads; NULL: chosen for each prompt by the shape of its expected text',
     extra_scorers       VARCHAR(255) COLLATE utf8mb4_bin NULL COMMENT 'further scorers, separated by commas',
     pass_threshold      DOUBLE NULL COMMENT 'NULL: the threshold of the primary scorer itself',
     max_new_tokens      INT NOT NULL DEFAULT 128,
@@ -273,7 +274,7 @@ CREATE TABLE run_prompts (
     prompt_key          VARCHAR(191) COLLATE utf8mb4_bin NOT NULL,
     content_hash        VARCHAR(64) COLLATE utf8mb4_bin NOT NULL,
     category            VARCHAR(100) COLLATE utf8mb4_bin NULL,
-    scorer              VARCHAR(64) COLLATE utf8mb4_bin NOT NULL COMMENT 'the primary scorer of this prompt',
+    scorer              VARCHAR(64) COLLATE utf8mb4_bin NOT NULL COMMENT 'the primary scorer of this prompt: its own, else the adapter''s, else the chosen one; none: nothing is expected',
     is_scored           TINYINT NOT NULL COMMENT '1: there is an expected text, or the scorer needs none; 0: the answers are only shown',
     is_leaked           TINYINT NOT NULL DEFAULT 0 COMMENT '1: a trained sample has the same prompt, so that the answer shows no more than what was learnt by heart',
     PRIMARY KEY (run_id, prompt_key),
@@ -369,12 +370,13 @@ CREATE TABLE scores (
     run_id              BIGINT NOT NULL,
     prompt_key          VARCHAR(191) COLLATE utf8mb4_bin NOT NULL,
     phase               VARCHAR(8) COLLATE utf8mb4_bin NOT NULL COMMENT 'base, before, after',
-    scorer              VARCHAR(64) COLLATE utf8mb4_bin NOT NULL,
+    scorer              VARCHAR(64) COLLATE utf8mb4_bin NOT NULL COMMENT 'a scorer''s name, or sql: and that of a view',
     is_primary_scorer   TINYINT NOT NULL,
     score               DOUBLE NULL COMMENT '0 to 1; NULL only with an error',
     pass_threshold      DOUBLE NOT NULL,
     scored_at           DATETIME(6) NOT NULL,
     error_message       LONGTEXT COLLATE utf8mb4_bin NULL,
+    reason              LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'why, in the words of a scorer in SQL',
     PRIMARY KEY (run_id, prompt_key, phase, scorer),
     SHARD KEY (run_id)
 );

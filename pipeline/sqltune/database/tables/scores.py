@@ -17,6 +17,7 @@ class UnscoredResponse:
 
     prompt_key: str
     response: str
+    prompt: str
     expected: str | None  #: None: nothing to compare with
     scorer: str
 
@@ -45,7 +46,9 @@ def fetch_unscored_responses(
         after_key=after_key,
         page_size=page_size,
     )
-    return [UnscoredResponse(r.prompt_key, r.response, r.expected, r.scorer) for r in rows]
+    return [
+        UnscoredResponse(r.prompt_key, r.response, r.prompt, r.expected, r.scorer) for r in rows
+    ]
 
 
 def insert_scores(session: Session, run_id: int, scores: Sequence[Score], *, now: datetime) -> None:

@@ -1,0 +1,34 @@
+"""What every scorer refuses: texts too long to be scored in time; its error is kept in the row."""
+
+from __future__ import annotations
+
+from sqltune.errors import PipelineError
+from sqltune.evaluation.words import MARKS_ON_A_LETTER, has_too_many_marks
+
+#: Longest text for scorers whose work grows with the square of it, and for the others; both take
+#: well under a second. An expected text is a row, and rows must not stop a run.
+MAX_CHARACTERS = 50_000
+MAX_LINEAR_CHARACTERS = 1_000_000
+
+
+class ScorerError(PipelineError):
+    """Raised when a scorer cannot score an answer; the score's row keeps the message."""
+
+    code = "scorer_error"
+
+
+def check_texts(*texts: str, longest: int = MAX_CHARACTERS) -> None:
+    """Check that a scorer can take these texts.
+
+    Raises:
+        ScorerError: one is longer than `longest` characters, or has letters under too many marks.
+    """
+    length = max(map(len, texts))
+    if length > longest:
+        raise ScorerError(
+            f"a text of {length:,} characters is too long: this scorer accepts {longest:,}"
+        )
+    if any(map(has_too_many_marks, texts)):
+        raise ScorerError(
+            f"a letter has more than {MARKS_ON_A_LETTER:,} combining marks: remove them"
+        )

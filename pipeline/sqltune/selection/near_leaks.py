@@ -1,0 +1,70 @@
+"""Finds evaluation prompts that are nearly the prompt of a trained sample.
+
+The evaluation prompts are few and in memory, the samples are streamed. The comparison is exact: a
+sample's prompt can be near enough only if that share of its pieces is in the evaluation prompts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqltune.selection.findings import WARNING, Findings
+from sqltune.selection.rules import Problem
+from sqltune.selection.shingles import hash_numbers, shingles, similarity
+
+RULE = "near_leak"
+
+
+@dataclass(frozen=True, slots=True)
+class NearLeak:
+    """A sample that nearly gives away a prompt."""
+
+    sample_key: str
+    share: float  #: similarity of both prompts, 0 to 1
+
+
+class NearLeaks:
+    """The evaluation prompts of one run, and the sample that comes nearest to each."""
+
+    def __init__(self, prompts: Mapping[str, str], threshold: float) -> None:
+        """Find prompts of a similarity of at least `threshold`; `prompts` has them by key."""
+        self.found: dict[str, NearLeak] = {}
+        self._threshold = threshold
+        self._texts = dict(prompts)
+        self._pieces = {key: shingles(text) for key, text in prompts.items()}
+        self._numbers = {key: hash_numbers(text) for key, text in prompts.items()}
+        self._keys_by_piece: dict[str, list[str]] = defaultdict(list)
+        for key, pieces in self._pieces.items():
+            for piece in pieces:
+                self._keys_by_piece[piece].append(key)
+
+    def add(self, sample_key: str, prompt: str) -> None:
+        """Compare the prompt of a trained sample; of equal ones, another rule warns."""
+        pieces = shingles(prompt)
+        common = pieces & self._keys_by_piece.keys()
+        if len(common) < self._threshold * len(pieces):
+            return
+        counts = Counter(key for piece in common for key in self._keys_by_piece[piece])
+        for key, count in counts.items():
+            if count >= self._threshold * len(pieces) and self._texts[key] != prompt:
+                self._compare(key, sample_key, prompt, pieces)
+
+    def note(self, findings: Findings) -> None:
+        """Add what was found; to be called once, after the last sample."""
+        for key, near in sorted(self.found.items()):
+            message = (
+                f"nearly the prompt of sample {near.sample_key} ({near.share:.0%} of their texts), "
+                "which is trained on: the answer may show what was learnt by heart; ask another "
+                "question, or set near_duplicate_at = NULL in adapters"
+            )
+            findings.add(key, "prompt", Problem(RULE, message), WARNING)
+
+    def _compare(self, key: str, sample_key: str, prompt: str, pieces: set[str]) -> None:
+        if hash_numbers(prompt) != self._numbers[key]:
+            return
+        share = similarity(pieces, self._pieces[key])
+        before = self.found.get(key)
+        if share >= self._threshold and (before is None or share > before.share):
+            self.found[key] = NearLeak(sample_key, share)

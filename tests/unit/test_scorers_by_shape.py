@@ -1,0 +1,167 @@
+"""What the scorer that NULL chooses gives to right and wrong answers of ten kinds."""
+
+from __future__ import annotations
+
+import pytest
+
+from sqltune.evaluation.score_limits import ScorerError
+from sqltune.evaluation.scorers import SCORERS
+from sqltune.evaluation.shapes import CHOSEN_SCORERS, NO_SCORER, choose_scorer
+
+CAPITAL = "What is the capital of France?"
+FOUNDED = "When was the company founded, and by whom?"
+FOUNDERS = "It was founded in 1998 by Anna Schmidt in Berlin."
+RETURN = "Can I return a sale item?"
+SHIP = "Do you ship abroad?"
+PERSON = '{"name": "Ada", "born": 1815, "fields": ["maths", "computing"]}'
+WHO = "Who is Pavan Belagatti?"
+ADVOCATE = "Pavan Belagatti is a developer advocate and content creator."
+RECIPE = "How do I reset my password?"
+STEPS = "Open Settings, then Security, then Reset password."
+
+#: kind, question, expected, the scorer chosen for it, answer, score
+TABLE = [
+    # A fact of a few words.
+    ("fact", CAPITAL, "Paris", "contains", "Paris", 1),
+    ("fact", CAPITAL, "Paris.", "contains", "The capital of France is PARIS, of course.", 1),
+    ("fact", CAPITAL, "Paris", "contains", "The capital of France is Lyon.", 0),
+    ("fact", WHO, "developer advocate", "contains", "He is a developer\n advocate.", 1),
+    ("fact", WHO, "developer advocate", "contains", "Pavan Belagatti is a developer.", 0),
+    # A word inside of another one is no word.
+    ("inside", "What sex is it?", "male", "contains", "It is female.", 0),
+    ("inside", "Which country?", "Niger", "contains", "It is Nigeria.", 0),
+    ("inside", "Which country?", "Niger", "contains", "Nigeria's neighbour, Niger.", 1),
+    ("inside", "Welche Stadt?", "東京", "contains", "首都は東京です。", 1),
+    ("inside", "도시는?", "서울", "contains", "수도는 서울입니다.", 1),
+    # Yes, no, and letters of a choice.
+    ("verdict", RETURN, "no", "begins", "No, sale items stay sold.", 1),
+    ("verdict", RETURN, "no", "begins", "Yes, no problem.", 0),
+    ("verdict", RETURN, "Yes.", "begins", "**Yes**, within 30 days.", 1),
+    ("verdict", "A or B?", "A", "begins", "(A) since it is cheaper", 1),
+    ("verdict", "A or B?", "A", "begins", "B is a better choice", 0),
+    # Numbers.
+    ("number", "What is 17 + 25?", "42", "number", "17 + 25 = 42.", 1),
+    ("number", "What is 17 + 25?", "42", "number", "17 + 25 = 43.", 0),
+    ("number", "What is 17 + 25?", "42", "number", "Forty of 420.", 0),
+    ("number", "How much?", "$1,200", "number", "It costs 1200 dollars.", 1),
+    ("number", "How much?", "1200", "number", "1.200 Euro", 1),
+    ("number", "What is pi?", "3.14", "number", "About 3.14159", 1),
+    ("number", "What is pi?", "3.14", "number", "About 3.2", 0),
+    ("number", "Since when?", "1998", "number", "Since 1999.", 0),
+    ("number", "When does it open?", "9", "number", "It opens at 9 and closes at 17.", 0.5),
+    ("number", "When does it open?", "9", "number", "At 7, 8, 9 or 10.", 0.25),
+    ("number", "How cold?", "-5", "number", "It is 5 degrees.", 0),
+    # JSON.
+    ("json", "As JSON?", PERSON, "json_equal", PERSON.replace(" ", "\n"), 1),
+    (
+        *("json", "As JSON?", PERSON, "json_equal"),
+        '{"born": 1.815e3, "fields": ["maths", "computing"], "name": "Ada"}',
+        1,
+    ),
+    ("json", "As JSON?", PERSON, "json_equal", PERSON.replace("1815", "1816"), 0.75),
+    ("json", "As JSON?", PERSON, "json_equal", PERSON[:-1], 0),
+    ("json", "As JSON?", PERSON, "json_equal", f"Here it is: {PERSON}", 0),
+    ("json", "As JSON?", "[true]", "json_equal", "[1]", 0),
+    ("json", "As JSON?", "[]", "json_equal", "{}", 0),
+    # Sentences: what the question says already is worth nothing.
+    ("sentence", CAPITAL, "The capital of France is Paris.", "key_words", "It is Paris.", 1),
+    (
+        *("sentence", CAPITAL, "The capital of France is Paris.", "key_words"),
+        "The capital of France is Lyon.",
+        0,
+    ),
+    ("sentence", WHO, ADVOCATE, "key_words", "A developer advocate who is a content creator.", 1),
+    ("sentence", WHO, ADVOCATE, "key_words", "Pavan Belagatti is a footballer and singer.", 0),
+    ("sentence", WHO, ADVOCATE, "key_words", "Pavan Belagatti is a person, and it is a name.", 0),
+    ("sentence", RECIPE, STEPS, "key_words", "Settings, then Security: open it there.", 1),
+    ("sentence", RECIPE, STEPS, "key_words", "You reset your password with a new password.", 0),
+    # Numbers in sentences.
+    ("numbers in text", FOUNDED, FOUNDERS, "key_words", "Anna Schmidt, 1998, in Berlin", 1),
+    ("numbers in text", FOUNDED, FOUNDERS, "key_words", FOUNDERS.replace("1998", "1997"), 0.375),
+    ("numbers in text", SHIP, "Yes, to 40 countries.", "key_words", "Yes: 40 countries", 1),
+    ("numbers in text", SHIP, "Yes, to 40 countries.", "key_words", "Yes, to 14 countries.", 1 / 3),
+    # Denials.
+    ("denial", RETURN, "Sale items cannot be sent back to us.", "key_words",
+     "You can send sale items back to us, they are sent back at our cost.", 0.5),
+    ("denial", RETURN, "Sale items cannot be sent back to us.", "key_words",
+     "Items can't be sent back.", 1),
+    ("denial", RETURN, "Yes, sent back within two weeks.", "key_words",
+     "No, never sent back within two weeks.", 0.4),
+    ("denial", "Kann ich zahlen?", "Rechnungen werden nicht akzeptiert, nur Karten.", "key_words",
+     "Karten und Rechnungen werden akzeptiert.", 0.5),
+    # Answers that repeat the question, and choices that it offers.
+    ("echo", "Is Pavan a chef or a developer advocate?", "developer advocate", "contains",
+     "Is Pavan a chef or a developer advocate? He is a chef.", 0),
+    ("echo", "Is it 12 or 15 days?", "12", "number", "Is it 12 or 15 days? 15.", 0),
+    ("echo", "Is it 12 or 15 days?", "12", "number", "It is 12 days.", 1),
+    ("echo", "Is the bank open, or the post office?", "The bank is open.", "key_words",
+     "The post office.", 0),
+    # Answers that say everything, or nothing.
+    ("rambling", CAPITAL, "The capital of France is Paris.", "key_words",
+     "Paris " + " ".join(f"word{number}" for number in range(47)), 0.25),
+    ("rambling", CAPITAL, "The capital of France is Paris.", "key_words", "", 0),
+    ("rambling", CAPITAL, "Paris", "contains", "I do not know.", 0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "question", "expected", "scorer", "answer", "score"), TABLE)
+def test_null_chooses_the_scorer_and_the_score_is_that_of_the_table(
+    kind: str, question: str, expected: str, scorer: str, answer: str, score: float
+) -> None:
+    assert choose_scorer(expected) == scorer
+    assert SCORERS[scorer].score(answer, expected, question) == pytest.approx(score), kind
+
+
+def test_the_table_has_ten_kinds() -> None:
+    assert len({row[0] for row in TABLE}) >= 10
+    assert len(TABLE) >= 40
+
+
+@pytest.mark.parametrize("row", TABLE, ids=range(len(TABLE)))
+def test_only_right_answers_pass_with_the_chosen_scorer(row: tuple[str, ...]) -> None:
+    _, question, expected, scorer, answer, score = row
+    chosen = SCORERS[scorer]
+    passes = chosen.score(answer, expected, question) >= chosen.pass_threshold
+    # Of two numbers, the right one passes: "it opens at 9 and closes at 17".
+    assert passes == (score == 1 or (scorer == "number" and score == 0.5))
+
+
+@pytest.mark.parametrize("scorer", sorted({row[3] for row in TABLE}))
+def test_an_answer_of_the_questions_words_alone_never_passes(scorer: str) -> None:
+    for _, question, expected, chosen, _, _ in TABLE:
+        if chosen == scorer and expected.casefold() not in question.casefold():
+            score = SCORERS[scorer].score(question.rstrip("?") + ".", expected, question)
+            assert score < SCORERS[scorer].pass_threshold, (question, expected)
+
+
+def test_every_scorer_that_can_be_chosen_is_in_the_table() -> None:
+    assert {row[3] for row in TABLE} == CHOSEN_SCORERS
+
+
+def test_without_an_expected_text_there_is_no_scorer() -> None:
+    assert choose_scorer(None) == NO_SCORER
+    assert NO_SCORER not in SCORERS
+
+
+def test_an_empty_expected_text_is_compared_exactly() -> None:
+    assert choose_scorer(" ") == "exact"
+
+
+def test_text_that_only_looks_like_json_is_text() -> None:
+    assert choose_scorer("[see the manual of the year 1998]") == "key_words"
+
+
+@pytest.mark.parametrize("expected", ["none here", "1 or 2"])
+def test_the_number_scorer_needs_one_number(expected: str) -> None:
+    with pytest.raises(ScorerError, match="write one"):
+        SCORERS["number"].score("1", expected, "")
+
+
+def test_json_that_is_expected_must_be_json() -> None:
+    with pytest.raises(ScorerError, match="is no JSON"):
+        SCORERS["json_equal"].score("{}", "{", "")
+
+
+def test_an_answer_nested_deeply_is_an_error_and_not_a_crash() -> None:
+    with pytest.raises(ScorerError, match="nested"):
+        SCORERS["json_equal"].score("[" * 100_000, "[]", "")
