@@ -45,6 +45,13 @@ CONTRACT = {
     "samples_added samples_edited samples_removed token_count created_at created_date",
     "report_samples": "adapter_name dataset_number manifest_id position sample_key content_hash "
     "is_validation split group_key prompt_preview response_preview weight created_at",
+    "report_lineage": "adapter_name version_number sample_key run_id manifest_id position "
+    "adapter_label is_latest is_live is_validation content_hash prompt response system_prompt "
+    "messages weight group_key split trained_at",
+    "report_sample_changes": "adapter_name version_number old_version sample_key old_manifest_id "
+    "manifest_id adapter_label sample_change old_prompt prompt old_response response "
+    "old_system_prompt system_prompt old_messages messages old_weight weight old_group_key "
+    "group_key old_split split",
     "report_live_history": "adapter_name version_number alias move_number old_version "
     "adapter_label began_at ended_at is_now moved_by run_id reason",
     "report_orphans": "adapter_name version_number orphan_key run_id adapter_label orphan_kind "

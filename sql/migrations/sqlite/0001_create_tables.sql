@@ -307,6 +307,9 @@ CREATE TABLE adapter_versions (
     PRIMARY KEY (adapter_name, version_number)
 );
 
+-- Which versions were trained on a manifest: from a sample to its versions.
+CREATE INDEX adapter_versions_by_manifest ON adapter_versions (manifest_id);
+
 -- The weights after each epoch of a training, kept with adapters.keep_epochs. Delete a row, and `sqltune gc --remove` removes its weights.
 CREATE TABLE kept_epochs (
     run_id              BIGINT NOT NULL,
