@@ -31,6 +31,7 @@ EXCLUDED = {
     "applies; tests/end_to_end/test_promoting.py",
     "syncing.reconcile.reconcile_run": "`cancel`, `pause` and `resume` of a request that "
     "nobody can meet: one row, which any sync answers alike",
+    "operations.explaining.*": "`why`: asks one prompt and stores nothing",
     "operations.importing.*": "`import`, in one transaction",
     "server.*": "the service that a run calls; tests/server/test_restart.py kills it",
     "backends.*.delete": "no command calls it",
