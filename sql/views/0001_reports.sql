@@ -133,7 +133,8 @@ SELECT v.adapter_name AS adapter_name,
        COALESCE(f.failed_runs, 0) AS failed_runs,
        v.train_seconds AS train_seconds,
        v.created_at AS created_at,
-       DATE(v.created_at) AS created_date
+       DATE(v.created_at) AS created_date,
+       v.retired_at AS retired_at
   FROM adapter_versions v
   LEFT JOIN manifests m ON m.manifest_id = v.manifest_id
   LEFT JOIN aliases a ON a.adapter_name = v.adapter_name AND a.alias = 'live' AND a.version_number = v.version_number

@@ -28,7 +28,8 @@ CONTRACT = {
     "epochs rehearsal prompt_format quantization sample_count validation_count steps "
     "tokens_processed final_train_loss best_epoch eval_loss "
     "prompts_evaluated score_before score_after score_change prompts_improved prompts_regressed "
-    "pass_rate_before pass_rate_after cost_usd failed_runs train_seconds created_at created_date",
+    "pass_rate_before pass_rate_after cost_usd failed_runs train_seconds created_at created_date "
+    "retired_at",
     "report_training_steps": "adapter_name version_number run_id step manifest_id adapter_label "
     "is_latest epoch train_loss sample_loss smoothed_loss eval_loss is_best learning_rate tokens "
     "tokens_seen "

@@ -1,4 +1,4 @@
-"""Commands about what versions were trained on: why."""
+"""Commands about what versions were trained on, and about removing it: why, retire."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ _WHY_COLUMNS = ("sample_key", "similarity", "prompt", "response")
 def add_to(app: typer.Typer) -> None:
     """Add this module's commands."""
     app.command()(why)
+    app.command()(retire)
 
 
 def why(
@@ -51,6 +52,28 @@ def why(
         write_json(asdict(explanation))
     else:
         _show(explanation)
+
+
+def retire(
+    adapter: Annotated[str, typer.Argument(help="The adapter_name.")],
+    version: Annotated[int, typer.Argument(help="The version_number; none that an alias names.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be removed, and remove nothing.")
+    ] = False,
+) -> None:
+    """Remove the weights of an old version for good; its row, samples and answers are kept.
+
+    The weights that its run kept after each epoch (kept_epochs) are removed too.
+    """
+    from sqltune.operations import retiring
+    from sqltune.runtime import SilentReporter
+    from sqltune.wiring import open_migrated_runtime
+
+    with open_migrated_runtime(read_settings(), SilentReporter()) as runtime:
+        if dry_run:
+            say(f"would retire {retiring.plan_retirement(runtime, adapter, version)}")
+        else:
+            say(f"retired {retiring.retire(runtime, adapter, version)}")
 
 
 def _show(explanation: Explanation) -> None:

@@ -304,6 +304,7 @@ CREATE TABLE adapter_versions (
     artifact_bytes      BIGINT NULL,
     artifact_sha256     VARCHAR(64) NULL,
     created_at          DATETIME(6) NOT NULL,
+    retired_at          DATETIME(6) NULL,               -- when `sqltune retire` removed its weights; NULL: they are kept
     PRIMARY KEY (adapter_name, version_number)
 );
 
