@@ -2,6 +2,7 @@
 
 PipelineError                   code, retryable
 ├── ConfigError (ValueError)    a setting, an option or an adapter's column is missing or wrong
+│   └── VersionRetired          the weights of a version were removed on purpose
 ├── DataError (ValueError)      a row or a query cannot be used
 │   ├── QueryRefused            a selection is not one harmless SELECT
 │   └── SelectionTimeout*       a selection took too long
@@ -48,6 +49,12 @@ class ConfigError(PipelineError, ValueError):
     """Raised when a setting, a command's option or a column of `adapters` is missing or wrong."""
 
     code = "config_error"
+
+
+class VersionRetired(ConfigError):
+    """Raised when something needs the weights of a version that `sqltune retire` removed."""
+
+    code = "version_retired"
 
 
 class DataError(PipelineError, ValueError):

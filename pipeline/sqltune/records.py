@@ -368,3 +368,4 @@ class AdapterVersion:
     artifact_uri: str | None  #: where the weights lie
     artifact_bytes: int | None
     artifact_sha256: str | None
+    is_retired: bool = False  #: `sqltune retire` removed its weights

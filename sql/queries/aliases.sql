@@ -70,9 +70,10 @@ SELECT state,
   FROM alias_changes
  WHERE change_id = :change_id;
 
--- name: count_version
--- 1 if the adapter has this version, else 0.
-SELECT COUNT(*) AS version_count
-  FROM adapter_versions
+-- name: list_aliases_of
+-- The aliases that point to one version.
+SELECT alias
+  FROM aliases
  WHERE adapter_name = :adapter_name
-   AND version_number = :version_number;
+   AND version_number = :version_number
+ ORDER BY alias;

@@ -23,7 +23,8 @@ SELECT run_id, external_id
 -- All versions, with what their backends need to find them.
 SELECT adapter_name, version_number, state, run_id, manifest_id, fingerprint, training_key, backend, base_model,
        base_model_revision, epochs, learning_rate, lora_rank, lora_alpha, batch_size, warmup_share, rehearsal,
-       rehearsal_pairs, seed, prompt_format, quantization, external_id, artifact_uri, artifact_bytes, artifact_sha256
+       rehearsal_pairs, seed, prompt_format, quantization, external_id, artifact_uri, artifact_bytes, artifact_sha256,
+       retired_at
   FROM adapter_versions
  ORDER BY adapter_name, version_number;
 

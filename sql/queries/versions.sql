@@ -32,7 +32,8 @@ VALUES (:adapter_name, :version_number, :adapter_label, 'trained', :is_latest, :
 -- One version.
 SELECT adapter_name, version_number, state, run_id, manifest_id, fingerprint, training_key, backend, base_model,
        base_model_revision, epochs, learning_rate, lora_rank, lora_alpha, batch_size, warmup_share, rehearsal,
-       rehearsal_pairs, seed, prompt_format, quantization, external_id, artifact_uri, artifact_bytes, artifact_sha256
+       rehearsal_pairs, seed, prompt_format, quantization, external_id, artifact_uri, artifact_bytes, artifact_sha256,
+       retired_at
   FROM adapter_versions
  WHERE adapter_name = :adapter_name
    AND version_number = :version_number;
@@ -41,7 +42,8 @@ SELECT adapter_name, version_number, state, run_id, manifest_id, fingerprint, tr
 -- The version that was trained last.
 SELECT adapter_name, version_number, state, run_id, manifest_id, fingerprint, training_key, backend, base_model,
        base_model_revision, epochs, learning_rate, lora_rank, lora_alpha, batch_size, warmup_share, rehearsal,
-       rehearsal_pairs, seed, prompt_format, quantization, external_id, artifact_uri, artifact_bytes, artifact_sha256
+       rehearsal_pairs, seed, prompt_format, quantization, external_id, artifact_uri, artifact_bytes, artifact_sha256,
+       retired_at
   FROM adapter_versions
  WHERE adapter_name = :adapter_name
    AND is_latest = 1;
@@ -73,3 +75,24 @@ SELECT run_id, epoch, adapter_name, backend, eval_loss, external_id, artifact_ur
 SELECT run_id, epoch, adapter_name, backend, eval_loss, external_id, artifact_uri, artifact_bytes, artifact_sha256
   FROM kept_epochs
  ORDER BY run_id, epoch;
+
+-- name: retire_version
+-- The weights of a version are about to be removed; nothing may ask it from now on.
+UPDATE adapter_versions
+   SET retired_at = :now
+ WHERE adapter_name = :adapter_name
+   AND version_number = :version_number
+   AND retired_at IS NULL;
+
+-- name: list_kept_epochs_of_run
+-- The kept epochs of one run.
+SELECT run_id, epoch, adapter_name, backend, eval_loss, external_id, artifact_uri, artifact_bytes, artifact_sha256
+  FROM kept_epochs
+ WHERE run_id = :run_id
+ ORDER BY epoch;
+
+-- name: delete_kept_epoch
+-- Delete a kept epoch whose weights are removed.
+DELETE FROM kept_epochs
+ WHERE run_id = :run_id
+   AND epoch = :epoch;

@@ -134,7 +134,8 @@ SELECT v.adapter_name AS adapter_name,
        COALESCE(f.failed_runs, 0) AS failed_runs,
        v.train_seconds AS train_seconds,
        v.created_at AS created_at,
-       DATE(v.created_at) AS created_date
+       DATE(v.created_at) AS created_date,
+       v.retired_at AS retired_at
   FROM adapter_versions v
   LEFT JOIN manifests m ON m.manifest_id = v.manifest_id
   LEFT JOIN aliases a ON a.adapter_name = v.adapter_name AND a.alias = 'live' AND a.version_number = v.version_number
@@ -267,6 +268,71 @@ SELECT m.adapter_name AS adapter_name,
   JOIN manifest_samples s ON s.manifest_id = m.manifest_id
   JOIN contents c ON c.content_hash = s.content_hash
  WHERE m.state = 'complete';
+
+-- view: report_lineage
+-- One row per version and sample that it was trained or validated on, with the texts as they were then: whether or not the source row
+-- is there still. By adapter_name and version_number, all samples of a version; by sample_key, all versions that saw a row.
+SELECT v.adapter_name AS adapter_name,
+       v.version_number AS version_number,
+       s.sample_key AS sample_key,
+       v.run_id AS run_id,
+       s.manifest_id AS manifest_id,
+       s.position AS position,
+       v.adapter_label AS adapter_label,
+       v.is_latest AS is_latest,
+       CASE WHEN a.version_number IS NULL THEN 0 ELSE 1 END AS is_live,
+       s.is_validation AS is_validation,
+       s.content_hash AS content_hash,
+       c.prompt AS prompt,
+       c.response AS response,
+       c.system_prompt AS system_prompt,
+       c.messages AS messages,
+       c.weight AS weight,
+       c.group_key AS group_key,
+       c.split AS split,
+       v.created_at AS trained_at
+  FROM adapter_versions v
+  JOIN manifest_samples s ON s.manifest_id = v.manifest_id
+  JOIN contents c ON c.content_hash = s.content_hash
+  LEFT JOIN aliases a ON a.adapter_name = v.adapter_name AND a.alias = 'live' AND a.version_number = v.version_number;
+
+-- view: report_sample_changes
+-- One row per sample that differs between two versions of an adapter, old_version and version_number, with both texts. Every pair of
+-- versions is in the view: name both. Rows without keys of their own are never edited: an edit is one sample gone and one added.
+SELECT n.adapter_name AS adapter_name,
+       n.version_number AS version_number,
+       o.version_number AS old_version,
+       s.sample_key AS sample_key,
+       o.manifest_id AS old_manifest_id,
+       n.manifest_id AS manifest_id,
+       n.adapter_label AS adapter_label,
+       CASE WHEN t.manifest_id IS NOT NULL THEN 'edited'
+            WHEN s.manifest_id = n.manifest_id THEN 'added'
+            ELSE 'gone' END AS sample_change,
+       CASE WHEN s.manifest_id = o.manifest_id THEN cs.prompt ELSE NULL END AS old_prompt,
+       CASE WHEN s.manifest_id = n.manifest_id THEN cs.prompt ELSE ct.prompt END AS prompt,
+       CASE WHEN s.manifest_id = o.manifest_id THEN cs.response ELSE NULL END AS old_response,
+       CASE WHEN s.manifest_id = n.manifest_id THEN cs.response ELSE ct.response END AS response,
+       CASE WHEN s.manifest_id = o.manifest_id THEN cs.system_prompt ELSE NULL END AS old_system_prompt,
+       CASE WHEN s.manifest_id = n.manifest_id THEN cs.system_prompt ELSE ct.system_prompt END AS system_prompt,
+       CASE WHEN s.manifest_id = o.manifest_id THEN cs.messages ELSE NULL END AS old_messages,
+       CASE WHEN s.manifest_id = n.manifest_id THEN cs.messages ELSE ct.messages END AS messages,
+       CASE WHEN s.manifest_id = o.manifest_id THEN cs.weight ELSE NULL END AS old_weight,
+       CASE WHEN s.manifest_id = n.manifest_id THEN cs.weight ELSE ct.weight END AS weight,
+       CASE WHEN s.manifest_id = o.manifest_id THEN cs.group_key ELSE NULL END AS old_group_key,
+       CASE WHEN s.manifest_id = n.manifest_id THEN cs.group_key ELSE ct.group_key END AS group_key,
+       CASE WHEN s.manifest_id = o.manifest_id THEN cs.split ELSE NULL END AS old_split,
+       CASE WHEN s.manifest_id = n.manifest_id THEN cs.split ELSE ct.split END AS split,
+       n.created_at AS trained_at
+  FROM adapter_versions n
+  JOIN adapter_versions o ON o.adapter_name = n.adapter_name AND o.manifest_id <> n.manifest_id
+  JOIN manifest_samples s ON s.manifest_id IN (o.manifest_id, n.manifest_id)
+  JOIN contents cs ON cs.content_hash = s.content_hash
+  LEFT JOIN manifest_samples t ON t.sample_key = s.sample_key
+                              AND t.manifest_id = CASE WHEN s.manifest_id = o.manifest_id THEN n.manifest_id ELSE o.manifest_id END
+  LEFT JOIN contents ct ON ct.content_hash = t.content_hash
+ WHERE t.manifest_id IS NULL
+    OR (s.manifest_id = o.manifest_id AND t.content_hash <> s.content_hash);
 
 -- view: report_live_history
 -- One row per move of an alias: which version it pointed to from when until when, why, and who moved it. ended_at is NULL for what is

@@ -35,6 +35,20 @@ VIEWS = {
     "report_scores": ["p", "s", "c", "r"],
     "report_training_steps": ["r", "v"],
     "report_samples": ["s", "c"],
+    "report_lineage": ["v", "s", "c"],
+}
+#: What people ask of single rows and versions.
+QUESTIONS = {
+    "all samples of a version": (
+        "report_lineage WHERE adapter_name = 'a7' AND version_number = 1",
+        ["v", "s", "c"],
+    ),
+    "all versions that saw a row": ("report_lineage WHERE sample_key = :key", ["v", "s", "c"]),
+    "what changed between two versions": (
+        "report_sample_changes WHERE adapter_name = 'a7' AND old_version = 1"
+        " AND version_number = 2",
+        ["n", "o", "s", "cs", "t", "ct"],
+    ),
 }
 _VALUE = re.compile(r"(?<![:\w]):(\w+)")
 #: What MariaDB and MySQL say in place of a table whose key alone answered while they planned.
@@ -74,6 +88,11 @@ INSERT INTO adapter_versions (adapter_name, version_number, adapter_label, state
                               evaluation_run_id, manifest_id, fingerprint, training_key, backend,
                               base_model, method, epochs, rehearsal, seed, sample_count, created_at)
 SELECT CONCAT('a', seq), 1, 'l', 'accepted', 1, seq, seq, 1, 'f', 't', 'b', 'm', 'lora', 3, 'off',
+       0, 1, {_TIME} FROM numbers WHERE seq <= 40;
+INSERT INTO adapter_versions (adapter_name, version_number, adapter_label, state, is_latest, run_id,
+                              evaluation_run_id, manifest_id, fingerprint, training_key, backend,
+                              base_model, method, epochs, rehearsal, seed, sample_count, created_at)
+SELECT CONCAT('a', seq), 2, 'l', 'accepted', 0, seq, seq, 2, 'f', 't', 'b', 'm', 'lora', 3, 'off',
        0, 1, {_TIME} FROM numbers WHERE seq <= 40;
 ANALYZE TABLE contents, runs, adapter_states, run_prompts, responses, scores, manifests,
               manifest_samples, training_metrics, gate_decisions, adapter_versions;
@@ -139,6 +158,12 @@ def test_the_reports_of_one_adapter_are_found_by_keys(filled: Database) -> None:
     for name, tables in VIEWS.items():
         statement = f"SELECT * FROM {name} WHERE adapter_name = :name"
         assert_found_by_keys(filled, statement, tables, name)
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_what_a_version_and_a_row_saw_is_found_by_keys(filled: Database, question: str) -> None:
+    rest, tables = QUESTIONS[question]
+    assert_found_by_keys(filled, f"SELECT * FROM {rest}", tables, question)
 
 
 def test_the_default_selections_read_one_dataset_only(filled: Database) -> None:

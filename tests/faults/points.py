@@ -33,11 +33,15 @@ EXCLUDED = {
     "comes between; tests/unit/test_variation.py",
     "syncing.reconcile.reconcile_run": "`cancel`, `pause` and `resume` of a request that "
     "nobody can meet: one row, which any sync answers alike",
+    "operations.explaining.*": "`why`: asks one prompt and stores nothing",
     "operations.importing.*": "`import`, in one transaction",
+    "operations.retiring.*": "`retire`: a second one, or `gc`, removes what a killed one left; "
+    "tests/end_to_end/test_retire.py",
     "server.*": "the service that a run calls; tests/server/test_restart.py kills it",
     "webhooks.*": "a call that a kill leaves waiting is made again, with the same id; "
     "tests/unit/test_announcing.py",
     "backends.*.delete": "no command calls it",
+    "backends.*.delete": "`retire` alone calls it, and repeats it",
     "local_lora.base_models.*": "a folder that can be made again; tests/local_lora/"
     "test_converting.py kills a process in the middle of it",
     "local_lora.files.remove_drafts": "removes what such a kill left; the same tests",

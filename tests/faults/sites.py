@@ -41,7 +41,11 @@ def find_points(package: Path = PACKAGE) -> Points:
 
 def find_working() -> set[str]:
     """Find the functions that open a transaction or work outside, the excluded ones included."""
-    return {name for name, node in _nodes(PACKAGE) if _commits(node) or _work_of(node)}
+    return {
+        name
+        for name, node in _nodes(PACKAGE)
+        if _commits(node) or _work_of(node) or _asks_backend(node)
+    }
 
 
 def _find_commits(package: Path) -> Iterator[str]:
@@ -57,8 +61,7 @@ def _find_backend_calls(package: Path) -> Iterator[str]:
         is_implementation = function.startswith(_IMPLEMENTATIONS)
         if is_implementation or is_excluded(function) or not isinstance(node, ast.Attribute):
             continue
-        owner = ast.unparse(node.value)
-        if node.attr in BACKEND_METHODS and ("backend" in owner or "inventory" in owner):
+        if _asks_backend(node):
             yield f"{function}: {node.attr}"
 
 
@@ -68,6 +71,13 @@ def _find_work(package: Path) -> Iterator[str]:
         work = _work_of(node)
         if work and function.startswith(WATCHED_ROOMS) and not is_excluded(function):
             yield f"{function}: {work}"
+
+
+def _asks_backend(node: ast.AST) -> bool:
+    if not isinstance(node, ast.Attribute) or node.attr not in BACKEND_METHODS:
+        return False
+    owner = ast.unparse(node.value)
+    return "backend" in owner or "inventory" in owner
 
 
 def _commits(node: ast.AST) -> bool:

@@ -17,6 +17,7 @@ import typer
 from sqltune.cli import (
     data_commands,
     gc_commands,
+    lineage_commands,
     run_commands,
     serve_commands,
     setup_commands,
@@ -47,6 +48,7 @@ for commands in (
     setup_commands,
     serve_commands,
     gc_commands,
+    lineage_commands,
 ):
     commands.add_to(app)
 

@@ -29,6 +29,7 @@ from sqltune.planning.plan import (
 )
 from sqltune.planning.reasons import (
     explain_evaluation,
+    explain_retired,
     explain_training,
     explain_unfinished,
     find_reason_not_to_repeat,
@@ -160,6 +161,8 @@ def _plan_change(
     adapter: Adapter, wanted: Wanted, last: Run, version: AdapterVersion | None
 ) -> Plan:
     if version is not None and version.training_key == wanted.training_key:
+        if version.is_retired:
+            return Train(explain_retired(version), wanted)
         return Evaluate(explain_evaluation(wanted, last, version), wanted, version)
     return Train(explain_training(adapter, wanted, last), wanted)
 
@@ -167,7 +170,8 @@ def _plan_change(
 def _repeat(wanted: Wanted, last: Run, version: AdapterVersion | None, why: str) -> Plan:
     """Repeat an unsuccessful run; a version that was already trained is only evaluated."""
     reason = f"run {last.run_id} {last.state.value}; {why}"
-    if version is not None and version.training_key == wanted.training_key:
+    is_trained = version is not None and version.training_key == wanted.training_key
+    if version is not None and is_trained and not version.is_retired:
         return Evaluate(reason, wanted, version, last.failure_count)
     return Train(reason, wanted, last.failure_count)
 

@@ -43,6 +43,11 @@ def explain_evaluation(wanted: Wanted, last: Run, version: AdapterVersion) -> st
     return f"only the scorer, decoding or gate changed: {label} is evaluated again"
 
 
+def explain_retired(version: AdapterVersion) -> str:
+    """Return why a version that would only be evaluated is trained again."""
+    return f"v{version.version_number} is retired, so it cannot be evaluated: it is trained again"
+
+
 def explain_unfinished(run: Run) -> str:
     """Return where an unfinished run continues."""
     if run.state is RunState.PAUSED:

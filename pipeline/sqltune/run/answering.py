@@ -14,8 +14,8 @@ from sqltune.records import AdapterVersion, Phase, Run
 from sqltune.run.versions import trained_adapter
 from sqltune.run.work import Work, add_event, get_version
 
-#: Codes of a backend that has lost an adapter.
-_WEIGHTS_GONE = frozenset({"artifact_not_found"})
+#: Codes of errors about an adapter that was lost, or removed on purpose.
+_WEIGHTS_GONE = frozenset({"artifact_not_found", "version_retired"})
 
 
 def answer_before(work: Work, run: Run) -> None:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 
 from sqltune.backends.base import BaseModel, TrainedAdapter, TrainingOptions
 from sqltune.database.tables import versions
+from sqltune.errors import VersionRetired
 from sqltune.records import AdapterVersion, KeptEpoch, Run
 
 
@@ -19,7 +20,22 @@ class TrainedOn:
 
 
 def trained_adapter(version: AdapterVersion) -> TrainedAdapter:
-    """Return a stored version as the backend returned it."""
+    """Return a stored version as the backend returned it, to be asked or merged.
+
+    Raises:
+        VersionRetired: its weights were removed on purpose.
+    """
+    if version.is_retired:
+        raise VersionRetired(
+            f"version {version.version_number} of {version.adapter_name!r} is retired, so its "
+            "weights are gone: choose another version (report_adapter_versions), or train again "
+            "with `sqltune sync --force`"
+        )
+    return stored_adapter(version)
+
+
+def stored_adapter(version: AdapterVersion) -> TrainedAdapter:
+    """Return a version as the backend stored it, whether or not its weights are kept."""
     return TrainedAdapter(
         external_id=version.external_id,
         artifact_uri=version.artifact_uri,

@@ -305,7 +305,10 @@ CREATE TABLE adapter_versions (
     artifact_bytes      BIGINT NULL,
     artifact_sha256     VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL,
     created_at          DATETIME(6) NOT NULL,
-    PRIMARY KEY (adapter_name, version_number)
+    retired_at          DATETIME(6) NULL COMMENT 'when `sqltune retire` removed its weights; NULL: they are kept',
+    PRIMARY KEY (adapter_name, version_number),
+    -- Which versions were trained on a manifest: from a sample to its versions.
+    KEY adapter_versions_by_manifest (manifest_id)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 -- The weights after each epoch of a training, kept with adapters.keep_epochs. Delete a row, and `sqltune gc --remove` removes its weights.

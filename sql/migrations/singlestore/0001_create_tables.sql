@@ -322,7 +322,10 @@ CREATE ROWSTORE TABLE adapter_versions (
     artifact_bytes      BIGINT NULL,
     artifact_sha256     VARCHAR(64) COLLATE utf8mb4_bin NULL,
     created_at          DATETIME(6) NOT NULL,
+    retired_at          DATETIME(6) NULL COMMENT 'when `sqltune retire` removed its weights; NULL: they are kept',
     PRIMARY KEY (adapter_name, version_number),
+    -- Which versions were trained on a manifest: from a sample to its versions.
+    KEY adapter_versions_by_manifest (manifest_id),
     SHARD KEY (adapter_name)
 );
 

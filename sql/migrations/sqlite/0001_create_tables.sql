@@ -305,8 +305,12 @@ CREATE TABLE adapter_versions (
     artifact_bytes      BIGINT NULL,
     artifact_sha256     VARCHAR(64) NULL,
     created_at          DATETIME(6) NOT NULL,
+    retired_at          DATETIME(6) NULL,               -- when `sqltune retire` removed its weights; NULL: they are kept
     PRIMARY KEY (adapter_name, version_number)
 );
+
+-- Which versions were trained on a manifest: from a sample to its versions.
+CREATE INDEX adapter_versions_by_manifest ON adapter_versions (manifest_id);
 
 -- The weights after each epoch of a training, kept with adapters.keep_epochs. Delete a row, and `sqltune gc --remove` removes its weights.
 CREATE TABLE kept_epochs (

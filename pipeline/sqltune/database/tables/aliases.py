@@ -61,9 +61,8 @@ def settle_alias_changes(session: Session, adapter_name: str, *, now: datetime) 
         version = request.version_number
         reason = request.reason or "asked for in alias_changes"
         state = "applied"
-        # SQLite stores what it is given, a text in a column of numbers too.
-        if not isinstance(version, int) or not _has_version(session, adapter_name, version):
-            state, reason = "refused", f"{adapter_name} has no version {version}"
+        if (obstacle := _find_obstacle(session, adapter_name, version)) is not None:
+            state, reason = "refused", obstacle
         else:
             person = request.requested_by or UNKNOWN_PERSON
             move = AliasMove(adapter_name, request.alias, version, None, reason, person)
@@ -110,8 +109,24 @@ def find_earlier_version(session: Session, adapter_name: str, alias: str = "live
     return None if row is None or row.old_version is None else int(row.old_version)
 
 
-def _has_version(session: Session, adapter_name: str, version_number: int) -> bool:
-    row = session.fetch_one(
-        "count_version", adapter_name=adapter_name, version_number=version_number
+def list_aliases_of(session: Session, adapter_name: str, version_number: int) -> list[str]:
+    """Return the aliases that point to a version."""
+    rows = session.fetch_all(
+        "list_aliases_of", adapter_name=adapter_name, version_number=version_number
     )
-    return row is not None and row.version_count > 0
+    return [str(row.alias) for row in rows]
+
+
+def _find_obstacle(session: Session, adapter_name: str, version_number: object) -> str | None:
+    """Return why no alias can point to a version; None if one can."""
+    row = None
+    # SQLite stores what it is given, a text in a column of numbers too.
+    if isinstance(version_number, int):
+        row = session.fetch_one(
+            "get_version", adapter_name=adapter_name, version_number=version_number
+        )
+    if row is None:
+        return f"{adapter_name} has no version {version_number}"
+    if row.retired_at is not None:
+        return f"version {version_number} of {adapter_name} is retired: its weights are gone"
+    return None

@@ -87,6 +87,18 @@ def list_versions(session: Session) -> list[AdapterVersion]:
     return [_version(row) for row in session.fetch_all("list_versions")]
 
 
+def retire_version(
+    session: Session, adapter_name: str, version_number: int, *, now: datetime
+) -> None:
+    """Record that the weights of a version are removed; the first time counts."""
+    session.execute(
+        "retire_version",
+        adapter_name=adapter_name,
+        version_number=version_number,
+        now=format_time(now),
+    )
+
+
 def insert_kept_epoch(session: Session, kept: KeptEpoch, *, now: datetime) -> None:
     """Write that the weights after an epoch are stored."""
     session.execute("insert_kept_epoch", **asdict(kept), now=format_time(now))
@@ -101,6 +113,17 @@ def get_kept_epoch(session: Session, run_id: int, epoch: int) -> KeptEpoch | Non
 def list_kept_epochs(session: Session) -> list[KeptEpoch]:
     """Return the kept epochs of all runs."""
     return [_kept_epoch(row) for row in session.fetch_all("list_kept_epochs")]
+
+
+def list_kept_epochs_of_run(session: Session, run_id: int) -> list[KeptEpoch]:
+    """Return the kept epochs of one run, in order."""
+    rows = session.fetch_all("list_kept_epochs_of_run", run_id=run_id)
+    return [_kept_epoch(row) for row in rows]
+
+
+def delete_kept_epoch(session: Session, run_id: int, epoch: int) -> None:
+    """Delete the row of a kept epoch whose weights are removed."""
+    session.execute("delete_kept_epoch", run_id=run_id, epoch=epoch)
 
 
 def _training_summary(session: Session, run_id: int) -> dict[str, Any]:
@@ -121,6 +144,6 @@ def _kept_epoch(row: Any) -> KeptEpoch:
 
 
 def _version(row: Any) -> AdapterVersion:
-    return AdapterVersion(
-        **{name: getattr(row, name) for name in AdapterVersion.__dataclass_fields__}
-    )
+    names = set(AdapterVersion.__dataclass_fields__) - {"is_retired"}
+    values = {name: getattr(row, name) for name in names}
+    return AdapterVersion(**values, is_retired=row.retired_at is not None)

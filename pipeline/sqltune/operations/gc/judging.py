@@ -52,7 +52,9 @@ def read_rows(
     leases = states.list_leases(session, lease_seconds=lease_seconds)
     artifacts = list(artifacts)
     runs = _find_runs(session, artifacts)
-    known, kept = versions.list_versions(session), versions.list_kept_epochs(session)
+    # What a retired version names is to be gone: where its removal broke off, it is an orphan.
+    known = [version for version in versions.list_versions(session) if not version.is_retired]
+    kept = versions.list_kept_epochs(session)
     return Rows(
         runs=runs,
         versions=known,
