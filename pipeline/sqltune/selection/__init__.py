@@ -6,7 +6,11 @@ Nothing here imports sqlglot before an adapter's own query has to be guarded.
 from __future__ import annotations
 
 from sqltune.selection.content_hash import Fingerprint
-from sqltune.selection.eval_prompts import fingerprint_prompts, freeze_eval_prompts
+from sqltune.selection.eval_prompts import (
+    fingerprint_prompts,
+    freeze_eval_prompts,
+    scan_prompts,
+)
 from sqltune.selection.inputs import count_stored_contents, digest_inputs, read_conversation
 from sqltune.selection.manifest import write_manifest
 from sqltune.selection.new_samples import count_new_samples
@@ -21,11 +25,13 @@ from sqltune.selection.scan import (
 )
 from sqltune.selection.splits import describe_held_out
 from sqltune.selection.unfolding import unfold
+from sqltune.selection.used_columns import SelectionColumns, join_names, split_names
 
 __all__ = [
     "Fingerprint",
     "Problem",
     "SampleScan",
+    "SelectionColumns",
     "SelectionReader",
     "count_new_samples",
     "count_stored_contents",
@@ -35,11 +41,14 @@ __all__ = [
     "fingerprint_samples",
     "freeze_eval_prompts",
     "is_blank",
+    "join_names",
     "read_conversation",
     "read_samples",
     "read_validation",
+    "scan_prompts",
     "scan_samples",
     "select_samples",
+    "split_names",
     "unfold",
     "write_manifest",
 ]

@@ -37,6 +37,7 @@ from sqltune.selection.rules import (
 )
 from sqltune.selection.training_rows import name_row
 from sqltune.selection.unfolding import BadMessages, unfold_messages
+from sqltune.selection.used_columns import ColumnWatch, SelectionColumns
 
 #: Prompts that one transaction stores.
 _PAGE, _PAGE_BYTES = 200, 1_000_000
@@ -62,8 +63,16 @@ class PromptRow(NamedTuple):
     scorer: Any
 
 
+@dataclass(frozen=True, slots=True)
+class PromptScan:
+    """What one reading of an evaluation selection found."""
+
+    fingerprint: Fingerprint
+    columns: SelectionColumns
+
+
 @dataclass(slots=True)
-class _PromptScan:
+class _PromptReading:
     """What one reading of the evaluation query found."""
 
     findings: Findings = field(default_factory=lambda: Findings(SelectionName.EVALUATION))
@@ -93,7 +102,7 @@ def freeze_eval_prompts(
     """
     with scope.transaction() as session:
         run_prompts.delete_run_prompts(session, scope.run_id)
-    reading = _PromptScan()
+    reading = _PromptReading()
     with open_selection(reader, adapter, SelectionName.EVALUATION) as selection:
         for page in _pages(_read(selection, reading, adapter, scorers)):
             run_prompts.add_prompts(scope, page)
@@ -112,16 +121,26 @@ def fingerprint_prompts(reader: SelectionReader, adapter: Adapter) -> Fingerprin
     Raises:
         DataError: the query cannot be used.
     """
-    total = FingerprintSum()
+    return scan_prompts(reader, adapter).fingerprint
+
+
+def scan_prompts(reader: SelectionReader, adapter: Adapter) -> PromptScan:
+    """Hash an adapter's evaluation selection, and find the columns that it uses.
+
+    Raises:
+        DataError: the query cannot be used.
+    """
+    total, watch = FingerprintSum(), ColumnWatch(SelectionName.EVALUATION)
     with open_selection(reader, adapter, SelectionName.EVALUATION) as selection:
-        for row in _rows(selection):
+        watch.open(selection.columns)
+        for row in _rows(selection, watch):
             total.add([digest_prompt(row)], 1)
-    return total.result()
+    return PromptScan(total.result(), watch.result)
 
 
 def _read(
     selection: OpenSelection,
-    reading: _PromptScan,
+    reading: _PromptReading,
     adapter: Adapter,
     scorers: Mapping[str, bool] | None,
 ) -> Iterator[tuple[ContentRow, FrozenPrompt]]:
@@ -143,9 +162,12 @@ def _read(
             reading.findings.add(name_row(reading.counts.selected, row.key), column, problem)
 
 
-def _rows(selection: OpenSelection) -> Iterator[PromptRow]:
+def _rows(selection: OpenSelection, watch: ColumnWatch | None = None) -> Iterator[PromptRow]:
     for page in selection.pages():
-        columns = unfold_messages(selection.columns.split(page), SelectionName.EVALUATION)
+        fields = selection.columns.split(page)
+        if watch is not None:
+            watch.add(fields)
+        columns = unfold_messages(fields, SelectionName.EVALUATION)
         yield from map(PromptRow._make, zip(*columns, strict=True))
 
 

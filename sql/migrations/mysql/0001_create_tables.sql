@@ -141,6 +141,8 @@ CREATE TABLE runs (
     before_version      INT NULL COMMENT 'the version that was live when it began',
     fingerprint         VARCHAR(96) CHARACTER SET ascii COLLATE ascii_bin NULL COMMENT 'of the training selection: ''<rows>-<sum of the content hashes>''',
     eval_fingerprint    VARCHAR(96) CHARACTER SET ascii COLLATE ascii_bin NULL COMMENT 'of the evaluation selection',
+    training_columns    VARCHAR(191) COLLATE utf8mb4_bin NULL COMMENT 'the optional columns that the training selection used, such as split, separated by commas; NULL: not known',
+    eval_columns        VARCHAR(191) COLLATE utf8mb4_bin NULL COMMENT 'the same of the evaluation selection',
     training_key        VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL COMMENT 'hash of everything that the training depends on',
     evaluation_key      VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL COMMENT 'hash of everything that only the evaluation depends on',
     settings            LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'the effective settings as JSON, without secrets',

@@ -138,6 +138,8 @@ CREATE TABLE runs (
     before_version      INTEGER NULL,                   -- the version that was live when it began
     fingerprint         VARCHAR(96) NULL,               -- of the training selection: '<rows>-<sum of the content hashes>'
     eval_fingerprint    VARCHAR(96) NULL,               -- of the evaluation selection
+    training_columns    VARCHAR(191) NULL,              -- the optional columns that the training selection used, such as split, separated by commas; NULL: not known
+    eval_columns        VARCHAR(191) NULL,              -- the same of the evaluation selection
     training_key        VARCHAR(64) NULL,               -- hash of everything that the training depends on
     evaluation_key      VARCHAR(64) NULL,               -- hash of everything that only the evaluation depends on
     settings            LONGTEXT NULL,                  -- the effective settings as JSON, without secrets
