@@ -103,3 +103,19 @@ def test_a_trial_is_refused_too(sqltune: Sqltune, people: People, split_office: 
     people.insert("runs", adapter_name="office", base_model="other")
     assert sqltune("sync").code == 1
     assert people.count("runs", "error_code = 'column_gone' AND is_trial = 1") == 1
+
+
+def test_a_query_that_draws_at_random_is_refused_once_and_allowed_by_the_row(
+    sqltune: Sqltune, people: People
+) -> None:
+    query = f"SELECT {NAMES} FROM training_samples ORDER BY RANDOM() LIMIT 20"
+    people.declare("office", training_query=query)
+    for number in range(40):
+        people.teach("office", f"What is room {number}?", "A room.")
+    assert "returns other rows each time" in sqltune("plan", "--json").data[0]["reason"]
+    assert (sqltune("sync").code, sqltune("sync").code) == (1, 1)
+    assert people.rows("SELECT state, error_code FROM runs") == [("failed", "unstable_query")]
+    people.do("UPDATE adapters SET allow_unstable = 1")
+    sqltune.well("sync")
+    sqltune.well("sync")
+    assert people.count("adapter_versions", "sample_count = 20") == 2

@@ -10,9 +10,15 @@ from sqltune.backends.base import BaseModel
 from sqltune.backends.quantizing import require_quantization
 from sqltune.planning.adapter_rules import check_adapter
 from sqltune.planning.contract import require_columns
-from sqltune.records import Adapter, Run
+from sqltune.records import Adapter, Run, SelectionName
 from sqltune.runtime import Runtime
-from sqltune.selection import SampleScan, join_names, scan_prompts, scan_samples
+from sqltune.selection import (
+    SampleScan,
+    join_names,
+    require_stable,
+    scan_prompts,
+    scan_samples,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,21 @@ def find_wanted(
         training_columns=join_names(scan.columns.used) if scan.columns else None,
         eval_columns=join_names(prompts.columns.used),
     )
+
+
+def require_stable_queries(
+    runtime: Runtime, adapter: Adapter, wanted: Wanted, last: Run | None, check: Callable[[], None]
+) -> None:
+    """Refuse a query that returns other rows each time; what equals the last run's is not read.
+
+    Raises:
+        DataError: names the query and the cure.
+    """
+    reader = runtime.selection_reader(check)
+    if last is None or last.fingerprint != wanted.fingerprint:
+        require_stable(reader, adapter, SelectionName.TRAINING, wanted.fingerprint)
+    if last is None or last.eval_fingerprint != wanted.eval_fingerprint:
+        require_stable(reader, adapter, SelectionName.EVALUATION, wanted.eval_fingerprint)
 
 
 def assume_base_model(adapter: Adapter, last: Run | None) -> BaseModel:

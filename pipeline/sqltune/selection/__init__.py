@@ -24,6 +24,7 @@ from sqltune.selection.scan import (
     select_samples,
 )
 from sqltune.selection.splits import describe_held_out
+from sqltune.selection.stability import require_stable
 from sqltune.selection.unfolding import unfold
 from sqltune.selection.used_columns import SelectionColumns, join_names, split_names
 
@@ -45,6 +46,7 @@ __all__ = [
     "read_conversation",
     "read_samples",
     "read_validation",
+    "require_stable",
     "scan_prompts",
     "scan_samples",
     "select_samples",

@@ -130,11 +130,16 @@ def scan_prompts(reader: SelectionReader, adapter: Adapter) -> PromptScan:
     Raises:
         DataError: the query cannot be used.
     """
-    total, watch = FingerprintSum(), ColumnWatch(SelectionName.EVALUATION)
     with open_selection(reader, adapter, SelectionName.EVALUATION) as selection:
-        watch.open(selection.columns)
-        for row in _rows(selection, watch):
-            total.add([digest_prompt(row)], 1)
+        return scan_open_prompts(selection)
+
+
+def scan_open_prompts(selection: OpenSelection) -> PromptScan:
+    """Hash the rows of an evaluation selection whose query was run."""
+    total, watch = FingerprintSum(), ColumnWatch(SelectionName.EVALUATION)
+    watch.open(selection.columns)
+    for row in _rows(selection, watch):
+        total.add([digest_prompt(row)], 1)
     return PromptScan(total.result(), watch.result)
 
 

@@ -6,7 +6,6 @@ The fingerprint is the fast answer to whether the samples have changed.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass, field
 
 from sqltune.database.tables.message_texts import read_messages
@@ -14,7 +13,7 @@ from sqltune.records import Adapter, Sample, SelectionName
 from sqltune.selection.batches import SampleBatch, digest_rows, encode_samples
 from sqltune.selection.columns import Column
 from sqltune.selection.content_hash import Fingerprint, FingerprintSum
-from sqltune.selection.reader import SelectionReader, open_selection
+from sqltune.selection.reader import OpenSelection, SelectionReader, open_selection
 from sqltune.selection.splits import HeldOut, pick_rows, used_rows
 from sqltune.selection.training_rows import TrainingRows
 from sqltune.selection.unfolding import unfold_messages
@@ -55,11 +54,16 @@ def scan_samples(reader: SelectionReader, adapter: Adapter) -> SampleScan:
     Raises:
         DataError: the query cannot be used.
     """
+    with open_selection(reader, adapter, SelectionName.TRAINING) as selection:
+        return scan_open_samples(selection, adapter)
+
+
+def scan_open_samples(selection: OpenSelection, adapter: Adapter) -> SampleScan:
+    """Hash and count the rows of a training selection whose query was run."""
     total, validation_count, notes = FingerprintSum(), 0, _ScanNotes()
-    with closing(_digest_pages(reader, adapter, notes)) as pages:
-        for digests, validation in pages:
-            total.add(mark_digests(digests, validation), len(digests))
-            validation_count += len(validation)
+    for digests, validation in _digest_pages(selection, adapter, notes):
+        total.add(mark_digests(digests, validation), len(digests))
+        validation_count += len(validation)
     return SampleScan(total.result(), validation_count, notes.held_out.counts, notes.columns.result)
 
 
@@ -69,28 +73,27 @@ def digest_samples(reader: SelectionReader, adapter: Adapter) -> Generator[list[
     Raises:
         DataError: the query cannot be used.
     """
-    with closing(_digest_pages(reader, adapter, _ScanNotes())) as pages:
-        for digests, _ in pages:
+    with open_selection(reader, adapter, SelectionName.TRAINING) as selection:
+        for digests, _ in _digest_pages(selection, adapter, _ScanNotes()):
             yield digests
 
 
 def _digest_pages(
-    reader: SelectionReader, adapter: Adapter, notes: _ScanNotes
-) -> Generator[tuple[list[bytes], frozenset[int]], None, None]:
+    selection: OpenSelection, adapter: Adapter, notes: _ScanNotes
+) -> Iterator[tuple[list[bytes], frozenset[int]]]:
     """Yield the content hashes of each page, and which of its rows are for validation."""
     share = adapter.validation_share
-    with open_selection(reader, adapter, SelectionName.TRAINING) as selection:
-        # Keys are not content: where no share needs them, leaving them out saves their time.
-        columns = selection.columns if share else selection.columns.without_key()
-        notes.columns.open(columns)
-        for page in selection.pages():
-            fields = columns.split(page)
-            notes.columns.add(fields)
-            if (kept := used_rows(fields[-1])) is not None:
-                notes.held_out.add(fields[-1])
-                fields = pick_rows(fields, kept)
-            digests = digest_page(fields)
-            yield digests, find_validation(fields[0], fields[-2], fields[-1], digests, share)
+    # Keys are not content: where no share needs them, leaving them out saves their time.
+    columns = selection.columns if share else selection.columns.without_key()
+    notes.columns.open(columns)
+    for page in selection.pages():
+        fields = columns.split(page)
+        notes.columns.add(fields)
+        if (kept := used_rows(fields[-1])) is not None:
+            notes.held_out.add(fields[-1])
+            fields = pick_rows(fields, kept)
+        digests = digest_page(fields)
+        yield digests, find_validation(fields[0], fields[-2], fields[-1], digests, share)
 
 
 def select_samples(reader: SelectionReader, adapter: Adapter) -> Generator[Sample, None, None]:

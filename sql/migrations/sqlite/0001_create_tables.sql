@@ -51,6 +51,7 @@ CREATE TABLE adapters (
     validation_share    DOUBLE NULL,                    -- share of the samples, from 0 to 0.5, that is never trained and measured after every epoch; NULL or 0: none
     on_bad_row          VARCHAR(8) NOT NULL DEFAULT 'stop', -- stop: one bad row ends the run before training; skip: bad rows are left out and listed in data_issues
     max_skipped_share   DOUBLE NOT NULL DEFAULT 0.01,   -- with skip: the run fails above this share of bad rows
+    allow_unstable      TINYINT NOT NULL DEFAULT 0,     -- 1: training_query and eval_query may return other rows each time they are read; 0: such a query is refused
     -- How it is trained. NULL: the default of the backend, which each version stores.
     epochs              INTEGER NOT NULL DEFAULT 3,
     early_stop_patience INTEGER NULL,                   -- stop after so many epochs without a lower eval_loss; NULL: never early
