@@ -140,6 +140,7 @@ class Adapter:
     gate_by_category: float | None = None  #: how far a category's mean may fall; None: any
     min_prompts: int = 1
     gate_without_prompts: str = "accept"  #: accept, refuse
+    allow_unstable: bool = False  #: a query may return other rows each time it is read
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,6 +150,8 @@ UPDATE runs
        base_model_revision = :base_model_revision,
        fingerprint = :fingerprint,
        eval_fingerprint = :eval_fingerprint,
+       training_columns = :training_columns,
+       eval_columns = :eval_columns,
        training_key = :training_key,
        evaluation_key = :evaluation_key,
        manifest_id = :manifest_id,

@@ -3,10 +3,10 @@
 -- name: insert_run
 -- A new run; its id is read back by the key that the runner made.
 INSERT INTO runs (adapter_name, state, run_key, run_kind, trigger_reason, backend, is_simulated, base_model,
-                  base_model_revision, fingerprint, eval_fingerprint, training_key, evaluation_key,
+                  base_model_revision, fingerprint, eval_fingerprint, training_columns, eval_columns, training_key, evaluation_key,
                   manifest_id, version_number, before_version, settings, is_trial, failure_count, next_step, queued_at, state_changed_at)
 VALUES (:adapter_name, :state, :run_key, :run_kind, :trigger_reason, :backend, :is_simulated, :base_model,
-        :base_model_revision, :fingerprint, :eval_fingerprint, :training_key, :evaluation_key,
+        :base_model_revision, :fingerprint, :eval_fingerprint, :training_columns, :eval_columns, :training_key, :evaluation_key,
         :manifest_id, :version_number, :before_version, :settings, :is_trial, :failure_count, :next_step, :now, :now);
 
 -- name: get_run_by_key
@@ -53,6 +53,18 @@ SELECT run_id
    AND fingerprint IS NOT NULL
    AND is_trial = 0
    AND state IN ('succeeded', 'rejected', 'failed', 'cancelled')
+ ORDER BY started_at DESC, run_id DESC
+ LIMIT 1;
+
+-- name: find_last_columns
+-- What the selections of the last finished run used: a failed one may have failed because of a column.
+SELECT run_id, training_columns, eval_columns
+  FROM runs
+ WHERE adapter_name = :adapter_name
+   AND run_key IS NOT NULL
+   AND training_columns IS NOT NULL
+   AND is_trial = 0
+   AND state IN ('succeeded', 'rejected')
  ORDER BY started_at DESC, run_id DESC
  LIMIT 1;
 

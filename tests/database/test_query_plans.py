@@ -16,6 +16,7 @@ HOT = {
     "renew_lease": ["adapter_states"],
     "find_last_ended_run": ["runs"],
     "find_last_planned_run": ["runs"],
+    "find_last_columns": ["runs"],
     "fetch_prompt_page": ["p", "c"],
     "fetch_answered_keys": ["responses"],
     "fetch_known_answers": ["p", "r"],

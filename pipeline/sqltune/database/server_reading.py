@@ -89,6 +89,8 @@ def _make_read_only(
     read_only = "SET SESSION TRANSACTION READ ONLY"
     if database.kind is EngineKind.MYSQL:
         _fetch_all(connection, read_only)
+        # A query that is read twice sees the same rows twice; SingleStore cannot do that.
+        _fetch_all(connection, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
     else:
         with suppress(errors.Error):
             _fetch_all(connection, read_only)

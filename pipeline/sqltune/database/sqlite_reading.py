@@ -52,9 +52,13 @@ def _start_process() -> subprocess.Popen[bytes]:
 
 
 class _ProcessRows:
-    """The rows of one query, which a process of its own reads."""
+    """The rows of a query, which a process of its own reads; a further query gets another one."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._was_asked = False
+        self._use(process)
+
+    def _use(self, process: subprocess.Popen[bytes]) -> None:
         self.column_names: list[str] = []
         self._is_at_end = False
         self._process = process
@@ -62,6 +66,10 @@ class _ProcessRows:
         self._output = cast("BinaryIO", process.stdout)
 
     def ask(self, address: str, sql: str, values: Mapping[str, object]) -> None:
+        if self._was_asked:
+            self.close()
+            self._use(_start_process())
+        self._was_asked = True
         with suppress(BrokenPipeError):  # why it ended is read next
             sqlite_child.write_frame(self._input, (address, quote_names(sql), dict(values)))
         try:

@@ -66,7 +66,7 @@ _WORDS = {
     "on_bad_row": ("stop", "skip"),
     "gate_without_prompts": ("accept", "refuse"),
 }
-_FLAGS = ("is_enabled", "keep_epochs")
+_FLAGS = ("is_enabled", "keep_epochs", "allow_unstable")
 #: Text columns without any other rule.
 _TEXTS = (
     *("adapter_name", "base_model", "base_model_revision", "backend"),

@@ -35,7 +35,12 @@ from sqltune.planning.reasons import (
     find_reason_not_to_repeat,
 )
 from sqltune.planning.refusing import refusal_of
-from sqltune.planning.wanted import Wanted, assume_base_model, find_wanted
+from sqltune.planning.wanted import (
+    Wanted,
+    assume_base_model,
+    find_wanted,
+    require_stable_queries,
+)
 from sqltune.records import Adapter, AdapterVersion, DesiredState, Run, RunRequest, RunState
 from sqltune.runtime import Runtime
 from sqltune.selection import count_new_samples
@@ -88,17 +93,13 @@ def plan_adapter(
         check_validation(adapter, wanted.validation)
         if force:
             source = "is_forced" if request is not None else "--force"
-            return Train(f"requested by {source}", wanted)
-        plan = choose(
-            adapter,
-            wanted,
-            history,
-            now=runtime.now(),
-            max_attempts=runtime.settings.max_attempts,
-            is_requested=is_requested,
-        )
-        if isinstance(plan, Train) and request is None:
-            return _wait_for_new_samples(runtime, adapter, plan, history.version, check)
+            plan: Plan = Train(f"requested by {source}", wanted)
+        else:
+            plan = _choose_now(runtime, adapter, wanted, history, is_requested)
+            if isinstance(plan, Train) and request is None:
+                plan = _wait_for_new_samples(runtime, adapter, plan, history.version, check)
+        if isinstance(plan, Train | Evaluate):
+            require_stable_queries(runtime, adapter, wanted, history.last_planned, check)
         return plan
     except BaseException as error:
         is_repeated = force or is_requested
@@ -148,6 +149,15 @@ def choose(
         reason = f"on_bad_row or max_skipped_share changed since run {last.run_id} failed"
         return Train(reason, wanted)
     return Blocked(obstacle.reason, last, wanted)
+
+
+def _choose_now(
+    runtime: Runtime, adapter: Adapter, wanted: Wanted, history: History, is_requested: bool
+) -> Plan:
+    now, attempts = runtime.now(), runtime.settings.max_attempts
+    return choose(
+        adapter, wanted, history, now=now, max_attempts=attempts, is_requested=is_requested
+    )
 
 
 def _plan_unfinished(run: Run) -> Plan:

@@ -21,7 +21,7 @@ from sqltune.planning.kept_epochs import plan_kept_epoch
 from sqltune.planning.plan import AdapterPlan, Plan, Refuse, Train
 from sqltune.planning.planner import plan_adapter
 from sqltune.planning.refusing import refusal_of
-from sqltune.planning.wanted import find_wanted
+from sqltune.planning.wanted import find_wanted, require_stable_queries
 from sqltune.records import Adapter, RunRequest
 from sqltune.runtime import Runtime
 
@@ -125,7 +125,9 @@ def _plan_trial(
 ) -> Plan:
     try:
         wanted = find_wanted(runtime, adapter, check)
-        if request.manifest_id is not None:
+        if request.manifest_id is None:
+            require_stable_queries(runtime, adapter, wanted, None, check)
+        else:
             manifest = _find_manifest(runtime, adapter, request.manifest_id)
             fingerprint = manifest.fingerprint or ""
             wanted = replace(

@@ -9,9 +9,16 @@ from sqltune import wanted_keys
 from sqltune.backends.base import BaseModel
 from sqltune.backends.quantizing import require_quantization
 from sqltune.planning.adapter_rules import check_adapter
-from sqltune.records import Adapter, Run
+from sqltune.planning.contract import require_columns
+from sqltune.records import Adapter, Run, SelectionName
 from sqltune.runtime import Runtime
-from sqltune.selection import SampleScan, fingerprint_prompts, scan_samples
+from sqltune.selection import (
+    SampleScan,
+    join_names,
+    require_stable,
+    scan_prompts,
+    scan_samples,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +34,8 @@ class Wanted:
     evaluation_key: str
     validation: int = 0  #: samples that are never trained, not counted in `samples`
     held_out: Mapping[str, int] = field(default_factory=dict)  #: further rows, by their split
+    training_columns: str | None = None  #: optional columns in use; None: not selected now
+    eval_columns: str | None = None  #: the same of the evaluation selection
 
 
 def find_wanted(
@@ -47,7 +56,7 @@ def find_wanted(
 
     Raises:
         ConfigError: a column of the row, or a setting, is wrong.
-        DataError: a query is refused or does not run.
+        DataError: a query is refused, does not run, or lacks a column that the last run used.
         BackendError: the backend does not have the base model.
     """
     check_adapter(adapter)
@@ -58,18 +67,36 @@ def find_wanted(
     reader = runtime.selection_reader(check)
     scan = scan or scan_samples(reader, adapter)
     training = scan.fingerprint
-    prompts = fingerprint_prompts(reader, adapter)
+    prompts = scan_prompts(reader, adapter)
+    require_columns(runtime, adapter, training=scan.columns, evaluation=prompts.columns)
     return Wanted(
         base_model=base_model,
         fingerprint=training.text,
-        eval_fingerprint=prompts.text,
+        eval_fingerprint=prompts.fingerprint.text,
         samples=training.row_count - scan.validation_count,
-        prompts=prompts.row_count,
+        prompts=prompts.fingerprint.row_count,
         training_key=wanted_keys.training_key(adapter, base_model, training.text),
-        evaluation_key=wanted_keys.evaluation_key(adapter, prompts.text),
+        evaluation_key=wanted_keys.evaluation_key(adapter, prompts.fingerprint.text),
         validation=scan.validation_count,
         held_out=scan.held_out,
+        training_columns=join_names(scan.columns.used) if scan.columns else None,
+        eval_columns=join_names(prompts.columns.used),
     )
+
+
+def require_stable_queries(
+    runtime: Runtime, adapter: Adapter, wanted: Wanted, last: Run | None, check: Callable[[], None]
+) -> None:
+    """Refuse a query that returns other rows each time; what equals the last run's is not read.
+
+    Raises:
+        DataError: names the query and the cure.
+    """
+    reader = runtime.selection_reader(check)
+    if last is None or last.fingerprint != wanted.fingerprint:
+        require_stable(reader, adapter, SelectionName.TRAINING, wanted.fingerprint)
+    if last is None or last.eval_fingerprint != wanted.eval_fingerprint:
+        require_stable(reader, adapter, SelectionName.EVALUATION, wanted.eval_fingerprint)
 
 
 def assume_base_model(adapter: Adapter, last: Run | None) -> BaseModel:

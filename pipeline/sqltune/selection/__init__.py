@@ -6,7 +6,11 @@ Nothing here imports sqlglot before an adapter's own query has to be guarded.
 from __future__ import annotations
 
 from sqltune.selection.content_hash import Fingerprint
-from sqltune.selection.eval_prompts import fingerprint_prompts, freeze_eval_prompts
+from sqltune.selection.eval_prompts import (
+    fingerprint_prompts,
+    freeze_eval_prompts,
+    scan_prompts,
+)
 from sqltune.selection.inputs import count_stored_contents, digest_inputs, read_conversation
 from sqltune.selection.manifest import write_manifest
 from sqltune.selection.new_samples import count_new_samples
@@ -22,13 +26,16 @@ from sqltune.selection.scan import (
 from sqltune.selection.scorer_names import is_sql_scorer
 from sqltune.selection.splits import describe_held_out
 from sqltune.selection.sql_scores import GivenScore, SqlScores, read_sql_scores
+from sqltune.selection.stability import require_stable
 from sqltune.selection.unfolding import unfold
+from sqltune.selection.used_columns import SelectionColumns, join_names, split_names
 
 __all__ = [
     "Fingerprint",
     "GivenScore",
     "Problem",
     "SampleScan",
+    "SelectionColumns",
     "SelectionReader",
     "SqlScores",
     "count_new_samples",
@@ -40,12 +47,16 @@ __all__ = [
     "freeze_eval_prompts",
     "is_blank",
     "is_sql_scorer",
+    "join_names",
     "read_conversation",
     "read_samples",
     "read_sql_scores",
     "read_validation",
+    "require_stable",
+    "scan_prompts",
     "scan_samples",
     "select_samples",
+    "split_names",
     "unfold",
     "write_manifest",
 ]

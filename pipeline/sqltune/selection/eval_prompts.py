@@ -38,6 +38,7 @@ from sqltune.selection.rules import (
 from sqltune.selection.scorer_names import is_sql_scorer
 from sqltune.selection.training_rows import name_row
 from sqltune.selection.unfolding import BadMessages, unfold_messages
+from sqltune.selection.used_columns import ColumnWatch, SelectionColumns
 
 #: Names the scorer of an expected text; None: nothing is expected.
 ChooseScorer = Callable[[str | None], str]
@@ -87,8 +88,16 @@ class _Freezing:
         return is_sql_scorer(scorer) or not (self.scorers or {}).get(scorer, True)
 
 
+@dataclass(frozen=True, slots=True)
+class PromptScan:
+    """What one reading of an evaluation selection found."""
+
+    fingerprint: Fingerprint
+    columns: SelectionColumns
+
+
 @dataclass(slots=True)
-class _PromptScan:
+class _PromptReading:
     """What one reading of the evaluation query found."""
 
     findings: Findings = field(default_factory=lambda: Findings(SelectionName.EVALUATION))
@@ -121,7 +130,7 @@ def freeze_eval_prompts(
     """
     with scope.transaction() as session:
         run_prompts.delete_run_prompts(session, scope.run_id)
-    reading = _PromptScan()
+    reading = _PromptReading()
     freezing = _Freezing(adapter.scorer, scorers, choose_scorer or (lambda _expected: "exact"))
     with open_selection(reader, adapter, SelectionName.EVALUATION) as selection:
         for page in _pages(_read(selection, reading, freezing)):
@@ -141,16 +150,31 @@ def fingerprint_prompts(reader: SelectionReader, adapter: Adapter) -> Fingerprin
     Raises:
         DataError: the query cannot be used.
     """
-    total = FingerprintSum()
+    return scan_prompts(reader, adapter).fingerprint
+
+
+def scan_prompts(reader: SelectionReader, adapter: Adapter) -> PromptScan:
+    """Hash an adapter's evaluation selection, and find the columns that it uses.
+
+    Raises:
+        DataError: the query cannot be used.
+    """
     with open_selection(reader, adapter, SelectionName.EVALUATION) as selection:
-        for row in _rows(selection):
-            total.add([digest_prompt(row)], 1)
-    return total.result()
+        return scan_open_prompts(selection)
+
+
+def scan_open_prompts(selection: OpenSelection) -> PromptScan:
+    """Hash the rows of an evaluation selection whose query was run."""
+    total, watch = FingerprintSum(), ColumnWatch(SelectionName.EVALUATION)
+    watch.open(selection.columns)
+    for row in _rows(selection, watch):
+        total.add([digest_prompt(row)], 1)
+    return PromptScan(total.result(), watch.result)
 
 
 def _read(
     selection: OpenSelection,
-    reading: _PromptScan,
+    reading: _PromptReading,
     freezing: _Freezing,
 ) -> Iterator[tuple[ContentRow, FrozenPrompt]]:
     """Yield the prompts that can be asked; the others become findings."""
@@ -171,9 +195,12 @@ def _read(
             reading.findings.add(name_row(reading.counts.selected, row.key), column, problem)
 
 
-def _rows(selection: OpenSelection) -> Iterator[PromptRow]:
+def _rows(selection: OpenSelection, watch: ColumnWatch | None = None) -> Iterator[PromptRow]:
     for page in selection.pages():
-        columns = unfold_messages(selection.columns.split(page), SelectionName.EVALUATION)
+        fields = selection.columns.split(page)
+        if watch is not None:
+            watch.add(fields)
+        columns = unfold_messages(fields, SelectionName.EVALUATION)
         yield from map(PromptRow._make, zip(*columns, strict=True))
 
 

@@ -46,9 +46,26 @@ def open_selection(
         DataError: the database rejects the query, it takes too long, or a required column is
             missing.
     """
+    with open_repeatable(reader, adapter, selection) as run:
+        yield run()
+
+
+@contextmanager
+def open_repeatable(
+    reader: SelectionReader, adapter: Adapter, selection: SelectionName
+) -> Iterator[Callable[[], OpenSelection]]:
+    """Yield what runs the query, and runs it again once its rows are read, in one transaction.
+
+    Where the engine has snapshots, each reading sees the same data. The errors are those of
+    `open_selection`.
+    """
     with open_connection(
         reader.database, check=reader.check, timeout_seconds=reader.timeout_seconds
     ) as connection:
         source = find_source(adapter, selection, reader.database.kind, connection.sql_modes)
-        stream = connection.run(source.sql, source.values)
-        yield OpenSelection(stream, map_columns(stream.column_names, selection))
+
+        def run() -> OpenSelection:
+            stream = connection.run(source.sql, source.values)
+            return OpenSelection(stream, map_columns(stream.column_names, selection))
+
+        yield run

@@ -6,7 +6,6 @@ The fingerprint is the fast answer to whether the samples have changed.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass, field
 
 from sqltune.database.tables.message_texts import read_messages
@@ -14,10 +13,11 @@ from sqltune.records import Adapter, Sample, SelectionName
 from sqltune.selection.batches import SampleBatch, digest_rows, encode_samples
 from sqltune.selection.columns import Column
 from sqltune.selection.content_hash import Fingerprint, FingerprintSum
-from sqltune.selection.reader import SelectionReader, open_selection
+from sqltune.selection.reader import OpenSelection, SelectionReader, open_selection
 from sqltune.selection.splits import HeldOut, pick_rows, used_rows
 from sqltune.selection.training_rows import TrainingRows
 from sqltune.selection.unfolding import unfold_messages
+from sqltune.selection.used_columns import ColumnWatch, SelectionColumns
 from sqltune.selection.validation_rows import find_validation, mark_digests
 
 
@@ -28,6 +28,15 @@ class SampleScan:
     fingerprint: Fingerprint  #: of all rows that are not held out
     validation_count: int  #: how many of them are for validation
     held_out: Mapping[str, int] = field(default_factory=dict)  #: how many others, by their split
+    columns: SelectionColumns | None = None  #: None: of an earlier selection, not read again
+
+
+@dataclass(slots=True)
+class _ScanNotes:
+    """What is noted of all rows while they are hashed."""
+
+    held_out: HeldOut = field(default_factory=HeldOut)
+    columns: ColumnWatch = field(default_factory=lambda: ColumnWatch(SelectionName.TRAINING))
 
 
 def fingerprint_samples(reader: SelectionReader, adapter: Adapter) -> Fingerprint:
@@ -45,12 +54,17 @@ def scan_samples(reader: SelectionReader, adapter: Adapter) -> SampleScan:
     Raises:
         DataError: the query cannot be used.
     """
-    total, validation_count, held_out = FingerprintSum(), 0, HeldOut()
-    with closing(_digest_pages(reader, adapter, held_out)) as pages:
-        for digests, validation in pages:
-            total.add(mark_digests(digests, validation), len(digests))
-            validation_count += len(validation)
-    return SampleScan(total.result(), validation_count, held_out.counts)
+    with open_selection(reader, adapter, SelectionName.TRAINING) as selection:
+        return scan_open_samples(selection, adapter)
+
+
+def scan_open_samples(selection: OpenSelection, adapter: Adapter) -> SampleScan:
+    """Hash and count the rows of a training selection whose query was run."""
+    total, validation_count, notes = FingerprintSum(), 0, _ScanNotes()
+    for digests, validation in _digest_pages(selection, adapter, notes):
+        total.add(mark_digests(digests, validation), len(digests))
+        validation_count += len(validation)
+    return SampleScan(total.result(), validation_count, notes.held_out.counts, notes.columns.result)
 
 
 def digest_samples(reader: SelectionReader, adapter: Adapter) -> Generator[list[bytes], None, None]:
@@ -59,26 +73,27 @@ def digest_samples(reader: SelectionReader, adapter: Adapter) -> Generator[list[
     Raises:
         DataError: the query cannot be used.
     """
-    with closing(_digest_pages(reader, adapter, HeldOut())) as pages:
-        for digests, _ in pages:
+    with open_selection(reader, adapter, SelectionName.TRAINING) as selection:
+        for digests, _ in _digest_pages(selection, adapter, _ScanNotes()):
             yield digests
 
 
 def _digest_pages(
-    reader: SelectionReader, adapter: Adapter, held_out: HeldOut
-) -> Generator[tuple[list[bytes], frozenset[int]], None, None]:
+    selection: OpenSelection, adapter: Adapter, notes: _ScanNotes
+) -> Iterator[tuple[list[bytes], frozenset[int]]]:
     """Yield the content hashes of each page, and which of its rows are for validation."""
     share = adapter.validation_share
-    with open_selection(reader, adapter, SelectionName.TRAINING) as selection:
-        # Keys are not content: where no share needs them, leaving them out saves their time.
-        columns = selection.columns if share else selection.columns.without_key()
-        for page in selection.pages():
-            fields = columns.split(page)
-            if (kept := used_rows(fields[-1])) is not None:
-                held_out.add(fields[-1])
-                fields = pick_rows(fields, kept)
-            digests = digest_page(fields)
-            yield digests, find_validation(fields[0], fields[-2], fields[-1], digests, share)
+    # Keys are not content: where no share needs them, leaving them out saves their time.
+    columns = selection.columns if share else selection.columns.without_key()
+    notes.columns.open(columns)
+    for page in selection.pages():
+        fields = columns.split(page)
+        notes.columns.add(fields)
+        if (kept := used_rows(fields[-1])) is not None:
+            notes.held_out.add(fields[-1])
+            fields = pick_rows(fields, kept)
+        digests = digest_page(fields)
+        yield digests, find_validation(fields[0], fields[-2], fields[-1], digests, share)
 
 
 def select_samples(reader: SelectionReader, adapter: Adapter) -> Generator[Sample, None, None]:

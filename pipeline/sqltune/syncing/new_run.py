@@ -41,6 +41,8 @@ def new_run(
         base_model_revision=(wanted.base_model.revision if wanted else adapter.base_model_revision),
         fingerprint=wanted.fingerprint if wanted else None,
         eval_fingerprint=wanted.eval_fingerprint if wanted else None,
+        training_columns=wanted.training_columns if wanted else None,
+        eval_columns=wanted.eval_columns if wanted else None,
         training_key=training_key,
         evaluation_key=evaluation_key,
         version_number=version,

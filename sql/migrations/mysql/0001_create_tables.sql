@@ -52,6 +52,7 @@ CREATE TABLE adapters (
     on_bad_row          VARCHAR(8) COLLATE utf8mb4_bin NOT NULL DEFAULT 'stop' COMMENT 'stop: one bad row ends the run before training; skip: bad rows are left out and listed in data_issues',
     max_skipped_share   DOUBLE NOT NULL DEFAULT 0.01 COMMENT 'with skip: the run fails above this share of bad rows',
     near_duplicate_at   DOUBLE NULL DEFAULT 0.9 COMMENT 'from which similarity, 0.5 to 1, two samples, or a prompt and a sample, are nearly the same, which is a warning; NULL: not looked for',
+    allow_unstable      TINYINT NOT NULL DEFAULT 0 COMMENT '1: training_query and eval_query may return other rows each time they are read; 0: such a query is refused',
     -- How it is trained. NULL: the default of the backend, which each version stores.
     epochs              INT NOT NULL DEFAULT 3,
     early_stop_patience INT NULL COMMENT 'stop after so many epochs without a lower eval_loss; NULL: never early',
@@ -142,6 +143,8 @@ CREATE TABLE runs (
     before_version      INT NULL COMMENT 'the version that was live when it began',
     fingerprint         VARCHAR(96) CHARACTER SET ascii COLLATE ascii_bin NULL COMMENT 'of the training selection: ''<rows>-<sum of the content hashes>''',
     eval_fingerprint    VARCHAR(96) CHARACTER SET ascii COLLATE ascii_bin NULL COMMENT 'of the evaluation selection',
+    training_columns    VARCHAR(191) COLLATE utf8mb4_bin NULL COMMENT 'the optional columns that the training selection used, such as split, separated by commas; NULL: not known',
+    eval_columns        VARCHAR(191) COLLATE utf8mb4_bin NULL COMMENT 'the same of the evaluation selection',
     training_key        VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL COMMENT 'hash of everything that the training depends on',
     evaluation_key      VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL COMMENT 'hash of everything that only the evaluation depends on',
     settings            LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'the effective settings as JSON, without secrets',

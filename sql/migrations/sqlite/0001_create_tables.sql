@@ -52,6 +52,7 @@ CREATE TABLE adapters (
     on_bad_row          VARCHAR(8) NOT NULL DEFAULT 'stop', -- stop: one bad row ends the run before training; skip: bad rows are left out and listed in data_issues
     max_skipped_share   DOUBLE NOT NULL DEFAULT 0.01,   -- with skip: the run fails above this share of bad rows
     near_duplicate_at   DOUBLE NULL DEFAULT 0.9,        -- from which similarity, 0.5 to 1, two samples, or a prompt and a sample, are nearly the same, which is a warning; NULL: not looked for
+    allow_unstable      TINYINT NOT NULL DEFAULT 0,     -- 1: training_query and eval_query may return other rows each time they are read; 0: such a query is refused
     -- How it is trained. NULL: the default of the backend, which each version stores.
     epochs              INTEGER NOT NULL DEFAULT 3,
     early_stop_patience INTEGER NULL,                   -- stop after so many epochs without a lower eval_loss; NULL: never early
@@ -139,6 +140,8 @@ CREATE TABLE runs (
     before_version      INTEGER NULL,                   -- the version that was live when it began
     fingerprint         VARCHAR(96) NULL,               -- of the training selection: '<rows>-<sum of the content hashes>'
     eval_fingerprint    VARCHAR(96) NULL,               -- of the evaluation selection
+    training_columns    VARCHAR(191) NULL,              -- the optional columns that the training selection used, such as split, separated by commas; NULL: not known
+    eval_columns        VARCHAR(191) NULL,              -- the same of the evaluation selection
     training_key        VARCHAR(64) NULL,               -- hash of everything that the training depends on
     evaluation_key      VARCHAR(64) NULL,               -- hash of everything that only the evaluation depends on
     settings            LONGTEXT NULL,                  -- the effective settings as JSON, without secrets

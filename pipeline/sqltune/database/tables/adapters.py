@@ -88,6 +88,7 @@ def _adapter(row: Any) -> Adapter:
         gate_by_category=row.gate_by_category,
         min_prompts=row.min_prompts,
         gate_without_prompts=row.gate_without_prompts,
+        allow_unstable=_flag(row.allow_unstable),
     )
 
 

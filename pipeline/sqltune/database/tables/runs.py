@@ -38,6 +38,17 @@ class NewRun:
     next_step: str
     is_trial: bool = False
     manifest_id: int | None = None  #: given by the request; None: the selection makes one
+    training_columns: str | None = None  #: optional columns that the selection uses
+    eval_columns: str | None = None  #: the same of the evaluation selection
+
+
+@dataclass(frozen=True, slots=True)
+class RunColumns:
+    """The optional columns that the selections of a run used, separated by commas."""
+
+    run_id: int
+    training: str
+    evaluation: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +119,14 @@ def find_last_planned_run(session: Session, adapter_name: str) -> Run | None:
     """Return the last of the ended runs whose wanted keys were known, if any."""
     row = session.fetch_one("find_last_planned_run", adapter_name=adapter_name)
     return get_run(session, row.run_id) if row is not None else None
+
+
+def find_last_columns(session: Session, adapter_name: str) -> RunColumns | None:
+    """Return what the selections of the last finished run used, trials left out."""
+    row = session.fetch_one("find_last_columns", adapter_name=adapter_name)
+    if row is None:
+        return None
+    return RunColumns(int(row.run_id), row.training_columns, row.eval_columns or "")
 
 
 def begin_run(
