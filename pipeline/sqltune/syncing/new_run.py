@@ -50,8 +50,16 @@ def new_run(
         failure_count=plan.failure_count,
         next_step=next_step(RunState.QUEUED, run_kind),
         is_trial=planned.is_trial,
-        manifest_id=planned.request.manifest_id if planned.request else None,
+        manifest_id=_find_manifest(planned, plan),
     )
+
+
+def _find_manifest(planned: AdapterPlan, plan: Train | Evaluate | Refuse) -> int | None:
+    """Return the samples that are given; None: the selection makes a manifest."""
+    if isinstance(plan, Evaluate):
+        # Prompts that the version was trained on are found among its samples.
+        return plan.version.manifest_id
+    return planned.request.manifest_id if planned.request else None
 
 
 def _find_keys(plan: Train | Evaluate | Refuse, adapter: Adapter) -> tuple[str, str]:

@@ -507,3 +507,28 @@ CREATE TABLE orphans (
     error_message       LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'why it could not be removed',
     PRIMARY KEY (orphan_key)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+-- Every evaluation of a version as it was: a later one is a further row, and none is overwritten.
+CREATE TABLE evaluations (
+    adapter_name        VARCHAR(100) COLLATE utf8mb4_bin NOT NULL,
+    evaluation_number   INT NOT NULL COMMENT '1, 2, 3 ... per adapter, in the order of evaluated_at',
+    run_id              BIGINT NOT NULL COMMENT 'the run that evaluated; `sqltune retry --failed` evaluates again, as a further row',
+    version_number      INT NOT NULL COMMENT 'the version that was evaluated',
+    compared_version    INT NULL COMMENT 'the version that it was compared with; NULL: the base model',
+    decision            VARCHAR(16) COLLATE utf8mb4_bin NOT NULL COMMENT 'accepted | rejected',
+    reason              LONGTEXT COLLATE utf8mb4_bin NOT NULL COMMENT 'the verdict in words, with all figures of the comparison',
+    prompt_count        BIGINT NOT NULL COMMENT 'prompts that can be scored',
+    clean_count         BIGINT NOT NULL COMMENT 'of these, prompts that are not trained on',
+    leaked_count        BIGINT NOT NULL COMMENT 'of these, prompts that are trained on',
+    error_count         BIGINT NOT NULL COMMENT 'of these, prompts whose answer or score is an error; they are in no mean',
+    mean_score          DOUBLE NULL COMMENT 'of the version, over all prompts; NULL: none has a score',
+    clean_score         DOUBLE NULL COMMENT 'of the version, over the clean prompts; NULL: none has a score',
+    interval_low        DOUBLE NULL COMMENT 'bootstrap interval of clean_score',
+    interval_high       DOUBLE NULL,
+    interval_level      DOUBLE NOT NULL,
+    prompt_set_key      VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'hash of the prompts with their expected texts and scorers',
+    decoding_key        VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'as in responses: hash of the decoding settings and of the prompt format',
+    comparison_key      VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'hash of both and of which prompts are clean: evaluations are compared only where it is equal',
+    evaluated_at        DATETIME(6) NOT NULL,
+    PRIMARY KEY (adapter_name, evaluation_number)
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;

@@ -507,3 +507,28 @@ CREATE TABLE orphans (
     error_message       LONGTEXT NULL,                  -- why it could not be removed
     PRIMARY KEY (orphan_key)
 );
+
+-- Every evaluation of a version as it was: a later one is a further row, and none is overwritten.
+CREATE TABLE evaluations (
+    adapter_name        VARCHAR(100) NOT NULL,
+    evaluation_number   INTEGER NOT NULL,               -- 1, 2, 3 ... per adapter, in the order of evaluated_at
+    run_id              BIGINT NOT NULL,                -- the run that evaluated; `sqltune retry --failed` evaluates again, as a further row
+    version_number      INTEGER NOT NULL,               -- the version that was evaluated
+    compared_version    INTEGER NULL,                   -- the version that it was compared with; NULL: the base model
+    decision            VARCHAR(16) NOT NULL,           -- accepted | rejected
+    reason              LONGTEXT NOT NULL,              -- the verdict in words, with all figures of the comparison
+    prompt_count        BIGINT NOT NULL,                -- prompts that can be scored
+    clean_count         BIGINT NOT NULL,                -- of these, prompts that are not trained on
+    leaked_count        BIGINT NOT NULL,                -- of these, prompts that are trained on
+    error_count         BIGINT NOT NULL,                -- of these, prompts whose answer or score is an error; they are in no mean
+    mean_score          DOUBLE NULL,                    -- of the version, over all prompts; NULL: none has a score
+    clean_score         DOUBLE NULL,                    -- of the version, over the clean prompts; NULL: none has a score
+    interval_low        DOUBLE NULL,                    -- bootstrap interval of clean_score
+    interval_high       DOUBLE NULL,
+    interval_level      DOUBLE NOT NULL,
+    prompt_set_key      VARCHAR(64) NOT NULL,           -- hash of the prompts with their expected texts and scorers
+    decoding_key        VARCHAR(64) NOT NULL,           -- as in responses: hash of the decoding settings and of the prompt format
+    comparison_key      VARCHAR(64) NOT NULL,           -- hash of both and of which prompts are clean: evaluations are compared only where it is equal
+    evaluated_at        DATETIME(6) NOT NULL,
+    PRIMARY KEY (adapter_name, evaluation_number)
+);
