@@ -10,7 +10,7 @@ from sqltune.database.tables.aliases import AliasMove
 from sqltune.database.tables.decisions import GateDecision
 from sqltune.database.tables.evaluations import Evaluation
 from sqltune.evaluation.gate import Verdict
-from sqltune.records import AdapterVersion, Phase, Run
+from sqltune.records import AdapterVersion, Phase, Run, RunKind
 from sqltune.verdicts import Standing
 
 LIVE = "live"
@@ -33,9 +33,10 @@ def record_verdict(
     reason = verdict.reason
     if later is not None:
         reason += f"; run {later} evaluated this version later, and its verdict counts"
-    elif verdict.is_accepted and run.is_trial:
-        reason += "; a trial goes live only through a row in alias_changes"
-    elif verdict.is_accepted and not may_move:
+    elif verdict.is_accepted and run.is_trial and live != number:
+        what = "a trial" if run.run_kind is RunKind.TRAIN else "it"
+        reason += f"; {what} goes live only through a row in alias_changes"
+    elif verdict.is_accepted and not may_move and not run.is_trial:
         reason += "; live was moved after this run began and is left where it is"
     elif not verdict.is_accepted and live == number:
         reason += "; it is live and stays live until a row in alias_changes moves the alias"

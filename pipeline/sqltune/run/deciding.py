@@ -16,7 +16,7 @@ from sqltune.evaluation import (
     score_responses,
 )
 from sqltune.records import Run, RunState
-from sqltune.run.next_step import next_step
+from sqltune.run.next_step import NOTHING, next_step
 from sqltune.run.work import Work, add_event, get_version
 from sqltune.verdicts import Comparison
 
@@ -35,7 +35,8 @@ def decide(work: Work, run: Run) -> None:
     asked_with = wanted_keys.decoding_key(work.decoding)
     standing = measure(scope.database, run.run_id, decoding_key=asked_with, seed=adapter.seed)
     state = RunState.SUCCEEDED if verdict.is_accepted else RunState.REJECTED
-    end = runs.RunEnd(state, next_step=next_step(state, run.run_kind))
+    step = NOTHING if run.is_trial else next_step(state, run.run_kind)
+    end = runs.RunEnd(state, next_step=step)
     now = scope.now()
     with scope.transaction() as session:
         reason = record_verdict(session, run, version, verdict, now=now)

@@ -116,10 +116,10 @@ CREATE TABLE adapter_states (
 CREATE TABLE runs (
     run_id              INTEGER PRIMARY KEY AUTOINCREMENT, -- unique; not an order
     adapter_name        VARCHAR(100) NOT NULL,
-    run_kind            VARCHAR(16) NULL,               -- train | evaluate
+    run_kind            VARCHAR(16) NULL,               -- train | evaluate; in a request, evaluate: a version is evaluated, and nothing is trained or goes live
     trigger_reason      LONGTEXT NULL,                  -- why the run exists
-    is_forced           TINYINT NOT NULL DEFAULT 0,     -- 1: train even if nothing changed
-    is_trial            TINYINT NOT NULL DEFAULT 0,     -- 1: asked for with another backend, base model or manifest than the adapter's row has; never made live automatically
+    is_forced           TINYINT NOT NULL DEFAULT 0,     -- 1: train even if nothing changed; evaluate: every prompt is asked again, also where the answer is known
+    is_trial            TINYINT NOT NULL DEFAULT 0,     -- 1: beside the adapter's own runs: for another backend, base model or manifest than its row has, or an evaluation alone; never made live automatically
     state               VARCHAR(20) NOT NULL DEFAULT 'queued', -- queued -> preparing -> answering_before -> training -> answering_after -> deciding -> succeeded | rejected; from any of them paused and back, failed, cancelled
     desired_state       VARCHAR(16) NOT NULL DEFAULT 'running', -- running | paused | cancelled: people may write it
     resume_state        VARCHAR(20) NULL,               -- with paused: the state that it resumes in
@@ -134,7 +134,7 @@ CREATE TABLE runs (
     manifest_id         BIGINT NULL,                    -- the samples that it trains on
     from_run_id         BIGINT NULL,                    -- in a request: the run of whose kept epoch a version is to be made, as a trial
     from_epoch          INTEGER NULL,                   -- in a request: the epoch, as in kept_epochs
-    version_number      INTEGER NULL,                   -- the version that it trained or evaluates
+    version_number      INTEGER NULL,                   -- the version that it trained or evaluates; in a request to evaluate: which one, NULL: what is live
     before_version      INTEGER NULL,                   -- the version that was live when it began
     fingerprint         VARCHAR(96) NULL,               -- of the training selection: '<rows>-<sum of the content hashes>'
     eval_fingerprint    VARCHAR(96) NULL,               -- of the evaluation selection
