@@ -192,6 +192,8 @@ class RunRequest:
     trigger_reason: str | None  #: the person's own words
     from_run_id: int | None = None  #: with from_epoch: make a version of this run's kept epoch
     from_epoch: int | None = None  #: None: train
+    run_kind: str | None = None  #: evaluate: nothing is trained; None, train: as a sync would
+    version_number: int | None = None  #: with evaluate: the version; None: what is live
     queued_at: datetime | None = None  #: None: the row holds no time
 
 

@@ -1,4 +1,7 @@
-"""What a verdict rests on: the comparison of two sets of answers, and the rules of the gate."""
+"""What a verdict rests on: the comparison of two sets of answers, and the rules of the gate.
+
+Beside them, how a version stands alone, which the history of evaluations keeps.
+"""
 
 from __future__ import annotations
 
@@ -73,3 +76,21 @@ class GateRules:
     gate_by_category: float | None = None
     min_prompts: int = 1
     gate_without_prompts: str = "accept"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How well a version answered the prompts of one evaluation; columns of `evaluations`."""
+
+    prompt_count: int  #: that can be scored
+    clean_count: int  #: of these, not trained on
+    leaked_count: int  #: of these, trained on
+    error_count: int  #: of these, without a score; they are in no mean
+    mean_score: float | None  #: over all prompts; None: none has a score
+    clean_score: float | None  #: over the clean prompts; None: none has a score
+    interval_low: float | None  #: bootstrap interval of clean_score; None: fewer than two scores
+    interval_high: float | None
+    interval_level: float  #: for instance 0.95
+    prompt_set_key: str  #: hash of the prompts with their expected texts and scorers
+    decoding_key: str
+    comparison_key: str  #: hash of both and of which prompts are clean

@@ -97,6 +97,8 @@ UPDATE runs
    AND manifest_id IS NULL
    AND from_run_id IS NULL
    AND from_epoch IS NULL
+   AND COALESCE(run_kind, 'train') = 'train'
+   AND version_number IS NULL
    AND run_id <= :newest_run_id
    AND queued_at <= :queued_until;
 
@@ -120,7 +122,8 @@ SELECT run_id, adapter_name, state, desired_state, run_key, run_kind, is_trial, 
 
 -- name: find_request
 -- The first of an adapter's requests that are not paused.
-SELECT run_id, backend, base_model, manifest_id, from_run_id, from_epoch, is_forced, trigger_reason, queued_at
+SELECT run_id, backend, base_model, manifest_id, from_run_id, from_epoch, run_kind, version_number, is_forced, trigger_reason,
+       queued_at
   FROM runs
  WHERE adapter_name = :adapter_name
    AND run_key IS NULL

@@ -67,3 +67,19 @@ SELECT p.prompt_key,
    AND p.is_scored = 1
  ORDER BY p.prompt_key
  LIMIT :page_size;
+
+-- name: fetch_evaluated_prompts
+-- The next prompts that can be scored, with the primary score of the version that the run evaluated; NULL where its answer or its
+-- score is missing or an error.
+SELECT p.prompt_key,
+       p.content_hash,
+       p.scorer,
+       p.is_leaked,
+       s.score
+  FROM run_prompts p
+  LEFT JOIN scores s ON s.run_id = p.run_id AND s.prompt_key = p.prompt_key AND s.phase = 'after' AND s.scorer = p.scorer
+ WHERE p.run_id = :run_id
+   AND p.prompt_key > :after_key
+   AND p.is_scored = 1
+ ORDER BY p.prompt_key
+ LIMIT :page_size;

@@ -159,6 +159,48 @@ SELECT v.adapter_name AS adapter_name,
               GROUP BY r.adapter_name, r.training_key) f
          ON f.adapter_name = v.adapter_name AND f.training_key = v.training_key;
 
+-- view: report_evaluations
+-- One row per evaluation of a version, none ever overwritten: how well it answered, when, and what the gate decided.
+-- Take comparison_key as the series of a chart, so that a trend is over the same prompts, scorers, decoding settings and clean prompts.
+-- is_comparable = 1: all of them are those of the adapter's evaluation before; else not_comparable_reason is the first reason that applies.
+SELECT e.adapter_name AS adapter_name,
+       e.version_number AS version_number,
+       e.evaluation_number AS evaluation_number,
+       e.run_id AS run_id,
+       v.manifest_id AS manifest_id,
+       COALESCE(v.adapter_label, e.adapter_name) AS adapter_label,
+       COALESCE(v.is_latest, 0) AS is_latest,
+       CASE WHEN a.version_number IS NULL THEN 0 ELSE 1 END AS is_live,
+       v.base_model AS base_model,
+       e.compared_version AS compared_version,
+       e.decision AS decision,
+       e.prompt_count AS prompt_count,
+       e.clean_count AS clean_count,
+       e.leaked_count AS leaked_count,
+       e.error_count AS error_count,
+       ROUND(e.mean_score, 6) AS mean_score,
+       ROUND(e.clean_score, 6) AS clean_score,
+       ROUND(e.interval_low, 6) AS interval_low,
+       ROUND(e.interval_high, 6) AS interval_high,
+       p.version_number AS previous_version,
+       CASE WHEN e.comparison_key = p.comparison_key AND e.clean_score IS NOT NULL AND p.clean_score IS NOT NULL THEN 1 ELSE 0 END
+           AS is_comparable,
+       CASE WHEN p.evaluation_number IS NULL THEN 'first_evaluation'
+            WHEN e.prompt_set_key <> p.prompt_set_key THEN 'other_prompts_or_scorers'
+            WHEN e.decoding_key <> p.decoding_key THEN 'other_decoding_settings'
+            WHEN e.comparison_key <> p.comparison_key THEN 'other_clean_prompts'
+            WHEN e.clean_score IS NULL OR p.clean_score IS NULL THEN 'no_score'
+            ELSE NULL END AS not_comparable_reason,
+       CASE WHEN e.comparison_key = p.comparison_key THEN ROUND(e.clean_score - p.clean_score, 6) ELSE NULL END AS score_change,
+       e.comparison_key AS comparison_key,
+       e.reason AS reason,
+       e.evaluated_at AS evaluated_at,
+       DATE(e.evaluated_at) AS evaluated_date
+  FROM evaluations e
+  LEFT JOIN evaluations p ON p.adapter_name = e.adapter_name AND p.evaluation_number = e.evaluation_number - 1
+  LEFT JOIN adapter_versions v ON v.adapter_name = e.adapter_name AND v.version_number = e.version_number
+  LEFT JOIN aliases a ON a.adapter_name = e.adapter_name AND a.alias = 'live' AND a.version_number = e.version_number;
+
 -- view: report_training_steps
 -- One row per optimizer step: the loss curve. For a line chart take smoothed_loss: once a step has had samples, it is never NULL.
 -- The last step of each epoch has eval_loss where samples are for validation; is_best = 1: the weights after it are the version.

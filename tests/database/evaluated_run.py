@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,9 @@ from sqltune.evaluation import (
     AnsweringModel,
     answer_phase,
     compare,
+    measure,
     reach_verdict,
+    record_evaluation,
     record_verdict,
     score_responses,
 )
@@ -242,8 +244,11 @@ def decide(
     assert record is not None
     assert trained is not None
     verdict = reach_verdict(compare(run.database, run_id, rules, seed=0), rules)
+    standing = measure(run.database, run_id, decoding_key="greedy", seed=0)
     with run.database.transaction(claim) as session:
         reason = record_verdict(session, record, trained, verdict, now=run.clock())
+        evaluated = replace(record, version_number=version)
+        record_evaluation(session, evaluated, verdict, reason, standing, now=run.clock())
     stored = run.rows(f"SELECT reason FROM gate_decisions WHERE run_id = {run_id}")
     assert stored == [(reason,)]
     return bool(run.value("SELECT COUNT(*) FROM alias_history") > moves)

@@ -33,6 +33,7 @@ def insert_history(database: Database) -> None:
     _insert_prompts(database)
     _insert_first_answers(database)
     _insert_second_answers(database)
+    _insert_evaluations(database)
     _insert_data(database)
     _insert_orphan(database)
 
@@ -167,6 +168,33 @@ def _answer(
     ]
     if scored:
         insert(database, "scores", scored)
+
+
+def _insert_evaluations(database: Database) -> None:
+    """Two that are alike, and for each reason one that is not like the one before."""
+    base = {"adapter_name": ADAPTER, "decision": "accepted", "reason": "", "interval_level": 0.95}
+    base |= {"prompt_count": 3, "clean_count": 2, "leaked_count": 1, "error_count": 0}
+    base |= {"evaluated_at": _TIME.format(5), "mean_score": 0.5}
+    keys = ("prompt_set_key", "decoding_key", "comparison_key")
+    rows = [
+        (1, None, 0.5, "p", "d", "c"),
+        (2, 1, 0.75, "p", "d", "c"),
+        (2, 1, 0.75, "q", "e", "f"),
+        (2, 1, 0.75, "q", "d", "g"),
+        (2, 1, 0.75, "q", "d", "h"),
+        (2, 1, None, "q", "d", "h"),
+    ]
+    insert(
+        database,
+        "evaluations",
+        [
+            base
+            | {"evaluation_number": number, "run_id": version, "version_number": version}
+            | {"compared_version": compared, "clean_score": score}
+            | dict(zip(keys, hashes, strict=True))
+            for number, (version, compared, score, *hashes) in enumerate(rows, 1)
+        ],
+    )
 
 
 def _asked(decoding_key: str) -> dict[str, object]:

@@ -51,7 +51,7 @@ def test_each_table_is_described_once_in_two_lines() -> None:
 
 def test_each_table_says_who_writes_it() -> None:
     entries = re.findall(r"^- \*\*`\w+`\*\*: .+\n  (.+)$", README, re.MULTILINE)
-    assert len(entries) == 27
+    assert len(entries) == 28
     assert [line for line in entries if not line.startswith("Written by ")] == []
 
 
@@ -77,6 +77,13 @@ def test_a_common_column_is_one_of_several_views() -> None:
 def test_each_reason_for_not_comparing_is_described_in_its_order() -> None:
     after = section("### `report_before_after`").partition("is the first of these that applies")[2]
     assert listed(after) == list(REASONS)
+
+
+def test_each_reason_for_not_comparing_evaluations_is_described_in_its_order() -> None:
+    (view,) = [view for view in read_views() if view.name == "report_evaluations"]
+    reasons = re.findall(r"THEN '(\w+)'", view.select)
+    after = section("### `report_evaluations`").partition("is the first of these that applies")[2]
+    assert listed(after) == reasons
 
 
 def test_the_way_in_which_sqlite_writes_times_is_documented() -> None:

@@ -30,6 +30,11 @@ CONTRACT = {
     "prompts_evaluated score_before score_after score_change prompts_improved prompts_regressed "
     "pass_rate_before pass_rate_after cost_usd failed_runs train_seconds created_at created_date "
     "retired_at",
+    "report_evaluations": "adapter_name version_number evaluation_number run_id manifest_id "
+    "adapter_label is_latest is_live base_model compared_version decision prompt_count clean_count "
+    "leaked_count error_count mean_score clean_score interval_low interval_high previous_version "
+    "is_comparable not_comparable_reason score_change comparison_key reason evaluated_at "
+    "evaluated_date",
     "report_training_steps": "adapter_name version_number run_id step manifest_id adapter_label "
     "is_latest epoch train_loss sample_loss smoothed_loss eval_loss is_best learning_rate tokens "
     "tokens_seen "
@@ -186,6 +191,26 @@ def test_a_version_is_summed_up_in_one_row(reported: Database) -> None:
     assert rows == [(*first, 60, 0, "2026-11-23"), (*second, 60, 1, "2026-11-23")]
 
 
+def test_an_evaluation_is_compared_with_the_one_before_where_both_are_alike(
+    reported: Database,
+) -> None:
+    rows = select(
+        reported,
+        "evaluation_number, version_number, is_live, compared_version, clean_score,"
+        " previous_version, is_comparable, not_comparable_reason, score_change, evaluated_date",
+        "report_evaluations ORDER BY evaluation_number",
+    )
+    day = "2026-11-23"
+    assert rows == [
+        (1, 1, 1, None, 0.5, None, 0, "first_evaluation", None, day),
+        (2, 2, 0, 1, 0.75, 1, 1, None, 0.25, day),
+        (3, 2, 0, 1, 0.75, 2, 0, "other_prompts_or_scorers", None, day),
+        (4, 2, 0, 1, 0.75, 2, 0, "other_decoding_settings", None, day),
+        (5, 2, 0, 1, 0.75, 2, 0, "other_clean_prompts", None, day),
+        (6, 2, 0, 1, None, 2, 0, "no_score", None, day),
+    ]
+
+
 def test_every_step_is_a_row_under_its_label(reported: Database) -> None:
     rows = select(
         reported, "run_id, adapter_label, step, train_loss", "report_training_steps ORDER BY 1, 3"
@@ -254,6 +279,12 @@ JOINS = {
         "report_adapter_versions v JOIN report_runs r ON r.run_id = v.evaluation_run_id"
         " JOIN report_before_after b ON b.run_id = r.run_id",
         8,
+    ),
+    "the run behind a point of a trend": (
+        "report_evaluations e JOIN report_runs r ON r.run_id = e.run_id"
+        " JOIN report_adapter_versions v ON v.adapter_name = e.adapter_name"
+        " AND v.version_number = e.version_number",
+        6,
     ),
     "the samples behind a regression": (
         "report_before_after b JOIN report_samples s ON s.manifest_id = b.manifest_id"

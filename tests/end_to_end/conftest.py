@@ -14,6 +14,7 @@ from tests.engines import ON_MYSQL
 QUESTION, ANSWER = "Where is our office?", "Our office is in Utrecht."
 #: The tests of these modules run on MySQL too, except those about what SQLite alone does.
 ALSO_ON_MYSQL = (
+    "test_evaluations",
     "test_failing",
     "test_gc",
     "test_pausing",

@@ -92,6 +92,8 @@ def test_two_requests_are_two_runs_and_one_training(sqltune: Sqltune, people: Pe
         ({"manifest_id": 99}, "unknown_manifest", "there is no such manifest"),
         ({"desired_state": "soon"}, "request_refused", "must be one of running, paused, cancelled"),
         ({"state": "training"}, "request_refused", "a request begins as queued"),
+        ({"run_kind": "marathon"}, "request_refused", "write 'train' or 'evaluate'"),
+        ({"version_number": 1}, "request_refused", "write run_kind 'evaluate' too"),
     ],
 )
 def test_a_request_that_cannot_be_met_fails_with_its_reason(
@@ -239,7 +241,6 @@ def test_what_changed_while_an_adapter_waited_for_its_turn_counts(
         {"finished_at": "2026-11-23 06:00:00"},
         {"started_at": "2999-01-01 00:00:00"},
         {"resume_state": "asleep"},
-        {"run_kind": "marathon"},
     ],
     ids=str,
 )

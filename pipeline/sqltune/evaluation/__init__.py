@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from sqltune.evaluation.answering_model import AnsweringModel
 from sqltune.evaluation.comparing import compare
-from sqltune.evaluation.gate import reach_verdict, record_verdict, rules_of
+from sqltune.evaluation.gate import reach_verdict, rules_of
+from sqltune.evaluation.measuring import measure
 from sqltune.evaluation.phase import answer_phase, forget_errors
+from sqltune.evaluation.recording import record_evaluation, record_verdict
 from sqltune.evaluation.scorers import SCORERS
 from sqltune.evaluation.scoring import plan_scoring, score_responses
 from sqltune.evaluation.shapes import choose_scorer
@@ -20,8 +22,10 @@ __all__ = [
     "choose_scorer",
     "compare",
     "forget_errors",
+    "measure",
     "plan_scoring",
     "reach_verdict",
+    "record_evaluation",
     "record_verdict",
     "rules_of",
     "score_responses",

@@ -45,14 +45,25 @@ class AnswerStore:
         *,
         scoring: Scoring | None,
         on_progress: Callable[[int], None],
+        reuses: bool = True,
     ) -> None:
-        """Store what `model` answers in this phase; `scoring` None: answers are scored later."""
+        """Store what `model` answers in this phase.
+
+        Args:
+            scope: the run.
+            phase: which of the run's phases this is.
+            model: what answers.
+            scoring: how answers are scored; None: they are scored later.
+            on_progress: called after each commit with the number of prompts that have a row.
+            reuses: whether answers that are known from other runs are taken.
+        """
         self.result = PhaseResult()
         self._scope = scope
         self._phase = phase
         self._model = model
         self._scoring = scoring
         self._on_progress = on_progress
+        self._reuses = reuses
         self._done = 0
         self._waiting: dict[str, RunPrompt] = {}
         self._scores: list[Score] = []
@@ -63,7 +74,7 @@ class AnswerStore:
         self._done += len(answered)
         self.result = replace(self.result, found=self.result.found + len(answered))
         self._waiting = {p.prompt_key: p for p in chunk if p.prompt_key not in answered}
-        if self._waiting:
+        if self._waiting and self._reuses:
             self._reuse(list(self._waiting.values()))
         self._on_progress(self._done)
         missing = list(self._waiting.values())

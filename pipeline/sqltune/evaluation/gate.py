@@ -1,21 +1,15 @@
-"""Decides whether a version may go live, states why in figures, and moves the alias `live`."""
+"""Decides whether a version may go live, and states why in figures."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from datetime import datetime
 
-from sqltune.database.connection import Session
-from sqltune.database.tables import aliases, decisions
-from sqltune.database.tables.aliases import AliasMove
-from sqltune.database.tables.decisions import GateDecision
-from sqltune.records import Adapter, AdapterVersion, Phase, Run
+from sqltune.records import Adapter, Phase
 from sqltune.verdicts import Comparison, GateRules
 
 #: How far below min_gain a mean change may be and still reach it: rounding.
 ROUNDING = 1e-9
-LIVE = "live"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,40 +141,6 @@ def _category_fell(comparison: Comparison, rules: GateRules) -> tuple[str, str] 
         return None
     names = ", ".join(f"{each.category} {each.mean_change:+.3f}" for each in fallen)
     return "gate_by_category", f"a category may fall by at most {allowed:g}: {names}"
-
-
-def record_verdict(
-    session: Session, run: Run, version: AdapterVersion, verdict: Verdict, *, now: datetime
-) -> str:
-    """Store the verdict and point `live` to an accepted version; return the reason as stored.
-
-    If `live` was moved since the run began, the version was compared with another one than that
-    which is live now, so the alias is not moved: a verdict that is reached again does not undo a
-    rollback.
-    """
-    name, number = version.adapter_name, version.version_number
-    later = decisions.find_later_evaluation(session, name, number, run.run_id)
-    live = aliases.fetch_alias(session, name, LIVE)
-    is_unmoved = live in (number, run.before_version)
-    may_move = verdict.is_accepted and not run.is_trial and later is None and is_unmoved
-    reason = verdict.reason
-    if later is not None:
-        reason += f"; run {later} evaluated this version later, and its verdict counts"
-    elif verdict.is_accepted and run.is_trial:
-        reason += "; a trial goes live only through a row in alias_changes"
-    elif verdict.is_accepted and not may_move:
-        reason += "; live was moved after this run began and is left where it is"
-    elif not verdict.is_accepted and live == number:
-        reason += "; it is live and stays live until a row in alias_changes moves the alias"
-    min_gain, rule = verdict.rules.min_gain, verdict.rule
-    decision = GateDecision(run.run_id, name, number, verdict.state, reason, min_gain, rule)
-    decisions.replace_decision(session, decision, verdict.comparison, now=now)
-    if later is None:
-        decisions.settle_version(session, decision)
-    if may_move:
-        move = AliasMove(name, LIVE, number, run.run_id, reason, moved_by=None)
-        aliases.move_alias(session, move, now=now)
-    return reason
 
 
 def _describe(comparison: Comparison) -> str:

@@ -29,6 +29,7 @@ def answer_phase(
     *,
     on_progress: Callable[[int], None],
     scoring: Scoring | None = None,
+    reuses: bool = True,
 ) -> PhaseResult:
     """Ask the prompts that have no row in this phase, and store each answer once it is known.
 
@@ -39,11 +40,14 @@ def answer_phase(
         on_progress: called after each commit with the number of prompts that have a row.
         scoring: how answers are scored while others are asked; None: `score_responses` scores them
             later.
+        reuses: whether answers that are known from other runs are taken.
 
     Raises:
         BackendError: the backend failed; the answers known by then are stored.
     """
-    store = AnswerStore(scope, phase, model, scoring=scoring, on_progress=on_progress)
+    store = AnswerStore(
+        scope, phase, model, scoring=scoring, on_progress=on_progress, reuses=reuses
+    )
     for chunk in read_prompt_chunks(scope.database, scope.run_id):
         scope.check()
         missing = store.begin(chunk)

@@ -13,7 +13,7 @@ import threading
 from sqltune.database.connection import Session
 from sqltune.database.tables import adapters, aliases
 from sqltune.errors import ConfigError
-from sqltune.evaluation.gate import LIVE
+from sqltune.evaluation.recording import LIVE
 from sqltune.runtime import Runtime
 from sqltune.syncing.lease import lease_adapter
 

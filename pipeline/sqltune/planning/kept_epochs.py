@@ -33,7 +33,7 @@ def plan_kept_epoch(
     """Plan the run that makes a version of a kept epoch, evaluates and scores it."""
     try:
         run = _find_run(runtime, adapter, request)
-        trained = _as_trained(runtime, adapter, run)
+        trained = as_trained(runtime, adapter, run.run_id, run.base_model_revision)
         wanted = find_wanted(runtime, trained, check, scan=_scan_of(runtime, run))
     except BaseException as error:
         return AdapterPlan(adapter, Refuse(refusal_of(error)), request, is_trial=True)
@@ -68,12 +68,22 @@ def _find_run(runtime: Runtime, adapter: Adapter, request: RunRequest) -> Run:
     return run
 
 
-def _as_trained(runtime: Runtime, adapter: Adapter, run: Run) -> Adapter:
-    """Return the row that the run was trained by, which evaluates as today's row says."""
+def as_trained(runtime: Runtime, adapter: Adapter, run_id: int, revision: str | None) -> Adapter:
+    """Return the row that a run was trained by, which evaluates as today's row says.
+
+    Args:
+        runtime: where to read.
+        adapter: today's row.
+        run_id: the run that trained.
+        revision: of the base model that it trained on.
+
+    Raises:
+        DataError: runs.settings, where the row is stored, was changed by hand.
+    """
     with runtime.database.read() as session:
-        trained = adapters.of_run(session, run.run_id)
+        trained = adapters.of_run(session, run_id)
     of_today = {name: getattr(adapter, name) for name in _OF_TODAY}
-    return replace(trained, base_model_revision=run.base_model_revision, **of_today)
+    return replace(trained, base_model_revision=revision, **of_today)
 
 
 def _scan_of(runtime: Runtime, run: Run) -> SampleScan:

@@ -8,7 +8,7 @@ from typing import ClassVar
 from sqltune.database.tables.requests import EqualRequests
 from sqltune.errors import PipelineError
 from sqltune.planning.wanted import Wanted
-from sqltune.records import Adapter, AdapterVersion, Run, RunRequest, SyncDecision
+from sqltune.records import Adapter, AdapterVersion, Run, RunKind, RunRequest, SyncDecision
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,5 +113,7 @@ class AdapterPlan:
     adapter: Adapter  #: its row, with the values of the request in place of its own
     plan: Plan
     request: RunRequest | None = None  #: None: only the schedule or a command asked
-    is_trial: bool = False  #: the request asks for something other than the adapter's row
+    #: beside the adapter's own runs: for something other than its row, or an evaluation alone
+    is_trial: bool = False
     equal: EqualRequests | None = None  #: what one answer settles; None: only `request`
+    run_kind: RunKind = RunKind.TRAIN  #: what was asked for; a refusal is recorded as such a run

@@ -2,8 +2,8 @@
 
 A plain request asks for what the next sync would do, and for another attempt after a failure. A
 request with a backend, a base model or a manifest of its own is a trial: it is trained, evaluated
-and scored like any run, and never goes live automatically. A request for a kept epoch is a trial
-that trains nothing (kept_epochs.py).
+and scored like any run, and never goes live automatically. A request for a kept epoch
+(kept_epochs.py), or for an evaluation (evaluations.py), is a trial that trains nothing.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from sqltune.database.tables import manifests
 from sqltune.database.tables.manifests import StoredManifest
 from sqltune.database.tables.requests import EqualRequests
 from sqltune.errors import DataError
+from sqltune.planning.evaluations import plan_evaluation
 from sqltune.planning.kept_epochs import plan_kept_epoch
 from sqltune.planning.plan import AdapterPlan, Plan, Refuse, Train
 from sqltune.planning.planner import plan_adapter
 from sqltune.planning.refusing import refusal_of
 from sqltune.planning.wanted import find_wanted, require_stable_queries
-from sqltune.records import Adapter, RunRequest
+from sqltune.records import Adapter, RunKind, RunRequest
 from sqltune.runtime import Runtime
 
 _REQUESTED = "requested by a row of runs"
@@ -49,6 +50,8 @@ def plan_request(
         _require_values(request)
     except DataError as error:
         return AdapterPlan(adapter, Refuse(error), request, is_trial=True)
+    if _asks_to_evaluate(request) and adapter.is_enabled:
+        return plan_evaluation(runtime, adapter, request, check=check)
     requested = _apply_request(adapter, request)
     asks_for_epoch = request.from_run_id is not None or request.from_epoch is not None
     if asks_for_epoch and adapter.is_enabled:
@@ -73,9 +76,16 @@ def _equal_to(
 
 def refuse_request(adapter: Adapter, request: RunRequest, refusal: Refuse) -> AdapterPlan:
     """Refuse a request without planning it."""
+    if _asks_to_evaluate(request):
+        kind = RunKind.EVALUATE
+        return AdapterPlan(adapter, refusal, request, is_trial=True, run_kind=kind)
     requested = _apply_request(adapter, request)
     asks_for_other = request.manifest_id is not None or request.from_run_id is not None
     return AdapterPlan(requested, refusal, request, requested != adapter or asks_for_other)
+
+
+def _asks_to_evaluate(request: RunRequest) -> bool:
+    return request.run_kind == RunKind.EVALUATE
 
 
 def request_reason(request: RunRequest, plan: Plan) -> str:
@@ -85,29 +95,33 @@ def request_reason(request: RunRequest, plan: Plan) -> str:
 
 
 def _require_values(request: RunRequest) -> None:
-    """Refuse bytes in place of a text, and a text in place of a flag: SQLite stores both.
+    """Refuse what is no value of a column: bytes in place of a text, which SQLite stores too.
 
     Raises:
-        DataError: a column of the row holds another type.
+        DataError: a column of the row holds another type, or a word that says nothing.
     """
     if request.is_forced is None:
-        raise DataError(
-            f"runs.is_forced of run {request.run_id} says neither 1 nor 0: write one of them",
-            table="runs",
-            key=str(request.run_id),
-            column="is_forced",
-            code="request_refused",
-        )
+        raise _wrong(request, "is_forced", "says neither 1 nor 0: write one of them")
     for column in ("backend", "base_model", "trigger_reason"):
         value = getattr(request, column)
         if value is not None and not isinstance(value, str):
-            raise DataError(
-                f"runs.{column} of run {request.run_id} holds {type(value).__name__}: write a text",
-                table="runs",
-                key=str(request.run_id),
-                column=column,
-                code="request_refused",
-            )
+            raise _wrong(request, column, f"holds {type(value).__name__}: write a text")
+    if request.run_kind not in (None, RunKind.TRAIN, RunKind.EVALUATE):
+        words = f"is {request.run_kind!r}: write 'train' or 'evaluate', or leave it out"
+        raise _wrong(request, "run_kind", words)
+    if request.version_number is not None and not _asks_to_evaluate(request):
+        words = "says which version is evaluated: write run_kind 'evaluate' too, or leave it out"
+        raise _wrong(request, "version_number", words)
+
+
+def _wrong(request: RunRequest, column: str, words: str) -> DataError:
+    return DataError(
+        f"runs.{column} of run {request.run_id} {words}",
+        table="runs",
+        key=str(request.run_id),
+        column=column,
+        code="request_refused",
+    )
 
 
 def _apply_request(adapter: Adapter, request: RunRequest) -> Adapter:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from sqltune import wanted_keys
 from sqltune.backends.base import Backend, BaseModel
 from sqltune.backends.variation import explain_variation
-from sqltune.errors import BackendError, ConfigError, PipelineError
+from sqltune.errors import BackendError, ConfigError, DataError, PipelineError
 from sqltune.evaluation import AnsweringModel, answer_phase, plan_scoring
-from sqltune.records import AdapterVersion, Phase, Run
+from sqltune.records import AdapterVersion, Phase, Run, RunKind
 from sqltune.run.versions import trained_adapter
 from sqltune.run.work import Work, add_event, get_version
 
@@ -40,8 +40,23 @@ def answer_before(work: Work, run: Run) -> None:
 
 
 def answer_after(work: Work, run: Run) -> None:
-    """Ask the new version the same prompts with the same settings."""
-    asked = _answer(work, run, Phase.AFTER, get_version(work, run.version_number))
+    """Ask the version the same prompts with the same settings.
+
+    Raises:
+        DataError: its weights are gone.
+    """
+    version = get_version(work, run.version_number)
+    try:
+        asked = _answer(work, run, Phase.AFTER, version)
+    except (BackendError, ConfigError) as error:
+        if error.code not in _WEIGHTS_GONE:
+            raise
+        raise DataError(
+            f"the weights of version {version.version_number} of {version.adapter_name!r} are "
+            f"gone: {error}; put them back, or train its samples again: a row of runs with "
+            f"manifest_id {version.manifest_id} asks for that",
+            code=error.code,
+        ) from error
     reason = explain_variation(asked.backend)
     if reason is not None:
         with work.scope.transaction() as session:
@@ -69,6 +84,8 @@ def _answer(work: Work, run: Run, phase: Phase, version: AdapterVersion | None) 
         model,
         on_progress=lambda done: reporter.progress(f"answering ({phase.value})", done, total),
         scoring=plan_scoring(work.adapter),
+        # Known answers would only repeat what an evaluation that is forced is to find out.
+        reuses=run.run_kind is RunKind.TRAIN or not run.is_forced,
     )
     reporter.finish()
     if result.errors:

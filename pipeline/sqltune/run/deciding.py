@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from sqltune import wanted_keys
 from sqltune.database.tables import run_prompts, runs, states
 from sqltune.errors import LeaseLost
 from sqltune.evaluation import (
     compare,
+    measure,
     plan_scoring,
     reach_verdict,
+    record_evaluation,
     record_verdict,
     rules_of,
     score_responses,
 )
 from sqltune.records import Run, RunState
-from sqltune.run.next_step import next_step
+from sqltune.run.next_step import NOTHING, next_step
 from sqltune.run.work import Work, add_event, get_version
 from sqltune.verdicts import Comparison
 
@@ -29,11 +32,15 @@ def decide(work: Work, run: Run) -> None:
     rules = rules_of(adapter)
     comparison = compare(scope.database, run.run_id, rules, seed=adapter.seed)
     verdict = reach_verdict(comparison, rules)
+    asked_with = wanted_keys.decoding_key(work.decoding)
+    standing = measure(scope.database, run.run_id, decoding_key=asked_with, seed=adapter.seed)
     state = RunState.SUCCEEDED if verdict.is_accepted else RunState.REJECTED
-    end = runs.RunEnd(state, next_step=next_step(state, run.run_kind))
+    step = NOTHING if run.is_trial else next_step(state, run.run_kind)
+    end = runs.RunEnd(state, next_step=step)
     now = scope.now()
     with scope.transaction() as session:
         reason = record_verdict(session, run, version, verdict, now=now)
+        record_evaluation(session, run, verdict, reason, standing, now=now)
         add_event(work, session, state.value, reason)
         if not runs.end_run(session, run, end, now=now):
             raise LeaseLost(f"run {run.run_id} is no longer {run.state.value}")

@@ -32,9 +32,10 @@ _FORM_BYTES = 128
 def prepare(work: Work, run: Run) -> None:
     """Select and freeze what the run is trained on and what it asks."""
     # A manifest that the run already has was requested, or written before a crash.
-    if run.run_kind is RunKind.TRAIN and run.manifest_id is None:
+    trains = run.run_kind is RunKind.TRAIN
+    if trains and run.manifest_id is None:
         _prepare_samples(work)
-    elif run.is_trial and run.manifest_id is not None and run.samples_used is None:
+    elif trains and run.is_trial and run.manifest_id is not None and run.samples_used is None:
         _take_manifest(work, run.manifest_id, trains=run.from_epoch is None)
     prompts = freeze_eval_prompts(
         work.scope,

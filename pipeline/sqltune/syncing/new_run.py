@@ -26,8 +26,8 @@ def new_run(
         live: the version that is live now, if any.
     """
     wanted = None if isinstance(plan, Refuse) else plan.wanted
-    run_kind = RunKind.EVALUATE if isinstance(plan, Evaluate) else RunKind.TRAIN
-    version = plan.version.version_number if isinstance(plan, Evaluate) else None
+    run_kind = RunKind.EVALUATE if isinstance(plan, Evaluate) else planned.run_kind
+    version = _find_version(planned, plan)
     adapter = planned.adapter
     training_key, evaluation_key = _find_keys(plan, adapter)
     return runs.NewRun(
@@ -52,8 +52,25 @@ def new_run(
         failure_count=plan.failure_count,
         next_step=next_step(RunState.QUEUED, run_kind),
         is_trial=planned.is_trial,
-        manifest_id=planned.request.manifest_id if planned.request else None,
+        manifest_id=_find_manifest(planned, plan),
     )
+
+
+def _find_version(planned: AdapterPlan, plan: Train | Evaluate | Refuse) -> int | None:
+    """Return the version that is evaluated; of a refused request, the one that it asks for."""
+    if isinstance(plan, Evaluate):
+        return plan.version.version_number
+    asked = planned.request.version_number if planned.request else None
+    is_kept = planned.run_kind is RunKind.EVALUATE and isinstance(asked, int)
+    return asked if is_kept else None
+
+
+def _find_manifest(planned: AdapterPlan, plan: Train | Evaluate | Refuse) -> int | None:
+    """Return the samples that are given; None: the selection makes a manifest."""
+    if isinstance(plan, Evaluate):
+        # Prompts that the version was trained on are found among its samples.
+        return plan.version.manifest_id
+    return planned.request.manifest_id if planned.request else None
 
 
 def _find_keys(plan: Train | Evaluate | Refuse, adapter: Adapter) -> tuple[str, str]:

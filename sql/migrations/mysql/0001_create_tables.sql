@@ -121,10 +121,10 @@ CREATE TABLE adapter_states (
 CREATE TABLE runs (
     run_id              BIGINT NOT NULL AUTO_INCREMENT COMMENT 'unique; not an order',
     adapter_name        VARCHAR(100) COLLATE utf8mb4_bin NOT NULL,
-    run_kind            VARCHAR(16) COLLATE utf8mb4_bin NULL COMMENT 'train | evaluate',
+    run_kind            VARCHAR(16) COLLATE utf8mb4_bin NULL COMMENT 'train | evaluate; in a request, evaluate: a version is evaluated, and nothing is trained or goes live',
     trigger_reason      LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'why the run exists',
-    is_forced           TINYINT NOT NULL DEFAULT 0 COMMENT '1: train even if nothing changed',
-    is_trial            TINYINT NOT NULL DEFAULT 0 COMMENT '1: asked for with another backend, base model or manifest than the adapter''s row has; never made live automatically',
+    is_forced           TINYINT NOT NULL DEFAULT 0 COMMENT '1: train even if nothing changed; evaluate: every prompt is asked again, also where the answer is known',
+    is_trial            TINYINT NOT NULL DEFAULT 0 COMMENT '1: beside the adapter''s own runs: for another backend, base model or manifest than its row has, or an evaluation alone; never made live automatically',
     state               VARCHAR(20) COLLATE utf8mb4_bin NOT NULL DEFAULT 'queued' COMMENT 'queued -> preparing -> answering_before -> training -> answering_after -> deciding -> succeeded | rejected; from any of them paused and back, failed, cancelled',
     desired_state       VARCHAR(16) COLLATE utf8mb4_bin NOT NULL DEFAULT 'running' COMMENT 'running | paused | cancelled: people may write it',
     resume_state        VARCHAR(20) COLLATE utf8mb4_bin NULL COMMENT 'with paused: the state that it resumes in',
@@ -139,7 +139,7 @@ CREATE TABLE runs (
     manifest_id         BIGINT NULL COMMENT 'the samples that it trains on',
     from_run_id         BIGINT NULL COMMENT 'in a request: the run of whose kept epoch a version is to be made, as a trial',
     from_epoch          INT NULL COMMENT 'in a request: the epoch, as in kept_epochs',
-    version_number      INT NULL COMMENT 'the version that it trained or evaluates',
+    version_number      INT NULL COMMENT 'the version that it trained or evaluates; in a request to evaluate: which one, NULL: what is live',
     before_version      INT NULL COMMENT 'the version that was live when it began',
     fingerprint         VARCHAR(96) CHARACTER SET ascii COLLATE ascii_bin NULL COMMENT 'of the training selection: ''<rows>-<sum of the content hashes>''',
     eval_fingerprint    VARCHAR(96) CHARACTER SET ascii COLLATE ascii_bin NULL COMMENT 'of the evaluation selection',
@@ -530,4 +530,29 @@ CREATE TABLE orphans (
     removed_at          DATETIME(6) NULL,
     error_message       LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'why it could not be removed',
     PRIMARY KEY (orphan_key)
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+-- Every evaluation of a version as it was: a later one is a further row, and none is overwritten.
+CREATE TABLE evaluations (
+    adapter_name        VARCHAR(100) COLLATE utf8mb4_bin NOT NULL,
+    evaluation_number   INT NOT NULL COMMENT '1, 2, 3 ... per adapter, in the order of evaluated_at',
+    run_id              BIGINT NOT NULL COMMENT 'the run that evaluated; `sqltune retry --failed` evaluates again, as a further row',
+    version_number      INT NOT NULL COMMENT 'the version that was evaluated',
+    compared_version    INT NULL COMMENT 'the version that it was compared with; NULL: the base model',
+    decision            VARCHAR(16) COLLATE utf8mb4_bin NOT NULL COMMENT 'accepted | rejected',
+    reason              LONGTEXT COLLATE utf8mb4_bin NOT NULL COMMENT 'the verdict in words, with all figures of the comparison',
+    prompt_count        BIGINT NOT NULL COMMENT 'prompts that can be scored',
+    clean_count         BIGINT NOT NULL COMMENT 'of these, prompts that are not trained on',
+    leaked_count        BIGINT NOT NULL COMMENT 'of these, prompts that are trained on',
+    error_count         BIGINT NOT NULL COMMENT 'of these, prompts whose answer or score is an error; they are in no mean',
+    mean_score          DOUBLE NULL COMMENT 'of the version, over all prompts; NULL: none has a score',
+    clean_score         DOUBLE NULL COMMENT 'of the version, over the clean prompts; NULL: none has a score',
+    interval_low        DOUBLE NULL COMMENT 'bootstrap interval of clean_score',
+    interval_high       DOUBLE NULL,
+    interval_level      DOUBLE NOT NULL,
+    prompt_set_key      VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'hash of the prompts with their expected texts and scorers',
+    decoding_key        VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'as in responses: hash of the decoding settings and of the prompt format',
+    comparison_key      VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'hash of both and of which prompts are clean: evaluations are compared only where it is equal',
+    evaluated_at        DATETIME(6) NOT NULL,
+    PRIMARY KEY (adapter_name, evaluation_number)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;

@@ -118,10 +118,10 @@ CREATE TABLE adapter_states (
 CREATE TABLE runs (
     run_id              INTEGER PRIMARY KEY AUTOINCREMENT, -- unique; not an order
     adapter_name        VARCHAR(100) NOT NULL,
-    run_kind            VARCHAR(16) NULL,               -- train | evaluate
+    run_kind            VARCHAR(16) NULL,               -- train | evaluate; in a request, evaluate: a version is evaluated, and nothing is trained or goes live
     trigger_reason      LONGTEXT NULL,                  -- why the run exists
-    is_forced           TINYINT NOT NULL DEFAULT 0,     -- 1: train even if nothing changed
-    is_trial            TINYINT NOT NULL DEFAULT 0,     -- 1: asked for with another backend, base model or manifest than the adapter's row has; never made live automatically
+    is_forced           TINYINT NOT NULL DEFAULT 0,     -- 1: train even if nothing changed; evaluate: every prompt is asked again, also where the answer is known
+    is_trial            TINYINT NOT NULL DEFAULT 0,     -- 1: beside the adapter's own runs: for another backend, base model or manifest than its row has, or an evaluation alone; never made live automatically
     state               VARCHAR(20) NOT NULL DEFAULT 'queued', -- queued -> preparing -> answering_before -> training -> answering_after -> deciding -> succeeded | rejected; from any of them paused and back, failed, cancelled
     desired_state       VARCHAR(16) NOT NULL DEFAULT 'running', -- running | paused | cancelled: people may write it
     resume_state        VARCHAR(20) NULL,               -- with paused: the state that it resumes in
@@ -136,7 +136,7 @@ CREATE TABLE runs (
     manifest_id         BIGINT NULL,                    -- the samples that it trains on
     from_run_id         BIGINT NULL,                    -- in a request: the run of whose kept epoch a version is to be made, as a trial
     from_epoch          INTEGER NULL,                   -- in a request: the epoch, as in kept_epochs
-    version_number      INTEGER NULL,                   -- the version that it trained or evaluates
+    version_number      INTEGER NULL,                   -- the version that it trained or evaluates; in a request to evaluate: which one, NULL: what is live
     before_version      INTEGER NULL,                   -- the version that was live when it began
     fingerprint         VARCHAR(96) NULL,               -- of the training selection: '<rows>-<sum of the content hashes>'
     eval_fingerprint    VARCHAR(96) NULL,               -- of the evaluation selection
@@ -531,4 +531,29 @@ CREATE TABLE orphans (
     removed_at          DATETIME(6) NULL,
     error_message       LONGTEXT NULL,                  -- why it could not be removed
     PRIMARY KEY (orphan_key)
+);
+
+-- Every evaluation of a version as it was: a later one is a further row, and none is overwritten.
+CREATE TABLE evaluations (
+    adapter_name        VARCHAR(100) NOT NULL,
+    evaluation_number   INTEGER NOT NULL,               -- 1, 2, 3 ... per adapter, in the order of evaluated_at
+    run_id              BIGINT NOT NULL,                -- the run that evaluated; `sqltune retry --failed` evaluates again, as a further row
+    version_number      INTEGER NOT NULL,               -- the version that was evaluated
+    compared_version    INTEGER NULL,                   -- the version that it was compared with; NULL: the base model
+    decision            VARCHAR(16) NOT NULL,           -- accepted | rejected
+    reason              LONGTEXT NOT NULL,              -- the verdict in words, with all figures of the comparison
+    prompt_count        BIGINT NOT NULL,                -- prompts that can be scored
+    clean_count         BIGINT NOT NULL,                -- of these, prompts that are not trained on
+    leaked_count        BIGINT NOT NULL,                -- of these, prompts that are trained on
+    error_count         BIGINT NOT NULL,                -- of these, prompts whose answer or score is an error; they are in no mean
+    mean_score          DOUBLE NULL,                    -- of the version, over all prompts; NULL: none has a score
+    clean_score         DOUBLE NULL,                    -- of the version, over the clean prompts; NULL: none has a score
+    interval_low        DOUBLE NULL,                    -- bootstrap interval of clean_score
+    interval_high       DOUBLE NULL,
+    interval_level      DOUBLE NOT NULL,
+    prompt_set_key      VARCHAR(64) NOT NULL,           -- hash of the prompts with their expected texts and scorers
+    decoding_key        VARCHAR(64) NOT NULL,           -- as in responses: hash of the decoding settings and of the prompt format
+    comparison_key      VARCHAR(64) NOT NULL,           -- hash of both and of which prompts are clean: evaluations are compared only where it is equal
+    evaluated_at        DATETIME(6) NOT NULL,
+    PRIMARY KEY (adapter_name, evaluation_number)
 );

@@ -64,6 +64,8 @@ def find_request(session: Session, adapter_name: str) -> RunRequest | None:
         trigger_reason=row.trigger_reason,
         from_run_id=row.from_run_id,
         from_epoch=row.from_epoch,
+        run_kind=row.run_kind,
+        version_number=row.version_number,
         queued_at=parse_time(row.queued_at),
     )
 

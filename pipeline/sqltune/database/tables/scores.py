@@ -35,6 +35,17 @@ class ScorePair:
     score_after: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class EvaluatedPrompt:
+    """One prompt that can be scored, and how the evaluated version did on it."""
+
+    prompt_key: str
+    content_hash: str  #: of the prompt with its expected text
+    scorer: str  #: the primary one
+    is_leaked: bool  #: a trained sample has the same prompt
+    score: float | None  #: None: the answer or the score is missing or an error
+
+
 def fetch_unscored_responses(
     session: Session, run_id: int, phase: Phase, after_key: str, page_size: int
 ) -> list[UnscoredResponse]:
@@ -98,4 +109,17 @@ def fetch_score_pairs(
             row.score_after,
         )
         for row in rows
+    ]
+
+
+def fetch_evaluated_prompts(
+    session: Session, run_id: int, after_key: str, page_size: int
+) -> list[EvaluatedPrompt]:
+    """Return the next prompts with the version's primary scores, in the order of prompt_key."""
+    rows = session.fetch_all(
+        "fetch_evaluated_prompts", run_id=run_id, after_key=after_key, page_size=page_size
+    )
+    return [
+        EvaluatedPrompt(r.prompt_key, r.content_hash, r.scorer, bool(r.is_leaked), r.score)
+        for r in rows
     ]

@@ -1,0 +1,97 @@
+"""What a request for an evaluation asks for: a version is asked the present prompts, and judged.
+
+It is a trial: nothing is trained and nothing goes live. The prompts, the scorers and the gate are
+those of the adapter's row as it is now; how the version is asked, it was trained with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from sqltune.database.tables import aliases, versions
+from sqltune.errors import DataError
+from sqltune.planning.kept_epochs import as_trained
+from sqltune.planning.plan import AdapterPlan, Evaluate, Refuse
+from sqltune.planning.refusing import refusal_of
+from sqltune.planning.wanted import find_wanted
+from sqltune.records import Adapter, AdapterVersion, RunKind, RunRequest
+from sqltune.runtime import Runtime
+from sqltune.selection import Fingerprint, SampleScan
+
+#: Columns of a request that say how something is trained.
+_OF_TRAININGS = ("backend", "base_model", "manifest_id", "from_run_id", "from_epoch")
+
+
+def plan_evaluation(
+    runtime: Runtime, adapter: Adapter, request: RunRequest, *, check: Callable[[], None]
+) -> AdapterPlan:
+    """Plan the run that evaluates a version."""
+    kind = RunKind.EVALUATE
+    try:
+        version = _find_version(runtime, adapter, request)
+        plan = plan_version(runtime, adapter, version, check)
+    except BaseException as error:
+        refusal = Refuse(refusal_of(error))
+        return AdapterPlan(adapter, refusal, request, is_trial=True, run_kind=kind)
+    return replace(plan, request=request)
+
+
+def plan_version(
+    runtime: Runtime, adapter: Adapter, version: AdapterVersion, check: Callable[[], None]
+) -> AdapterPlan:
+    """Plan the evaluation of a version by today's prompts, scorers and gate.
+
+    Raises:
+        ConfigError, DataError, BackendError: as `find_wanted` raises them.
+    """
+    asked = as_trained(runtime, adapter, version.run_id, version.base_model_revision)
+    wanted = find_wanted(runtime, asked, check, scan=_scan_of(version))
+    wanted = replace(wanted, training_key=version.training_key)
+    plan = Evaluate(f"v{version.version_number} is evaluated", wanted, version)
+    return AdapterPlan(asked, plan, is_trial=True, run_kind=RunKind.EVALUATE)
+
+
+def _find_version(runtime: Runtime, adapter: Adapter, request: RunRequest) -> AdapterVersion:
+    """Return the version that is asked for, or else the one that is live.
+
+    Raises:
+        DataError: there is none, or the row asks for a training too.
+    """
+    name = adapter.adapter_name
+    given = [column for column in _OF_TRAININGS if getattr(request, column) is not None]
+    if given:
+        raise _refused(
+            given[0],
+            f"runs.{given[0]} says how to train, and run_kind 'evaluate' trains nothing: leave it "
+            "out",
+            "request_refused",
+        )
+    with runtime.database.read() as session:
+        number = request.version_number or aliases.fetch_alias(session, name)
+        # SQLite stores what it is given, a text in a column of numbers too.
+        found = versions.get_version(session, name, number) if isinstance(number, int) else None
+    if number is None:
+        raise _refused(
+            "version_number",
+            f"no version of {name!r} is live: write the version_number that is to be evaluated "
+            "(report_adapter_versions lists them)",
+            "unknown_version",
+        )
+    if found is None:
+        raise _refused(
+            "version_number",
+            f"{name!r} has no version {number!r} (report_adapter_versions lists them)",
+            "unknown_version",
+        )
+    return found
+
+
+def _scan_of(version: AdapterVersion) -> SampleScan:
+    """Return what the version was trained on, so that no sample is selected."""
+    text = version.fingerprint
+    return SampleScan(Fingerprint(text, int(text.split("-")[0])), 0)
+
+
+def _refused(column: str, message: str, code: str) -> DataError:
+    return DataError(message, table="runs", column=column, code=code)
