@@ -31,6 +31,7 @@ EVENTS = frozenset(
         "run_paused",
         "worker_started",
         "worker_stopped",
+        "not_announced",
         "worker_failed",
         "base_model_converted",
         "packing_checked",

@@ -216,7 +216,7 @@ class LocalBackend:
             yield from answer_batch(base, name, requests[first : first + _BATCH_SIZE], decoding)
 
     def explain_variation(self) -> str | None:
-        """Say that narrow numbers round differently in another batch."""
+        """Return that narrow numbers round differently in another batch."""
         if self._loaded is None:
             return None
         from sqltune.local_lora.precision import explain_rounding
