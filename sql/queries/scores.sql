@@ -83,3 +83,13 @@ SELECT p.prompt_key,
    AND p.is_scored = 1
  ORDER BY p.prompt_key
  LIMIT :page_size;
+
+-- name: count_trained_prompts
+-- How many prompts that are trained on have a score after the training, and how many of them pass.
+SELECT COUNT(*) AS prompt_count,
+       COALESCE(SUM(CASE WHEN s.score >= s.pass_threshold THEN 1 ELSE 0 END), 0) AS right_count
+  FROM run_prompts p
+  JOIN scores s ON s.run_id = p.run_id AND s.prompt_key = p.prompt_key AND s.phase = 'after' AND s.scorer = p.scorer
+ WHERE p.run_id = :run_id
+   AND p.is_leaked = 1
+   AND s.score IS NOT NULL;

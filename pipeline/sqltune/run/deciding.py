@@ -16,6 +16,7 @@ from sqltune.evaluation import (
     score_responses,
 )
 from sqltune.records import Run, RunState
+from sqltune.run.learning import explain_little_learnt
 from sqltune.run.next_step import NOTHING, next_step
 from sqltune.run.work import Work, add_event, get_version
 from sqltune.verdicts import Comparison
@@ -37,16 +38,21 @@ def decide(work: Work, run: Run) -> None:
     state = RunState.SUCCEEDED if verdict.is_accepted else RunState.REJECTED
     step = NOTHING if run.is_trial else next_step(state, run.run_kind)
     end = runs.RunEnd(state, next_step=step)
+    unlearnt = explain_little_learnt(work, run, version)
     now = scope.now()
     with scope.transaction() as session:
         reason = record_verdict(session, run, version, verdict, now=now)
         record_evaluation(session, run, verdict, reason, standing, now=now)
+        if unlearnt is not None:
+            add_event(work, session, "little_learnt", unlearnt)
         add_event(work, session, state.value, reason)
         if not runs.end_run(session, run, end, now=now):
             raise LeaseLost(f"run {run.run_id} is no longer {run.state.value}")
         states.clear_current_run(session, run.adapter_name, None)
     work.say(reason)
     _say_worst(work, run, verdict.comparison)
+    if unlearnt is not None:
+        work.say(unlearnt)
 
 
 def _say_worst(work: Work, run: Run, comparison: Comparison) -> None:

@@ -46,6 +46,21 @@ class EvaluatedPrompt:
     score: float | None  #: None: the answer or the score is missing or an error
 
 
+@dataclass(frozen=True, slots=True)
+class TrainedPrompts:
+    """Of the prompts that are trained on, how many have a score and how many pass."""
+
+    prompts: int
+    right: int
+
+
+def count_trained_prompts(session: Session, run_id: int) -> TrainedPrompts:
+    """Return how many prompts that are trained on the evaluated version answers right."""
+    row = session.fetch_one("count_trained_prompts", run_id=run_id)
+    assert row is not None, "a count has one row"  # noqa: S101
+    return TrainedPrompts(int(row.prompt_count), int(row.right_count))
+
+
 def fetch_unscored_responses(
     session: Session, run_id: int, phase: Phase, after_key: str, page_size: int
 ) -> list[UnscoredResponse]:
