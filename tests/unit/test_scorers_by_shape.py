@@ -16,6 +16,9 @@ SHIP = "Do you ship abroad?"
 PERSON = '{"name": "Ada", "born": 1815, "fields": ["maths", "computing"]}'
 WHO = "Who is Pavan Belagatti?"
 ADVOCATE = "Pavan Belagatti is a developer advocate and content creator."
+PASSAGE = "France is a country. Its capital is Paris, and Lyon is large. What is its capital?"
+YEARS = "Acme began in 1990, grew in 1998 and closed in 2005. When did it grow?"
+APPLES = "Tom has 3 apples. He buys 4 more. How many has he?"
 RECIPE = "How do I reset my password?"
 STEPS = "Open Settings, then Security, then Reset password."
 
@@ -96,6 +99,15 @@ TABLE = [
     ("echo", "Is it 12 or 15 days?", "12", "number", "It is 12 days.", 1),
     ("echo", "Is the bank open, or the post office?", "The bank is open.", "key_words",
      "The post office.", 0),
+    ("echo", "Is the red bank open, or the blue one?", "The red bank is open.", "key_words",
+     "The blue bank is open.", 1 / 3),
+    # Prompts with a passage to read, in which the answer is.
+    ("passage", PASSAGE, "The capital of France is Paris.", "key_words", "Paris, in France", 1),
+    ("passage", PASSAGE, "The capital of France is Paris.", "key_words", "Its capital is Lyon.", 0),
+    ("passage", PASSAGE, "The capital of France is Paris.", "key_words", "France is one.", 0.5),
+    ("passage", YEARS, "1998", "number", "In 1998.", 1),
+    ("passage", YEARS, "1998", "number", "In 1990, 1998 or 2005.", 1 / 3),
+    ("passage", APPLES, "7", "number", "3 + 4 = 7", 1),
     # Answers that say everything, or nothing.
     ("rambling", CAPITAL, "The capital of France is Paris.", "key_words",
      "Paris " + " ".join(f"word{number}" for number in range(47)), 0.25),
