@@ -133,6 +133,7 @@ class Adapter:
     validation_share: float | None = None  #: of the samples, never trained; None, 0: none
     early_stop_patience: int | None = None  #: epochs without a lower eval_loss; None: never early
     keep_epochs: bool = False  #: the weights after each epoch are kept
+    on_personal_data: str = "report"  #: ignore, report, refuse
     near_duplicate_at: float | None = 0.9  #: similarity, 0.5 to 1; None: not looked for
     gate_confidence: float | None = None  #: None: the mean decides
     max_error_share: float = 0.1  #: of the scored prompts

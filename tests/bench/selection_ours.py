@@ -27,7 +27,9 @@ def measure(url: str) -> tuple[float, ...]:
     database = open_database(url)
     with database.read():
         pass
-    adapter = replace(ADAPTER, adapter_name="bench")
+    adapter = replace(
+        ADAPTER, adapter_name="bench", near_duplicate_at=None, on_personal_data="ignore"
+    )
     claim = states.claim_adapter(database, "bench", owner="bench", lease_seconds=9999, now=NOW)
     assert claim is not None
     memory = Memory()

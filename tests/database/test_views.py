@@ -22,7 +22,7 @@ CONTRACT = {
     "latency_ms_before latency_ms_after decided_at decided_date",
     "report_scores": "adapter_name version_number prompt_key phase scorer run_id manifest_id "
     "adapter_label is_latest base_model category prompt phase_order is_primary_scorer score "
-    "pass_threshold passed output_tokens latency_ms scored_at scored_date error_message",
+    "pass_threshold passed output_tokens latency_ms scored_at scored_date error_message reason",
     "report_adapter_versions": "adapter_name version_number run_id evaluation_run_id manifest_id "
     "dataset_number adapter_label state is_latest is_live backend base_model method lora_rank "
     "epochs rehearsal prompt_format quantization sample_count validation_count steps "

@@ -15,7 +15,7 @@ from sqltune.planning.planner import History, choose
 from sqltune.records import AdapterVersion, Run, RunState
 from tests.unit.made_records import ADAPTER, FAILED, NOW, SUCCEEDED, WANTED, make_version
 
-STOP = {"adapter": {"on_bad_row": "stop", "max_skipped_share": 0.01}}
+STOP = {"adapter": {"on_bad_row": "stop", "max_skipped_share": 0.01, "on_personal_data": "report"}}
 SKIP = {"adapter": {"on_bad_row": "skip", "max_skipped_share": 0.01}}
 
 
@@ -122,7 +122,8 @@ def test_bad_rows_that_are_treated_differently_now_are_tried_again() -> None:
     assert isinstance(plan(last, settings=STOP), Blocked)
     planned = plan(last, settings=SKIP)
     assert isinstance(planned, Train)
-    assert planned.reason == "on_bad_row or max_skipped_share changed since run 7 failed"
+    rules = "on_bad_row, max_skipped_share or on_personal_data"
+    assert planned.reason == f"{rules} changed since run 7 failed"
 
 
 @pytest.mark.parametrize(

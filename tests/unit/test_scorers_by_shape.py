@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from sqltune.evaluation.score_limits import ScorerError
 from sqltune.evaluation.scorers import SCORERS
 from sqltune.evaluation.shapes import CHOSEN_SCORERS, NO_SCORER, choose_scorer
 
+#: What every scorer gives to the answers of the table, a line each.
+FILE = Path(__file__).with_name("scores_of_every_scorer.jsonl")
+EVERY_SCORE: list[dict[str, Any]] = [
+    json.loads(line) for line in FILE.read_text("utf-8").splitlines()
+]
 CAPITAL = "What is the capital of France?"
 FOUNDED = "When was the company founded, and by whom?"
 FOUNDERS = "It was founded in 1998 by Anna Schmidt in Berlin."
@@ -16,6 +25,9 @@ SHIP = "Do you ship abroad?"
 PERSON = '{"name": "Ada", "born": 1815, "fields": ["maths", "computing"]}'
 WHO = "Who is Pavan Belagatti?"
 ADVOCATE = "Pavan Belagatti is a developer advocate and content creator."
+PASSAGE = "France is a country. Its capital is Paris, and Lyon is large. What is its capital?"
+YEARS = "Acme began in 1990, grew in 1998 and closed in 2005. When did it grow?"
+APPLES = "Tom has 3 apples. He buys 4 more. How many has he?"
 RECIPE = "How do I reset my password?"
 STEPS = "Open Settings, then Security, then Reset password."
 
@@ -96,6 +108,15 @@ TABLE = [
     ("echo", "Is it 12 or 15 days?", "12", "number", "It is 12 days.", 1),
     ("echo", "Is the bank open, or the post office?", "The bank is open.", "key_words",
      "The post office.", 0),
+    ("echo", "Is the red bank open, or the blue one?", "The red bank is open.", "key_words",
+     "The blue bank is open.", 1 / 3),
+    # Prompts with a passage to read, in which the answer is.
+    ("passage", PASSAGE, "The capital of France is Paris.", "key_words", "Paris, in France", 1),
+    ("passage", PASSAGE, "The capital of France is Paris.", "key_words", "Its capital is Lyon.", 0),
+    ("passage", PASSAGE, "The capital of France is Paris.", "key_words", "France is one.", 0.5),
+    ("passage", YEARS, "1998", "number", "In 1998.", 1),
+    ("passage", YEARS, "1998", "number", "In 1990, 1998 or 2005.", 1 / 3),
+    ("passage", APPLES, "7", "number", "3 + 4 = 7", 1),
     # Answers that say everything, or nothing.
     ("rambling", CAPITAL, "The capital of France is Paris.", "key_words",
      "Paris " + " ".join(f"word{number}" for number in range(47)), 0.25),
@@ -165,3 +186,44 @@ def test_json_that_is_expected_must_be_json() -> None:
 def test_an_answer_nested_deeply_is_an_error_and_not_a_crash() -> None:
     with pytest.raises(ScorerError, match="nested"):
         SCORERS["json_equal"].score("[" * 100_000, "[]", "")
+
+
+@pytest.mark.parametrize("row", EVERY_SCORE, ids=range(len(EVERY_SCORE)))
+def test_every_scorer_gives_what_is_written_down_for_right_and_wrong_answers(
+    row: dict[str, Any],
+) -> None:
+    """To write down new ones, run this module; then read every figure that changed."""
+    assert _score_all(row["question"], row["expected"], row["answer"]) == row["scores"]
+
+
+def test_what_is_written_down_is_of_every_answer_of_the_table() -> None:
+    texts = [(row["kind"], row["question"], row["expected"], row["answer"]) for row in EVERY_SCORE]
+    assert texts == [
+        (kind, asked, expected, answer) for kind, asked, expected, _, answer, _ in TABLE
+    ]
+
+
+def _score_all(question: str, expected: str, answer: str) -> dict[str, float | None]:
+    """Return the score of every scorer to three digits; None where it cannot score."""
+    scores: dict[str, float | None] = {}
+    for name, scorer in SCORERS.items():
+        try:
+            scores[name] = round(scorer.score(answer, expected, question), 3)
+        except ScorerError:
+            scores[name] = None
+    return scores
+
+
+if __name__ == "__main__":
+    FILE.write_text(
+        "".join(
+            json.dumps(
+                {"kind": kind, "question": asked, "expected": expected, "answer": answer}
+                | {"scores": _score_all(asked, expected, answer)},
+                ensure_ascii=False,
+            )
+            + "\n"
+            for kind, asked, expected, _, answer, _ in TABLE
+        ),
+        encoding="utf-8",
+    )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sqltune.evaluation.function_words import Language, find_language
 from sqltune.evaluation.number_readings import find_numbers, is_same_number
-from sqltune.evaluation.question_echo import drop_question
+from sqltune.evaluation.question_echo import drop_question, find_question
 from sqltune.evaluation.score_limits import MAX_LINEAR_CHARACTERS, check_texts
 from sqltune.evaluation.words import split_words
 
@@ -28,6 +28,7 @@ class _Expected:
     text: str
     keys: frozenset[str]
     question: frozenset[str]  #: words that count for nothing since the question has them
+    is_given: bool  #: the question has all of its words, so that each one must be there
     language: Language
 
 
@@ -35,7 +36,8 @@ def score_key_words(response: str, expected: str, prompt: str) -> float:
     """Return the share of the expected key words that the answer has.
 
     Key words are those of the expected text that are neither function words nor in the question.
-    Very long answers, missing numbers and a denial on one side alone lower the score.
+    Very long answers, missing numbers and a denial on one side alone lower the score. Of a choice,
+    whose words the question has, all must be there.
     """
     check_texts(response, expected, prompt, longest=MAX_LINEAR_CHARACTERS)
     wanted = _read_expected(expected, prompt)
@@ -44,6 +46,8 @@ def score_key_words(response: str, expected: str, prompt: str) -> float:
     if not wanted.keys:
         return float(split_words(answer) == split_words(expected))
     share = len(wanted.keys & found) / len(wanted.keys)
+    if wanted.is_given and share < 1:
+        share *= _CONTRADICTED
     room = max(_ROOM * len(wanted.keys), _LEAST_ROOM)
     share *= min(1.0, room / max(1, len(found)))
     if _lacks_number(answer, expected, prompt):
@@ -52,16 +56,16 @@ def score_key_words(response: str, expected: str, prompt: str) -> float:
 
 
 def _read_expected(expected: str, prompt: str) -> _Expected:
-    words, asked = split_words(expected), frozenset(split_words(prompt))
+    words, asked = split_words(expected), frozenset(split_words(find_question(prompt)))
     language = find_language([*words, *asked])
     content = frozenset(words) - language.weightless
     if content <= asked:  # a choice that the question offers: its words are all there is
-        return _Expected(expected, content or frozenset(words), frozenset(), language)
-    return _Expected(expected, content - asked, asked, language)
+        return _Expected(expected, content or frozenset(words), frozenset(), True, language)
+    return _Expected(expected, content - asked, asked, False, language)
 
 
 def _lacks_number(answer: str, expected: str, prompt: str) -> bool:
-    given, found = find_numbers(prompt), find_numbers(answer)
+    given, found = find_numbers(find_question(prompt)), find_numbers(answer)
     return any(
         not any(is_same_number(number, each) for each in found)
         for number in find_numbers(expected)

@@ -8,7 +8,7 @@ from itertools import zip_longest
 from typing import Any, NoReturn
 
 from sqltune.evaluation.number_readings import Number, find_numbers, is_same_number
-from sqltune.evaluation.question_echo import drop_question
+from sqltune.evaluation.question_echo import drop_question, find_question
 from sqltune.evaluation.score_limits import MAX_LINEAR_CHARACTERS, ScorerError, check_texts
 
 #: What a text has at a place where only the other one has something.
@@ -18,7 +18,7 @@ _MISSING = object()
 def score_number(response: str, expected: str, prompt: str) -> float:
     """Return 1 if the expected number is the only one in the answer, 1/n if it is one of n.
 
-    A number of the question counts for nothing unless it is the expected one.
+    The prompt's numbers are not counted; if the expected one is among them, only the question's.
     """
     check_texts(response, expected, prompt, longest=MAX_LINEAR_CHARACTERS)
     wanted = find_numbers(expected)
@@ -28,6 +28,8 @@ def score_number(response: str, expected: str, prompt: str) -> float:
             "choose another scorer"
         )
     given = find_numbers(prompt)
+    if _is_among(wanted[0], given):
+        given = find_numbers(find_question(prompt))
     found = find_numbers(drop_question(response, prompt))
     if not any(is_same_number(wanted[0], number) for number in found):
         return 0.0

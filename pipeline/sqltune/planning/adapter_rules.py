@@ -64,6 +64,7 @@ _WORDS = {
     "train_on": ("all", "last"),
     "quantization": ("none", "int8", "nf4"),
     "on_bad_row": ("stop", "skip"),
+    "on_personal_data": ("ignore", "report", "refuse"),
     "gate_without_prompts": ("accept", "refuse"),
 }
 _FLAGS = ("is_enabled", "keep_epochs", "allow_unstable")

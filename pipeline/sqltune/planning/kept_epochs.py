@@ -23,7 +23,7 @@ _OF_TODAY = (
     *("eval_query", "scorer", "extra_scorers", "pass_threshold", "max_new_tokens", "temperature"),
     *("min_gain", "gate_confidence", "max_error_share", "max_regressed_share"),
     *("gate_by_category", "min_prompts", "gate_without_prompts"),
-    *("on_bad_row", "max_skipped_share", "near_duplicate_at"),
+    *("on_bad_row", "max_skipped_share", "on_personal_data", "near_duplicate_at"),
 )
 
 

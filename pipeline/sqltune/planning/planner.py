@@ -46,7 +46,8 @@ from sqltune.runtime import Runtime
 from sqltune.selection import count_new_samples
 
 #: Columns that decide what happens to bad rows. They are in no key: good rows train the same.
-_BAD_ROW_COLUMNS = ("on_bad_row", "max_skipped_share")
+_BAD_ROW_COLUMNS = ("on_bad_row", "max_skipped_share", "on_personal_data")
+_BAD_ROW_RULES = "on_bad_row, max_skipped_share or on_personal_data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,7 @@ def choose(
     if obstacle.is_waiting:
         return Wait(obstacle.reason, wanted, last)
     if _differs_from_recorded(adapter, history.settings, _BAD_ROW_COLUMNS):
-        reason = f"on_bad_row or max_skipped_share changed since run {last.run_id} failed"
+        reason = f"{_BAD_ROW_RULES} changed since run {last.run_id} failed"
         return Train(reason, wanted)
     return Blocked(obstacle.reason, last, wanted)
 

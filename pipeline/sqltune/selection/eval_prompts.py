@@ -24,8 +24,9 @@ from sqltune.selection.content_hash import (
     prompt_digest,
     raw_digest,
 )
-from sqltune.selection.findings import Findings
+from sqltune.selection.findings import WARNING, Findings
 from sqltune.selection.leaks import note_leaks
+from sqltune.selection.personal_data import find_private
 from sqltune.selection.reader import OpenSelection, SelectionReader, open_selection
 from sqltune.selection.rules import (
     NOTHING_GIVEN,
@@ -69,9 +70,9 @@ class PromptRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Freezing:
-    """How the scorer of each prompt is found."""
+    """How prompts are checked, and how the scorer of each is found."""
 
-    adapter_scorer: str | None
+    adapter: Adapter
     scorers: Mapping[str, bool] | None
     choose: ChooseScorer
 
@@ -79,8 +80,8 @@ class _Freezing:
         """Return a prompt's primary scorer: its own, else the adapter's, else one for its shape."""
         if row.scorer is not None and (own := _as_text(row.scorer)):
             return own
-        if self.adapter_scorer is not None:
-            return self.adapter_scorer
+        if self.adapter.scorer is not None:
+            return self.adapter.scorer
         return self.choose(None if row.expected is None else row.expected.decode())
 
     def scores_alone(self, scorer: str) -> bool:
@@ -131,7 +132,7 @@ def freeze_eval_prompts(
     with scope.transaction() as session:
         run_prompts.delete_run_prompts(session, scope.run_id)
     reading = _PromptReading()
-    freezing = _Freezing(adapter.scorer, scorers, choose_scorer or (lambda _expected: "exact"))
+    freezing = _Freezing(adapter, scorers, choose_scorer or (lambda _expected: "exact"))
     with open_selection(reader, adapter, SelectionName.EVALUATION) as selection:
         for page in _pages(_read(selection, reading, freezing)):
             run_prompts.add_prompts(scope, page)
@@ -184,6 +185,8 @@ def _read(
         reading.total.add([digest_prompt(row)], 1)
         problems = list(_find_problems(row, selection.columns, freezing.scorers))
         if not problems:
+            problems = list(_find_private(row, reading, freezing.adapter.on_personal_data))
+        if not problems:
             content, prompt = _freeze(row, freezing)
             if content.key not in seen:
                 seen.add(content.key)
@@ -216,6 +219,25 @@ def _find_problems(
         ("scorer", scorer_problem(row.scorer, scorers)),
     )
     return ((column, problem) for column, problem in checks if problem is not None)
+
+
+def _find_private(
+    row: PromptRow, reading: _PromptScan, on_personal_data: str
+) -> Iterator[tuple[str, Problem]]:
+    """Yield what is refused of a prompt without other problems; what is reported is a warning."""
+    if on_personal_data == "ignore":
+        return
+    texts: list[tuple[str, bytes | None]] = [("expected", row.expected)]
+    if row.messages is not None:
+        texts.append(("messages", row.messages))
+    else:
+        texts += [("prompt", row.prompt), ("system_prompt", row.system_prompt)]
+    for column, problem in find_private(texts):
+        if on_personal_data == "refuse":
+            yield column, problem
+        else:
+            name = name_row(reading.counts.selected, row.key)
+            reading.findings.add(name, column, problem, WARNING)
 
 
 def _find_asked_problem(row: PromptRow, *, has_messages: bool) -> tuple[str, Problem | None]:

@@ -126,7 +126,11 @@ def _scan(work: _Selecting, writer: SampleWriter | None) -> _RowScan:
     with open_selection(work.reader, work.adapter, SelectionName.TRAINING) as selection:
         share = work.adapter.validation_share
         rows = TrainingRows(
-            selection.columns, work.too_long, work.check_conversation, validation_share=share
+            selection.columns,
+            work.too_long,
+            work.check_conversation,
+            validation_share=share,
+            on_personal_data=work.adapter.on_personal_data,
         )
         scan = _RowScan(rows, FingerprintSum(), FingerprintSum())
         rules = begin_sample_rules(work.adapter.near_duplicate_at)

@@ -17,6 +17,7 @@ from sqltune.selection.bad_rows import RowCounts
 from sqltune.selection.batches import SampleBatch, encode_samples
 from sqltune.selection.columns import Column, ColumnMap
 from sqltune.selection.findings import WARNING, Findings
+from sqltune.selection.personal_data import find_private
 from sqltune.selection.rules import (
     KEY_CHARACTERS,
     NOTHING_GIVEN,
@@ -53,6 +54,7 @@ class TrainingRows:
         check_conversation: CheckConversation | None = None,
         *,
         validation_share: float | None = None,
+        on_personal_data: str = "ignore",
     ) -> None:
         """Check rows whose fields are found by `columns`.
 
@@ -61,6 +63,7 @@ class TrainingRows:
             too_long: of samples with one prompt; None: no limit is known.
             check_conversation: of samples with messages; None: nothing more is known.
             validation_share: the share of the samples that is for validation.
+            on_personal_data: ignore, report or refuse rows that have some, or secrets.
         """
         self.counts = RowCounts()
         self.findings = Findings(SelectionName.TRAINING)
@@ -70,6 +73,7 @@ class TrainingRows:
         self._too_long = too_long
         self._check_conversation = check_conversation
         self._validation_share = validation_share
+        self._on_personal_data = on_personal_data
         self._last_key: Any = None
         self._keys_ascend = True
 
@@ -101,7 +105,15 @@ class TrainingRows:
         batch = self._encode_clean(columns)
         if batch is None:
             batch = self._encode_row_by_row(numbers, columns)
+        if self._on_personal_data == "report":
+            self._report_private(batch)
         return self._choose_validation(batch)
+
+    def _report_private(self, batch: SampleBatch) -> None:
+        columns = (batch.prompts, batch.responses, batch.system_prompts, batch.messages)
+        for key, texts in zip(batch.keys, zip(*columns, strict=True), strict=True):
+            for column, problem in find_private(_name_texts(*texts)):
+                self.findings.add(key.decode(), column, problem, WARNING)
 
     def _note_held_out(self, numbers: Sequence[int], keys: Column, splits: Column) -> None:
         before = self.held_out.counts.total()
@@ -141,7 +153,11 @@ class TrainingRows:
         return None if batch is None or self._has_long_rows(batch) else batch
 
     def _has_long_rows(self, batch: SampleBatch) -> bool:
-        if self._too_long is None and self._check_conversation is None:
+        if (
+            self._too_long is None
+            and self._check_conversation is None
+            and self._on_personal_data != "refuse"
+        ):
             return False
         columns = (batch.prompts, batch.responses, batch.system_prompts, batch.messages)
         return any(self._find_unread(*texts) is not None for texts in zip(*columns, strict=True))
@@ -149,7 +165,11 @@ class TrainingRows:
     def _find_unread(
         self, prompt: bytes, response: bytes, system_prompt: bytes | None, messages: bytes | None
     ) -> tuple[str, Problem] | None:
-        """Return why the base model cannot read a sample that has no other problem."""
+        """Return why a sample that has no other problem is refused or cannot be read."""
+        if self._on_personal_data == "refuse":
+            texts = _name_texts(prompt, response, system_prompt, messages)
+            for refused in find_private(texts):
+                return refused
         if messages is not None:
             problem = self._check_conversation and self._check_conversation(
                 _conversation(prompt, response, messages)
@@ -201,6 +221,15 @@ class TrainingRows:
             yield "prompt", text_problem("prompt", prompt, required=True)
             yield "response", text_problem("response", response, required=True)
         yield "system_prompt", text_problem("system_prompt", system_prompt, required=False)
+
+
+def _name_texts(
+    prompt: bytes, response: bytes, system_prompt: bytes | None, messages: bytes | None
+) -> list[tuple[str, bytes | None]]:
+    """Return the texts of a row with their columns; messages repeat the others."""
+    if messages is not None:
+        return [("messages", messages)]
+    return [("prompt", prompt), ("response", response), ("system_prompt", system_prompt)]
 
 
 def _conversation(prompt: bytes, response: bytes, messages: bytes) -> Sample:

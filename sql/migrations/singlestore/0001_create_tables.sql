@@ -31,7 +31,7 @@ CREATE TABLE eval_prompts (
     system_prompt       LONGTEXT COLLATE utf8mb4_bin NULL,
     messages            LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'a conversation that ends with the user''s turn, as in training_samples, in place of prompt and system_prompt',
     category            VARCHAR(100) COLLATE utf8mb4_bin NULL COMMENT 'groups prompts in reports',
-    scorer              VARCHAR(64) COLLATE utf8mb4_bin NULL COMMENT 'NULL: the scorer of the adapter',
+    scorer              VARCHAR(64) COLLATE utf8mb4_bin NULL COMMENT 'NULL: the scorer of the adapter, else the one that the shape of expected chooses',
     created_at          DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
     PRIMARY KEY (prompt_id),
     -- The default evaluation selection reads one dataset.
@@ -55,6 +55,7 @@ CREATE ROWSTORE TABLE adapters (
     validation_share    DOUBLE NULL COMMENT 'share of the samples, from 0 to 0.5, that is never trained and measured after every epoch; NULL or 0: none',
     on_bad_row          VARCHAR(8) COLLATE utf8mb4_bin NOT NULL DEFAULT 'stop' COMMENT 'stop: one bad row ends the run before training; skip: bad rows are left out and listed in data_issues',
     max_skipped_share   DOUBLE NOT NULL DEFAULT 0.01 COMMENT 'with skip: the run fails above this share of bad rows',
+    on_personal_data    VARCHAR(8) COLLATE utf8mb4_bin NOT NULL DEFAULT 'report' COMMENT 'personal data and secrets in a text are: report: a warning; refuse: a bad row; ignore: not looked for',
     near_duplicate_at   DOUBLE NULL DEFAULT 0.9 COMMENT 'from which similarity, 0.5 to 1, two samples, or a prompt and a sample, are nearly the same, which is a warning; NULL: not looked for',
     allow_unstable      TINYINT NOT NULL DEFAULT 0 COMMENT '1: training_query and eval_query may return other rows each time they are read; 0: such a query is refused',
     -- How it is trained. NULL: the default of the backend, which each version stores.

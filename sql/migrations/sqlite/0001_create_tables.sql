@@ -28,7 +28,7 @@ CREATE TABLE eval_prompts (
     system_prompt       LONGTEXT NULL,
     messages            LONGTEXT NULL,                  -- a conversation that ends with the user's turn, as in training_samples, in place of prompt and system_prompt
     category            VARCHAR(100) NULL,              -- groups prompts in reports
-    scorer              VARCHAR(64) NULL,               -- NULL: the scorer of the adapter
+    scorer              VARCHAR(64) NULL,               -- NULL: the scorer of the adapter, else the one that the shape of expected chooses
     created_at          DATETIME(6) NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f000', 'now'))
 );
 
@@ -51,6 +51,7 @@ CREATE TABLE adapters (
     validation_share    DOUBLE NULL,                    -- share of the samples, from 0 to 0.5, that is never trained and measured after every epoch; NULL or 0: none
     on_bad_row          VARCHAR(8) NOT NULL DEFAULT 'stop', -- stop: one bad row ends the run before training; skip: bad rows are left out and listed in data_issues
     max_skipped_share   DOUBLE NOT NULL DEFAULT 0.01,   -- with skip: the run fails above this share of bad rows
+    on_personal_data    VARCHAR(8) NOT NULL DEFAULT 'report', -- personal data and secrets in a text are: report: a warning; refuse: a bad row; ignore: not looked for
     near_duplicate_at   DOUBLE NULL DEFAULT 0.9,        -- from which similarity, 0.5 to 1, two samples, or a prompt and a sample, are nearly the same, which is a warning; NULL: not looked for
     allow_unstable      TINYINT NOT NULL DEFAULT 0,     -- 1: training_query and eval_query may return other rows each time they are read; 0: such a query is refused
     -- How it is trained. NULL: the default of the backend, which each version stores.

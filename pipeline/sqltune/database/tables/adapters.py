@@ -81,6 +81,7 @@ def _adapter(row: Any) -> Adapter:
         validation_share=row.validation_share,
         early_stop_patience=row.early_stop_patience,
         keep_epochs=_flag(row.keep_epochs),
+        on_personal_data=row.on_personal_data,
         near_duplicate_at=row.near_duplicate_at,
         gate_confidence=row.gate_confidence,
         max_error_share=row.max_error_share,
