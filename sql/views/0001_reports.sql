@@ -321,7 +321,8 @@ SELECT n.adapter_name AS adapter_name,
        CASE WHEN s.manifest_id = o.manifest_id THEN cs.group_key ELSE NULL END AS old_group_key,
        CASE WHEN s.manifest_id = n.manifest_id THEN cs.group_key ELSE ct.group_key END AS group_key,
        CASE WHEN s.manifest_id = o.manifest_id THEN cs.split ELSE NULL END AS old_split,
-       CASE WHEN s.manifest_id = n.manifest_id THEN cs.split ELSE ct.split END AS split
+       CASE WHEN s.manifest_id = n.manifest_id THEN cs.split ELSE ct.split END AS split,
+       n.created_at AS trained_at
   FROM adapter_versions n
   JOIN adapter_versions o ON o.adapter_name = n.adapter_name AND o.manifest_id <> n.manifest_id
   JOIN manifest_samples s ON s.manifest_id IN (o.manifest_id, n.manifest_id)

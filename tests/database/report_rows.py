@@ -64,7 +64,7 @@ def _insert_versions(database: Database) -> None:
     rows = [
         {"version_number": n, "adapter_label": f"{ADAPTER} v{n}", "state": state, "run_id": n}
         | {"is_latest": latest, "evaluation_run_id": n, "manifest_id": n, "training_key": f"t{n}"}
-        | {"created_at": _TIME.format(n)}
+        | {"created_at": _TIME.format(n), "retired_at": _TIME.format(n) if n == 2 else None}
         for n, state, latest in ((1, "accepted", 0), (2, "rejected", 1))
     ]
     insert(database, "adapter_versions", [base | row for row in rows])
@@ -192,7 +192,7 @@ def _insert_data(database: Database) -> None:
         database,
         "manifest_samples",
         [
-            {"manifest_id": n, "position": 0, "sample_key": "s", "content_hash": "h-k1"}
+            {"manifest_id": n, "position": 0, "sample_key": "s", "content_hash": f"h-k{n}"}
             for n, *_ in manifests
         ],
     )

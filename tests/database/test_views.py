@@ -52,7 +52,7 @@ CONTRACT = {
     "report_sample_changes": "adapter_name version_number old_version sample_key old_manifest_id "
     "manifest_id adapter_label sample_change old_prompt prompt old_response response "
     "old_system_prompt system_prompt old_messages messages old_weight weight old_group_key "
-    "group_key old_split split",
+    "group_key old_split split trained_at",
     "report_live_history": "adapter_name version_number alias move_number old_version "
     "adapter_label began_at ended_at is_now moved_by run_id reason",
     "report_orphans": "adapter_name version_number orphan_key run_id adapter_label orphan_kind "
@@ -219,7 +219,7 @@ def test_only_manifests_that_are_complete_are_shown(reported: Database) -> None:
     ) == [(1, 1, 2), (2, 2, 3)]
     assert select(
         reported, "manifest_id, sample_key, prompt_preview", "report_samples ORDER BY 1"
-    ) == [(1, "s", "prompt k1"), (2, "s", "prompt k1")]
+    ) == [(1, "s", "prompt k1"), (2, "s", "prompt k2")]
 
 
 #: The questions that a join answers, the join, and how many rows the history has for it.
