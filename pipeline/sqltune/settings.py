@@ -25,7 +25,7 @@ VERSION = "0.1.0"
 #: Variables that Kubernetes sets for a service called sqltune, that docker-compose.yml reads, and
 #: those of our tests.
 _FOREIGN = re.compile(r"SQLTUNE_(TEST_.*|DATABASE_PASSWORD|SERVICE_(HOST|PORT)(_.*)?|PORT(_.*)?)")
-_SECRETS = ("database_url", "selection_url", "serve_token")
+_SECRETS = ("database_url", "selection_url", "serve_token", "forget_key")
 
 
 def _text(value: object) -> str:
@@ -107,6 +107,12 @@ def _token(value: object) -> str:
     return value
 
 
+def _forget_key(value: object) -> str:
+    if not isinstance(value, str) or len(value.strip()) < 16:
+        raise ValueError("must have at least 16 characters")
+    return value
+
+
 def _setting(default: Any, parse: Callable[[object], Any], *, is_secret: bool = False) -> Any:
     return field(default=default, repr=not is_secret, metadata={"parse": parse})
 
@@ -171,6 +177,9 @@ class Settings:
     serve_token: str | None = _setting(None, _token, is_secret=True)
     #: Calls that may wait for one base model of the local server.
     serve_queue: int = _setting(256, _number(int, least=1))
+    #: Secret of the hashes of what was forgotten, at least 16 characters; None: the database makes
+    #: one. Keep it: without it nothing is trained.
+    forget_key: str | None = _setting(None, _forget_key, is_secret=True)
     #: Lowest level that the log on stderr shows.
     log_level: str = _setting("warning", _one_of("debug", "info", "warning", "error"))
     #: Log as sentences (text) or as JSON lines (json).
@@ -261,10 +270,11 @@ def _read_file(path: Path) -> dict[str, object]:
 
 def _refuse_secrets(path: Path, content: dict[str, object]) -> None:
     """Refuse secrets in the file: it lies beside code and would be committed one day."""
-    if "serve_token" in content:
-        raise ConfigError(
-            f"{path} holds serve_token; give it as SQLTUNE_SERVE_TOKEN of the environment"
-        )
+    for name in ("serve_token", "forget_key"):
+        if name in content:
+            raise ConfigError(
+                f"{path} holds {name}; give it as {_variable(name)} of the environment"
+            )
     for name in _SECRETS:
         url = str(content.get(name, ""))
         login, at, _ = url.partition("://")[2].rpartition("@")

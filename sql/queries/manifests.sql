@@ -7,7 +7,7 @@ VALUES (:manifest_id, :adapter_name, 'writing', :now);
 
 -- name: get_manifest
 -- One manifest.
-SELECT manifest_id, adapter_name, state, fingerprint, sample_count, validation_count
+SELECT manifest_id, adapter_name, state, fingerprint, sample_count, validation_count, forgotten_count
   FROM manifests
  WHERE manifest_id = :manifest_id;
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from sqltune.selection.content_hash import Fingerprint
 from sqltune.selection.eval_prompts import fingerprint_prompts, freeze_eval_prompts
+from sqltune.selection.forgotten import ForgottenHashes, load_forgotten
 from sqltune.selection.inputs import count_stored_contents, digest_inputs, read_conversation
 from sqltune.selection.manifest import write_manifest
 from sqltune.selection.new_samples import count_new_samples
@@ -24,6 +25,7 @@ from sqltune.selection.unfolding import unfold
 
 __all__ = [
     "Fingerprint",
+    "ForgottenHashes",
     "Problem",
     "SampleScan",
     "SelectionReader",
@@ -35,6 +37,7 @@ __all__ = [
     "fingerprint_samples",
     "freeze_eval_prompts",
     "is_blank",
+    "load_forgotten",
     "read_conversation",
     "read_samples",
     "read_validation",
