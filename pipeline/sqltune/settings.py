@@ -180,6 +180,11 @@ class Settings:
     #: Secret of the hashes of what was forgotten, at least 16 characters; None: the database makes
     #: one. Keep it: without it nothing is trained.
     forget_key: str | None = _setting(None, _forget_key, is_secret=True)
+    #: Days after which `sqltune gc --remove` removes answers that no alias needs; None: never.
+    keep_answers_days: float | None = _setting(None, _number(float, above=0))
+    #: Days after which `sqltune gc --remove` removes the texts of samples that neither the latest
+    #: version of an adapter nor one with an alias saw; None: never.
+    keep_texts_days: float | None = _setting(None, _number(float, above=0))
     #: Lowest level that the log on stderr shows.
     log_level: str = _setting("warning", _one_of("debug", "info", "warning", "error"))
     #: Log as sentences (text) or as JSON lines (json).

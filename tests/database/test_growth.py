@@ -27,6 +27,9 @@ READS_ALL = {
     "list_created_adapters",
     # Asked by `gc` alone, beside all versions.
     "list_kept_epochs",
+    # Asked by `gc` alone, once each, where the settings say how long texts are kept.
+    "list_runs_with_old_answers",
+    "list_old_manifests",
     # Asked by `forget` alone, which looks for a text in everything that is stored.
     "select_all_contents",
     "select_all_answers",

@@ -221,7 +221,13 @@ def get_content(session: Session, content_hash: str) -> StoredText | None:
 
 
 def replace_content(
-    session: Session, content_hash: str, new_hash: str, *, is_sample: bool, now: datetime
+    session: Session,
+    content_hash: str,
+    new_hash: str,
+    *,
+    is_sample: bool,
+    now: datetime,
+    shown: str = FORGOTTEN_TEXT,
 ) -> int:
     """Remove a content's texts, and point to what is in its place; return the answers removed."""
     found = session.fetch_one("count_contents", content_hash=new_hash)
@@ -229,8 +235,8 @@ def replace_content(
         session.execute(
             "add_forgotten_content",
             content_hash=new_hash,
-            prompt=FORGOTTEN_TEXT,
-            response=FORGOTTEN_TEXT if is_sample else None,
+            prompt=shown,
+            response=shown if is_sample else None,
             weight=1.0 if is_sample else None,
             now=format_time(now),
         )
