@@ -15,7 +15,7 @@ from sqltune.backends.base import Backend
 from sqltune.database.connection import Database
 from sqltune.database.patience import PAUSES_SECONDS
 from sqltune.records import Claim
-from sqltune.selection import SelectionReader
+from sqltune.selection import ForgottenHashes, SelectionReader, load_forgotten
 from sqltune.settings import Settings
 
 
@@ -79,4 +79,8 @@ class Runtime:
     def selection_reader(self, check: Callable[[], None]) -> SelectionReader:
         """Return what reads adapters' selections; `check` is called while rows are read."""
         limit = self.settings.selection_timeout_seconds
-        return SelectionReader(self.selection_database, check, limit)
+        return SelectionReader(self.selection_database, check, limit, self.load_forgotten())
+
+    def load_forgotten(self) -> ForgottenHashes | None:
+        """Return what was forgotten and may not be trained, asked or stored; None: nothing was."""
+        return load_forgotten(self.database, self.settings.forget_key)

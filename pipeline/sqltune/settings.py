@@ -25,9 +25,16 @@ VERSION = "0.1.0"
 #: Variables that Kubernetes sets for a service called sqltune, that docker-compose.yml reads, and
 #: those of our tests.
 _FOREIGN = re.compile(r"SQLTUNE_(TEST_.*|DATABASE_PASSWORD|SERVICE_(HOST|PORT)(_.*)?|PORT(_.*)?)")
-_SECRETS = ("database_url", "selection_url", "serve_token", "webhook_url", "webhook_secret")
+_SECRETS = (
+    "database_url",
+    "selection_url",
+    "serve_token",
+    "webhook_url",
+    "webhook_secret",
+    "forget_key",
+)
 #: Those that are secret as a whole, not only with a password in them.
-_TOKENS = ("serve_token", "webhook_url", "webhook_secret")
+_TOKENS = ("serve_token", "webhook_url", "webhook_secret", "forget_key")
 #: What a webhook can be called for; `database.tables.webhook_calls` finds it.
 WEBHOOK_EVENTS = ("failed", "rejected", "promoted", "rolled_back", "stuck")
 
@@ -128,6 +135,12 @@ def _token(value: object) -> str:
     return value
 
 
+def _forget_key(value: object) -> str:
+    if not isinstance(value, str) or len(value.strip()) < 16:
+        raise ValueError("must have at least 16 characters")
+    return value
+
+
 def _setting(default: Any, parse: Callable[[object], Any], *, is_secret: bool = False) -> Any:
     return field(default=default, repr=not is_secret, metadata={"parse": parse})
 
@@ -200,6 +213,14 @@ class Settings:
     webhook_events: tuple[str, ...] = _setting(WEBHOOK_EVENTS, _some_of(*WEBHOOK_EVENTS))
     #: Signs the body of each call, in the header X-Sqltune-Signature; None: no signature.
     webhook_secret: str | None = _setting(None, _text, is_secret=True)
+    #: Secret of the hashes of what was forgotten, at least 16 characters; None: the database makes
+    #: one. Keep it: without it nothing is trained.
+    forget_key: str | None = _setting(None, _forget_key, is_secret=True)
+    #: Days after which `sqltune gc --remove` removes answers that no alias needs; None: never.
+    keep_answers_days: float | None = _setting(None, _number(float, above=0))
+    #: Days after which `sqltune gc --remove` removes the texts of samples that neither the latest
+    #: version of an adapter nor one with an alias saw; None: never.
+    keep_texts_days: float | None = _setting(None, _number(float, above=0))
     #: Lowest level that the log on stderr shows.
     log_level: str = _setting("warning", _one_of("debug", "info", "warning", "error"))
     #: Log as sentences (text) or as JSON lines (json).

@@ -7,7 +7,7 @@ VALUES (:manifest_id, :adapter_name, 'writing', :now);
 
 -- name: get_manifest
 -- One manifest.
-SELECT manifest_id, adapter_name, state, fingerprint, sample_count, validation_count
+SELECT manifest_id, adapter_name, state, fingerprint, sample_count, validation_count, forgotten_count
   FROM manifests
  WHERE manifest_id = :manifest_id;
 
@@ -20,12 +20,13 @@ SELECT content_hash
    AND position < :end_position;
 
 -- name: find_equal_manifest
--- The complete manifest of the adapter with this content, if there is one.
+-- The complete manifest of the adapter with this content, if there is one that kept all its texts.
 SELECT manifest_id
   FROM manifests
  WHERE adapter_name = :adapter_name
    AND fingerprint = :fingerprint
    AND state = 'complete'
+   AND forgotten_count = 0
    AND manifest_id <> :manifest_id
  ORDER BY dataset_number
  LIMIT 1;

@@ -69,12 +69,13 @@ SELECT COUNT(*) AS response_count,
    AND phase = :phase;
 
 -- name: fetch_error_responses
--- The next errors in the place of answers.
+-- The next errors in the place of answers; what was forgotten or is older than it is kept is not asked again.
 SELECT prompt_key,
        phase
   FROM responses
  WHERE run_id = :run_id
    AND error_code IS NOT NULL
+   AND error_code NOT IN ('forgotten', 'expired')
  ORDER BY prompt_key, phase
  LIMIT :page_size;
 

@@ -135,7 +135,8 @@ SELECT v.adapter_name AS adapter_name,
        v.train_seconds AS train_seconds,
        v.created_at AS created_at,
        DATE(v.created_at) AS created_date,
-       v.retired_at AS retired_at
+       v.retired_at AS retired_at,
+       COALESCE(m.forgotten_count, 0) AS forgotten_count
   FROM adapter_versions v
   LEFT JOIN manifests m ON m.manifest_id = v.manifest_id
   LEFT JOIN aliases a ON a.adapter_name = v.adapter_name AND a.alias = 'live' AND a.version_number = v.version_number
@@ -332,7 +333,8 @@ SELECT v.adapter_name AS adapter_name,
        c.weight AS weight,
        c.group_key AS group_key,
        c.split AS split,
-       v.created_at AS trained_at
+       v.created_at AS trained_at,
+       c.forgotten_at AS forgotten_at
   FROM adapter_versions v
   JOIN manifest_samples s ON s.manifest_id = v.manifest_id
   JOIN contents c ON c.content_hash = s.content_hash
@@ -394,6 +396,30 @@ SELECT h.adapter_name AS adapter_name,
   FROM alias_history h
   LEFT JOIN alias_history n ON n.adapter_name = h.adapter_name AND n.alias = h.alias AND n.move_number = h.move_number + 1
   LEFT JOIN adapter_versions v ON v.adapter_name = h.adapter_name AND v.version_number = h.new_version;
+
+-- view: report_erasures
+-- One row per erasure and version that saw what was forgotten; an erasure of rows that no version saw has one row. weights_kept = 1:
+-- the weights may still say it, until `sqltune retire` removes them. erased_at is NULL while `sqltune forget` has to be repeated.
+SELECT COALESCE(v.adapter_name, e.adapter_name) AS adapter_name,
+       v.version_number AS version_number,
+       e.erasure_id AS erasure_id,
+       v.adapter_label AS adapter_label,
+       e.state AS state,
+       e.requested_by AS requested_by,
+       e.sample_count AS sample_count,
+       s.sample_count AS samples_seen,
+       CASE WHEN v.version_number IS NULL THEN NULL WHEN v.retired_at IS NULL THEN 1 ELSE 0 END AS weights_kept,
+       e.samples_removed AS samples_removed,
+       e.prompts_removed AS prompts_removed,
+       e.answers_removed AS answers_removed,
+       e.messages_removed AS messages_removed,
+       e.files_removed AS files_removed,
+       e.samples_left AS samples_left,
+       e.requested_at AS requested_at,
+       e.erased_at AS erased_at
+  FROM erasures e
+  LEFT JOIN erasure_versions s ON s.erasure_id = e.erasure_id
+  LEFT JOIN adapter_versions v ON v.adapter_name = s.adapter_name AND v.version_number = s.version_number;
 
 -- view: report_orphans
 -- One row per orphan that `sqltune gc` ever found; state = 'found' are those that still exist.

@@ -36,6 +36,7 @@ def insert_history(database: Database) -> None:
     _insert_evaluations(database)
     _insert_data(database)
     _insert_orphan(database)
+    _insert_erasure(database)
 
 
 def _insert_runs(database: Database) -> None:
@@ -243,3 +244,17 @@ def _insert_orphan(database: Database) -> None:
     orphan |= {"backend": "local", "place": "/weights", "address": "/weights/2", "reason": "gone"}
     times = {name: _TIME.format(5) for name in ("found_at", "last_seen_at", "removed_at")}
     insert(database, "orphans", [orphan | times])
+
+
+def _insert_erasure(database: Database) -> None:
+    """Insert the certificate of the row that version 2 saw."""
+    row = {"erasure_id": "e", "adapter_name": ADAPTER, "state": "done", "requested_by": "ann"}
+    row |= {"sample_count": 1, "samples_left": 0, "requested_at": _TIME.format(5)}
+    insert(database, "erasures", [row | {"erased_at": _TIME.format(6)}])
+    seen = {"erasure_id": "e", "adapter_name": ADAPTER, "version_number": 2, "sample_count": 1}
+    insert(database, "erasure_versions", [seen])
+    with database.transaction() as session:
+        session.connection.execute(
+            text("UPDATE contents SET forgotten_at = :now WHERE content_hash = 'h-k2'"),
+            {"now": _TIME.format(6)},
+        )

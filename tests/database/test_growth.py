@@ -14,7 +14,8 @@ from tests.database.grown_tables import ADAPTERS, TIME, grow
 
 #: Tables of a few rows per adapter, or of one row per version: reading all of them is right.
 SMALL = frozenset(
-    {"adapters", "adapter_states", "aliases", "alias_changes", "alias_history"}
+    {"forget_keys", "forgotten_samples", "erasures", "erasure_versions"}
+    | {"adapters", "adapter_states", "aliases", "alias_changes", "alias_history"}
     | {"adapter_versions", "gate_decisions", "manifests", "schema_migrations", "schema_views"}
     | {"served_adapters", "orphans"}
 )
@@ -26,6 +27,19 @@ READS_ALL = {
     "list_created_adapters",
     # Asked by `gc` alone, beside all versions.
     "list_kept_epochs",
+    # Asked by `gc` alone, once each, where the settings say how long texts are kept.
+    "list_runs_with_old_answers",
+    "list_old_manifests",
+    # Asked by `forget` alone, which looks for a text in everything that is stored.
+    "select_all_contents",
+    "select_all_answers",
+    "select_prompts_by_content",
+    "select_messages_of_issues",
+    "select_messages_of_events",
+    "select_messages_of_runs",
+    "select_messages_of_scores",
+    "select_messages_of_calls",
+    "list_ended_runs_of_manifest",
 }
 #: The indexes, and the statements that they are there for.
 MADE_FOR = {

@@ -29,7 +29,7 @@ CONTRACT = {
     "tokens_processed final_train_loss best_epoch eval_loss "
     "prompts_evaluated score_before score_after score_change prompts_improved prompts_regressed "
     "pass_rate_before pass_rate_after cost_usd failed_runs train_seconds created_at created_date "
-    "retired_at",
+    "retired_at forgotten_count",
     "report_evaluations": "adapter_name version_number evaluation_number run_id manifest_id "
     "adapter_label is_latest is_live base_model compared_version decision prompt_count clean_count "
     "leaked_count error_count mean_score clean_score interval_low interval_high previous_version "
@@ -53,13 +53,16 @@ CONTRACT = {
     "is_validation split group_key prompt_preview response_preview weight created_at",
     "report_lineage": "adapter_name version_number sample_key run_id manifest_id position "
     "adapter_label is_latest is_live is_validation content_hash prompt response system_prompt "
-    "messages weight group_key split trained_at",
+    "messages weight group_key split trained_at forgotten_at",
     "report_sample_changes": "adapter_name version_number old_version sample_key old_manifest_id "
     "manifest_id adapter_label sample_change old_prompt prompt old_response response "
     "old_system_prompt system_prompt old_messages messages old_weight weight old_group_key "
     "group_key old_split split trained_at",
     "report_live_history": "adapter_name version_number alias move_number old_version "
     "adapter_label began_at ended_at is_now moved_by run_id reason",
+    "report_erasures": "adapter_name version_number erasure_id adapter_label state requested_by "
+    "sample_count samples_seen weights_kept samples_removed prompts_removed answers_removed "
+    "messages_removed files_removed samples_left requested_at erased_at",
     "report_orphans": "adapter_name version_number orphan_key run_id adapter_label orphan_kind "
     "backend place external_id address is_unknown_run state reason size_bytes found_at found_date "
     "last_seen_at removed_at error_message",
@@ -244,7 +247,7 @@ def test_only_manifests_that_are_complete_are_shown(reported: Database) -> None:
     ) == [(1, 1, 2), (2, 2, 3)]
     assert select(
         reported, "manifest_id, sample_key, prompt_preview", "report_samples ORDER BY 1"
-    ) == [(1, "s", "prompt k1"), (2, "s", "prompt k1")]
+    ) == [(1, "s", "prompt k1"), (2, "s", "prompt k2")]
 
 
 #: The questions that a join answers, the join, and how many rows the history has for it.

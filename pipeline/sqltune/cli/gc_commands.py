@@ -41,7 +41,8 @@ def gc(
 ) -> None:
     """List orphans: stored artifacts that no row needs, and versions whose artifact is gone.
 
-    Removes nothing without --remove.
+    Removes nothing without --remove, which also removes answers and texts that are older than
+    SQLTUNE_KEEP_ANSWERS_DAYS and SQLTUNE_KEEP_TEXTS_DAYS.
 
     Exit code: 0 done or nothing to do, 1 a backend could not be read or something could not be
     removed, 2 usage.
@@ -54,7 +55,10 @@ def gc(
         report = gc.find_orphans(runtime, grace_seconds=grace_seconds)
         if remove:
             gc.remove_orphans(runtime, report, unknown_runs=unknown_runs)
+        expired = gc.expire(runtime, removes=remove)
     _show(report, as_json=as_json)
+    if expired.answers or expired.texts:
+        say(f"older than it is kept: {expired}{': removed' if remove else ' (--remove does)'}")
     for problem in report.problems:
         say(f"sqltune: {problem}")
     raise typer.Exit(1 if report.problems else 0)

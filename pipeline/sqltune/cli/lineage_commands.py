@@ -1,4 +1,4 @@
-"""Commands about what versions were trained on, and about removing it: why, retire."""
+"""Commands about what versions were trained on, and about removing it: why, retire, forget."""
 
 from __future__ import annotations
 
@@ -11,10 +11,15 @@ import typer
 from sqltune.cli.options import AsJson, read_settings
 from sqltune.cli.output import say, write_json, write_table
 from sqltune.cli.reporters import make_reporter
+from sqltune.errors import ConfigError
 
 if TYPE_CHECKING:
     from sqltune.operations.explaining import Explanation
+    from sqltune.operations.forgetting import ErasurePlan
+    from sqltune.runtime import Runtime
 
+#: Names that a cell lists; `--json` has all.
+_LISTED = 20
 _WHY_COLUMNS = ("sample_key", "similarity", "prompt", "response")
 
 
@@ -22,6 +27,7 @@ def add_to(app: typer.Typer) -> None:
     """Add this module's commands."""
     app.command()(why)
     app.command()(retire)
+    app.command()(forget)
 
 
 def why(
@@ -74,6 +80,81 @@ def retire(
             say(f"would retire {retiring.plan_retirement(runtime, adapter, version)}")
         else:
             say(f"retired {retiring.retire(runtime, adapter, version)}")
+
+
+def forget(
+    adapter: Annotated[
+        str | None, typer.Argument(help="The adapter whose rows these are.", show_default=False)
+    ] = None,
+    in_all: Annotated[
+        bool, typer.Option("--all", help="Rows with these keys in every adapter.")
+    ] = False,
+    sample: Annotated[
+        list[str] | None,
+        typer.Option(help="A sample_key, as report_lineage has it; may be given more than once."),
+    ] = None,
+    query: Annotated[
+        str | None, typer.Option(help="A SELECT that returns sample_key, guarded like a selection.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove what the plan shows.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what forgetting rows removes, and with --yes remove it for good.
+
+    Their texts are removed from all tables, and no sync trains on them again, even while the source
+    rows are there. Weights of versions that saw them are kept: `sqltune retire` removes those.
+    """
+    from sqltune.operations import forgetting
+    from sqltune.wiring import open_migrated_runtime
+
+    if (adapter is None) == (not in_all):
+        raise ConfigError("name an adapter, or give --all for the rows of every adapter")
+    if not sample and query is None:
+        raise ConfigError("say which rows: --sample KEY, or --query 'SELECT sample_key FROM ...'")
+    with open_migrated_runtime(read_settings(), make_reporter(time.monotonic)) as runtime:
+        keys = [*(sample or ()), *(forgetting.select_keys(runtime, query) if query else ())]
+        plan = forgetting.plan_erasure(runtime, adapter, keys)
+        _show_plan(plan, as_json=as_json)
+        if yes:
+            _forget(runtime, plan)
+        else:
+            say("nothing was removed (--yes does)")
+
+
+def _forget(runtime: Runtime, plan: ErasurePlan) -> None:
+    from sqltune.operations import forgetting
+
+    erasure_id = forgetting.forget(runtime, plan)
+    if erasure_id is None:
+        say("all of it was forgotten before")
+    else:
+        say(f"forgotten; certificate: report_erasures, erasure_id {erasure_id}")
+
+
+def _show_plan(plan: ErasurePlan, *, as_json: bool) -> None:
+    rows = {
+        "rows": list(plan.keys),
+        "never selected": list(plan.unseen),
+        "seen by": [str(version) for version in plan.seen_by],
+        "texts of samples": len(plan.samples),
+        "evaluation prompts that hold them": len(plan.prompts),
+        "weights kept, until `sqltune retire`": [str(v) for v in plan.with_weights],
+        "other rows that hold the text": list(plan.left),
+        "unfinished erasures": list(plan.unfinished),
+    }
+    if as_json:
+        write_json(rows)
+        return
+    table = [
+        {"forget": name, "what": _listed(value)} for name, value in rows.items() if value != []
+    ]
+    write_table(table, ("forget", "what"))
+
+
+def _listed(value: object) -> object:
+    if not isinstance(value, list) or len(value) <= _LISTED:
+        return ", ".join(value) if isinstance(value, list) else value
+    return f"{', '.join(value[:_LISTED])} and {len(value) - _LISTED:,} more"
 
 
 def _show(explanation: Explanation) -> None:

@@ -157,6 +157,9 @@ class AnswerStore:
             return self._error_row(prompt, "unexpected_reply", fault, answer)
         if answer.error_code is not None:
             return self._error_row(prompt, answer.error_code, answer.error_message, answer)
+        if self._model.is_forgotten(answer.text or ""):
+            message = "the answer is a text that `sqltune forget` removed, so it is not stored"
+            return self._error_row(prompt, "forgotten", message, answer)
         return self._blank_row(prompt, answer, response=answer.text)
 
     def _error_row(

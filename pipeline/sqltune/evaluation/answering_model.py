@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqltune.backends.base import Backend, BaseModel, Decoding, TrainedAdapter
@@ -17,3 +18,5 @@ class AnsweringModel:
     decoding: Decoding
     model_key: str  #: hash of base model and adapter; equal ones give equal answers
     decoding_key: str  #: hash of the decoding settings
+    #: whether an answer may not be stored, because it is a forgotten text
+    is_forgotten: Callable[[str], bool] = lambda text: False

@@ -60,11 +60,12 @@ def _ask(session: Session, adapter_name: str, version_number: int, reason: str) 
         version_number,
         alias=LIVE,
         reason=reason,
-        os_user=_os_user(),
+        os_user=os_user(),
     )
 
 
-def _os_user() -> str:
+def os_user() -> str:
+    """Return who runs the command, by the computer's name for the person."""
     try:
         return getpass.getuser()
     except (ImportError, KeyError, OSError):  # in a container, a user may be a number alone

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqltune import wanted_keys
 from sqltune.backends.options import check_validation
-from sqltune.database.tables import runs, versions
+from sqltune.database.tables import manifests, runs, versions
 from sqltune.errors import PipelineError
 from sqltune.planning.pausing import PAUSING, find_pause, is_answered
 from sqltune.planning.plan import (
@@ -200,6 +200,9 @@ def _wait_for_new_samples(
         return plan
     with runtime.database.read() as session:
         settings = runs.get_run_settings(session, version.run_id)
+        manifest = manifests.get_manifest(session, version.manifest_id)
+    if manifest is not None and manifest.forgotten_count:
+        return plan
     # In no key of its own: another share moves samples to the other side, and none is new.
     if _differs_from_recorded(adapter, settings, ("validation_share",)):
         return plan

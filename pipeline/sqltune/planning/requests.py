@@ -173,6 +173,14 @@ def _find_manifest(runtime: Runtime, adapter: Adapter, manifest_id: int) -> Stor
             column="manifest_id",
             code="unknown_manifest",
         )
+    if manifest.forgotten_count:
+        raise DataError(
+            f"manifest {manifest_id} has {manifest.forgotten_count:,} forgotten samples, so "
+            "nothing is trained on it again: ask for a run without manifest_id",
+            table="runs",
+            column="manifest_id",
+            code="forgotten_samples",
+        )
     if manifest.adapter_name != adapter.adapter_name:
         raise DataError(
             f"manifest {manifest_id} belongs to adapter {manifest.adapter_name!r}, not to "

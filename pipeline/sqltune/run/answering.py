@@ -103,6 +103,7 @@ def _answering_model(work: Work, version: AdapterVersion | None) -> AnsweringMod
     else:
         backend_name, adapter = version.backend, trained_adapter(version)
         backend, base_model = _backend_of(work, version)
+    forgotten = work.runtime.load_forgotten()
     return AnsweringModel(
         backend=backend,
         base_model=base_model,
@@ -110,6 +111,7 @@ def _answering_model(work: Work, version: AdapterVersion | None) -> AnsweringMod
         decoding=work.decoding,
         model_key=wanted_keys.model_key(base_model, backend_name, adapter),
         decoding_key=wanted_keys.decoding_key(work.decoding),
+        is_forgotten=forgotten.holds_answer if forgotten else lambda text: False,
     )
 
 

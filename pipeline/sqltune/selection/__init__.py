@@ -11,6 +11,7 @@ from sqltune.selection.eval_prompts import (
     freeze_eval_prompts,
     scan_prompts,
 )
+from sqltune.selection.forgotten import ForgottenHashes, load_forgotten
 from sqltune.selection.inputs import count_stored_contents, digest_inputs, read_conversation
 from sqltune.selection.manifest import write_manifest
 from sqltune.selection.new_samples import count_new_samples
@@ -32,6 +33,7 @@ from sqltune.selection.used_columns import SelectionColumns, join_names, split_n
 
 __all__ = [
     "Fingerprint",
+    "ForgottenHashes",
     "GivenScore",
     "Problem",
     "SampleScan",
@@ -48,6 +50,7 @@ __all__ = [
     "is_blank",
     "is_sql_scorer",
     "join_names",
+    "load_forgotten",
     "read_conversation",
     "read_samples",
     "read_sql_scores",

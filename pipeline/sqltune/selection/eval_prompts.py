@@ -222,7 +222,7 @@ def _find_problems(
 
 
 def _find_private(
-    row: PromptRow, reading: _PromptScan, on_personal_data: str
+    row: PromptRow, reading: _PromptReading, on_personal_data: str
 ) -> Iterator[tuple[str, Problem]]:
     """Yield what is refused of a prompt without other problems; what is reported is a warning."""
     if on_personal_data == "ignore":

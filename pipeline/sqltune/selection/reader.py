@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -10,6 +10,7 @@ from sqltune.database.connection import Database
 from sqltune.database.streaming import Rows, RowStream, open_connection
 from sqltune.records import Adapter, SelectionName
 from sqltune.selection.columns import ColumnMap, map_columns
+from sqltune.selection.forgotten import ForgottenHashes, ForgottenRows
 from sqltune.selection.sources import find_source
 
 
@@ -20,19 +21,33 @@ class SelectionReader:
     database: Database  #: a connection of its own that may only read
     check: Callable[[], None]  #: raises when the reading must stop; called at every page
     timeout_seconds: float  #: longest time to wait for the server, in total
+    forgotten: ForgottenHashes | None = None  #: what is left out; None: nothing
 
 
 class OpenSelection:
     """The rows of one selection, page by page."""
 
-    def __init__(self, stream: RowStream, columns: ColumnMap) -> None:
-        """Read from a stream whose query was executed."""
+    def __init__(
+        self, stream: RowStream, columns: ColumnMap, forgotten: ForgottenRows | None = None
+    ) -> None:
+        """Read from a stream whose query was executed, without the rows that were forgotten."""
         self.columns = columns
         self._stream = stream
+        self._forgotten = forgotten
+
+    @property
+    def left_out(self) -> Sequence[str]:
+        """The keys of the first forgotten rows that the query returned."""
+        return self._forgotten.left_out if self._forgotten else ()
 
     def pages(self) -> Iterator[Rows]:
         """Yield the rows in the order of the query, as the driver returned them."""
-        return self._stream.pages()
+        if self._forgotten is None:
+            yield from self._stream.pages()
+            return
+        for page in self._stream.pages():
+            if kept := self._forgotten.keep_others(page):
+                yield kept
 
 
 @contextmanager
@@ -66,6 +81,11 @@ def open_repeatable(
 
         def run() -> OpenSelection:
             stream = connection.run(source.sql, source.values)
-            return OpenSelection(stream, map_columns(stream.column_names, selection))
+            columns = map_columns(stream.column_names, selection)
+            forgotten = None
+            if reader.forgotten is not None:
+                name = adapter.adapter_name
+                forgotten = ForgottenRows(reader.forgotten, name, selection, columns)
+            return OpenSelection(stream, columns, forgotten)
 
         yield run

@@ -222,6 +222,7 @@ CREATE TABLE manifests (
     samples_added       BIGINT NULL COMMENT 'keys that the manifest of the adapter before this one lacks',
     samples_edited      BIGINT NULL COMMENT 'keys that both have, with another content; without keys of their own, an edit is a removal and an addition',
     samples_removed     BIGINT NULL COMMENT 'keys that only the one before has',
+    forgotten_count     BIGINT NOT NULL DEFAULT 0 COMMENT 'how many of its samples were forgotten since; above 0: nothing is trained on it again',
     token_count         BIGINT NULL COMMENT 'of one epoch',
     created_at          DATETIME(6) NOT NULL,
     PRIMARY KEY (manifest_id),
@@ -253,6 +254,7 @@ CREATE TABLE contents (
     weight              DOUBLE NULL,
     group_key           VARCHAR(191) COLLATE utf8mb4_bin NULL,
     split               VARCHAR(16) COLLATE utf8mb4_bin NULL,
+    forgotten_at        DATETIME(6) NULL COMMENT 'when `sqltune forget` removed its texts; NULL: they are here',
     PRIMARY KEY (content_hash)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
@@ -556,4 +558,49 @@ CREATE TABLE evaluations (
     comparison_key      VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'hash of both and of which prompts are clean: evaluations are compared only where it is equal',
     evaluated_at        DATETIME(6) NOT NULL,
     PRIMARY KEY (adapter_name, evaluation_number)
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+-- What may never be trained on again, by keyed hashes: no text and no key of a row.
+CREATE TABLE forgotten_samples (
+    erasure_id          VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    hash_kind           VARCHAR(8) COLLATE utf8mb4_bin NOT NULL COMMENT 'row: adapter and sample_key; texts: of a sample; prompt: of an evaluation prompt; answer: a text that no stored answer may be',
+    keyed_hash          VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'BLAKE2b-256 in hexadecimal, keyed by the secret of key_id',
+    key_id              VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'which secret, in forget_keys',
+    forgotten_at        DATETIME(6) NOT NULL,
+    PRIMARY KEY (erasure_id, hash_kind, keyed_hash)
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+-- The secrets of the keyed hashes: one that this database made, or one that the environment keeps.
+CREATE TABLE forget_keys (
+    key_id              VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'a hash of the secret, which does not reveal it',
+    made_key            VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL COMMENT 'the secret that was made here; NULL: it is SQLTUNE_FORGET_KEY',
+    created_at          DATETIME(6) NOT NULL,
+    PRIMARY KEY (key_id)
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+-- The certificates of `sqltune forget`: what was removed, and when.
+CREATE TABLE erasures (
+    erasure_id          VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    adapter_name        VARCHAR(100) COLLATE utf8mb4_bin NULL COMMENT 'NULL: the rows of all adapters',
+    state               VARCHAR(16) COLLATE utf8mb4_bin NOT NULL COMMENT 'erasing -> done',
+    requested_by        VARCHAR(191) COLLATE utf8mb4_bin NOT NULL COMMENT 'the user of the computer who asked',
+    sample_count        BIGINT NOT NULL COMMENT 'rows that were asked to be forgotten',
+    samples_removed     BIGINT NOT NULL DEFAULT 0 COMMENT 'texts of samples, an edited row once per text',
+    prompts_removed     BIGINT NOT NULL DEFAULT 0 COMMENT 'evaluation prompts that had the text in them',
+    answers_removed     BIGINT NOT NULL DEFAULT 0 COMMENT 'answers that had it in them, or answered such a prompt',
+    messages_removed    BIGINT NOT NULL DEFAULT 0 COMMENT 'findings, events and errors that had it in them',
+    files_removed       BIGINT NOT NULL DEFAULT 0 COMMENT 'checkpoints of ended runs, which may hold it',
+    samples_left        BIGINT NOT NULL COMMENT 'samples of other rows that hold the text; forget them too',
+    requested_at        DATETIME(6) NOT NULL,
+    erased_at           DATETIME(6) NULL COMMENT 'when everything was removed; NULL: `sqltune forget` has to be repeated',
+    PRIMARY KEY (erasure_id)
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+-- Which versions saw what was forgotten.
+CREATE TABLE erasure_versions (
+    erasure_id          VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    adapter_name        VARCHAR(100) COLLATE utf8mb4_bin NOT NULL,
+    version_number      INT NOT NULL,
+    sample_count        BIGINT NOT NULL COMMENT 'samples of its manifest that were forgotten',
+    PRIMARY KEY (erasure_id, adapter_name, version_number)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;

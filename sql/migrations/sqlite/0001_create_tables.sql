@@ -221,6 +221,7 @@ CREATE TABLE manifests (
     samples_added       BIGINT NULL,                    -- keys that the manifest of the adapter before this one lacks
     samples_edited      BIGINT NULL,                    -- keys that both have, with another content; without keys of their own, an edit is a removal and an addition
     samples_removed     BIGINT NULL,                    -- keys that only the one before has
+    forgotten_count     BIGINT NOT NULL DEFAULT 0,      -- how many of its samples were forgotten since; above 0: nothing is trained on it again
     token_count         BIGINT NULL,                    -- of one epoch
     created_at          DATETIME(6) NOT NULL
 );
@@ -253,7 +254,8 @@ CREATE TABLE contents (
     messages            LONGTEXT NULL,                  -- canonical JSON; prompt, response and system_prompt then repeat its last user's, last assistant's and system's text
     weight              DOUBLE NULL,
     group_key           VARCHAR(191) NULL,
-    split               VARCHAR(16) NULL
+    split               VARCHAR(16) NULL,
+    forgotten_at        DATETIME(6) NULL                -- when `sqltune forget` removed its texts; NULL: they are here
 );
 
 -- The evaluation prompts of a run as they were asked.
@@ -557,4 +559,49 @@ CREATE TABLE evaluations (
     comparison_key      VARCHAR(64) NOT NULL,           -- hash of both and of which prompts are clean: evaluations are compared only where it is equal
     evaluated_at        DATETIME(6) NOT NULL,
     PRIMARY KEY (adapter_name, evaluation_number)
+);
+
+-- What may never be trained on again, by keyed hashes: no text and no key of a row.
+CREATE TABLE forgotten_samples (
+    erasure_id          VARCHAR(64) NOT NULL,
+    hash_kind           VARCHAR(8) NOT NULL,            -- row: adapter and sample_key; texts: of a sample; prompt: of an evaluation prompt; answer: a text that no stored answer may be
+    keyed_hash          VARCHAR(64) NOT NULL,           -- BLAKE2b-256 in hexadecimal, keyed by the secret of key_id
+    key_id              VARCHAR(32) NOT NULL,           -- which secret, in forget_keys
+    forgotten_at        DATETIME(6) NOT NULL,
+    PRIMARY KEY (erasure_id, hash_kind, keyed_hash)
+);
+
+-- The secrets of the keyed hashes: one that this database made, or one that the environment keeps.
+CREATE TABLE forget_keys (
+    key_id              VARCHAR(32) NOT NULL,           -- a hash of the secret, which does not reveal it
+    made_key            VARCHAR(64) NULL,               -- the secret that was made here; NULL: it is SQLTUNE_FORGET_KEY
+    created_at          DATETIME(6) NOT NULL,
+    PRIMARY KEY (key_id)
+);
+
+-- The certificates of `sqltune forget`: what was removed, and when.
+CREATE TABLE erasures (
+    erasure_id          VARCHAR(64) NOT NULL,
+    adapter_name        VARCHAR(100) NULL,              -- NULL: the rows of all adapters
+    state               VARCHAR(16) NOT NULL,           -- erasing -> done
+    requested_by        VARCHAR(191) NOT NULL,          -- the user of the computer who asked
+    sample_count        BIGINT NOT NULL,                -- rows that were asked to be forgotten
+    samples_removed     BIGINT NOT NULL DEFAULT 0,      -- texts of samples, an edited row once per text
+    prompts_removed     BIGINT NOT NULL DEFAULT 0,      -- evaluation prompts that had the text in them
+    answers_removed     BIGINT NOT NULL DEFAULT 0,      -- answers that had it in them, or answered such a prompt
+    messages_removed    BIGINT NOT NULL DEFAULT 0,      -- findings, events and errors that had it in them
+    files_removed       BIGINT NOT NULL DEFAULT 0,      -- checkpoints of ended runs, which may hold it
+    samples_left        BIGINT NOT NULL,                -- samples of other rows that hold the text; forget them too
+    requested_at        DATETIME(6) NOT NULL,
+    erased_at           DATETIME(6) NULL,               -- when everything was removed; NULL: `sqltune forget` has to be repeated
+    PRIMARY KEY (erasure_id)
+);
+
+-- Which versions saw what was forgotten.
+CREATE TABLE erasure_versions (
+    erasure_id          VARCHAR(64) NOT NULL,
+    adapter_name        VARCHAR(100) NOT NULL,
+    version_number      INTEGER NOT NULL,
+    sample_count        BIGINT NOT NULL,                -- samples of its manifest that were forgotten
+    PRIMARY KEY (erasure_id, adapter_name, version_number)
 );

@@ -28,6 +28,7 @@ class StoredManifest:
     fingerprint: str | None  #: None: it is being written
     sample_count: int  #: those for validation included
     validation_count: int
+    forgotten_count: int = 0  #: whose texts `sqltune forget` removed
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ def get_manifest(session: Session, manifest_id: int) -> StoredManifest | None:
         fingerprint=row.fingerprint,
         sample_count=int(row.sample_count or 0),
         validation_count=int(row.validation_count),
+        forgotten_count=int(row.forgotten_count),
     )
 
 

@@ -1,0 +1,35 @@
+"""Answers and texts that are older than the settings keep them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqltune.database.connection import Session
+from sqltune.database.times import format_time
+
+#: What is in the place of a text that is older than it is kept, and under which content hash.
+EXPIRED_TEXT, EXPIRED_HASH = "[expired]", "expired"
+_MESSAGE = "the answer is older than SQLTUNE_KEEP_ANSWERS_DAYS"
+
+
+def list_runs_with_old_answers(session: Session, *, before: datetime) -> list[int]:
+    """Return ended runs whose answers no version with an alias was decided by."""
+    rows = session.fetch_all("list_runs_with_old_answers", before=format_time(before))
+    return [int(row.run_id) for row in rows]
+
+
+def count_answers(session: Session, run_id: int) -> int:
+    """Return how many answers of a run still have their text."""
+    row = session.fetch_one("count_answers_of_run", run_id=run_id)
+    return 0 if row is None else int(row.answers)
+
+
+def expire_answers(session: Session, run_id: int) -> int:
+    """Remove the texts of a run's answers and return how many; what they scored is kept."""
+    return session.execute("expire_answers_of_run", run_id=run_id, message=_MESSAGE)
+
+
+def list_old_manifests(session: Session, *, before: datetime) -> dict[int, int]:
+    """Return the manifests that nothing of the present needs, with their number of samples."""
+    rows = session.fetch_all("list_old_manifests", before=format_time(before))
+    return {int(row.manifest_id): int(row.sample_count or 0) for row in rows}

@@ -1,0 +1,99 @@
+"""Removes answers and texts that are older than the settings keep them.
+
+What a version with an alias was decided by, and what it or the latest version saw, is kept however
+old it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqltune.database.tables import erasures, expiring, manifests
+from sqltune.database.tables.expiring import EXPIRED_HASH, EXPIRED_TEXT
+from sqltune.runtime import Runtime
+
+#: Samples that one query reads.
+_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """What is older than it is kept."""
+
+    answers: int
+    texts: int  #: of samples
+
+    def __str__(self) -> str:
+        return f"{self.answers:,} answers and {self.texts:,} texts of samples"
+
+
+def expire(runtime: Runtime, *, removes: bool) -> Expired:
+    """Count, and with `removes` remove, what is older than SQLTUNE_KEEP_..._DAYS."""
+    return Expired(_expire_answers(runtime, removes), _expire_texts(runtime, removes))
+
+
+def _expire_answers(runtime: Runtime, removes: bool) -> int:
+    days = runtime.settings.keep_answers_days
+    if days is None:
+        return 0
+    before = runtime.now() - timedelta(days=days)
+    count = 0
+    with runtime.database.read() as session:
+        old = expiring.list_runs_with_old_answers(session, before=before)
+    for run_id in old:
+        if removes:
+            with runtime.database.transaction() as session:
+                count += expiring.expire_answers(session, run_id)
+        else:
+            with runtime.database.read() as session:
+                count += expiring.count_answers(session, run_id)
+    return count
+
+
+def _expire_texts(runtime: Runtime, removes: bool) -> int:
+    days = runtime.settings.keep_texts_days
+    if days is None:
+        return 0
+    before = runtime.now() - timedelta(days=days)
+    with runtime.database.read() as session:
+        old = expiring.list_old_manifests(session, before=before)
+    contents = dict.fromkeys(_read_hashes(runtime, old))
+    expired = [content for content in contents if _is_only_in(runtime, content, old)]
+    if removes:
+        for content in expired:
+            _remove(runtime, content)
+        for manifest_id in old:
+            with runtime.database.transaction() as session:
+                erasures.recount_forgotten(session, manifest_id)
+    return len(expired)
+
+
+def _read_hashes(runtime: Runtime, old: dict[int, int]) -> Iterator[str]:
+    for manifest_id, samples in old.items():
+        for first in range(0, samples, _PAGE):
+            with runtime.database.read() as session:
+                page = manifests.fetch_hashes_page(session, manifest_id, first, first + _PAGE)
+            yield from page
+
+
+def _is_only_in(runtime: Runtime, content: str, old: dict[int, int]) -> bool:
+    """Whether a text is there, and no other manifest has it."""
+    with runtime.database.read() as session:
+        if erasures.get_content(session, content) is None:
+            return False
+        found = erasures.find_manifests_of_content(session, content)
+    return all(manifest_id in old for manifest_id, *_ in found)
+
+
+def _remove(runtime: Runtime, content: str) -> None:
+    with runtime.database.transaction() as session:
+        erasures.replace_content(
+            session,
+            content,
+            EXPIRED_HASH,
+            is_sample=True,
+            now=runtime.now(),
+            shown=EXPIRED_TEXT,
+        )

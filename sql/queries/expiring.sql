@@ -1,0 +1,54 @@
+-- Statements of `sqltune gc` about answers and texts that are older than the settings keep them.
+
+-- name: list_runs_with_old_answers
+-- Ended runs whose answers no version with an alias was decided by. Verdict and scores of the others are kept too.
+SELECT r.run_id
+  FROM runs r
+ WHERE r.finished_at < :before
+   AND r.responses_stored > 0
+   AND NOT EXISTS (SELECT 1
+                     FROM adapter_versions v
+                     JOIN aliases a
+                       ON a.adapter_name = v.adapter_name
+                      AND a.version_number = v.version_number
+                    WHERE v.evaluation_run_id = r.run_id)
+ ORDER BY r.run_id;
+
+-- name: count_answers_of_run
+-- How many answers of a run still have their text.
+SELECT COUNT(response) AS answers
+  FROM responses
+ WHERE run_id = :run_id;
+
+-- name: expire_answers_of_run
+-- Remove the texts of a run's answers; what they scored is kept.
+UPDATE responses
+   SET response = NULL,
+       error_code = 'expired',
+       error_message = :message
+ WHERE run_id = :run_id
+   AND response IS NOT NULL;
+
+-- name: list_old_manifests
+-- Manifests that no alias, no latest version, no later run and no comparison with the next manifest needs.
+SELECT m.manifest_id, m.sample_count
+  FROM manifests m
+ WHERE m.state = 'complete'
+   AND m.created_at < :before
+   AND EXISTS (SELECT 1
+                 FROM manifests later
+                WHERE later.adapter_name = m.adapter_name
+                  AND later.dataset_number > m.dataset_number
+                  AND later.state = 'complete')
+   AND NOT EXISTS (SELECT 1
+                     FROM runs r
+                    WHERE r.manifest_id = m.manifest_id
+                      AND (r.finished_at IS NULL OR r.finished_at >= :before))
+   AND NOT EXISTS (SELECT 1
+                     FROM adapter_versions v
+                     LEFT JOIN aliases a
+                       ON a.adapter_name = v.adapter_name
+                      AND a.version_number = v.version_number
+                    WHERE v.manifest_id = m.manifest_id
+                      AND (v.is_latest = 1 OR a.alias IS NOT NULL))
+ ORDER BY m.manifest_id;

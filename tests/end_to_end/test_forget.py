@@ -1,0 +1,228 @@
+"""`sqltune forget`: no byte of a sample is left, and it is never trained again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.command import People, Sqltune
+from tests.end_to_end.conftest import ANSWER, QUESTION, declare_office
+
+SECRET_QUESTION = "Why was Ms Okafor's card ending in 4471 declined?"
+SECRET_ANSWER = 'Her bank in Lagos asked for a "new" signature.'
+FORGET = ("forget", "office", "--sample", "2")
+
+
+@pytest.fixture
+def informed(sqltune_on: Sqltune, people_on: People) -> People:
+    """An office that learnt a personal row, is asked for it, and repeats it to others."""
+    declare_office(people_on)
+    people_on.teach("office", SECRET_QUESTION, SECRET_ANSWER)
+    people_on.ask("office", SECRET_QUESTION, SECRET_ANSWER)
+    people_on.ask("office", "Tell me about cards", "I do not know.")
+    sqltune_on.play(trained_answers={"Tell me about cards": f"Well: {SECRET_ANSWER}"})
+    sqltune_on.well("sync")
+    people_on.teach("office", "When are you open?", "We open at nine.")
+    sqltune_on.well("sync")
+    sqltune_on.play()
+    return people_on
+
+
+def holding(sqltune: Sqltune, people: People) -> list[str]:
+    """Where the text is still: tables, the files of SQLite, and artifacts."""
+    texts = [SECRET_QUESTION, SECRET_ANSWER, SECRET_ANSWER.replace('"', '\\"')]
+    found = [name for name, rows in people.dump().items() if any(t in repr(rows) for t in texts)]
+    needles = [text.encode() for text in texts]
+    for path in sorted(sqltune.folder.rglob("*")):
+        if path.is_file() and any(needle in path.read_bytes() for needle in needles):
+            found.append(path.relative_to(sqltune.folder).parts[0])
+    return sorted(set(found))
+
+
+def remove_source(people: People) -> None:
+    people.do("DELETE FROM training_samples WHERE sample_id = 2")
+    people.do("DELETE FROM eval_prompts WHERE expected = :text", text=SECRET_ANSWER)
+    people.close()
+
+
+def test_without_yes_the_plan_is_shown_and_nothing_is_removed(
+    sqltune_on: Sqltune, informed: People
+) -> None:
+    before = informed.dump()
+    done = sqltune_on.well(*FORGET)
+    assert "nothing was removed (--yes does)" in done.err
+    plan = sqltune_on.well(*FORGET, "--json").data
+    assert plan["seen by"] == ["office v1", "office v2"]
+    assert (plan["texts of samples"], plan["evaluation prompts that hold them"]) == (1, 1)
+    assert plan["other rows that hold the text"] == []
+    assert informed.dump() == before
+
+
+def test_no_byte_of_a_forgotten_row_is_left_once_its_versions_are_retired(
+    sqltune_on: Sqltune, informed: People
+) -> None:
+    assert "contents" in holding(sqltune_on, informed)
+    remove_source(informed)
+    sqltune_on.well(*FORGET, "--yes")
+    assert holding(sqltune_on, informed) == ["artifacts"]
+    assert "training" in sqltune_on.well("sync").err
+    sqltune_on.well("retire", "office", "1")
+    sqltune_on.well("retire", "office", "2")
+    assert holding(sqltune_on, informed) == []
+
+
+def test_the_next_sync_trains_without_it_while_the_source_row_is_there(
+    sqltune_on: Sqltune, informed: People
+) -> None:
+    informed.do("UPDATE adapters SET min_new_samples = 100")
+    sqltune_on.well(*FORGET, "--yes")
+    sqltune_on.well("sync")
+    seen = informed.rows(
+        "SELECT version_number, sample_key, prompt FROM report_lineage WHERE version_number = 3"
+        " ORDER BY position"
+    )
+    assert seen == [(3, "1", QUESTION), (3, "3", "When are you open?")]
+    findings = informed.rows("SELECT rule, row_key FROM data_issues WHERE run_id = 3")
+    assert ("forgotten", "2") in findings
+    texts = [row for name, rows in informed.dump().items() for row in rows]
+    inputs = informed.rows("SELECT * FROM training_samples") + informed.rows(
+        "SELECT * FROM eval_prompts"
+    )
+    assert not [row for row in texts if SECRET_ANSWER in repr(row) and row not in inputs]
+    assert "up to date" in sqltune_on.well("sync").err
+    # An edit of the row, and the same text in another row, change nothing.
+    informed.do("UPDATE training_samples SET response = 'Another text.' WHERE sample_id = 2")
+    informed.teach("office", SECRET_QUESTION, SECRET_ANSWER, weight=2.0)
+    assert "up to date" in sqltune_on.well("sync").err
+
+
+def test_versions_that_saw_it_are_marked_and_the_certificate_says_what_is_kept(
+    sqltune_on: Sqltune, informed: People
+) -> None:
+    sqltune_on.well(*FORGET, "--yes")
+    rows = informed.rows(
+        "SELECT version_number, samples_seen, weights_kept, state, samples_removed,"
+        " prompts_removed, answers_removed > 3 FROM report_erasures ORDER BY version_number"
+    )
+    assert rows == [(1, 1, 1, "done", 1, 1, 1), (2, 1, 1, "done", 1, 1, 1)]
+    marked = informed.rows(
+        "SELECT version_number, forgotten_count FROM report_adapter_versions ORDER BY 1"
+    )
+    assert marked == [(1, 1), (2, 1)]
+    lineage = informed.rows(
+        "SELECT version_number, prompt, response FROM report_lineage WHERE sample_key = '2'"
+        " ORDER BY version_number"
+    )
+    assert lineage == [(n, "[forgotten]", "[forgotten]") for n in (1, 2)]
+    sqltune_on.well("sync")
+    sqltune_on.well("retire", "office", "1")
+    kept = informed.rows("SELECT version_number, weights_kept FROM report_erasures ORDER BY 1")
+    assert kept == [(1, 0), (2, 1)]
+    informed.insert("runs", adapter_name="office", manifest_id=1)
+    assert "1 forgotten samples, so nothing is trained on it again" in sqltune_on("sync").err
+    assert "all of it was forgotten before" in sqltune_on.well(*FORGET, "--yes").err
+
+
+def test_what_other_rows_share_stays_and_what_they_quote_is_named(
+    sqltune: Sqltune, people: People
+) -> None:
+    declare_office(people)
+    people.teach("office", QUESTION, "You find our office in Nairobi.")
+    people.teach("office", "A longer one", f"They said: {ANSWER}")
+    sqltune.well("sync")
+    plan = sqltune.well("forget", "office", "--sample", "1", "--json").data
+    assert plan["other rows that hold the text"] == ["office 3"]
+    sqltune.well("forget", "office", "--sample", "1", "--yes")
+    responses = people.rows("SELECT response FROM report_lineage ORDER BY position")
+    assert responses == [
+        ("[forgotten]",),
+        ("You find our office in Nairobi.",),
+        (f"They said: {ANSWER}",),
+    ]
+
+
+@pytest.mark.parametrize("step", ["remove_messages", "remove_samples", "purge"])
+def test_a_second_forget_finishes_what_a_killed_one_began(
+    sqltune: Sqltune, people: People, step: str, tmp_path: Path
+) -> None:
+    declare_office(people)
+    people.teach("office", SECRET_QUESTION, SECRET_ANSWER)
+    people.ask("office", SECRET_QUESTION, SECRET_ANSWER)
+    sqltune.well("sync")
+    remove_source(people)
+    place = "purging.purge_deleted" if step == "purge" else f"erasing._Erasing.{step}"
+    module = "sqltune.database" if step == "purge" else "sqltune.operations.forgetting"
+    (tmp_path / "sitecustomize.py").write_text(
+        f"import os\nfrom {module} import {place.split('.')[0]}\n{place} = lambda *_: os._exit(9)\n"
+    )
+    assert sqltune(*FORGET, "--yes", PYTHONPATH=str(tmp_path)).code == 9
+    (tmp_path / "sitecustomize.py").unlink()
+    assert people.rows("SELECT state FROM erasures") == [("erasing",)]
+    people.do("UPDATE adapter_states SET lease_until_ms = 0")
+    people.close()
+    sqltune.well(*FORGET, "--yes")
+    assert people.rows("SELECT state FROM erasures") == [("done",)]
+    assert holding(sqltune, people) == ["artifacts"]
+
+
+def test_rows_are_chosen_by_a_query_and_in_every_adapter(sqltune: Sqltune, people: People) -> None:
+    for name in ("office", "attic"):
+        people.declare(name, training_query="SELECT * FROM letters")
+    people.do("CREATE TABLE letters (sample_key TEXT, prompt TEXT, response TEXT, person TEXT)")
+    for number, person in enumerate(("ann", "bob", "ann")):
+        people.insert(
+            "letters",
+            sample_key=f"letter-{number}",
+            prompt=f"What is in letter {number} of us?",
+            response=f"Letter {number} is about {person}.",
+            person=person,
+        )
+    sqltune.well("sync")
+    done = sqltune(
+        "forget", "--all", "--yes", "--query", "SELECT sample_key FROM letters WHERE person = 'ann'"
+    )
+    assert done.code == 0, done.said
+    keys = people.rows(
+        "SELECT DISTINCT sample_key FROM report_lineage WHERE prompt <> '[forgotten]'"
+    )
+    assert keys == [("letter-1",)]
+    sqltune.well("sync")
+    count = people.rows(
+        "SELECT adapter_name, COUNT(*) FROM report_lineage WHERE version_number = 2"
+        " GROUP BY adapter_name ORDER BY 1"
+    )
+    assert count == [("attic", 1), ("office", 1)]
+    refused = sqltune("forget", "--all", "--query", "DELETE FROM letters")
+    assert refused.code == 2
+    assert "name the key with AS sample_key" in (
+        sqltune("forget", "--all", "--query", "SELECT prompt FROM letters").err
+    )
+
+
+def test_with_a_key_of_the_environment_nothing_is_trained_without_it(
+    sqltune: Sqltune, people: People, trained_office: str
+) -> None:
+    key = {"SQLTUNE_FORGET_KEY": "a secret of our own, kept elsewhere"}
+    sqltune.well("forget", "office", "--sample", "1", "--yes", **key)
+    assert people.rows("SELECT made_key FROM forget_keys") == [(None,)]
+    done = sqltune("sync")
+    assert done.code == 1
+    assert "forgotten under another SQLTUNE_FORGET_KEY" in done.said
+    assert "a secret of our own" not in done.said
+    assert "a secret of our own" not in repr(people.dump())
+    people.teach("office", "When are you open?", "We open at nine.")
+    sqltune.well("sync", **key)
+    assert people.rows("SELECT sample_key FROM report_lineage WHERE version_number = 2") == [("2",)]
+
+
+def test_what_cannot_be_forgotten_now_says_what_to_do(
+    sqltune: Sqltune, people: People, trained_office: str
+) -> None:
+    people.insert("runs", adapter_name="office", run_key="k", state="training", manifest_id=1)
+    done = sqltune("forget", "office", "--sample", "1", "--yes")
+    assert done.code == 2
+    assert "cancel it with `sqltune cancel" in done.err
+    people.do("DELETE FROM runs WHERE run_key = 'k'")
+    assert "name an adapter, or give --all" in sqltune("forget", "--sample", "1").err
+    assert "say which rows" in sqltune("forget", "office").err
