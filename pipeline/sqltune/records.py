@@ -52,6 +52,7 @@ class RunKind(StrEnum):
 
     TRAIN = "train"
     EVALUATE = "evaluate"
+    REEVALUATE = "reevaluate"  #: what is live, because adapters.reevaluate_every is due
 
 
 class SyncDecision(StrEnum):
@@ -139,6 +140,8 @@ class Adapter:
     gate_by_category: float | None = None  #: how far a category's mean may fall; None: any
     min_prompts: int = 1
     gate_without_prompts: str = "accept"  #: accept, refuse
+    reevaluate_every: str | None = None  #: of what is live, such as 6h; None: only when a row asks
+    on_fall: str = "report"  #: report, roll_back
 
 
 @dataclass(frozen=True, slots=True)

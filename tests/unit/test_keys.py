@@ -30,7 +30,7 @@ BOTH = {"prompt_format": "Q: {prompt}\nA: {response}"}
 NEITHER = {
     "is_enabled": False, "training_query": "SELECT 1", "eval_query": "SELECT 1",
     "on_bad_row": "skip", "max_skipped_share": 0.5, "adapter_name": "other",
-    "sync_every": "15m", "min_new_samples": 5,
+    "sync_every": "15m", "min_new_samples": 5, "reevaluate_every": "6h", "on_fall": "roll_back",
     # The fingerprint covers what a share chooses; keeping weights changes none.
     "validation_share": 0.2, "keep_epochs": True,
 }  # fmt: skip

@@ -87,6 +87,8 @@ def _adapter(row: Any) -> Adapter:
         gate_by_category=row.gate_by_category,
         min_prompts=row.min_prompts,
         gate_without_prompts=row.gate_without_prompts,
+        reevaluate_every=row.reevaluate_every,
+        on_fall=row.on_fall,
     )
 
 
