@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.end_to_end.command import People, Sqltune
-from tests.end_to_end.test_worker import end
+from tests.end_to_end.runs import end_worker
 
 LIVE = "SELECT version_number FROM aliases"
 RUNS = "SELECT run_kind, state FROM runs ORDER BY run_id"
@@ -38,7 +38,7 @@ def test_a_fall_is_reported_and_changes_nothing(sqltune_on: Sqltune, fallen: Peo
     assert done.code == 3
     assert "office: evaluate, v2 is live, and reevaluate_every 1d is due" in done.err
     assert "rejected: what is live is now worse" in done.err
-    assert "against version 1, which was live before" in done.err
+    assert "against version 1 (live before it)" in done.err
     assert "it stays live: on_fall is 'report'" in done.err
     assert fallen.rows(LIVE) == [(2,)]
     assert fallen.rows(
@@ -110,5 +110,5 @@ def test_a_worker_evaluates_what_is_live_and_trains_nothing_that_nobody_asked_fo
     make_due(people)
     worker = sqltune.start("worker", "--poll-seconds", "0.1")
     people.await_row("SELECT 1 FROM runs WHERE run_kind = 'reevaluate' AND state = 'succeeded'")
-    end(worker)
+    end_worker(worker)
     assert people.rows(RUNS) == [("train", "succeeded"), ("reevaluate", "succeeded")]

@@ -198,7 +198,7 @@ def test_what_is_live_has_fallen_where_the_gate_calls_it_worse(
 ) -> None:
     verdict = review_live(comparison, rules, 1)
     assert (verdict.rule, verdict.is_fall, verdict.is_accepted) == (rule, is_fall, not is_fall)
-    assert "against version 1, which was live before" in verdict.reason
+    assert "against version 1 (live before it)" in verdict.reason
 
 
 @pytest.mark.parametrize(

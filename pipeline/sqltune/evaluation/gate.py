@@ -66,7 +66,7 @@ def review_live(comparison: Comparison, rules: GateRules, earlier: int | None) -
     """
     broken = next((each for each in _fallen_rules(comparison, rules) if each), None)
     rule, words = broken or _stands(comparison, rules)
-    against = None if earlier is None else f"version {earlier}, which was live before"
+    against = None if earlier is None else f"version {earlier} (live before it)"
     verb = "rejected" if broken else "accepted"
     reason = f"{verb}: {words}; {_describe(comparison, against)}"
     return Verdict(broken is None, rule, reason, comparison, rules)
