@@ -52,6 +52,7 @@ class RunKind(StrEnum):
 
     TRAIN = "train"
     EVALUATE = "evaluate"
+    REEVALUATE = "reevaluate"  #: what is live, because adapters.reevaluate_every is due
 
 
 class SyncDecision(StrEnum):
@@ -142,6 +143,8 @@ class Adapter:
     min_prompts: int = 1
     gate_without_prompts: str = "accept"  #: accept, refuse
     allow_unstable: bool = False  #: a query may return other rows each time it is read
+    reevaluate_every: str | None = None  #: of what is live, such as 6h; None: only when a row asks
+    on_fall: str = "report"  #: report, roll_back
 
 
 @dataclass(frozen=True, slots=True)

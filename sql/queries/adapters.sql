@@ -8,7 +8,8 @@ SELECT adapter_name, base_model, base_model_revision, backend, is_enabled, sync_
        epochs, early_stop_patience, keep_epochs, learning_rate, lora_rank, lora_alpha, batch_size, rehearsal, seed,
        quantization, prompt_format, sample_form,
        eval_query, scorer, extra_scorers, pass_threshold, max_new_tokens, temperature,
-       min_gain, gate_confidence, max_error_share, max_regressed_share, gate_by_category, min_prompts, gate_without_prompts
+       min_gain, gate_confidence, max_error_share, max_regressed_share, gate_by_category, min_prompts, gate_without_prompts,
+       reevaluate_every, on_fall
   FROM adapters
  ORDER BY adapter_name;
 
@@ -20,6 +21,7 @@ SELECT adapter_name, base_model, base_model_revision, backend, is_enabled, sync_
        epochs, early_stop_patience, keep_epochs, learning_rate, lora_rank, lora_alpha, batch_size, rehearsal, seed,
        quantization, prompt_format, sample_form,
        eval_query, scorer, extra_scorers, pass_threshold, max_new_tokens, temperature,
-       min_gain, gate_confidence, max_error_share, max_regressed_share, gate_by_category, min_prompts, gate_without_prompts
+       min_gain, gate_confidence, max_error_share, max_regressed_share, gate_by_category, min_prompts, gate_without_prompts,
+       reevaluate_every, on_fall
   FROM adapters
  WHERE adapter_name = :adapter_name;

@@ -35,7 +35,8 @@ VALUES (:adapter_name, :alias, :move_number, :old_version, :new_version, :run_id
 -- name: get_last_move
 -- The last move of an alias.
 SELECT old_version,
-       new_version
+       new_version,
+       moved_by
   FROM alias_history
  WHERE adapter_name = :adapter_name
    AND alias = :alias

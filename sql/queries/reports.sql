@@ -76,11 +76,23 @@ SELECT MAX(v.version_number) AS version_number
    AND v.evaluation_run_id IS NOT NULL
    AND r.is_trial = 0;
 
+-- name: get_comparison
+-- What the answers of a run's version were compared with, and the verdict.
+SELECT g.compared_phase,
+       g.decision,
+       g.reason,
+       r.before_version
+  FROM gate_decisions g
+  JOIN runs r ON r.run_id = g.run_id
+ WHERE g.run_id = :run_id;
+
 -- name: list_before_after
--- The answers before and after of one version, the greatest change first.
-SELECT prompt_key, category, prompt, expected, response_before, response_after, score_before, score_after,
+-- The answers before and after of one version: regressions first, then by the size of the change.
+SELECT run_id, prompt_key, category, prompt, expected, response_before, response_after, score_before, score_after,
        score_change, outcome, not_compared_reason, before_is_base
   FROM report_before_after
  WHERE adapter_name = :adapter_name
    AND version_number = :version_number
- ORDER BY score_change DESC, prompt_key;
+ ORDER BY CASE outcome WHEN 'regressed' THEN 0 WHEN 'improved' THEN 1 WHEN 'unchanged' THEN 2 ELSE 3 END,
+          ABS(score_change) DESC,
+          prompt_key;

@@ -184,9 +184,11 @@ UPDATE runs
 
 -- name: list_schedule
 -- What decides whether an adapter is due.
-SELECT a.adapter_name, a.is_enabled, a.sync_every, s.decided_at, s.retry_at
+SELECT a.adapter_name, a.is_enabled, a.sync_every, s.decided_at, s.retry_at, a.reevaluate_every, s.reevaluated_at,
+       l.changed_at AS live_since
   FROM adapters a
   LEFT JOIN adapter_states s ON s.adapter_name = a.adapter_name
+  LEFT JOIN aliases l ON l.adapter_name = a.adapter_name AND l.alias = 'live'
  ORDER BY a.adapter_name;
 
 -- name: list_alias_requests

@@ -53,6 +53,21 @@ UPDATE adapter_states
    SET retry_at = :retry_at
  WHERE adapter_name = :adapter_name;
 
+-- name: get_live_times
+-- Since when a version is live, and when one was last evaluated by reevaluate_every. No row: nothing is live.
+SELECT l.changed_at AS live_since,
+       s.reevaluated_at
+  FROM aliases l
+  LEFT JOIN adapter_states s ON s.adapter_name = l.adapter_name
+ WHERE l.adapter_name = :adapter_name
+   AND l.alias = 'live';
+
+-- name: set_reevaluated_at
+-- An evaluation by reevaluate_every begins.
+UPDATE adapter_states
+   SET reevaluated_at = :now
+ WHERE adapter_name = :adapter_name;
+
 -- name: set_current_run
 -- The adapter's current run.
 UPDATE adapter_states

@@ -42,6 +42,14 @@ def begin(sqltune: Sqltune, people: People, at: str, **environment: str) -> Runn
     return running
 
 
+def end_worker(worker: Running) -> None:
+    """Ask a worker to end, which it does well."""
+    worker.signal(signal.SIGTERM)
+    done = worker.finish()
+    assert done.code == 0, done.said
+    assert "Traceback" not in done.err
+
+
 def stop_in_training(sqltune: Sqltune, people: People) -> None:
     """Leave a run that was stopped in its training."""
     running = begin(sqltune, people, "training")

@@ -171,5 +171,5 @@ def test_four_byte_letters_and_a_prompt_of_a_megabyte_arrive_unchanged(
     after = people_on.rows("SELECT response FROM responses WHERE phase = 'after'")
     assert sorted(after) == [("long",), (rocket[::-1],)]
     compared = sqltune_on.well("compare", "office \U0001f680", "--json").data
-    assert {row["prompt"] for row in compared} == {rocket, long}
+    assert {row["prompt"] for row in compared["prompts"]} == {rocket, long}
     assert "nothing changed" in sqltune_on.well("sync").err

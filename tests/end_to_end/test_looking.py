@@ -78,11 +78,44 @@ def test_show_prints_a_run_with_its_events_findings_and_gate(
 def test_compare_shows_before_and_after_side_by_side(
     sqltune: Sqltune, people: People, trained_office: str
 ) -> None:
-    (row,) = sqltune.well("compare", "office", "--json").data
+    found = sqltune.well("compare", "office", "--json").data
+    (row,) = found["prompts"]
     assert (row["response_before"], row["response_after"]) == ("I do not know.", ANSWER)
     assert (row["outcome"], row["score_after"]) == ("improved", 1.0)
     assert ANSWER in sqltune.well("compare", "office").out
-    assert sqltune.well("compare", "office", "--version", "1", "--json").data == [row]
+    assert sqltune.well("compare", "office", "--version", "1", "--json").data == found
+
+
+def test_compare_begins_with_what_got_worse_and_ends_with_a_summary(
+    sqltune: Sqltune, people: People, trained_office: str
+) -> None:
+    people.do("UPDATE training_samples SET response = 'Delft'")
+    people.ask("office", "Who are you?", "A model.")
+    people.ask("office", "How are you?", "Well.")
+    people.ask("office", "Why?")
+    people.teach("office", "Who are you?", "A model.")
+    people.do("UPDATE adapters SET min_gain = -1")
+    sqltune.well("sync")
+    found = sqltune.well("compare", "office", "--json").data
+    assert [row["outcome"] for row in found["prompts"]] == [
+        "regressed", "improved", "unchanged", "not_compared",
+    ]  # fmt: skip
+    assert (found["version_number"], found["compared_version"]) == (2, 1)
+    summary = found["summary"]
+    assert (summary["prompts"], summary["compared"]) == (4, 3)
+    assert (summary["better"], summary["worse"], summary["equal"]) == (1, 1, 1)
+    assert summary["not_compared"] == {"no_expected_text": 1}
+    assert summary["mean_change"] == 0
+    shown = sqltune.well("compare", "office").out
+    first, *_ = shown.splitlines()
+    assert first.rstrip() == "worse  1.000 -> 0.000  Where is our office?"
+    assert "  expected  Our office is in Utrecht.\n" in shown
+    assert "not compared (no expected text)  Why?" in shown
+    assert (
+        "summary  office v2 against v1: 3 of 4 prompts compared, 1 better, 1 worse, 1 equal"
+        in shown
+    )
+    assert "verdict  run 2 accepted" in shown
 
 
 def test_compare_shows_the_latest_version_and_not_a_trial(
@@ -124,7 +157,7 @@ def test_texts_are_printed_whatever_the_locale_says(
     foreign = {"LC_ALL": "C", "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
     sqltune.well("sync", **foreign)
     done = sqltune.well("compare", "office", "--json", **foreign)
-    assert done.data[0]["response_after"] == "Utrecht \U0001f680 שלום"
+    assert done.data["prompts"][0]["response_after"] == "Utrecht \U0001f680 שלום"
     sqltune.well("compare", "office", **foreign)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.end_to_end.command import People, Running, Sqltune, await_condition
 from tests.end_to_end.conftest import declare_office
-from tests.end_to_end.runs import ask, declare_rooms
+from tests.end_to_end.runs import ask, declare_rooms, end_worker
 
 
 @pytest.fixture
@@ -31,14 +31,6 @@ def hang_in_training(sqltune: Sqltune) -> Path:
     return gate
 
 
-def end(worker: Running) -> None:
-    """Ask a worker to end, which it does well."""
-    worker.signal(signal.SIGTERM)
-    done = worker.finish()
-    assert done.code == 0, done.said
-    assert "Traceback" not in done.err
-
-
 def test_a_worker_takes_up_an_insert_and_leaves_all_else_alone(
     worker_on: Running, people_on: People
 ) -> None:
@@ -46,7 +38,7 @@ def test_a_worker_takes_up_an_insert_and_leaves_all_else_alone(
     declare_office(people_on, "attic")
     people_on.insert("runs", adapter_name="office")
     people_on.await_row("SELECT 1 FROM runs WHERE state = 'succeeded'")
-    end(worker_on)
+    end_worker(worker_on)
     assert people_on.rows("SELECT adapter_name FROM runs") == [("office",)]
     assert people_on.count("adapter_states", "lease_owner IS NOT NULL") == 0
 
@@ -61,7 +53,7 @@ def test_a_worker_syncs_an_adapter_by_its_own_schedule(
     people_on.await_row(
         "SELECT 1 FROM adapter_versions WHERE version_number = 2 AND state <> 'trained'"
     )
-    end(worker_on)
+    end_worker(worker_on)
 
 
 def test_a_worker_resumes_a_run_that_another_runner_left(sqltune: Sqltune, people: People) -> None:
@@ -75,7 +67,7 @@ def test_a_worker_resumes_a_run_that_another_runner_left(sqltune: Sqltune, peopl
     worker = sqltune.start("worker", "--poll-seconds", "0.1")
     people.do("UPDATE adapter_states SET lease_until_ms = 0")
     people.await_row("SELECT 1 FROM runs WHERE state = 'succeeded'")
-    end(worker)
+    end_worker(worker)
     assert people.value("SELECT attempt_count FROM runs") == 2
 
 
@@ -85,7 +77,7 @@ def test_a_worker_tries_again_what_may_succeed_later(sqltune: Sqltune, people: P
     people.insert("runs", adapter_name="office")
     worker = sqltune.start("worker", "--poll-seconds", "0.1")
     people.await_row("SELECT 1 FROM runs WHERE state = 'succeeded'")
-    end(worker)
+    end_worker(worker)
     assert people.rows("SELECT state FROM runs ORDER BY run_id") == [("failed",), ("succeeded",)]
     assert people.value("SELECT retry_at FROM adapter_states") is None
 
@@ -110,7 +102,7 @@ def test_a_schedule_of_ages_stops_no_worker(
     people_on.do("UPDATE adapters SET sync_every = :ages", ages="9" * 30 + "d")
     run = ask(people_on, is_forced=1)
     people_on.await_row("SELECT 1 FROM runs WHERE run_id = :run AND state = 'succeeded'", run=run)
-    end(worker_on)
+    end_worker(worker_on)
 
 
 def test_a_stopped_worker_leaves_its_run_resumable(sqltune: Sqltune, people: People) -> None:
@@ -119,7 +111,7 @@ def test_a_stopped_worker_leaves_its_run_resumable(sqltune: Sqltune, people: Peo
     people.insert("runs", adapter_name="office")
     worker = sqltune.start("worker", "--poll-seconds", "0.1")
     people.await_row("SELECT 1 FROM backend_calls")
-    end(worker)
+    end_worker(worker)
     assert people.rows("SELECT state, next_step FROM runs") == [
         ("training", "the next sync or worker resumes from the last commit")
     ]
@@ -139,7 +131,7 @@ def test_a_worker_pauses_a_run_and_resumes_it_when_the_row_says_so(
     gate.touch()
     people.do("UPDATE runs SET desired_state = 'running'")
     people.await_row("SELECT 1 FROM runs WHERE state = 'succeeded'")
-    end(worker)
+    end_worker(worker)
 
 
 def test_a_worker_syncs_only_the_adapters_that_it_was_given(
@@ -151,7 +143,7 @@ def test_a_worker_syncs_only_the_adapters_that_it_was_given(
     people.insert("runs", adapter_name="office")
     worker = sqltune.start("worker", "office", "--poll-seconds", "0.1")
     people.await_row("SELECT 1 FROM runs WHERE state = 'succeeded'")
-    end(worker)
+    end_worker(worker)
     assert people.rows("SELECT adapter_name, state FROM runs ORDER BY 1") == [
         ("attic", "queued"),
         ("office", "succeeded"),
@@ -169,7 +161,7 @@ def test_a_worker_answers_a_request_to_move_an_alias(
     people.insert("alias_changes", adapter_name="cellar", version_number=1)
     people.await_row("SELECT 1 FROM aliases WHERE version_number = 1")
     people.await_row("SELECT 1 FROM alias_changes WHERE state = 'refused'")
-    end(worker)
+    end_worker(worker)
 
 
 @pytest.mark.sqlite_only
@@ -220,7 +212,7 @@ def test_a_worker_serves_its_metrics_and_its_health(sqltune: Sqltune, people: Pe
     health = httpx.get(f"{found[1]}/healthz")
     assert (health.status_code, health.json()["status"]) == (200, "ok")
     assert httpx.get(f"{found[1]}/secrets").status_code == 404
-    end(worker)
+    end_worker(worker)
 
 
 def test_four_workers_share_the_requests_and_do_none_twice(
@@ -234,6 +226,6 @@ def test_four_workers_share_the_requests_and_do_none_twice(
         lambda: people_on.count("runs", "state = 'succeeded'") == 8, "eight runs that succeeded"
     )
     for worker in workers:
-        end(worker)
+        end_worker(worker)
     assert people_on.count("runs") == 8
     assert people_on.count("adapter_versions") == 8

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from sqltune.database.tables.requests import Scheduled
+from sqltune.database.tables.states import LiveTimes
 from sqltune.errors import ConfigError
 from sqltune.records import OpenRun
 from sqltune.syncing.due import (
@@ -15,6 +16,7 @@ from sqltune.syncing.due import (
     choose_adapters,
     find_abandoned,
     find_due,
+    is_due_again,
     is_scheduled,
 )
 from tests.unit.made_records import ADAPTER, NOW, OPEN_REQUEST, OPEN_RUN
@@ -47,6 +49,28 @@ def test_an_adapter_is_due_by_its_schedule_or_by_a_retry(
     scheduled: Scheduled, is_due: bool
 ) -> None:
     assert is_scheduled(scheduled, NOW) is is_due
+
+
+@pytest.mark.parametrize(
+    ("every", "times", "is_due"),
+    [
+        ("15m", LiveTimes(NOW - QUARTER, None), True),
+        ("15m", LiveTimes(NOW - QUARTER + timedelta(seconds=1), None), False),
+        ("15m", LiveTimes(NOW - 9 * QUARTER, NOW - QUARTER), True),
+        ("15m", LiveTimes(NOW - 9 * QUARTER, NOW), False),
+        # Another version went live since.
+        ("15m", LiveTimes(NOW, NOW - 9 * QUARTER), False),
+        ("15m", None, False),
+        (None, LiveTimes(NOW - QUARTER, None), False),
+        ("soon", LiveTimes(NOW - QUARTER, None), False),
+        # Written by a clock that was ahead.
+        ("15m", LiveTimes(NOW + timedelta(days=3), None), True),
+    ],
+)
+def test_what_is_live_is_due_again_so_long_after_it_went_live_or_was_evaluated(
+    every: str | None, times: LiveTimes | None, is_due: bool
+) -> None:
+    assert is_due_again(every, times, NOW) is is_due
 
 
 @pytest.mark.parametrize(

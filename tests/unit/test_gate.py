@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sqltune.evaluation.gate import reach_verdict
+from sqltune.evaluation.gate import reach_verdict, review_live
 from sqltune.records import Phase
 from sqltune.verdicts import CategoryChange, Comparison, GateRules
 
@@ -166,3 +166,51 @@ def test_one_prompt_is_one_prompt(count: int) -> None:
     reason = reach_verdict(comparison, ANY_CHANGE).reason
     assert f"on {count} prompt{'s' if count > 1 else ''}:" in reason
     assert "interval" not in reason
+
+
+LOST = replace(GAINED, mean_change=-0.1, interval_low=-0.14, interval_high=-0.06)
+UNSURE = replace(LOST, interval_high=0.02)
+
+
+@pytest.mark.parametrize(
+    ("comparison", "rules", "rule", "is_fall"),
+    [
+        (GAINED, GateRules(), "min_gain", False),
+        (replace(GAINED, mean_change=0.0), gaining(0.2), "min_gain", False),
+        (LOST, GateRules(), "min_gain", True),
+        (LOST, gaining(-0.1), "min_gain", False),
+        (LOST, gaining(-0.05), "min_gain", True),
+        (LOST, ANY_CHANGE, "min_gain", False),
+        (LOST, GateRules(gate_confidence=0.95), "min_gain", True),
+        (UNSURE, GateRules(), "min_gain", True),
+        (UNSURE, GateRules(gate_confidence=0.95), "gate_confidence", False),
+        (GAINED, GateRules(max_regressed_share=0.05), "max_regressed_share", True),
+        (
+            replace(GAINED, categories=(CategoryChange("hours", 3, -0.5),)),
+            GateRules(gate_by_category=0.2),
+            "gate_by_category",
+            True,
+        ),
+    ],
+)
+def test_what_is_live_has_fallen_where_the_gate_calls_it_worse(
+    comparison: Comparison, rules: GateRules, rule: str, is_fall: bool
+) -> None:
+    verdict = review_live(comparison, rules, 1)
+    assert (verdict.rule, verdict.is_fall, verdict.is_accepted) == (rule, is_fall, not is_fall)
+    assert "against version 1 (live before it)" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("comparison", "rules", "rule"),
+    [
+        (replace(LOST, error_count=1000), GateRules(), "max_error_share"),
+        (LOST, GateRules(min_prompts=2000), "min_prompts"),
+        (NOTHING, GateRules(gate_without_prompts="refuse"), "gate_without_prompts"),
+    ],
+)
+def test_errors_and_too_few_prompts_are_reported_and_are_no_fall(
+    comparison: Comparison, rules: GateRules, rule: str
+) -> None:
+    verdict = review_live(comparison, rules, 1)
+    assert (verdict.rule, verdict.is_accepted, verdict.is_fall) == (rule, False, False)

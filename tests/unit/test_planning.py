@@ -148,6 +148,8 @@ def test_bad_rows_that_are_treated_differently_now_are_tried_again() -> None:
         ("train_on", "first", "must be all or last"),
         ("quantization", "int4", "must be none, int8 or nf4, got 'int4'"),
         ("sync_every", "soon", "must be a time such as 30s, 15m, 6h or 1d"),
+        ("reevaluate_every", "often", "must be a time such as 30s, 15m, 6h or 1d"),
+        ("on_fall", "panic", "must be report or roll_back, got 'panic'"),
         ("backend", b"local", "must be a text"),
         ("scorer", "bleu", "unknown scorer 'bleu'"),
         ("prompt_format", "{prompt}", "must contain {response} exactly once"),

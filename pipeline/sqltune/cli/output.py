@@ -102,7 +102,7 @@ def write_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> No
     for row in rows:
         table.add_row(*[_cell(row[column]) for column in columns])
     sys.stdout.flush()
-    console = Console(file=drawing_stream(sys.stdout), width=_width(), highlight=False)
+    console = Console(file=drawing_stream(sys.stdout), width=output_width(), highlight=False)
     print_table(console, table)
     drawing_stream(sys.stdout).flush()
 
@@ -112,7 +112,8 @@ def print_table(console: Any, table: Table) -> None:
     console.print(table)
 
 
-def _width() -> int | None:
+def output_width() -> int | None:
+    """Return the characters of a line into a pipe; None: as wide as the terminal."""
     return None if sys.stdout.isatty() else 120
 
 
@@ -121,11 +122,15 @@ def _cell(value: object) -> Any:
 
     if value is None:
         return Text("")
-    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    # Text, not markup: a response may contain square brackets.
+    return Text(shown_text(f"{value:.4g}" if isinstance(value, float) else str(value)))
+
+
+def shown_text(text: str) -> str:
+    """Return somebody's text as a table shows it: escaped, and cut where it is very long."""
     if len(text) > _LONGEST_CELL:
         text = f"{text[:_LONGEST_CELL]}… ({len(text):,} characters)"
-    # Text, not markup: a response may contain square brackets.
-    return Text(visible(text, keep="\n"))
+    return visible(text, keep="\n")
 
 
 def _plain(value: object) -> object:

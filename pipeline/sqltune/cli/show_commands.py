@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -68,24 +69,23 @@ def compare(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the responses before and after side by side, the largest change first."""
+    """Show the responses before and after, regressions and large changes first, and a summary."""
+    from sqltune.cli.comparisons import write_comparison
     from sqltune.database.tables import reports
+    from sqltune.operations.comparing import read_comparison
 
     with _session() as session:
-        number = reports.find_compared_version(session, adapter) if version is None else version
-        rows = reports.list_before_after(session, adapter, number) if number is not None else []
+        found = read_comparison(session, adapter, version)
         declared = [row["adapter_name"] for row in reports.list_status(session)]
-    if not rows and adapter not in declared:
+    if not found.prompts and adapter not in declared:
         known = ", ".join(declared) or "none"
         raise ConfigError(f"no adapter named {adapter!r} in table adapters (there are: {known})")
     if as_json:
-        write_json(rows)
-    elif not rows:
+        write_json(asdict(found))
+    elif not found.prompts:
         say(f"{adapter!r} has no evaluated version{'' if version is None else f' {version}'}")
     else:
-        write_table(
-            rows, ("prompt", "response_before", "response_after", "score_change", "outcome")
-        )
+        write_comparison(found)
 
 
 @contextmanager

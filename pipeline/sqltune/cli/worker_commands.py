@@ -38,8 +38,8 @@ def worker(
         ),
     ] = None,
 ) -> None:
-    """Keep running and sync what is due: requests in `runs`, adapters with a sync_every, runs that
-    were left unfinished.
+    """Keep running and sync what is due: requests in `runs`, adapters with a sync_every or a
+    reevaluate_every, runs that were left unfinished.
 
     Any number of workers may run. Exits with 0 on Ctrl-C and SIGTERM; its run stays resumable.
     """

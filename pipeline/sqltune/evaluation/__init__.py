@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from sqltune.evaluation.answering_model import AnsweringModel
 from sqltune.evaluation.comparing import compare
-from sqltune.evaluation.gate import reach_verdict, rules_of
+from sqltune.evaluation.gate import Verdict, reach_verdict, review_live, rules_of
 from sqltune.evaluation.measuring import measure
 from sqltune.evaluation.phase import answer_phase, forget_errors
-from sqltune.evaluation.recording import record_evaluation, record_verdict
+from sqltune.evaluation.recording import record_evaluation, record_review, record_verdict
 from sqltune.evaluation.scorers import SCORERS
 from sqltune.evaluation.scoring import plan_scoring, score_responses
 from sqltune.evaluation.shapes import choose_scorer
@@ -18,6 +18,7 @@ from sqltune.evaluation.shapes import choose_scorer
 __all__ = [
     "SCORERS",
     "AnsweringModel",
+    "Verdict",
     "answer_phase",
     "choose_scorer",
     "compare",
@@ -26,7 +27,9 @@ __all__ = [
     "plan_scoring",
     "reach_verdict",
     "record_evaluation",
+    "record_review",
     "record_verdict",
+    "review_live",
     "rules_of",
     "score_responses",
 ]

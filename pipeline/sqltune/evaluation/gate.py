@@ -8,6 +8,8 @@ from dataclasses import dataclass, fields
 from sqltune.records import Adapter, Phase
 from sqltune.verdicts import Comparison, GateRules
 
+#: The rules that say that answers are worse; the others say that too little is known.
+FALLS = frozenset({"min_gain", "max_regressed_share", "gate_by_category"})
 #: How far below min_gain a mean change may be and still reach it: rounding.
 ROUNDING = 1e-9
 
@@ -21,6 +23,11 @@ class Verdict:
     reason: str  #: in plain words, with the figures
     comparison: Comparison  #: what it rests on
     rules: GateRules  #: what was asked for
+
+    @property
+    def is_fall(self) -> bool:
+        """Whether the answers are worse, rather than too few or errors."""
+        return not self.is_accepted and self.rule in FALLS
 
     @property
     def state(self) -> str:
@@ -45,6 +52,57 @@ def reach_verdict(comparison: Comparison, rules: GateRules) -> Verdict:
     verb = "rejected" if broken else "accepted"
     reason = f"{verb}: {words}; {_describe(comparison)}"
     return Verdict(broken is None, rule, reason, comparison, rules)
+
+
+def review_live(comparison: Comparison, rules: GateRules, earlier: int | None) -> Verdict:
+    """Decide whether what is live is still no worse than the version before it.
+
+    It need not gain again what made it live: by the gate's rules, its mean must not have fallen.
+
+    Args:
+        comparison: its answers now against those of the version before it, or of the base model.
+        rules: what the adapter's row asks for.
+        earlier: the version before it; None: there is none.
+    """
+    broken = next((each for each in _fallen_rules(comparison, rules) if each), None)
+    rule, words = broken or _stands(comparison, rules)
+    against = None if earlier is None else f"version {earlier} (live before it)"
+    verb = "rejected" if broken else "accepted"
+    reason = f"{verb}: {words}; {_describe(comparison, against)}"
+    return Verdict(broken is None, rule, reason, comparison, rules)
+
+
+def _fallen_rules(comparison: Comparison, rules: GateRules) -> Iterator[tuple[str, str] | None]:
+    yield _without_prompts(comparison, rules)
+    yield _too_many_errors(comparison, rules)
+    yield _too_few_prompts(comparison, rules)
+    yield _mean_fell(comparison, rules)
+    yield _too_many_regressed(comparison, rules)
+    yield _category_fell(comparison, rules)
+
+
+def _mean_fell(comparison: Comparison, rules: GateRules) -> tuple[str, str] | None:
+    """Find a mean that is now lower; with gate_confidence, so low that chance cannot make it."""
+    if rules.min_gain is None or comparison.mean_change is None:
+        return None
+    least = min(0.0, rules.min_gain) - ROUNDING
+    high = comparison.interval_high
+    is_shown = rules.gate_confidence is None or (high is not None and high < least)
+    if comparison.mean_change >= least or not is_shown:
+        return None
+    allowed = f" by more than min_gain {rules.min_gain:+g} allows" if rules.min_gain < 0 else ""
+    return "min_gain", f"what is live is now worse{allowed}"
+
+
+def _stands(comparison: Comparison, rules: GateRules) -> tuple[str, str]:
+    if not comparison.scored:
+        return _passed(comparison, rules)
+    if rules.min_gain is None:
+        return "min_gain", "min_gain is NULL, so any mean passes"
+    if (comparison.mean_change or 0.0) < min(0.0, rules.min_gain) - ROUNDING:
+        level = f"{rules.gate_confidence:.4g}"
+        return "gate_confidence", f"a fall is not shown with confidence {level}"
+    return "min_gain", "what is live is no worse"
 
 
 def _broken(comparison: Comparison, rules: GateRules) -> Iterator[tuple[str, str] | None]:
@@ -143,8 +201,10 @@ def _category_fell(comparison: Comparison, rules: GateRules) -> tuple[str, str] 
     return "gate_by_category", f"a category may fall by at most {allowed:g}: {names}"
 
 
-def _describe(comparison: Comparison) -> str:
-    against = "the live version" if comparison.compared_phase == Phase.BEFORE else "the base model"
+def _describe(comparison: Comparison, before: str | None = None) -> str:
+    """Return the figures; `before` names the version before, None: the live version."""
+    is_before = comparison.compared_phase == Phase.BEFORE
+    against = before or "the live version" if is_before else "the base model"
     if comparison.mean_change is None:
         return f"no prompt could be compared with {against}{_left_out(comparison)}"
     text = (

@@ -51,6 +51,55 @@ def record_verdict(
     return reason
 
 
+def record_review(
+    session: Session, run: Run, verdict: Verdict, *, rolls_back: bool, now: datetime
+) -> str:
+    """Store the verdict on what is live, and take it back if it fell; return the reason as stored.
+
+    Args:
+        session: the fenced transaction.
+        run: the run, with the live version and the one before it.
+        verdict: what `review_live` decided.
+        rolls_back: whether a fall moves `live` to the version before; otherwise it is reported.
+        now: UTC.
+    """
+    name, number = run.adapter_name, run.version_number or 0
+    obstacle = _find_obstacle(session, run, verdict) if rolls_back else "on_fall is 'report'"
+    moves = verdict.is_fall and obstacle is None
+    reason = verdict.reason
+    if moves:
+        reason += f"; live returns to version {run.before_version} (on_fall)"
+    elif not verdict.is_accepted:
+        reason += f"; it stays live: {obstacle or 'too little is known for a move'}"
+    rule, min_gain = verdict.rule, verdict.rules.min_gain
+    decision = GateDecision(run.run_id, name, number, verdict.state, reason, min_gain, rule)
+    decisions.replace_decision(session, decision, verdict.comparison, now=now)
+    if decisions.find_later_evaluation(session, name, number, run.run_id) is None:
+        decisions.settle_version(session, decision)
+    if moves:
+        to = run.before_version or 0
+        move = AliasMove(name, LIVE, to, run.run_id, reason, moved_by=aliases.ON_FALL)
+        aliases.move_alias(session, move, now=now)
+    return reason
+
+
+def _find_obstacle(session: Session, run: Run, verdict: Verdict) -> str | None:
+    """Return why `live` cannot return to the version before; None: it can.
+
+    Only a move of the gate is undone. Without this rule, a rollback by a person would be undone,
+    and two versions that fall in turn would take each other's place for ever.
+    """
+    move = aliases.get_last_move(session, run.adapter_name, LIVE)
+    if run.before_version is None:
+        return "no version was live before it"
+    if verdict.comparison.compared_phase is not Phase.BEFORE:
+        return f"version {run.before_version} cannot be asked"
+    found = None if move is None else (move.old_version, move.new_version)
+    if move is None or found != (run.before_version, run.version_number):
+        return "live was moved after this run began"
+    return None if move.moved_by is None else f"{move.moved_by} made it live, not the gate"
+
+
 def record_evaluation(
     session: Session, run: Run, verdict: Verdict, reason: str, standing: Standing, *, now: datetime
 ) -> None:

@@ -66,6 +66,7 @@ _WORDS = {
     "on_bad_row": ("stop", "skip"),
     "on_personal_data": ("ignore", "report", "refuse"),
     "gate_without_prompts": ("accept", "refuse"),
+    "on_fall": ("report", "roll_back"),
 }
 _FLAGS = ("is_enabled", "keep_epochs", "allow_unstable")
 #: Text columns without any other rule.
@@ -95,8 +96,10 @@ def check_adapter(adapter: Adapter) -> None:
     for column, words in _WORDS.items():
         if getattr(adapter, column) not in words:
             raise _wrong(adapter, column, f"must be {', '.join(words[:-1])} or {words[-1]}")
-    if adapter.sync_every is not None and parse_every(adapter.sync_every) is None:
-        raise _wrong(adapter, "sync_every", "must be a time such as 30s, 15m, 6h or 1d")
+    for column in ("sync_every", "reevaluate_every"):
+        every = getattr(adapter, column)
+        if every is not None and parse_every(every) is None:
+            raise _wrong(adapter, column, "must be a time such as 30s, 15m, 6h or 1d")
     evaluation.plan_scoring(adapter)
     check_options(
         adapter.backend, wanted_keys.training_options(adapter), wanted_keys.decoding_of(adapter)

@@ -1,7 +1,7 @@
-"""What a request for an evaluation asks for: a version is asked the present prompts, and judged.
+"""Evaluations without a training: of any version that a row asks for, and of what is live when due.
 
-It is a trial: nothing is trained and nothing goes live. The prompts, the scorers and the gate are
-those of the adapter's row as it is now; how the version is asked, it was trained with.
+They are trials: nothing is trained and nothing goes live. The prompts, the scorers and the gate are
+those of the adapter's row as it is now; a version is asked in the form in which it was trained.
 """
 
 from __future__ import annotations
@@ -30,16 +30,35 @@ def plan_evaluation(
     kind = RunKind.EVALUATE
     try:
         version = _find_version(runtime, adapter, request)
-        plan = plan_version(runtime, adapter, version, check)
+        planned, _ = plan_version(runtime, adapter, version, check)
     except BaseException as error:
         refusal = Refuse(refusal_of(error))
         return AdapterPlan(adapter, refusal, request, is_trial=True, run_kind=kind)
-    return replace(plan, request=request)
+    return replace(planned, request=request)
+
+
+def plan_reevaluation(
+    runtime: Runtime, adapter: Adapter, *, check: Callable[[], None]
+) -> AdapterPlan | None:
+    """Plan the evaluation of what is live against the version before it; None: nothing is live."""
+    name, kind = adapter.adapter_name, RunKind.REEVALUATE
+    try:
+        with runtime.database.read() as session:
+            version = versions.get_version(session, name, aliases.fetch_alias(session, name) or 0)
+            earlier = aliases.find_earlier_version(session, name)
+        if version is None:
+            return None
+        planned, plan = plan_version(runtime, adapter, version, check)
+    except BaseException as error:
+        return AdapterPlan(adapter, Refuse(refusal_of(error)), is_trial=True, run_kind=kind)
+    reason = f"v{version.version_number} is live, and reevaluate_every {adapter.reevaluate_every}"
+    plan = replace(plan, reason=f"{reason} is due", earlier_version=earlier)
+    return replace(planned, plan=plan, run_kind=kind)
 
 
 def plan_version(
     runtime: Runtime, adapter: Adapter, version: AdapterVersion, check: Callable[[], None]
-) -> AdapterPlan:
+) -> tuple[AdapterPlan, Evaluate]:
     """Plan the evaluation of a version by today's prompts, scorers and gate.
 
     Raises:
@@ -49,7 +68,7 @@ def plan_version(
     wanted = find_wanted(runtime, asked, check, scan=_scan_of(version))
     wanted = replace(wanted, training_key=version.training_key)
     plan = Evaluate(f"v{version.version_number} is evaluated", wanted, version)
-    return AdapterPlan(asked, plan, is_trial=True, run_kind=RunKind.EVALUATE)
+    return AdapterPlan(asked, plan, is_trial=True, run_kind=RunKind.EVALUATE), plan
 
 
 def _find_version(runtime: Runtime, adapter: Adapter, request: RunRequest) -> AdapterVersion:

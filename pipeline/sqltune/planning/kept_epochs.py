@@ -22,7 +22,7 @@ from sqltune.selection import Fingerprint, SampleScan
 _OF_TODAY = (
     *("eval_query", "scorer", "extra_scorers", "pass_threshold", "max_new_tokens", "temperature"),
     *("min_gain", "gate_confidence", "max_error_share", "max_regressed_share"),
-    *("gate_by_category", "min_prompts", "gate_without_prompts"),
+    *("gate_by_category", "min_prompts", "gate_without_prompts", "on_fall"),
     *("on_bad_row", "max_skipped_share", "on_personal_data", "near_duplicate_at"),
 )
 

@@ -40,6 +40,8 @@ class Evaluate:
     wanted: Wanted
     version: AdapterVersion
     failure_count: int = 0  #: failed runs in a row with the wanted keys
+    #: with run_kind reevaluate: the version that was live before; None: there was none
+    earlier_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

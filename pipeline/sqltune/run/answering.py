@@ -84,8 +84,7 @@ def _answer(work: Work, run: Run, phase: Phase, version: AdapterVersion | None) 
         model,
         on_progress=lambda done: reporter.progress(f"answering ({phase.value})", done, total),
         scoring=plan_scoring(work.adapter),
-        # Known answers would only repeat what an evaluation that is forced is to find out.
-        reuses=run.run_kind is RunKind.TRAIN or not run.is_forced,
+        reuses=_takes_known_answers(run, phase),
     )
     reporter.finish()
     if result.errors:
@@ -94,6 +93,13 @@ def _answer(work: Work, run: Run, phase: Phase, version: AdapterVersion | None) 
             f"sqltune retry {run.run_id} --failed"
         )
     return model
+
+
+def _takes_known_answers(run: Run, phase: Phase) -> bool:
+    """Whether answers of other runs are taken, which say how a model answered at that time."""
+    if run.run_kind is RunKind.REEVALUATE:
+        return phase is Phase.BASE and run.before_version is not None
+    return run.run_kind is RunKind.TRAIN or not run.is_forced
 
 
 def _answering_model(work: Work, version: AdapterVersion | None) -> AnsweringModel:

@@ -6,16 +6,19 @@ from sqltune import wanted_keys
 from sqltune.database.tables import run_prompts, runs, states
 from sqltune.errors import LeaseLost
 from sqltune.evaluation import (
+    Verdict,
     compare,
     measure,
     plan_scoring,
     reach_verdict,
     record_evaluation,
+    record_review,
     record_verdict,
+    review_live,
     rules_of,
     score_responses,
 )
-from sqltune.records import Run, RunState
+from sqltune.records import Run, RunKind, RunState
 from sqltune.run.learning import explain_little_learnt
 from sqltune.run.next_step import NOTHING, next_step
 from sqltune.run.work import Work, add_event, get_version
@@ -26,13 +29,11 @@ SHOWN_LENGTH = 70
 
 
 def decide(work: Work, run: Run) -> None:
-    """Record whether the version goes live, and end the run with it, in one transaction."""
+    """Record the verdict on the version, and end the run with it, in one transaction."""
     scope, adapter = work.scope, work.adapter
     version = get_version(work, run.version_number)
     score_responses(scope, plan_scoring(adapter), work.selection_reader)
-    rules = rules_of(adapter)
-    comparison = compare(scope.database, run.run_id, rules, seed=adapter.seed)
-    verdict = reach_verdict(comparison, rules)
+    verdict = _reach(work, run)
     asked_with = wanted_keys.decoding_key(work.decoding)
     standing = measure(scope.database, run.run_id, decoding_key=asked_with, seed=adapter.seed)
     state = RunState.SUCCEEDED if verdict.is_accepted else RunState.REJECTED
@@ -41,7 +42,11 @@ def decide(work: Work, run: Run) -> None:
     unlearnt = explain_little_learnt(work, run, version)
     now = scope.now()
     with scope.transaction() as session:
-        reason = record_verdict(session, run, version, verdict, now=now)
+        if run.run_kind is RunKind.REEVALUATE:
+            rolls_back = adapter.on_fall == "roll_back"
+            reason = record_review(session, run, verdict, rolls_back=rolls_back, now=now)
+        else:
+            reason = record_verdict(session, run, version, verdict, now=now)
         record_evaluation(session, run, verdict, reason, standing, now=now)
         if unlearnt is not None:
             add_event(work, session, "little_learnt", unlearnt)
@@ -53,6 +58,15 @@ def decide(work: Work, run: Run) -> None:
     _say_worst(work, run, verdict.comparison)
     if unlearnt is not None:
         work.say(unlearnt)
+
+
+def _reach(work: Work, run: Run) -> Verdict:
+    """Reach the verdict on a version that may go live, or on the one that is live."""
+    rules = rules_of(work.adapter)
+    comparison = compare(work.scope.database, run.run_id, rules, seed=work.adapter.seed)
+    if run.run_kind is RunKind.REEVALUATE:
+        return review_live(comparison, rules, run.before_version)
+    return reach_verdict(comparison, rules)
 
 
 def _say_worst(work: Work, run: Run, comparison: Comparison) -> None:

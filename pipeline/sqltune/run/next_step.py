@@ -14,6 +14,7 @@ NOTHING = "nothing: it is done"
 ON_CHANGE = (
     "nothing until samples, prompts or the adapter's row change, or a row in runs requests a run"
 )
+ON_SCHEDULE = "what is live is evaluated again when reevaluate_every is due"
 ON_REQUEST = "nothing: a trial is repeated only if another row in runs requests it"
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqltune.database.tables import adapters, requests, states
 from sqltune.database.tables.requests import Scheduled
-from sqltune.database.tables.states import LastTry
+from sqltune.database.tables.states import LastTry, LiveTimes
 from sqltune.errors import ConfigError
 from sqltune.planning.adapter_rules import parse_every
 from sqltune.records import Adapter, DesiredState, OpenRun, RunState
@@ -87,7 +87,8 @@ def find_due(runtime: Runtime, names: Sequence[str]) -> DueAdapters:
         leases = states.list_leases(session, lease_seconds=runtime.settings.lease_seconds)
         places = states.list_last_tries(session)
     scheduled = {s.adapter_name for s in schedule if s.is_enabled and is_scheduled(s, now)}
-    due = apply_open_runs(scheduled | alias_requests, open_runs)
+    again = {s.adapter_name for s in schedule if s.is_enabled and is_live_due(s, now)}
+    due = apply_open_runs(scheduled | again | alias_requests, open_runs)
     due -= {name for name, lease in leases.items() if not lease.is_expired}
     chosen = [a for name, a in declared.items() if name in due and (not names or name in names)]
     last = {name for name, place in places.items() if place.comes_last}
@@ -103,7 +104,33 @@ def is_scheduled(schedule: Scheduled, now: datetime) -> bool:
     if schedule.decided_at is None:
         return True
     seconds = parse_every(schedule.sync_every) or _UNREADABLE_SCHEDULE_SECONDS
-    elapsed = (now - schedule.decided_at).total_seconds()
+    return _has_passed(schedule.decided_at, seconds, now)
+
+
+def is_live_due(schedule: Scheduled, now: datetime) -> bool:
+    """Whether what is live is to be evaluated again."""
+    times = LiveTimes(schedule.live_since, schedule.reevaluated_at)
+    return is_due_again(schedule.reevaluate_every, times, now)
+
+
+def is_due_again(every: str | None, times: LiveTimes | None, now: datetime) -> bool:
+    """Whether so much time has passed since a version went live, or was last evaluated so.
+
+    Args:
+        every: the adapter's reevaluate_every; one that cannot be parsed is never due, because the
+            sync of the adapter refuses it.
+        times: None: nothing is live.
+        now: UTC.
+    """
+    seconds = None if every is None else parse_every(every)
+    if seconds is None or times is None or times.live_since is None:
+        return False
+    last = max(times.live_since, times.reevaluated_at or times.live_since)
+    return _has_passed(last, seconds, now)
+
+
+def _has_passed(since: datetime, seconds: float, now: datetime) -> bool:
+    elapsed = (now - since).total_seconds()
     # A time in the future was written by a wrong clock; waiting for it could take days.
     return elapsed >= seconds or elapsed < -_UNREADABLE_SCHEDULE_SECONDS
 

@@ -11,8 +11,15 @@ from sqltune.database.tables import run_events, runs, states
 from sqltune.errors import PipelineError
 from sqltune.planning.pausing import LONGEST_PAUSE, PAUSING
 from sqltune.planning.refusing import internal_error
-from sqltune.records import DesiredState, Run, RunState
-from sqltune.run.next_step import ON_CHANGE, ON_REQUEST, ON_SYNC, next_step, next_try
+from sqltune.records import DesiredState, Run, RunKind, RunState
+from sqltune.run.next_step import (
+    ON_CHANGE,
+    ON_REQUEST,
+    ON_SCHEDULE,
+    ON_SYNC,
+    next_step,
+    next_try,
+)
 from sqltune.runtime import Runtime
 from sqltune.syncing.lease import AdapterLease
 
@@ -148,7 +155,8 @@ def _apply_desired_state(run: Run, end: runs.RunEnd) -> runs.RunEnd:
         # tried again.
         end = cancelled_end(end.error_code, end.error_message or RunState.CANCELLED.value)
     if run.is_trial:
-        return replace(end, next_attempt_at=None, next_step=ON_REQUEST)
+        step = ON_SCHEDULE if run.run_kind is RunKind.REEVALUATE else ON_REQUEST
+        return replace(end, next_attempt_at=None, next_step=step)
     return end
 
 

@@ -32,7 +32,7 @@ from sqltune.planning.plan import (
 )
 from sqltune.planning.refusing import ENDS_PROCESS
 from sqltune.planning.requests import request_reason
-from sqltune.records import Run, RunRequest, RunState, SyncDecision
+from sqltune.records import Run, RunKind, RunRequest, RunState, SyncDecision
 from sqltune.run.next_step import NOTHING, next_step
 from sqltune.run.runner import carry_out
 from sqltune.run.work import Work
@@ -127,6 +127,8 @@ def _begin(
         return None
     runs.begin_run(session, run_id, now=now, started_at=_after_the_last(session, name, now))
     states.set_current_run(session, name, run_id)
+    if planned.run_kind is RunKind.REEVALUATE:
+        states.set_reevaluated_at(session, name, now=now)
     event = "resumed" if isinstance(plan, Resume) else "begun"
     run_events.add_event(session, run_id, event, plan.reason, now=now)
     return run_id

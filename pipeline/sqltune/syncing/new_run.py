@@ -26,7 +26,7 @@ def new_run(
         live: the version that is live now, if any.
     """
     wanted = None if isinstance(plan, Refuse) else plan.wanted
-    run_kind = RunKind.EVALUATE if isinstance(plan, Evaluate) else planned.run_kind
+    run_kind = _find_kind(planned, plan)
     version = _find_version(planned, plan)
     adapter = planned.adapter
     training_key, evaluation_key = _find_keys(plan, adapter)
@@ -46,14 +46,32 @@ def new_run(
         training_key=training_key,
         evaluation_key=evaluation_key,
         version_number=version,
-        # A version is not compared with itself, but with the base model.
-        before_version=live if wanted is not None and live != version else None,
+        before_version=_find_before(planned, plan, live),
         settings=_effective_settings(runtime, adapter),
         failure_count=plan.failure_count,
         next_step=next_step(RunState.QUEUED, run_kind),
         is_trial=planned.is_trial,
         manifest_id=_find_manifest(planned, plan),
     )
+
+
+def _find_kind(planned: AdapterPlan, plan: Train | Evaluate | Refuse) -> RunKind:
+    is_own = isinstance(plan, Evaluate) and planned.run_kind is RunKind.TRAIN
+    return RunKind.EVALUATE if is_own else planned.run_kind
+
+
+def _find_before(
+    planned: AdapterPlan, plan: Train | Evaluate | Refuse, live: int | None
+) -> int | None:
+    """Return the version to compare with; None: the base model."""
+    if isinstance(plan, Refuse):
+        return None
+    if not isinstance(plan, Evaluate):
+        return live
+    # A version is not compared with itself.
+    if planned.run_kind is RunKind.REEVALUATE:
+        live = plan.earlier_version
+    return None if live == plan.version.version_number else live
 
 
 def _find_version(planned: AdapterPlan, plan: Train | Evaluate | Refuse) -> int | None:

@@ -11,7 +11,7 @@ import threading
 from dataclasses import dataclass, field
 
 from sqltune.database.patience import with_patience
-from sqltune.database.tables import requests, runs, states
+from sqltune.database.tables import adapters, requests, runs, states
 from sqltune.errors import LeaseLost
 from sqltune.planning.plan import AdapterPlan, Paused, Refuse, Resume, Wait
 from sqltune.records import Adapter, RunKind, RunState, SyncDecision
@@ -19,7 +19,7 @@ from sqltune.runtime import Runtime
 from sqltune.syncing.executing import execute
 from sqltune.syncing.lease import AdapterLease, lease_adapter
 from sqltune.syncing.outcomes import Outcome
-from sqltune.syncing.waiting import plan_next
+from sqltune.syncing.waiting import is_live_due, plan_next
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +36,7 @@ class Turn:
     is_scheduled: bool  #: False: only unfinished runs and requests are carried out
     outcomes: list[Outcome] = field(default_factory=list)
     has_more: bool = True  #: False: nothing is left to do now
+    has_reevaluated: bool = False  #: what is live was evaluated, because it was due
 
     @property
     def is_over(self) -> bool:
@@ -53,6 +54,7 @@ class Turn:
         if outcome is None:
             return
         self.outcomes.append(outcome)
+        self.has_reevaluated |= planned.run_kind is RunKind.REEVALUATE
         # A trial, or an evaluation that was left unfinished, is not the demanded training.
         self.is_forced = self.is_forced and not _trains_the_adapter(planned)
 
@@ -106,7 +108,12 @@ def _take_turn(lease: AdapterLease, turn: Turn) -> None:
     """Take one step; a request that was withdrawn meanwhile is none."""
     outcome: Outcome | None = None
     while outcome is None:
-        planned = plan_next(lease, is_forced=turn.is_forced, is_over=turn.is_over)
+        planned = plan_next(
+            lease,
+            is_forced=turn.is_forced,
+            is_over=turn.is_over,
+            has_reevaluated=turn.has_reevaluated,
+        )
         if planned is None:
             turn.has_more = False
             return
@@ -119,10 +126,14 @@ def _take_turn(lease: AdapterLease, turn: Turn) -> None:
 
 def _is_done(lease: AdapterLease, turn: Turn) -> bool:
     name = lease.adapter_name
-    with lease.runtime.database.read() as session:
+    runtime = lease.runtime
+    with runtime.database.read() as session:
         unfinished = runs.find_unfinished_run(session, name)
         request = requests.find_request(session, name)
-    return turn.is_over and unfinished is None and request is None
+        adapter = adapters.get_adapter(session, name)
+        is_due = adapter is not None and is_live_due(session, adapter, runtime.now())
+    is_idle = unfinished is None and request is None and (turn.has_reevaluated or not is_due)
+    return turn.is_over and is_idle
 
 
 def _record_decision(lease: AdapterLease, planned: AdapterPlan) -> None:

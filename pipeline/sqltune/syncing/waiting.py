@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from sqltune.database.tables import adapters, aliases, requests, runs
+from sqltune.database.connection import Session
+from sqltune.database.tables import adapters, aliases, requests, runs, states
 from sqltune.database.tables.requests import EqualRequests
+from sqltune.planning.evaluations import plan_reevaluation
 from sqltune.planning.pausing import refuse_after_crashes, runner_died
 from sqltune.planning.plan import AdapterPlan, Refuse
 from sqltune.planning.planner import plan_adapter
 from sqltune.planning.requests import plan_request, refuse_request
 from sqltune.records import Adapter, DesiredState, Run, RunRequest
+from sqltune.syncing.due import is_due_again
 from sqltune.syncing.lease import AdapterLease
 
 #: An adapter whose planning takes more than this share of a selection's time limit is slow.
@@ -26,23 +29,33 @@ class Waiting:
     unfinished: Run | None
     request: RunRequest | None  #: the first
     equal: EqualRequests  #: the last of the requests that are there
+    is_live_due: bool  #: what is live is to be evaluated again
 
 
-def plan_next(lease: AdapterLease, *, is_forced: bool, is_over: bool) -> AdapterPlan | None:
+def plan_next(
+    lease: AdapterLease, *, is_forced: bool, is_over: bool, has_reevaluated: bool
+) -> AdapterPlan | None:
     """Return what to do next; None if nothing is left.
 
     Args:
         lease: the adapter's.
         is_forced: a training was demanded.
-        is_over: only an unfinished run and requests are left to be carried out.
+        is_over: only an unfinished run, requests and what is live are left.
+        has_reevaluated: what is live was evaluated in this sync, however soon it is due again.
     """
     waiting = _read_waiting(lease)
     if waiting is None:
         return None
-    if is_over and waiting.unfinished is None and waiting.request is None:
+    is_idle = is_over and waiting.unfinished is None and waiting.request is None
+    if is_idle and (has_reevaluated or not waiting.is_live_due):
         return None
     began = lease.runtime.now()
-    planned = _plan_after_crashes(lease, waiting) or _plan(lease, waiting, is_forced)
+    planned = _plan_after_crashes(lease, waiting)
+    if planned is None and is_idle:
+        check = lease.keeper.check
+        planned = plan_reevaluation(lease.runtime, waiting.adapter, check=check)
+    elif planned is None:
+        planned = _plan(lease, waiting, is_forced)
     limit = timedelta(seconds=lease.runtime.settings.selection_timeout_seconds * _SLOW_SHARE)
     lease.comes_last = lease.runtime.now() - began > limit
     return planned
@@ -62,7 +75,16 @@ def _read_waiting(lease: AdapterLease) -> Waiting | None:
             runs.find_unfinished_run(session, name),
             requests.find_request(session, name),
             EqualRequests(requests.find_newest_request(session, name), runtime.now()),
+            is_live_due(session, adapter, runtime.now()),
         )
+
+
+def is_live_due(session: Session, adapter: Adapter, now: datetime) -> bool:
+    """Whether what is live of an adapter is to be evaluated again."""
+    if adapter.reevaluate_every is None or not adapter.is_enabled:
+        return False
+    times = states.get_live_times(session, adapter.adapter_name)
+    return is_due_again(adapter.reevaluate_every, times, now)
 
 
 def _plan(lease: AdapterLease, waiting: Waiting, is_forced: bool) -> AdapterPlan:

@@ -81,6 +81,8 @@ CREATE TABLE adapters (
     gate_by_category    DOUBLE NULL COMMENT 'how far the mean score of a category may fall; NULL: any',
     min_prompts         INTEGER NOT NULL DEFAULT 1 COMMENT 'so many prompts must be compared, where any is scored',
     gate_without_prompts VARCHAR(8) COLLATE utf8mb4_bin NOT NULL DEFAULT 'accept' COMMENT 'accept, refuse: a version that no scored prompt judges',
+    reevaluate_every    VARCHAR(32) COLLATE utf8mb4_bin NULL COMMENT 'how often what is live is evaluated again, by `sqltune sync` and `sqltune worker`: ''6h'', ''1d''; NULL: only when a row of runs asks',
+    on_fall             VARCHAR(16) COLLATE utf8mb4_bin NOT NULL DEFAULT 'report' COMMENT 'report, roll_back: what follows where that finds that what is live is now worse than the version before it',
     created_at          DATETIME(6) NOT NULL DEFAULT (UTC_TIMESTAMP(6)),
     PRIMARY KEY (adapter_name)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
@@ -115,6 +117,7 @@ CREATE TABLE adapter_states (
     lease_until_ms      BIGINT NULL COMMENT 'milliseconds since 1970 by the clock of the database',
     crash_count         INT NOT NULL DEFAULT 0 COMMENT 'how many runners in a row died with its lease',
     comes_last          TINYINT NOT NULL DEFAULT 0 COMMENT '1: its last turn failed or was slow, so others come first',
+    reevaluated_at      DATETIME(6) NULL COMMENT 'when the last evaluation by reevaluate_every began',
     PRIMARY KEY (adapter_name)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
@@ -122,7 +125,7 @@ CREATE TABLE adapter_states (
 CREATE TABLE runs (
     run_id              BIGINT NOT NULL AUTO_INCREMENT COMMENT 'unique; not an order',
     adapter_name        VARCHAR(100) COLLATE utf8mb4_bin NOT NULL,
-    run_kind            VARCHAR(16) COLLATE utf8mb4_bin NULL COMMENT 'train | evaluate; in a request, evaluate: a version is evaluated, and nothing is trained or goes live',
+    run_kind            VARCHAR(16) COLLATE utf8mb4_bin NULL COMMENT 'train | evaluate | reevaluate; in a request, evaluate: a version is evaluated, and nothing is trained or goes live',
     trigger_reason      LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'why the run exists',
     is_forced           TINYINT NOT NULL DEFAULT 0 COMMENT '1: train even if nothing changed; evaluate: every prompt is asked again, also where the answer is known',
     is_trial            TINYINT NOT NULL DEFAULT 0 COMMENT '1: beside the adapter''s own runs: for another backend, base model or manifest than its row has, or an evaluation alone; never made live automatically',
@@ -415,7 +418,7 @@ CREATE TABLE alias_history (
     new_version         INT NOT NULL,
     run_id              BIGINT NULL COMMENT 'NULL: asked for in alias_changes',
     reason              LONGTEXT COLLATE utf8mb4_bin NOT NULL,
-    moved_by            VARCHAR(191) COLLATE utf8mb4_bin NULL COMMENT 'alias_changes.requested_by; NULL: the gate',
+    moved_by            VARCHAR(191) COLLATE utf8mb4_bin NULL COMMENT 'alias_changes.requested_by; on_fall: a fall was found; NULL: the gate',
     changed_at          DATETIME(6) NOT NULL,
     PRIMARY KEY (adapter_name, alias, move_number)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;

@@ -81,6 +81,8 @@ CREATE TABLE adapters (
     gate_by_category    DOUBLE NULL,                    -- how far the mean score of a category may fall; NULL: any
     min_prompts         INTEGER NOT NULL DEFAULT 1,     -- so many prompts must be compared, where any is scored
     gate_without_prompts VARCHAR(8) NOT NULL DEFAULT 'accept', -- accept, refuse: a version that no scored prompt judges
+    reevaluate_every    VARCHAR(32) NULL,               -- how often what is live is evaluated again, by `sqltune sync` and `sqltune worker`: '6h', '1d'; NULL: only when a row of runs asks
+    on_fall             VARCHAR(16) NOT NULL DEFAULT 'report', -- report, roll_back: what follows where that finds that what is live is now worse than the version before it
     created_at          DATETIME(6) NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f000', 'now'))
 );
 
@@ -112,14 +114,15 @@ CREATE TABLE adapter_states (
     lease_expires_at    DATETIME(6) NULL,               -- lease_until_ms as a time for people
     lease_until_ms      BIGINT NULL,                    -- milliseconds since 1970 by the clock of the database
     crash_count         INT NOT NULL DEFAULT 0,         -- how many runners in a row died with its lease
-    comes_last          TINYINT NOT NULL DEFAULT 0      -- 1: its last turn failed or was slow, so others come first
+    comes_last          TINYINT NOT NULL DEFAULT 0,     -- 1: its last turn failed or was slow, so others come first
+    reevaluated_at      DATETIME(6) NULL                -- when the last evaluation by reevaluate_every began
 );
 
 -- One attempt to bring an adapter up to date.
 CREATE TABLE runs (
     run_id              INTEGER PRIMARY KEY AUTOINCREMENT, -- unique; not an order
     adapter_name        VARCHAR(100) NOT NULL,
-    run_kind            VARCHAR(16) NULL,               -- train | evaluate; in a request, evaluate: a version is evaluated, and nothing is trained or goes live
+    run_kind            VARCHAR(16) NULL,               -- train | evaluate | reevaluate; in a request, evaluate: a version is evaluated, and nothing is trained or goes live
     trigger_reason      LONGTEXT NULL,                  -- why the run exists
     is_forced           TINYINT NOT NULL DEFAULT 0,     -- 1: train even if nothing changed; evaluate: every prompt is asked again, also where the answer is known
     is_trial            TINYINT NOT NULL DEFAULT 0,     -- 1: beside the adapter's own runs: for another backend, base model or manifest than its row has, or an evaluation alone; never made live automatically
@@ -416,7 +419,7 @@ CREATE TABLE alias_history (
     new_version         INTEGER NOT NULL,
     run_id              BIGINT NULL,                    -- NULL: asked for in alias_changes
     reason              LONGTEXT NOT NULL,
-    moved_by            VARCHAR(191) NULL,              -- alias_changes.requested_by; NULL: the gate
+    moved_by            VARCHAR(191) NULL,              -- alias_changes.requested_by; on_fall: a fall was found; NULL: the gate
     changed_at          DATETIME(6) NOT NULL,
     PRIMARY KEY (adapter_name, alias, move_number)
 );

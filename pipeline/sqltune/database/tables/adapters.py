@@ -90,6 +90,8 @@ def _adapter(row: Any) -> Adapter:
         min_prompts=row.min_prompts,
         gate_without_prompts=row.gate_without_prompts,
         allow_unstable=_flag(row.allow_unstable),
+        reevaluate_every=row.reevaluate_every,
+        on_fall=row.on_fall,
     )
 
 

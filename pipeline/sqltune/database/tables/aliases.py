@@ -10,6 +10,8 @@ from sqltune.database.times import format_time
 
 #: alias_history.moved_by where a person's row does not say whose it is.
 UNKNOWN_PERSON = "alias_changes"
+#: alias_history.moved_by where a version is taken back because it is now worse.
+ON_FALL = "on_fall"
 
 
 def fetch_alias(session: Session, adapter_name: str, alias: str = "live") -> int | None:
@@ -27,7 +29,7 @@ class AliasMove:
     new_version: int
     run_id: int | None  #: None: a person asked for it
     reason: str
-    moved_by: str | None  #: the person; None: the gate
+    moved_by: str | None  #: the person, or ON_FALL; None: the gate
 
 
 def move_alias(session: Session, move: AliasMove, *, now: datetime) -> bool:
@@ -103,10 +105,25 @@ def get_alias_request(session: Session, change_id: int) -> tuple[str, str]:
     return ("gone", "") if row is None else (str(row.state), str(row.reason or ""))
 
 
+@dataclass(frozen=True, slots=True)
+class LastMove:
+    """The last move of an alias."""
+
+    old_version: int | None  #: None: the alias was new
+    new_version: int
+    moved_by: str | None  #: a person, or ON_FALL; None: the gate
+
+
+def get_last_move(session: Session, adapter_name: str, alias: str = "live") -> LastMove | None:
+    """Return the last move of an alias; None if it never moved."""
+    row = session.fetch_one("get_last_move", adapter_name=adapter_name, alias=alias)
+    return None if row is None else LastMove(row.old_version, row.new_version, row.moved_by)
+
+
 def find_earlier_version(session: Session, adapter_name: str, alias: str = "live") -> int | None:
     """Return the version that an alias pointed to before its last move; None: there is none."""
-    row = session.fetch_one("get_last_move", adapter_name=adapter_name, alias=alias)
-    return None if row is None or row.old_version is None else int(row.old_version)
+    move = get_last_move(session, adapter_name, alias)
+    return None if move is None else move.old_version
 
 
 def list_aliases_of(session: Session, adapter_name: str, version_number: int) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 from sqltune.database.connection import Session
 from sqltune.database.scripts import read_views
 from sqltune.database.times import parse_time
-from sqltune.records import RunState
+from sqltune.records import Phase, RunState
 
 #: Findings that `show` prints; all stored ones are in data_issues.
 _ISSUES_SHOWN = 20
@@ -84,10 +84,28 @@ def find_compared_version(session: Session, adapter_name: str) -> int | None:
     return int(row.version_number) if row is not None and row.version_number is not None else None
 
 
+@dataclass(frozen=True, slots=True)
+class ComparedWith:
+    """What the version of a run was compared with, and what the gate decided."""
+
+    version_number: int | None  #: None: the base model
+    decision: str
+    reason: str
+
+
+def get_comparison(session: Session, run_id: int) -> ComparedWith | None:
+    """Return what a run's version was compared with; None if the gate did not decide."""
+    row = session.fetch_one("get_comparison", run_id=run_id)
+    if row is None:
+        return None
+    version = row.before_version if row.compared_phase == Phase.BEFORE else None
+    return ComparedWith(version, row.decision, row.reason)
+
+
 def list_before_after(
     session: Session, adapter_name: str, version_number: int
 ) -> list[dict[str, Any]]:
-    """Return the answers before and after of one version, the greatest change first."""
+    """Return the answers before and after of one version, regressions and great changes first."""
     return _plain(
         session.fetch_all(
             "list_before_after", adapter_name=adapter_name, version_number=version_number

@@ -39,6 +39,9 @@ class Scheduled:
     sync_every: str | None  #: None: only when a row asks
     decided_at: datetime | None  #: None: no sync has decided anything yet
     retry_at: datetime | None  #: None: no attempt is due again
+    reevaluate_every: str | None = None  #: None: what is live is not evaluated again
+    reevaluated_at: datetime | None = None  #: None: never
+    live_since: datetime | None = None  #: None: nothing is live
 
 
 def list_open_runs(session: Session) -> list[OpenRun]:
@@ -170,6 +173,9 @@ def list_schedule(session: Session) -> list[Scheduled]:
             row.sync_every,
             parse_time(row.decided_at),
             parse_time(row.retry_at),
+            row.reevaluate_every,
+            parse_time(row.reevaluated_at),
+            parse_time(row.live_since),
         )
         for row in session.fetch_all("list_schedule")
     ]

@@ -45,6 +45,14 @@ class RetryTime:
     at: datetime | None  #: None: no attempt is due
 
 
+@dataclass(frozen=True, slots=True)
+class LiveTimes:
+    """What decides when what is live is evaluated again."""
+
+    live_since: datetime | None
+    reevaluated_at: datetime | None  #: None: it never was
+
+
 def claim_adapter(
     database: Database, adapter_name: str, *, owner: str, lease_seconds: float, now: datetime
 ) -> Claim | None:
@@ -142,6 +150,19 @@ def set_retry_at(session: Session, adapter_name: str, at: datetime | None) -> No
     session.execute(
         "set_retry_at", adapter_name=adapter_name, retry_at=format_time(at) if at else None
     )
+
+
+def get_live_times(session: Session, adapter_name: str) -> LiveTimes | None:
+    """Return what decides when what is live is evaluated again; None if nothing is live."""
+    row = session.fetch_one("get_live_times", adapter_name=adapter_name)
+    if row is None:
+        return None
+    return LiveTimes(parse_time(row.live_since), parse_time(row.reevaluated_at))
+
+
+def set_reevaluated_at(session: Session, adapter_name: str, *, now: datetime) -> None:
+    """Record that an evaluation by reevaluate_every begins."""
+    session.execute("set_reevaluated_at", adapter_name=adapter_name, now=format_time(now))
 
 
 def set_current_run(session: Session, adapter_name: str, run_id: int) -> None:
