@@ -47,6 +47,8 @@ CONTRACT = {
     "is_validation split group_key prompt_preview response_preview weight created_at",
     "report_live_history": "adapter_name version_number alias move_number old_version "
     "adapter_label began_at ended_at is_now moved_by run_id reason",
+    "report_data_issues": "adapter_name version_number run_id issue_number found_by selection "
+    "severity rule row_key column_name message found_at",
     "report_orphans": "adapter_name version_number orphan_key run_id adapter_label orphan_kind "
     "backend place external_id address is_unknown_run state reason size_bytes found_at found_date "
     "last_seen_at removed_at error_message",

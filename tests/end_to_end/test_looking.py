@@ -10,6 +10,7 @@ from tests.end_to_end.conftest import ANSWER, QUESTION
 COMMANDS = [
     "sync", "worker", "plan", "cancel", "pause", "resume", "retry", "status", "show", "compare",
     "import", "export", "init", "check", "demo", "gc",
+    "validate",
 ]  # fmt: skip
 
 
@@ -33,7 +34,9 @@ def test_plan_follows_the_rows(sqltune: Sqltune, people: People, trained_office:
     assert sqltune.well("plan", "--force", "--json").data[0]["decision"] == "train"
     people.do("UPDATE adapters SET base_model = ''")
     sqltune.play(base_models=["toy"])
-    refused = sqltune.well("plan", "--json").data[0]
+    planned = sqltune("plan", "--json")
+    refused = planned.data[0]
+    assert planned.code == 2
     assert refused["decision"] == "refused"
     assert "no base model ''" in refused["reason"]
 

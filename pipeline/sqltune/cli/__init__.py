@@ -21,6 +21,7 @@ from sqltune.cli import (
     serve_commands,
     setup_commands,
     show_commands,
+    validate_command,
     worker_commands,
 )
 from sqltune.cli.output import TerminalText, say
@@ -44,6 +45,7 @@ for commands in (
     worker_commands,
     show_commands,
     data_commands,
+    validate_command,
     setup_commands,
     serve_commands,
     gc_commands,

@@ -5,16 +5,20 @@ Nothing here imports sqlglot before an adapter's own query has to be guarded.
 
 from __future__ import annotations
 
+from sqltune.selection.bad_rows import RowCounts, find_emptiness, join_faults
 from sqltune.selection.content_hash import Fingerprint
 from sqltune.selection.eval_prompts import (
+    FrozenPrompts,
     fingerprint_prompts,
     freeze_eval_prompts,
     scan_prompts,
 )
+from sqltune.selection.findings import ROW_CHECK_ISSUES
 from sqltune.selection.inputs import count_stored_contents, digest_inputs, read_conversation
 from sqltune.selection.manifest import write_manifest
 from sqltune.selection.new_samples import count_new_samples
-from sqltune.selection.reader import SelectionReader
+from sqltune.selection.reader import SelectionReader, has_rows
+from sqltune.selection.row_checks import CheckedRows, check_prompts, check_samples
 from sqltune.selection.rules import Problem, is_blank
 from sqltune.selection.samples import read_samples, read_validation
 from sqltune.selection.scan import (
@@ -29,19 +33,28 @@ from sqltune.selection.unfolding import unfold
 from sqltune.selection.used_columns import SelectionColumns, join_names, split_names
 
 __all__ = [
+    "ROW_CHECK_ISSUES",
+    "CheckedRows",
     "Fingerprint",
+    "FrozenPrompts",
     "Problem",
+    "RowCounts",
     "SampleScan",
     "SelectionColumns",
     "SelectionReader",
+    "check_prompts",
+    "check_samples",
     "count_new_samples",
     "count_stored_contents",
     "describe_held_out",
     "digest_inputs",
+    "find_emptiness",
     "fingerprint_prompts",
     "fingerprint_samples",
     "freeze_eval_prompts",
+    "has_rows",
     "is_blank",
+    "join_faults",
     "join_names",
     "read_conversation",
     "read_samples",
