@@ -6,6 +6,7 @@ Nothing here imports sqlglot before an adapter's own query has to be guarded.
 from __future__ import annotations
 
 from sqltune.selection.bad_rows import RowCounts, find_emptiness, join_faults
+from sqltune.selection.changes import SampleChanges, compare_samples
 from sqltune.selection.content_hash import Fingerprint
 from sqltune.selection.eval_prompts import (
     FrozenPrompts,
@@ -39,11 +40,13 @@ __all__ = [
     "FrozenPrompts",
     "Problem",
     "RowCounts",
+    "SampleChanges",
     "SampleScan",
     "SelectionColumns",
     "SelectionReader",
     "check_prompts",
     "check_samples",
+    "compare_samples",
     "count_new_samples",
     "count_stored_contents",
     "describe_held_out",
