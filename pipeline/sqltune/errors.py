@@ -4,6 +4,7 @@ PipelineError                   code, retryable
 ├── ConfigError (ValueError)    a setting, an option or an adapter's column is missing or wrong
 │   └── VersionRetired          the weights of a version were removed on purpose
 ├── DataError (ValueError)      a row or a query cannot be used
+│   ├── BadRows                 more rows are bad than the adapter tolerates
 │   ├── QueryRefused            a selection is not one harmless SELECT
 │   └── SelectionTimeout*       a selection took too long
 ├── DatabaseError
@@ -84,6 +85,33 @@ class DataError(PipelineError, ValueError):
         self.column = column
         if code is not None:
             self.code = code
+
+
+class BadRows(DataError):
+    """Raised when more rows of a selection are bad than its adapter tolerates.
+
+    Args:
+        message: what is wrong and what to do.
+        found: what is wrong, without what to do.
+        share: the max_skipped_share that would leave the rows out; None: nothing would be left.
+        table: the query.
+        code: which limit was passed.
+    """
+
+    code = "bad_rows"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        found: str = "",
+        share: float | None = None,
+        table: str | None = None,
+        code: str | None = None,
+    ) -> None:
+        super().__init__(message, table=table, code=code)
+        self.found = found
+        self.share = share
 
 
 class QueryRefused(DataError):

@@ -19,6 +19,14 @@ SELECT content_hash
    AND position >= :first_position
    AND position < :end_position;
 
+-- name: fetch_keys_page
+-- The keys and content hashes of a range of samples.
+SELECT sample_key, content_hash, is_validation
+  FROM manifest_samples
+ WHERE manifest_id = :manifest_id
+   AND position >= :first_position
+   AND position < :end_position;
+
 -- name: find_equal_manifest
 -- The complete manifest of the adapter with this content, if there is one that kept all its texts.
 SELECT manifest_id

@@ -421,6 +421,39 @@ SELECT COALESCE(v.adapter_name, e.adapter_name) AS adapter_name,
   LEFT JOIN erasure_versions s ON s.erasure_id = e.erasure_id
   LEFT JOIN adapter_versions v ON v.adapter_name = s.adapter_name AND v.version_number = s.version_number;
 
+-- view: report_data_issues
+-- One row per finding in the rows of a selection: of a run, or of the adapter's last `sqltune validate`, whose run_id is NULL.
+-- Of each rule the first 1,000 rows are findings; data_issue_counts and row_check_counts count all.
+SELECT r.adapter_name AS adapter_name,
+       r.version_number AS version_number,
+       i.run_id AS run_id,
+       i.issue_number AS issue_number,
+       'run' AS found_by,
+       i.selection AS selection,
+       i.severity AS severity,
+       i.rule AS rule,
+       i.row_key AS row_key,
+       i.column_name AS column_name,
+       i.message AS message,
+       r.started_at AS found_at
+  FROM data_issues i
+  JOIN runs r ON r.run_id = i.run_id
+UNION ALL
+SELECT i.adapter_name AS adapter_name,
+       NULL AS version_number,
+       NULL AS run_id,
+       i.issue_number AS issue_number,
+       'row_check' AS found_by,
+       i.selection AS selection,
+       i.severity AS severity,
+       i.rule AS rule,
+       i.row_key AS row_key,
+       i.column_name AS column_name,
+       i.message AS message,
+       v.checked_at AS found_at
+  FROM row_check_issues i
+  JOIN row_checks v ON v.adapter_name = i.adapter_name;
+
 -- view: report_orphans
 -- One row per orphan that `sqltune gc` ever found; state = 'found' are those that still exist.
 SELECT o.adapter_name AS adapter_name,

@@ -63,6 +63,8 @@ CONTRACT = {
     "report_erasures": "adapter_name version_number erasure_id adapter_label state requested_by "
     "sample_count samples_seen weights_kept samples_removed prompts_removed answers_removed "
     "messages_removed files_removed samples_left requested_at erased_at",
+    "report_data_issues": "adapter_name version_number run_id issue_number found_by selection "
+    "severity rule row_key column_name message found_at",
     "report_orphans": "adapter_name version_number orphan_key run_id adapter_label orphan_kind "
     "backend place external_id address is_unknown_run state reason size_bytes found_at found_date "
     "last_seen_at removed_at error_message",

@@ -114,7 +114,7 @@ def test_a_quantised_version_says_so_and_is_merged_into_the_weights_of_the_files
     assert "quantization_config" not in (sqltune.folder / "merged" / "config.json").read_text()
     people.do("UPDATE adapters SET quantization = 'none'")
     (plan,) = sqltune.well("plan", "--json").data
-    assert plan["reason"] == "the training options changed"
+    assert plan["reason"] == "quantization nf4 -> none"
     sqltune.well("sync")
     assert sorted(people.rows(stored)) == [(1, "nf4"), (2, "none")]
 

@@ -22,7 +22,8 @@ def test_check_finds_a_healthy_database_healthy_and_leaves_nothing_behind(
     before = people_on.dump()
     found = statuses(sqltune_on.well("check", "--json"))
     assert {name for name, (status, _) in found.items() if status == "ok"} == {
-        "database", "tables", "clock", "text", "adapter office", "artifacts"
+        "database", "tables", "clock", "text", "adapter office", "training rows of office",
+        "evaluation rows of office", "artifacts",
     }  # fmt: skip
     assert "simulated" in found["adapter office"][1]
     assert found["selection"][0] == "warning"
@@ -121,3 +122,35 @@ def test_check_writes_nothing_through_a_link_in_the_artifacts_folder(
     assert statuses(sqltune.well("check", "--json"))["artifacts"][0] == "ok"
     assert (tmp_path / "precious").read_text() == "kept"
     assert sorted((tmp_path / "artifacts").iterdir()) == before
+
+
+def test_check_runs_each_query_and_names_what_is_refused_missing_and_empty(
+    sqltune: Sqltune, people: People, office: str
+) -> None:
+    declare_office(people, "attic")
+    people.do("UPDATE adapters SET training_query = 'DELETE FROM x', eval_query = 'SELECT 1 AS n'")
+    people.declare("cellar")
+    people.do("UPDATE adapters SET training_query = NULL, eval_query = NULL"
+              " WHERE adapter_name <> 'attic'")  # fmt: skip
+    done = sqltune("check", "--json")
+    assert done.code == 2
+    found = statuses(done)
+    assert found["training rows of office"] == ("ok", "the query runs and returns rows")
+    assert found["training rows of attic"][0] == "failed"
+    assert "the query begins with DELETE" in found["training rows of attic"][1]
+    assert "returns no column prompt, only n" in found["evaluation rows of attic"][1]
+    assert found["training rows of cellar"] == (
+        "failed",
+        "there is nothing to train on: training_samples has no rows with dataset = 'cellar'",
+    )
+    assert found["evaluation rows of cellar"][0] == "warning"
+
+
+def test_check_names_a_table_that_a_query_reads_in_vain(
+    sqltune_on: Sqltune, people_on: People
+) -> None:
+    declare_office(people_on)
+    people_on.do("UPDATE adapters SET training_query = 'SELECT prompt, response FROM not_there'")
+    done = sqltune_on("check", "--json")
+    assert (done.code, statuses(done)["training rows of office"][0]) == (2, "failed")
+    assert "not_there" in statuses(done)["training rows of office"][1]

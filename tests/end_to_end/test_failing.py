@@ -23,7 +23,7 @@ def test_a_failed_run_ends_with_1_and_is_not_trained_again_until_something_chang
     assert people.count("runs") == 1
     sqltune.play()
     people.do("UPDATE training_samples SET response = 'Our office is in Delft.'")
-    assert "office: train, the content of the samples changed" in sqltune.well("sync").err
+    assert "office: train, 1 edited of 1 sample\n" in sqltune.well("sync").err
 
 
 def test_force_tries_a_failed_run_again(sqltune: Sqltune, people: People, office: str) -> None:

@@ -244,7 +244,7 @@ def test_another_template_trains_again_and_asks_with_its_text(
 ) -> None:
     sqltune.well("sync")
     people.do("UPDATE adapters SET prompt_format = :t", t="Q: {prompt}\nA: {response}")
-    assert "office: train, the training options changed" in sqltune.well("sync").err
+    assert "office: train, prompt_format auto -> 'Q: {prompt}" in sqltune.well("sync").err
     asked = [body["query"] for body in proxy.bodies if "query" in body]
     assert asked[0].startswith("### Instruction: ")
     assert asked[-1] == f"Q: {QUESTION}\nA:"

@@ -10,6 +10,7 @@ from tests.end_to_end.conftest import ANSWER, QUESTION
 COMMANDS = [
     "sync", "worker", "plan", "cancel", "pause", "resume", "retry", "status", "show", "compare",
     "import", "export", "init", "check", "demo", "gc",
+    "validate",
 ]  # fmt: skip
 
 
@@ -33,25 +34,50 @@ def test_plan_follows_the_rows(sqltune: Sqltune, people: People, trained_office:
     assert sqltune.well("plan", "--force", "--json").data[0]["decision"] == "train"
     people.do("UPDATE adapters SET base_model = ''")
     sqltune.play(base_models=["toy"])
-    refused = sqltune.well("plan", "--json").data[0]
+    planned = sqltune("plan", "--json")
+    refused = planned.data[0]
+    assert planned.code == 2
     assert refused["decision"] == "refused"
     assert "no base model ''" in refused["reason"]
 
 
-def test_status_shows_each_adapter_with_its_decision_and_live_version(
+def test_status_shows_each_adapter_as_it_is_now_with_its_live_version(
     sqltune: Sqltune, people: People, trained_office: str
 ) -> None:
     people.declare("attic", is_enabled=0)
     rows = {row["adapter_name"]: row for row in sqltune.well("status", "--json").data}
     assert rows["office"]["live_version"] == 1
-    assert rows["office"]["decision"] == "train"
-    assert rows["attic"]["decision"] is None
+    assert (rows["office"]["state"], rows["office"]["state_reason"]) == ("succeeded", None)
+    assert rows["attic"]["state"] == "disabled"
     assert (rows["office"]["run_id"], rows["office"]["run_state"]) == (1, "succeeded")
     assert rows["attic"]["run_id"] is None
     table = sqltune.well("status").out
     assert "attic (disabled)" in table
     assert "1 succeeded" in table
     assert "v1" in table
+
+
+def test_status_shows_no_decision_that_a_run_or_a_person_has_overtaken(
+    sqltune: Sqltune, people: People, trained_office: str
+) -> None:
+    def now() -> tuple[str, str | None]:
+        (row,) = sqltune.well("status", "--json").data
+        return row["state"], row["state_reason"]
+
+    # It was decided to train, and that is done.
+    assert people.value("SELECT decision FROM adapter_states") == "train"
+    assert now() == ("succeeded", None)
+    sqltune.well("sync")
+    assert now() == ("up_to_date", "nothing changed since run 1 (succeeded)")
+    people.do("UPDATE training_samples SET response = ' '")
+    assert sqltune("sync").code == 1
+    state, reason = now()
+    assert (state, "cannot be trained on" in str(reason)) == ("failed", True)
+    assert sqltune("sync").code == 1
+    state, reason = now()
+    assert (state, str(reason).startswith("run 2 failed and nothing changed")) == ("blocked", True)
+    people.insert("runs", adapter_name="office")
+    assert now()[0] == "queued"
 
 
 def test_status_without_adapters_says_so(sqltune: Sqltune, people: People) -> None:

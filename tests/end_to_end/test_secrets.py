@@ -44,7 +44,7 @@ def test_no_output_row_or_file_of_a_run_shows_the_password(
     people_on.declare("broken", training_query="SELECT nothing FROM nowhere")
     sqltune = Sqltune(tmp_path, secret_url)
     selection = {"SQLTUNE_SELECTION_URL": secret_url}
-    for command, code in {"check": 0, "sync": 1, "status": 0, "plan": 0, "init": 0}.items():
+    for command, code in {"check": 2, "sync": 1, "status": 0, "plan": 2, "init": 0}.items():
         done = sqltune(command, **LOUD, **selection)
         assert (done.code, shows_secret(done.said)) == (code, False), command
     office = people_on.value("SELECT run_id FROM runs WHERE adapter_name = 'office'")

@@ -108,15 +108,15 @@ def test_an_insert_an_edit_and_a_delete_each_train_again_and_say_why(
     changes = [
         (
             "INSERT INTO training_samples (dataset, prompt, response) VALUES ('office', 'a', 'b')",
-            "the samples changed: 1 rows before, 2 now",
+            "1 new of 1 sample",
         ),
         (
             "UPDATE training_samples SET response = 'c' WHERE prompt = 'a'",
-            "the content of the samples changed (2 rows)",
+            "1 edited of 2 samples",
         ),
         (
             "DELETE FROM training_samples WHERE prompt = 'a'",
-            "the samples changed: 2 rows before, 1 now",
+            "1 gone of 2 samples",
         ),
     ]
     for number, (change, reason) in enumerate(changes, start=2):
@@ -136,7 +136,8 @@ def test_a_change_of_the_evaluation_alone_trains_nothing(
     people.ask("office", "Who are you?", "A model.")
     done = sqltune.well("sync")
     assert (
-        "office: evaluate, only the evaluation prompts changed: v1 is evaluated again" in done.err
+        "office: evaluate, only the evaluation prompts changed (1 before, 2 now): v1 is evaluated "
+        "again" in done.err
     )
     runs = people.rows("SELECT run_kind, version_number FROM runs ORDER BY run_id")
     assert runs == [("train", 1), ("evaluate", 1)]
@@ -168,7 +169,7 @@ def test_what_only_the_evaluation_depends_on_evaluates(
     [
         ("base_model = 'toy-2'", "the base model changed from toy to toy-2"),
         ("base_model_revision = 'r2'", "toy has another revision now"),
-        ("epochs = 2", "the training options changed"),
+        ("epochs = 2, lora_rank = 8", "epochs 1 -> 2; lora_rank NULL -> 8"),
     ],
 )
 def test_what_training_depends_on_trains(

@@ -110,5 +110,5 @@ def test_a_row_edited_during_a_run_is_no_part_of_it_and_trains_the_next_version(
     after = people.rows("SELECT response FROM responses WHERE phase = 'after'")
     assert after == [(ANSWER,)]
     done = sqltune.well("sync")
-    assert "office: train, the content of the samples changed" in done.err
+    assert "office: train, 1 edited of 1 sample; epochs 1 -> 2\n" in done.err
     assert people.value("SELECT epochs FROM adapter_versions WHERE version_number = 2") == 2

@@ -73,7 +73,7 @@ def test_a_hub_that_never_answers_is_asked_once_and_no_library_says_a_word(
         done = hub_adapter(command, "--json", HF_ENDPOINT=address)
     assert [request.split(b" ")[0] for request in requests] == [b"HEAD"]
     assert done.err == ""
-    assert done.out.count(LINE) == (2 if command == "sync" else 1)
+    assert done.out.count(LINE) == (1 if command == "check" else 2)
 
 
 def test_the_wait_is_short_unless_the_hubs_own_setting_says_otherwise(

@@ -70,7 +70,7 @@ def test_an_edit_of_a_validation_sample_trains_again_because_it_may_choose_anoth
     sqltune.well("sync")
     people.do("UPDATE training_samples SET response = 'edited' WHERE split = 'validation'")
     (plan,) = sqltune.well("plan", "--json").data
-    assert plan["reason"] == "the content of the samples changed (6 rows)"
+    assert plan["reason"] == "2 edited of 6 samples"
     sqltune.well("sync")
     assert people.count("adapter_versions") == 2
     people.do("UPDATE training_samples SET split = NULL WHERE split = 'validation'")

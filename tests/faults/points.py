@@ -26,6 +26,7 @@ EXCLUDED = {
     "syncing.lease_keeper.*": "a heartbeat in a thread of its own, which only moves the end of the "
     "lease; each case begins by ending the lease",
     "operations.check.*": "`check`: rolls back what it tries, and changes nothing outside",
+    "database.tables.row_checks.*": "`validate`, in one transaction; no run reads what it stores",
     "operations.demo.*": "what a person would insert, in one transaction",
     "operations.promoting.*": "`promote` and `rollback`: a row of alias_changes, which any sync "
     "applies; tests/end_to_end/test_promoting.py",

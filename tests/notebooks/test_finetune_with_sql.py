@@ -130,7 +130,7 @@ def test_running_it_again_trains_nothing_and_takes_no_change_back(
     assert people.count("eval_prompts") == 9
     assert people.rows("SELECT trigger_reason FROM report_runs ORDER BY run_id") == [
         ("never trained",),
-        ("the content of the samples changed (8 rows)",),
+        ("1 edited of 8 samples",),
     ]
     assert "nothing changed" in output_text(executed, "sync-again")
     assert output_text(executed, "answers-again") == output_text(executed, "answers")

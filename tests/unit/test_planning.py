@@ -12,7 +12,9 @@ from sqltune.errors import ConfigError
 from sqltune.planning.adapter_rules import check_adapter, parse_every
 from sqltune.planning.plan import Blocked, Evaluate, Plan, Train, UpToDate, Wait
 from sqltune.planning.planner import History, choose
+from sqltune.planning.reasons import explain_training
 from sqltune.records import AdapterVersion, Run, RunState
+from sqltune.selection import SampleChanges
 from tests.unit.made_records import ADAPTER, FAILED, NOW, SUCCEEDED, WANTED, make_version
 
 STOP = {"adapter": {"on_bad_row": "stop", "max_skipped_share": 0.01, "on_personal_data": "report"}}
@@ -78,6 +80,38 @@ def test_another_training_key_trains_and_says_why(wanted: dict[str, Any], reason
     planned = plan(SUCCEEDED, version=make_version(), training_key="T2", **wanted)
     assert isinstance(planned, Train)
     assert planned.reason == reason
+
+
+def test_several_reasons_are_named_together_from_what_to_what() -> None:
+    settings = {"adapter": {"epochs": 2, "learning_rate": 0.5, "scorer": "exact", "seed": 0}}
+    planned = plan(SUCCEEDED, training_key="T2", fingerprint="2-bb", settings=settings)
+    assert planned == Train(
+        "the content of the samples changed (2 rows); epochs 2 -> 3; learning_rate 0.5 -> NULL",
+        replace(WANTED, training_key="T2", fingerprint="2-bb"),
+    )
+
+
+def test_an_evaluation_says_what_changed_and_nothing_else() -> None:
+    settings = {"adapter": {"epochs": 2, "scorer": "exact", "extra_scorers": []}}
+    changed = {"evaluation_key": "E2", "eval_fingerprint": "4-ee", "prompts": 4}
+    planned = plan(SUCCEEDED, version=make_version(), settings=settings, **changed)
+    assert planned.reason == (
+        "only the evaluation prompts changed (1 before, 4 now); scorer exact -> token_f1: v1 is "
+        "evaluated again"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        (SampleChanges(607, 26, 3, 6), "26 edited, 3 new, 6 gone of 607 samples"),
+        (SampleChanges(1, moved=1), "1 moved into or out of validation of 1 sample"),
+        (SampleChanges(2), "the content of the samples changed (2 rows)"),
+    ],
+)
+def test_changes_of_samples_are_counted(changes: SampleChanges, reason: str) -> None:
+    wanted = replace(WANTED, fingerprint="2-bb")
+    assert explain_training(ADAPTER, wanted, SUCCEEDED, {}, changes) == reason
 
 
 def test_a_retryable_failure_waits_and_then_trains_again() -> None:

@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from sqltune.errors import BadRows
 from sqltune.records import SelectionName
 from sqltune.selection.bad_rows import (
     RowCounts,
     find_prompt_fault,
     find_sample_fault,
+    join_faults,
     rows_to_spare,
 )
 from sqltune.selection.findings import Findings
@@ -81,5 +83,38 @@ def test_the_error_counts_the_bad_rows_names_the_first_and_says_where_all_are_li
     fault = find_sample_fault(RowCounts(selected=100, skipped=2), found(2), ADAPTER)
     assert str(fault) == (
         "2 of 100 rows cannot be trained on (2 empty; first: row 0: prompt is empty). data_issues "
-        "lists them; correct the rows, or set on_bad_row = 'skip' in adapters to leave them out"
+        "lists them; correct the rows, or set on_bad_row = 'skip' and max_skipped_share = 0.02 in "
+        "adapters to leave them out"
     )
+
+
+@pytest.mark.parametrize("on_bad_row", ["stop", "skip"])
+def test_who_follows_the_cure_is_not_refused_again(on_bad_row: str) -> None:
+    adapter = replace(ADAPTER, on_bad_row=on_bad_row, max_skipped_share=0)
+    for selected in range(2, 200):
+        for skipped in range(1, selected):
+            counts = RowCounts(selected=selected, skipped=skipped)
+            fault = find_sample_fault(counts, found(1), adapter)
+            assert isinstance(fault, BadRows)
+            assert fault.share is not None
+            cured = replace(adapter, on_bad_row="skip", max_skipped_share=fault.share)
+            assert find_sample_fault(counts, found(1), cured) is None
+            assert rows_to_spare(replace(counts, skipped=0), cured) >= skipped
+
+
+def test_the_cure_of_both_selections_is_enough_for_both() -> None:
+    samples = find_sample_fault(RowCounts(selected=100, skipped=2), found(2), ADAPTER)
+    prompts = find_prompt_fault(
+        RowCounts(selected=10, skipped=1), found(1, SelectionName.EVALUATION), ADAPTER
+    )
+    assert isinstance(samples, BadRows)
+    assert prompts is not None
+    joined = str(join_faults(samples, prompts, ADAPTER))
+    assert joined.startswith("2 of 100 rows cannot be trained on")
+    assert "1 of 10 evaluation prompts cannot be asked" in joined
+    assert "set on_bad_row = 'skip' and max_skipped_share = 0.1 in adapters" in joined
+
+
+def test_no_setting_is_advised_where_none_is_left() -> None:
+    fault = find_sample_fault(RowCounts(selected=2, skipped=2), found(2), ADAPTER)
+    assert str(fault).endswith("lists them; correct the rows: none is left without them")

@@ -22,6 +22,7 @@ from sqltune.cli import (
     serve_commands,
     setup_commands,
     show_commands,
+    validate_command,
     worker_commands,
 )
 from sqltune.cli.output import TerminalText, say
@@ -45,6 +46,7 @@ for commands in (
     worker_commands,
     show_commands,
     data_commands,
+    validate_command,
     setup_commands,
     serve_commands,
     gc_commands,

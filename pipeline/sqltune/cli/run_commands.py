@@ -15,6 +15,7 @@ from sqltune.cli.options import AdapterNames, AsJson, read_settings
 from sqltune.cli.output import say, write_json, write_line, write_rows
 from sqltune.cli.recipes import describe_gate, describe_recipe
 from sqltune.cli.reporters import make_reporter
+from sqltune.cli.row_words import describe_rows
 from sqltune.cli.stopping import StopRequest, stop_on_signals
 from sqltune.errors import ConfigError, RunInterrupted
 
@@ -75,7 +76,11 @@ def plan(
     force: Annotated[bool, typer.Option(help="Plan as `sync --force` would.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show what `sync` would do and why, with row and token counts. Writes nothing."""
+    """Show what `sync` would do and why, with row and token counts. Writes nothing.
+
+    Exit code: 0, or 2 where a sync would fail: a query or a row of `adapters` is refused, or rows
+    are bad.
+    """
     _show_plan(adapters or [], force=force, count_tokens=True, as_json=as_json)
 
 
@@ -188,8 +193,10 @@ def _show_plan(names: list[str], *, force: bool, count_tokens: bool, as_json: bo
     write_rows(rows, as_json=as_json, empty="no enabled adapter")
     if not as_json:
         for each in forecasts:
-            for line in chain(describe_recipe(each), describe_gate(each)):
+            write_line(f"{each.adapter_name}: {each.decision.replace('_', ' ')}, {each.reason}")
+            for line in chain(describe_recipe(each), describe_gate(each), describe_rows(each)):
                 write_line(line)
+    raise typer.Exit(2 if any(f.fault is not None for f in forecasts) else 0)
 
 
 def _forecast_row(forecast: Forecast) -> dict[str, Any]:
@@ -203,7 +210,9 @@ def _forecast_row(forecast: Forecast) -> dict[str, Any]:
     if held_out := row.pop("held_out"):
         row["samples"] = f"{row['samples']}, and held out: {describe_held_out(held_out)}"
     revision, place = row.pop("base_model_revision"), row.pop("base_model_found_in")
-    row.pop("recipe")
+    # Its reason is a line of its own: a column of it would leave no room for the others.
+    for name in ("reason", "recipe", "sample_rows", "prompt_rows", "fault"):
+        row.pop(name)
     known = [shorten_revision(revision)] if revision else []
     row["base_model"] += f" ({', '.join([*known, place])})" if place else ""
     return row

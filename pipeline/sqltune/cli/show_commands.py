@@ -14,7 +14,7 @@ from sqltune.cli.output import say, write_json, write_rows, write_table
 from sqltune.errors import ConfigError
 
 _STATUS_COLUMNS = (
-    "adapter_name", "live", "decision", "reason", "decided_at", "last_run", "runner",
+    "adapter_name", "live", "state", "reason", "since", "last_run", "runner",
 )  # fmt: skip
 
 
@@ -26,7 +26,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def status(as_json: AsJson = False) -> None:
-    """Show each adapter: the last decision, the last run, its runner, and what comes next.
+    """Show what each adapter is now and why, its last run, its runner, and what comes next.
 
     Also marks stuck runs in their rows, so that they show even if no runner is alive.
     """
@@ -102,9 +102,9 @@ def _status_row(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "adapter_name": name,
         "live": f"v{row['live_version']}" if row["live_version"] else "",
-        "decision": (row["decision"] or "not synced yet").replace("_", " "),
-        "reason": row["decision_reason"],
-        "decided_at": str(row["decided_at"] or "")[:19],
+        "state": row["state"].replace("_", " "),
+        "reason": row["state_reason"],
+        "since": str(row["state_since"] or "")[:19],
         "last_run": _last_run(row),
         "runner": owner,
     }
@@ -114,14 +114,10 @@ def _last_run(row: dict[str, Any]) -> str:
     if row["run_id"] is None:
         return ""
     text = f"{row['run_id']} {row['run_state']}"
-    if row["error_message"]:
-        text += f": {row['error_message']}"
-    elif row["is_open"]:
+    if row["is_open"]:
         text += f" since {str(row['state_changed_at'])[:19]}"
         text += f", alive {str(row['last_alive_at'])[:19]}" if row["last_alive_at"] else ""
-    if row["stuck_reason"]:
-        return f"{text}; stuck: {row['stuck_reason']}"
-    return f"{text}; next: {row['next_step']}" if row["next_step"] and row["is_open"] else text
+    return f"{text}; stuck" if row["stuck_reason"] else text
 
 
 def _write_report(report: dict[str, Any]) -> None:

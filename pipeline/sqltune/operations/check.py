@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from tempfile import TemporaryFile
@@ -15,8 +15,9 @@ from sqltune.database.connection import Database
 from sqltune.database.tables import adapters, inputs
 from sqltune.errors import PipelineError
 from sqltune.planning.adapter_rules import check_adapter
-from sqltune.records import Adapter
+from sqltune.records import Adapter, SelectionName
 from sqltune.runtime import Runtime
+from sqltune.selection import RowCounts, find_emptiness, has_rows
 from sqltune.settings import Settings, find_unknown_variables
 
 #: Four bytes in UTF-8, a combining mark, right-to-left letters, and a backslash with quotes.
@@ -128,7 +129,11 @@ def _examine_adapters(runtime: Runtime) -> list[CheckFinding]:
         enabled = [a for a in adapters.list_adapters(session) if a.is_enabled]
     if not enabled:
         return [CheckFinding("adapters", CheckStatus.WARNING, "no adapter is enabled")]
-    return [_examine_adapter(runtime, adapter) for adapter in enabled]
+    findings = []
+    for adapter in enabled:
+        findings.append(_examine_adapter(runtime, adapter))
+        findings += _examine_queries(runtime, adapter)
+    return findings
 
 
 def _examine_adapter(runtime: Runtime, adapter: Adapter) -> CheckFinding:
@@ -141,6 +146,36 @@ def _examine_adapter(runtime: Runtime, adapter: Adapter) -> CheckFinding:
     except PipelineError as error:
         return CheckFinding(name, CheckStatus.FAILED, str(error))
     return CheckFinding(name, CheckStatus.OK, _describe_model(adapter.backend, model))
+
+
+def _examine_queries(runtime: Runtime, adapter: Adapter) -> Iterator[CheckFinding]:
+    """Run each query of an adapter until its first row, as the user who runs selections."""
+    try:
+        check_adapter(adapter)
+    except PipelineError:
+        return
+    reader = runtime.selection_reader(lambda: None)
+    for selection in SelectionName:
+        name = f"{selection.value} rows of {adapter.adapter_name}"
+        try:
+            has_any = has_rows(reader, adapter, selection)
+        except PipelineError as error:
+            yield CheckFinding(name, CheckStatus.FAILED, str(error))
+            continue
+        if has_any:
+            yield CheckFinding(name, CheckStatus.OK, "the query runs and returns rows")
+        else:
+            yield _describe_emptiness(name, adapter, selection)
+
+
+def _describe_emptiness(name: str, adapter: Adapter, selection: SelectionName) -> CheckFinding:
+    if selection is SelectionName.TRAINING:
+        reason = str(find_emptiness(RowCounts(), adapter))
+        return CheckFinding(name, CheckStatus.FAILED, reason)
+    reason = "there is no evaluation prompt, so a version is compared with nothing"
+    if adapter.gate_without_prompts == "accept":
+        reason += " and accepted (gate_without_prompts)"
+    return CheckFinding(name, CheckStatus.WARNING, reason)
 
 
 def _describe_model(backend: str, model: BaseModel) -> str:

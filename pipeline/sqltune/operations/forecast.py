@@ -13,10 +13,20 @@ from sqltune import wanted_keys
 from sqltune.backends.recipes import Recipe, RecipeMaker
 from sqltune.backends.token_counts import Tokens, count_epoch_tokens
 from sqltune.errors import RunInterrupted
-from sqltune.planning.plan import Disabled, Paused, Plan, Refuse, Resume, Train
+from sqltune.operations.row_checks import RowReport, RowSummary, examine_rows
+from sqltune.planning.plan import (
+    Blocked,
+    Disabled,
+    Evaluate,
+    Paused,
+    Plan,
+    Refuse,
+    Resume,
+    Train,
+)
 from sqltune.planning.planner import plan_adapter
 from sqltune.planning.wanted import Wanted
-from sqltune.records import Adapter, SyncDecision
+from sqltune.records import Adapter, RunState, SyncDecision
 from sqltune.runtime import Runtime
 from sqltune.selection import select_samples
 from sqltune.syncing.due import choose_adapters
@@ -41,6 +51,9 @@ class Forecast:
     base_model_found_in: str | None  #: where on this machine, in words; None: not known
     #: what it would be trained with, filled in; None: the backend decides, or nothing is trained
     recipe: Recipe | None = None
+    sample_rows: RowSummary | None = None  #: None: nothing would be trained
+    prompt_rows: RowSummary | None = None  #: None: nothing would be asked
+    fault: str | None = None  #: why a sync would fail now; None: it would not, as far as is known
 
 
 def forecast(
@@ -82,6 +95,7 @@ def _make(
 ) -> Forecast:
     wanted = _wanted(plan)
     tokens, recipe = None, None
+    report = _examine(runtime, adapter, plan, count_tokens, check)
     if count_tokens and wanted is not None and wanted.samples:
         tokens = _count_tokens(runtime, adapter, wanted, check)
         if isinstance(plan, Train):
@@ -101,7 +115,28 @@ def _make(
         base_model_revision=wanted.base_model.revision if wanted else None,
         base_model_found_in=wanted.base_model.found_in if wanted else None,
         recipe=recipe,
+        sample_rows=report.samples if report else None,
+        prompt_rows=report.prompts if report else None,
+        fault=_find_fault(plan, report),
     )
+
+
+def _examine(
+    runtime: Runtime, adapter: Adapter, plan: Plan, asks_backend: bool, check: Callable[[], None]
+) -> RowReport | None:
+    """Apply the rules of a run to the rows that one would read; None: none would begin."""
+    if not isinstance(plan, Train | Evaluate):
+        return None
+    base_model = plan.wanted.base_model if asks_backend else None
+    trains = isinstance(plan, Train)
+    return examine_rows(runtime, adapter, base_model, check, trains=trains)
+
+
+def _find_fault(plan: Plan, report: RowReport | None) -> str | None:
+    if report is not None and report.fault is not None:
+        return str(report.fault)
+    is_failed = isinstance(plan, Blocked) and plan.run.state is RunState.FAILED
+    return plan.reason if is_failed or isinstance(plan, Refuse) else None
 
 
 def _wanted(plan: Plan) -> Wanted | None:

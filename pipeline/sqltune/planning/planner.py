@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -43,7 +43,7 @@ from sqltune.planning.wanted import (
 )
 from sqltune.records import Adapter, AdapterVersion, DesiredState, Run, RunRequest, RunState
 from sqltune.runtime import Runtime
-from sqltune.selection import count_new_samples
+from sqltune.selection import compare_samples, count_new_samples
 
 #: Columns that decide what happens to bad rows. They are in no key: good rows train the same.
 _BAD_ROW_COLUMNS = ("on_bad_row", "max_skipped_share", "on_personal_data")
@@ -101,6 +101,8 @@ def plan_adapter(
                 plan = _wait_for_new_samples(runtime, adapter, plan, history.version, check)
         if isinstance(plan, Train | Evaluate):
             require_stable_queries(runtime, adapter, wanted, history.last_planned, check)
+        if isinstance(plan, Train) and not force:
+            plan = _count_changes(runtime, adapter, plan, history, check)
         return plan
     except BaseException as error:
         is_repeated = force or is_requested
@@ -134,7 +136,7 @@ def choose(
     if last is None:
         return Train("never trained", wanted)
     if (last.training_key, last.evaluation_key) != (wanted.training_key, wanted.evaluation_key):
-        return _plan_change(adapter, wanted, last, history.version)
+        return _plan_change(adapter, wanted, last, history)
     if last.state in (RunState.SUCCEEDED, RunState.REJECTED):
         reason = f"nothing changed since run {last.run_id} ({last.state.value})"
         return UpToDate(reason, wanted, last)
@@ -168,14 +170,30 @@ def _plan_unfinished(run: Run) -> Plan:
     return Resume(explain_unfinished(run), run)
 
 
-def _plan_change(
-    adapter: Adapter, wanted: Wanted, last: Run, version: AdapterVersion | None
-) -> Plan:
+def _plan_change(adapter: Adapter, wanted: Wanted, last: Run, history: History) -> Plan:
+    version, settings = history.version, history.settings
     if version is not None and version.training_key == wanted.training_key:
         if version.is_retired:
             return Train(explain_retired(version), wanted)
-        return Evaluate(explain_evaluation(wanted, last, version), wanted, version)
-    return Train(explain_training(adapter, wanted, last), wanted)
+        reason = explain_evaluation(adapter, wanted, last, version, settings)
+        return Evaluate(reason, wanted, version)
+    return Train(explain_training(adapter, wanted, last, settings), wanted)
+
+
+def _count_changes(
+    runtime: Runtime, adapter: Adapter, plan: Train, history: History, check: Callable[[], None]
+) -> Train:
+    """Let the reason say which samples changed, where that is why a version is trained."""
+    last, wanted = history.last_planned, plan.wanted
+    if last is None or last.fingerprint in (None, wanted.fingerprint):
+        return plan
+    manifest_id = last.manifest_id or (history.version.manifest_id if history.version else None)
+    if manifest_id is None:
+        return plan
+    reader = runtime.selection_reader(check)
+    changes = compare_samples(runtime.database, reader, adapter, manifest_id)
+    reason = explain_training(adapter, wanted, last, history.settings, changes)
+    return replace(plan, reason=reason)
 
 
 def _repeat(wanted: Wanted, last: Run, version: AdapterVersion | None, why: str) -> Plan:

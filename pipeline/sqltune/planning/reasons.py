@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Any
 
 from sqltune.planning.wanted import Wanted
 from sqltune.records import Adapter, AdapterVersion, Run, RunState
+from sqltune.selection import SampleChanges
+from sqltune.verdicts import GateRules
+
+#: The columns that decide how a version is trained, and only those.
+_TRAINED_BY = (
+    *("epochs", "learning_rate", "lora_rank", "lora_alpha", "batch_size", "rehearsal", "seed"),
+    *("prompt_format", "sample_form", "train_on", "quantization", "early_stop_patience"),
+)
+#: The columns that decide how it is asked, scored and judged.
+_EVALUATED_BY = (
+    *("scorer", "extra_scorers", "pass_threshold", "max_new_tokens", "temperature"),
+    *(rule.name for rule in fields(GateRules)),
+)
+_SHOWN_CHARACTERS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,30 +33,97 @@ class NotRepeated:
     is_waiting: bool  #: it is tried again later; False: only when something changes
 
 
-def explain_training(adapter: Adapter, wanted: Wanted, last: Run) -> str:
-    """Return what changed since the last run, so that a version is trained."""
+def explain_training(
+    adapter: Adapter,
+    wanted: Wanted,
+    last: Run,
+    settings: Mapping[str, Any],
+    changes: SampleChanges | None = None,
+) -> str:
+    """Return what changed since the last run, so that a version is trained.
+
+    Args:
+        adapter: its row.
+        wanted: what it asks for.
+        last: the last run whose wanted keys were known.
+        settings: the effective settings of that run.
+        changes: what changed in its samples; None: only their number is known.
+    """
+    reasons = []
     if last.fingerprint != wanted.fingerprint and last.fingerprint is not None:
-        before, rows = last.fingerprint.split("-")[0], wanted.samples + wanted.validation
-        if before == str(rows):
-            return f"the content of the samples changed ({rows:,} rows)"
-        return f"the samples changed: {int(before):,} rows before, {rows:,} now"
+        reasons.append(_describe_changes(changes) or _compare_counts(wanted, last.fingerprint))
     if last.backend != adapter.backend:
-        return f"the backend changed from {last.backend} to {adapter.backend}"
+        reasons.append(f"the backend changed from {last.backend} to {adapter.backend}")
     if last.base_model != wanted.base_model.name:
-        return f"the base model changed from {last.base_model} to {wanted.base_model.name}"
-    if last.base_model_revision != wanted.base_model.revision:
-        return f"{wanted.base_model.name} has another revision now"
+        reasons.append(f"the base model changed from {last.base_model} to {wanted.base_model.name}")
+    elif last.base_model_revision != wanted.base_model.revision:
+        reasons.append(f"{wanted.base_model.name} has another revision now")
+    reasons += find_changed_columns(adapter, settings, _TRAINED_BY)
+    if reasons:
+        return "; ".join(reasons)
     if last.state in (RunState.FAILED, RunState.CANCELLED):
         return f"run {last.run_id} {last.state.value}, and the adapter changed since"
     return "the training options changed"
 
 
-def explain_evaluation(wanted: Wanted, last: Run, version: AdapterVersion) -> str:
+def explain_evaluation(
+    adapter: Adapter,
+    wanted: Wanted,
+    last: Run,
+    version: AdapterVersion,
+    settings: Mapping[str, Any],
+) -> str:
     """Return what changed since the last run, so that its version is evaluated again."""
-    label = f"v{version.version_number}"
+    reasons = find_changed_columns(adapter, settings, _EVALUATED_BY)
     if last.eval_fingerprint != wanted.eval_fingerprint:
-        return f"only the evaluation prompts changed: {label} is evaluated again"
-    return f"only the scorer, decoding or gate changed: {label} is evaluated again"
+        before, now = (last.eval_fingerprint or "").partition("-")[0], str(wanted.prompts)
+        is_counted = before.isdigit() and before != now
+        counts = f" ({before} before, {now} now)" if is_counted else ""
+        reasons.insert(0, f"the evaluation prompts changed{counts}")
+    what = "; ".join(reasons) or "the scorer, decoding or gate changed"
+    return f"only {what}: v{version.version_number} is evaluated again"
+
+
+def find_changed_columns(
+    adapter: Adapter, settings: Mapping[str, Any], columns: Iterable[str]
+) -> list[str]:
+    """Return which columns changed since a run, from what to what."""
+    recorded = settings.get("adapter")
+    if not isinstance(recorded, dict):
+        return []
+    pairs = [(n, _show(recorded[n]), _show(getattr(adapter, n))) for n in columns if n in recorded]
+    return [f"{name} {before} -> {now}" for name, before, now in pairs if before != now]
+
+
+def _describe_changes(changes: SampleChanges | None) -> str | None:
+    if changes is None:
+        return None
+    counts = {
+        "edited": changes.edited,
+        "new": changes.added,
+        "gone": changes.removed,
+        "moved into or out of validation": changes.moved,
+    }
+    parts = [f"{count:,} {word}" for word, count in counts.items() if count]
+    samples = "sample" if changes.before == 1 else "samples"
+    return f"{', '.join(parts)} of {changes.before:,} {samples}" if parts else None
+
+
+def _compare_counts(wanted: Wanted, fingerprint: str) -> str:
+    before, rows = fingerprint.split("-")[0], wanted.samples + wanted.validation
+    if before == str(rows):
+        return f"the content of the samples changed ({rows:,} rows)"
+    return f"the samples changed: {int(before):,} rows before, {rows:,} now"
+
+
+def _show(value: object) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, list | tuple):
+        return repr(",".join(map(str, value)))
+    text = str(value)
+    is_plain = isinstance(value, int | float) or text.replace("_", "").isalnum()
+    return (text if is_plain else repr(text))[:_SHOWN_CHARACTERS]
 
 
 def explain_retired(version: AdapterVersion) -> str:

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import chain
 
 from sqltune import wanted_keys
-from sqltune.backends.conversations import ConversationReader
 from sqltune.backends.options import check_validation
 from sqltune.backends.token_counts import count_epoch_tokens
 from sqltune.database.connection import Session
 from sqltune.database.tables import manifests, runs
-from sqltune.errors import DataError
+from sqltune.errors import BadRows, DataError
 from sqltune.evaluation import SCORERS, choose_scorer
 from sqltune.records import Run, RunKind, Sample
+from sqltune.run.sample_limits import TokenLimit, check_conversation
 from sqltune.run.work import Work, add_event, count_noun, get_manifest_fingerprint
 from sqltune.selection import (
+    FrozenPrompts,
     Problem,
     describe_held_out,
     freeze_eval_prompts,
+    join_faults,
     read_samples,
     read_validation,
     write_manifest,
 )
 
-#: Room for the words that a prompt form puts around a sample.
-_FORM_BYTES = 128
+logger = logging.getLogger(__name__)
 
 
 def prepare(work: Work, run: Run) -> None:
@@ -34,16 +36,10 @@ def prepare(work: Work, run: Run) -> None:
     # A manifest that the run already has was requested, or written before a crash.
     trains = run.run_kind is RunKind.TRAIN
     if trains and run.manifest_id is None:
-        _prepare_samples(work)
+        _select_samples(work)
     elif trains and run.is_trial and run.manifest_id is not None and run.samples_used is None:
         _take_manifest(work, run.manifest_id, trains=run.from_epoch is None)
-    prompts = freeze_eval_prompts(
-        work.scope,
-        work.selection_reader,
-        work.adapter,
-        scorers={name: scorer.needs_expected for name, scorer in SCORERS.items()},
-        choose_scorer=choose_scorer,
-    )
+    prompts = _freeze_prompts(work)
     with work.scope.transaction() as session:
         runs.set_run_prompts(
             session,
@@ -55,14 +51,40 @@ def prepare(work: Work, run: Run) -> None:
     work.say(count_noun(prompts.prompt_count, "evaluation prompt"))
 
 
+def _freeze_prompts(work: Work) -> FrozenPrompts:
+    scorers = {name: scorer.needs_expected for name, scorer in SCORERS.items()}
+    return freeze_eval_prompts(
+        work.scope,
+        work.selection_reader,
+        work.adapter,
+        scorers=scorers,
+        choose_scorer=choose_scorer,
+    )
+
+
+def _select_samples(work: Work) -> None:
+    """Prepare the samples; if rows are bad, look at the prompts too: one cure is for both."""
+    try:
+        _prepare_samples(work)
+    except BadRows as fault:
+        try:
+            _freeze_prompts(work)
+        except BadRows as further:
+            raise join_faults(fault, further, work.adapter) from further
+        except DataError as error:
+            logger.debug("the evaluation query cannot be used either: %s", error)
+        raise
+
+
 def _prepare_samples(work: Work) -> None:
     scope, reporter = work.scope, work.runtime.reporter
+    limit = TokenLimit(work.backend, work.base_model, work.adapter)
     manifest = write_manifest(
         scope,
         work.selection_reader,
         work.adapter,
-        too_long=_too_long(work),
-        check_conversation=partial(_check_conversation, work),
+        too_long=limit.count if limit.most_tokens is not None else None,
+        check_conversation=_conversation_check(work),
         on_progress=lambda rows: reporter.progress("selecting", rows, None),
     )
     reporter.finish()
@@ -146,8 +168,9 @@ def _note_validation(work: Work, session: Session, validation: int, count: int) 
 
 def _require_readable(work: Work, samples: Iterable[Sample]) -> None:
     """Refuse conversations that the base model cannot read; another one may have selected them."""
+    check = _conversation_check(work)
     for sample in samples:
-        problem = None if sample.messages is None else _check_conversation(work, sample)
+        problem = None if sample.messages is None else check(sample)
         if problem is not None:
             raise DataError(
                 f"sample {sample.sample_key!r}: {problem.message}",
@@ -157,40 +180,5 @@ def _require_readable(work: Work, samples: Iterable[Sample]) -> None:
             )
 
 
-def _too_long(work: Work) -> Callable[[str], int | None] | None:
-    """Return a function that counts a sample's tokens if they are too many; None: no limit."""
-    limit = work.base_model.max_tokens
-    if limit is None:
-        return None
-
-    def count(text: str) -> int | None:
-        # A token is at least one byte of text: most samples need no tokenizer.
-        if len(text.encode("utf-8")) + _FORM_BYTES <= limit:
-            return None
-        sample = Sample("", text, ".", None, 1.0, None, None)
-        tokens = next(
-            work.backend.count_tokens(work.base_model, [sample], work.adapter.prompt_format)
-        ).tokens
-        return tokens if tokens > limit else None
-
-    return count
-
-
-def _check_conversation(work: Work, sample: Sample) -> Problem | None:
-    """Return why the base model cannot read a conversation of several turns; None: it can."""
-    backend = work.backend
-    if not isinstance(backend, ConversationReader):
-        return None
-    options = wanted_keys.training_options(work.adapter)
-    try:
-        tokens = backend.count_conversation(work.base_model, sample, options)
-    except DataError as error:
-        return Problem(error.code, str(error))
-    limit = work.base_model.max_tokens
-    if limit is None or tokens <= limit:
-        return None
-    return Problem(
-        "too_long",
-        f"messages have {tokens:,} tokens, more than the {limit:,} that the base model accepts: "
-        "shorten them, or choose another base model",
-    )
+def _conversation_check(work: Work) -> Callable[[Sample], Problem | None]:
+    return partial(check_conversation, work.backend, work.base_model, work.adapter)

@@ -5,17 +5,22 @@ Nothing here imports sqlglot before an adapter's own query has to be guarded.
 
 from __future__ import annotations
 
+from sqltune.selection.bad_rows import RowCounts, find_emptiness, join_faults
+from sqltune.selection.changes import SampleChanges, compare_samples
 from sqltune.selection.content_hash import Fingerprint
 from sqltune.selection.eval_prompts import (
+    FrozenPrompts,
     fingerprint_prompts,
     freeze_eval_prompts,
     scan_prompts,
 )
+from sqltune.selection.findings import ROW_CHECK_ISSUES
 from sqltune.selection.forgotten import ForgottenHashes, load_forgotten
 from sqltune.selection.inputs import count_stored_contents, digest_inputs, read_conversation
 from sqltune.selection.manifest import write_manifest
 from sqltune.selection.new_samples import count_new_samples
-from sqltune.selection.reader import SelectionReader
+from sqltune.selection.reader import SelectionReader, has_rows
+from sqltune.selection.row_checks import CheckedRows, check_prompts, check_samples
 from sqltune.selection.rules import Problem, is_blank
 from sqltune.selection.samples import read_samples, read_validation
 from sqltune.selection.scan import (
@@ -32,23 +37,34 @@ from sqltune.selection.unfolding import unfold
 from sqltune.selection.used_columns import SelectionColumns, join_names, split_names
 
 __all__ = [
+    "ROW_CHECK_ISSUES",
+    "CheckedRows",
     "Fingerprint",
     "ForgottenHashes",
+    "FrozenPrompts",
     "GivenScore",
     "Problem",
+    "RowCounts",
+    "SampleChanges",
     "SampleScan",
     "SelectionColumns",
     "SelectionReader",
     "SqlScores",
+    "check_prompts",
+    "check_samples",
+    "compare_samples",
     "count_new_samples",
     "count_stored_contents",
     "describe_held_out",
     "digest_inputs",
+    "find_emptiness",
     "fingerprint_prompts",
     "fingerprint_samples",
     "freeze_eval_prompts",
+    "has_rows",
     "is_blank",
     "is_sql_scorer",
+    "join_faults",
     "join_names",
     "load_forgotten",
     "read_conversation",

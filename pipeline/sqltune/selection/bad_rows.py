@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-from sqltune.errors import DataError
+from sqltune.errors import BadRows, DataError
 from sqltune.records import Adapter
-from sqltune.selection.findings import Findings
+from sqltune.selection.findings import DATA_ISSUES, Findings
 
 
 @dataclass(slots=True)
@@ -29,46 +30,93 @@ def rows_to_spare(counts: RowCounts, adapter: Adapter) -> int:
     return max(0, int(_most_skipped(counts.selected, adapter)) - counts.skipped)
 
 
-def find_sample_fault(counts: RowCounts, findings: Findings, adapter: Adapter) -> DataError | None:
-    """Return why a run cannot be trained on what is left of its samples; None: it can."""
+def find_sample_fault(
+    counts: RowCounts, findings: Findings, adapter: Adapter, listed_in: str = DATA_ISSUES
+) -> DataError | None:
+    """Return why a run cannot be trained on what is left of its samples; None: it can.
+
+    Args:
+        counts: of the selection.
+        findings: what is wrong with its rows.
+        adapter: its row.
+        listed_in: where the findings are to be read.
+    """
+    code, limit = None, ""
     if findings.has_errors and adapter.on_bad_row != "skip":
-        return _refuse_samples(
-            "bad_rows",
-            f"{counts.skipped:,} of {counts.selected:,} rows cannot be trained on "
-            f"({findings.summary()}). {findings.where()}; correct the rows, or set "
-            "on_bad_row = 'skip' in adapters to leave them out",
+        code = "bad_rows"
+    elif counts.skipped > _most_skipped(counts.selected, adapter):
+        code = "too_many_bad_rows"
+        limit = f", more than max_skipped_share = {adapter.max_skipped_share:g} allows"
+    if code is not None:
+        found = (
+            f"{counts.skipped:,} of {counts.selected:,} rows cannot be trained on{limit} "
+            f"({findings.summary()}). {findings.where(listed_in)}"
         )
-    if counts.skipped > _most_skipped(counts.selected, adapter):
-        return _refuse_samples(
-            "too_many_bad_rows",
-            f"{counts.skipped:,} of {counts.selected:,} rows cannot be trained on, more than "
-            f"max_skipped_share = {adapter.max_skipped_share:g} allows "
-            f"({findings.summary()}). {findings.where()}",
-        )
-    if counts.trained <= 0:
-        reason = _explain_emptiness(counts, adapter)
-        return _refuse_samples("empty_selection", f"there is nothing to train on: {reason}")
-    return None
+        share = _share_to_skip(counts) if counts.trained > 0 else None
+        return _refuse_rows(found, share, adapter, table="training query", code=code)
+    return find_emptiness(counts, adapter)
 
 
-def find_prompt_fault(counts: RowCounts, findings: Findings, adapter: Adapter) -> DataError | None:
-    """Return why a run cannot ask what is left of its evaluation prompts; None: it can."""
+def find_emptiness(counts: RowCounts, adapter: Adapter) -> DataError | None:
+    """Return why nothing is left to train on; None: something is."""
+    if counts.trained > 0:
+        return None
+    message = f"there is nothing to train on: {_explain_emptiness(counts, adapter)}"
+    return DataError(message, table="training query", code="empty_selection")
+
+
+def find_prompt_fault(
+    counts: RowCounts, findings: Findings, adapter: Adapter, listed_in: str = DATA_ISSUES
+) -> BadRows | None:
+    """Return why a run cannot ask what is left of its evaluation prompts; None: it can.
+
+    The arguments are those of `find_sample_fault`.
+    """
     if counts.skipped <= _most_skipped(counts.selected, adapter):
         return None
-    return DataError(
+    found = (
         f"{counts.skipped:,} of {counts.selected:,} evaluation prompts cannot be asked "
-        f"({findings.summary()}). {findings.where()}",
-        table="evaluation query",
-        code="bad_prompts",
+        f"({findings.summary()}). {findings.where(listed_in)}"
     )
+    share = _share_to_skip(counts)
+    return _refuse_rows(found, share, adapter, table="evaluation query", code="bad_prompts")
+
+
+def join_faults(samples: BadRows, prompts: BadRows, adapter: Adapter) -> BadRows:
+    """Return one error for both selections, whose cure is enough for both."""
+    share = None if samples.share is None else max(samples.share, prompts.share or 0)
+    found = f"{samples.found}. {prompts.found}"
+    return _refuse_rows(found, share, adapter, table=samples.table, code=samples.code)
 
 
 def _most_skipped(selected: int, adapter: Adapter) -> float:
     return adapter.max_skipped_share * selected if adapter.on_bad_row == "skip" else 0
 
 
-def _refuse_samples(code: str, message: str) -> DataError:
-    return DataError(message, table="training query", code=code)
+def _share_to_skip(counts: RowCounts) -> float:
+    """Return the max_skipped_share that leaves out all bad rows, with at most three digits."""
+    thousandths = math.ceil(1000 * counts.skipped / counts.selected)
+    # 0.29 * 100 is less than 29 to a computer.
+    if thousandths / 1000 * counts.selected < counts.skipped:
+        thousandths += 1
+    return thousandths / 1000
+
+
+def _refuse_rows(
+    found: str, share: float | None, adapter: Adapter, *, table: str | None, code: str
+) -> BadRows:
+    message = f"{found}; correct the rows{_describe_skipping(share, adapter)}"
+    return BadRows(message, found=found, share=share, table=table, code=code)
+
+
+def _describe_skipping(share: float | None, adapter: Adapter) -> str:
+    """Return how the adapter's row leaves bad rows out: every setting that it takes."""
+    if share is None:
+        return ": none is left without them"
+    settings = [] if adapter.on_bad_row == "skip" else ["on_bad_row = 'skip'"]
+    if share > adapter.max_skipped_share:
+        settings.append(f"max_skipped_share = {share:g}")
+    return f", or set {' and '.join(settings)} in adapters to leave them out"
 
 
 def _explain_validation(counts: RowCounts, adapter: Adapter) -> str:

@@ -154,6 +154,22 @@ def fingerprint_prompts(reader: SelectionReader, adapter: Adapter) -> Fingerprin
     return scan_prompts(reader, adapter).fingerprint
 
 
+def examine_prompts(
+    reader: SelectionReader, adapter: Adapter, scorers: Mapping[str, bool]
+) -> tuple[RowCounts, Findings]:
+    """Validate an adapter's evaluation selection without storing it; see `freeze_eval_prompts`.
+
+    Raises:
+        DataError: the query cannot be used.
+    """
+    reading = _PromptReading()
+    freezing = _Freezing(adapter, scorers, lambda _expected: "exact")
+    with open_selection(reader, adapter, SelectionName.EVALUATION) as selection:
+        for _ in _read(selection, reading, freezing):
+            pass
+    return reading.counts, reading.findings
+
+
 def scan_prompts(reader: SelectionReader, adapter: Adapter) -> PromptScan:
     """Hash an adapter's evaluation selection, and find the columns that it uses.
 

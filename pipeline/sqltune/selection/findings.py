@@ -10,6 +10,9 @@ from sqltune.selection.rules import Problem
 #: Findings of one rule that are kept in words.
 KEPT_PER_RULE = 1_000
 ERROR, WARNING = "error", "warning"
+#: Where the findings of a run and of a validation are listed, and where all are counted.
+DATA_ISSUES, ROW_CHECK_ISSUES = "data_issues", "report_data_issues"
+_COUNTED_IN = {DATA_ISSUES: "data_issue_counts", ROW_CHECK_ISSUES: "row_check_counts"}
 
 
 class Findings:
@@ -62,15 +65,13 @@ class Findings:
         """Write the findings as rows, in place of those of an earlier attempt."""
         replace_issues(scope, self.selection, self.issues, self.counts)
 
-    def where(self) -> str:
-        """Return where the errors are listed, and whether all of them are."""
+    def where(self, listed_in: str) -> str:
+        """Return that the errors are listed in a table or by a command, and whether all are."""
         counts = [count.count for count in self.counts if count.severity == ERROR]
         if max(counts, default=0) <= KEPT_PER_RULE:
-            return "data_issues lists them"
-        return (
-            f"data_issues lists the first {KEPT_PER_RULE:,} of each rule, data_issue_counts counts "
-            "all"
-        )
+            return f"{listed_in} lists them"
+        counted = f", {_COUNTED_IN[listed_in]} counts all" if listed_in in _COUNTED_IN else ""
+        return f"{listed_in} lists the first {KEPT_PER_RULE:,} of each rule{counted}"
 
     def summary(self) -> str:
         """Return the errors in one line: what, how often, and the first row."""

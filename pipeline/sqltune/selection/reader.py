@@ -89,3 +89,9 @@ def open_repeatable(
             return OpenSelection(stream, columns, forgotten)
 
         yield run
+
+
+def has_rows(reader: SelectionReader, adapter: Adapter, selection: SelectionName) -> bool:
+    """Return whether one of an adapter's selections has any row; the errors are those above."""
+    with open_selection(reader, adapter, selection) as opened:
+        return next(opened.pages(), None) is not None

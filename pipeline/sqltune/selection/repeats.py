@@ -60,10 +60,15 @@ def _note_keys(scope: RunScope, rows: TrainingRows, may_skip: int) -> list[Repea
     rows.findings.count("duplicate_key", ERROR, count)
     rows.counts.skipped += count
     for sample in repeated[:KEPT_PER_RULE]:
-        message = f"sample_key {sample.sample_key!r} occurs more than once: make it unique"
-        problem = Problem("duplicate_key", message)
+        problem = repeated_key(sample.sample_key)
         rows.findings.keep(sample.sample_key, "sample_key", problem, ERROR)
     return repeated if count <= may_skip else []
+
+
+def repeated_key(key: str) -> Problem:
+    """Return what is wrong with a sample whose key an earlier one has."""
+    message = f"sample_key {key!r} occurs more than once: make it unique"
+    return Problem("duplicate_key", message)
 
 
 def _note_contents(scope: RunScope, rows: TrainingRows) -> None:

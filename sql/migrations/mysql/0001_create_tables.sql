@@ -607,3 +607,40 @@ CREATE TABLE erasure_versions (
     sample_count        BIGINT NOT NULL COMMENT 'samples of its manifest that were forgotten',
     PRIMARY KEY (erasure_id, adapter_name, version_number)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+-- What `sqltune validate` found last about each adapter, one row per adapter.
+CREATE TABLE row_checks (
+    adapter_name        VARCHAR(100) COLLATE utf8mb4_bin NOT NULL,
+    samples_usable      BIGINT NULL COMMENT 'NULL: the selections could not be read; samples for validation are counted here',
+    samples_bad         BIGINT NULL,
+    samples_held_out    BIGINT NULL,
+    prompts_usable      BIGINT NULL,
+    prompts_bad         BIGINT NULL,
+    error_code          VARCHAR(64) COLLATE utf8mb4_bin NULL,
+    error_message       LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'why a run would fail, and the cure; NULL: it would not',
+    checked_at        DATETIME(6) NOT NULL,
+    PRIMARY KEY (adapter_name)
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+-- What is wrong with single rows by the last row check of an adapter: the first 1,000 of each rule.
+CREATE TABLE row_check_issues (
+    adapter_name        VARCHAR(100) COLLATE utf8mb4_bin NOT NULL,
+    issue_number        INT NOT NULL,
+    selection           VARCHAR(16) COLLATE utf8mb4_bin NOT NULL COMMENT 'training | evaluation',
+    severity            VARCHAR(8) COLLATE utf8mb4_bin NOT NULL COMMENT 'error | warning',
+    rule                VARCHAR(64) COLLATE utf8mb4_bin NOT NULL,
+    row_key             VARCHAR(191) COLLATE utf8mb4_bin NOT NULL,
+    column_name         VARCHAR(64) COLLATE utf8mb4_bin NULL,
+    message             LONGTEXT COLLATE utf8mb4_bin NOT NULL,
+    PRIMARY KEY (adapter_name, issue_number)
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+-- How many rows break each rule by the last row check of an adapter, exactly.
+CREATE TABLE row_check_counts (
+    adapter_name        VARCHAR(100) COLLATE utf8mb4_bin NOT NULL,
+    selection           VARCHAR(16) COLLATE utf8mb4_bin NOT NULL COMMENT 'training | evaluation',
+    rule                VARCHAR(64) COLLATE utf8mb4_bin NOT NULL,
+    severity            VARCHAR(8) COLLATE utf8mb4_bin NOT NULL COMMENT 'error | warning',
+    issue_count         BIGINT NOT NULL,
+    PRIMARY KEY (adapter_name, selection, rule, severity)
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;

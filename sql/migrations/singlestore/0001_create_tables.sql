@@ -644,3 +644,43 @@ CREATE ROWSTORE TABLE erasure_versions (
     PRIMARY KEY (erasure_id, adapter_name, version_number),
     SHARD KEY (erasure_id)
 );
+
+-- What `sqltune validate` found last about each adapter, one row per adapter.
+CREATE ROWSTORE TABLE row_checks (
+    adapter_name        VARCHAR(100) COLLATE utf8mb4_bin NOT NULL,
+    samples_usable      BIGINT NULL COMMENT 'NULL: the selections could not be read; samples for validation are counted here',
+    samples_bad         BIGINT NULL,
+    samples_held_out    BIGINT NULL,
+    prompts_usable      BIGINT NULL,
+    prompts_bad         BIGINT NULL,
+    error_code          VARCHAR(64) COLLATE utf8mb4_bin NULL,
+    error_message       LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'why a run would fail, and the cure; NULL: it would not',
+    checked_at        DATETIME(6) NOT NULL,
+    PRIMARY KEY (adapter_name),
+    SHARD KEY (adapter_name)
+);
+
+-- What is wrong with single rows by the last row check of an adapter: the first 1,000 of each rule.
+CREATE ROWSTORE TABLE row_check_issues (
+    adapter_name        VARCHAR(100) COLLATE utf8mb4_bin NOT NULL,
+    issue_number        INT NOT NULL,
+    selection           VARCHAR(16) COLLATE utf8mb4_bin NOT NULL COMMENT 'training | evaluation',
+    severity            VARCHAR(8) COLLATE utf8mb4_bin NOT NULL COMMENT 'error | warning',
+    rule                VARCHAR(64) COLLATE utf8mb4_bin NOT NULL,
+    row_key             VARCHAR(191) COLLATE utf8mb4_bin NOT NULL,
+    column_name         VARCHAR(64) COLLATE utf8mb4_bin NULL,
+    message             LONGTEXT COLLATE utf8mb4_bin NOT NULL,
+    PRIMARY KEY (adapter_name, issue_number),
+    SHARD KEY (adapter_name)
+);
+
+-- How many rows break each rule by the last row check of an adapter, exactly.
+CREATE ROWSTORE TABLE row_check_counts (
+    adapter_name        VARCHAR(100) COLLATE utf8mb4_bin NOT NULL,
+    selection           VARCHAR(16) COLLATE utf8mb4_bin NOT NULL COMMENT 'training | evaluation',
+    rule                VARCHAR(64) COLLATE utf8mb4_bin NOT NULL,
+    severity            VARCHAR(8) COLLATE utf8mb4_bin NOT NULL COMMENT 'error | warning',
+    issue_count         BIGINT NOT NULL,
+    PRIMARY KEY (adapter_name, selection, rule, severity),
+    SHARD KEY (adapter_name)
+);

@@ -608,3 +608,40 @@ CREATE TABLE erasure_versions (
     sample_count        BIGINT NOT NULL,                -- samples of its manifest that were forgotten
     PRIMARY KEY (erasure_id, adapter_name, version_number)
 );
+
+-- What `sqltune validate` found last about each adapter, one row per adapter.
+CREATE TABLE row_checks (
+    adapter_name        VARCHAR(100) NOT NULL,
+    samples_usable      BIGINT NULL,                    -- NULL: the selections could not be read; samples for validation are counted here
+    samples_bad         BIGINT NULL,
+    samples_held_out    BIGINT NULL,
+    prompts_usable      BIGINT NULL,
+    prompts_bad         BIGINT NULL,
+    error_code          VARCHAR(64) NULL,
+    error_message       LONGTEXT NULL,                  -- why a run would fail, and the cure; NULL: it would not
+    checked_at        DATETIME(6) NOT NULL,
+    PRIMARY KEY (adapter_name)
+);
+
+-- What is wrong with single rows by the last row check of an adapter: the first 1,000 of each rule.
+CREATE TABLE row_check_issues (
+    adapter_name        VARCHAR(100) NOT NULL,
+    issue_number        INTEGER NOT NULL,
+    selection           VARCHAR(16) NOT NULL,           -- training | evaluation
+    severity            VARCHAR(8) NOT NULL,            -- error | warning
+    rule                VARCHAR(64) NOT NULL,
+    row_key             VARCHAR(191) NOT NULL,
+    column_name         VARCHAR(64) NULL,
+    message             LONGTEXT NOT NULL,
+    PRIMARY KEY (adapter_name, issue_number)
+);
+
+-- How many rows break each rule by the last row check of an adapter, exactly.
+CREATE TABLE row_check_counts (
+    adapter_name        VARCHAR(100) NOT NULL,
+    selection           VARCHAR(16) NOT NULL,           -- training | evaluation
+    rule                VARCHAR(64) NOT NULL,
+    severity            VARCHAR(8) NOT NULL,            -- error | warning
+    issue_count         BIGINT NOT NULL,
+    PRIMARY KEY (adapter_name, selection, rule, severity)
+);

@@ -53,12 +53,16 @@ def replace_issues(
         with scope.transaction() as session:
             session.execute_many(
                 "insert_issue",
-                [_values(run_id, number + start + i, issue) for i, issue in enumerate(page, 1)],
+                [
+                    {"run_id": run_id, "issue_number": number + start + i, **issue_values(issue)}
+                    for i, issue in enumerate(page, 1)
+                ],
             )
 
 
-def _values(run_id: int, number: int, issue: Issue) -> dict[str, object]:
-    values = asdict(issue) | {"run_id": run_id, "issue_number": number}
+def issue_values(issue: Issue) -> dict[str, object]:
+    """Return a finding as the values of its row, without what it belongs to."""
+    values: dict[str, object] = asdict(issue)
     values["selection"] = issue.selection.value
     values["row_key"] = issue.row_key[:_KEY_CHARACTERS]
     return values

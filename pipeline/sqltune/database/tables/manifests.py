@@ -91,6 +91,16 @@ def fetch_hashes_page(session: Session, manifest_id: int, first: int, end: int) 
     return [row.content_hash for row in rows]
 
 
+def fetch_keys_page(
+    session: Session, manifest_id: int, first: int, end: int
+) -> list[tuple[str, str, bool]]:
+    """Return key, content hash and is_validation of the samples at positions first..end-1."""
+    rows = session.fetch_all(
+        "fetch_keys_page", manifest_id=manifest_id, first_position=first, end_position=end
+    )
+    return [(row.sample_key, row.content_hash, bool(row.is_validation)) for row in rows]
+
+
 def find_equal_manifest(
     session: Session, adapter_name: str, fingerprint: str, *, besides: int
 ) -> int | None:

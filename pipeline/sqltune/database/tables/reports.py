@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,8 +10,13 @@ from typing import Any
 from sqltune.database.connection import Session
 from sqltune.database.scripts import read_views
 from sqltune.database.times import parse_time
-from sqltune.records import Phase, RunState
+from sqltune.records import Phase, RunState, SyncDecision
 
+#: Decisions that are no run: they last until the next sync.
+_LASTING = frozenset(
+    decision.value
+    for decision in (SyncDecision.UP_TO_DATE, SyncDecision.WAIT, SyncDecision.BLOCKED)
+)
 #: Findings that `show` prints; all stored ones are in data_issues.
 _ISSUES_SHOWN = 20
 
@@ -37,11 +43,12 @@ def view_columns() -> dict[str, ViewColumns]:
 
 
 def list_status(session: Session) -> list[dict[str, Any]]:
-    """Return one row per declared adapter: its last decision, its last run, who works on it."""
-    return [
+    """Return one row per declared adapter: its present state, its last run, who works on it."""
+    rows = [
         {**row, **_last_run(session, row["adapter_name"])}
         for row in _plain(session.fetch_all("list_status"))
     ]
+    return [{**row, **_describe_present(row)} for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +130,24 @@ def _last_run(session: Session, adapter_name: str) -> dict[str, Any]:
         "run_state": state,
         "is_open": state is not None and not RunState(state).is_ended,
     }
+
+
+def _describe_present(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an adapter is now, why, and since when: a decision counts until a run ends."""
+    decided_at, changed_at = parse_time(row["decided_at"]), parse_time(row["state_changed_at"])
+    is_later = decided_at is not None and (changed_at is None or decided_at > changed_at)
+    if not row["is_enabled"]:
+        present: tuple[Any, ...] = ("disabled", None, None)
+    elif row["is_open"]:
+        reason = row["stuck_reason"] or row["next_step"]
+        present = (row["run_state"], reason, row["state_changed_at"])
+    elif is_later and row["decision"] in _LASTING:
+        present = (row["decision"], row["decision_reason"], row["decided_at"])
+    elif row["run_id"] is not None:
+        present = (row["run_state"], row["error_message"], row["state_changed_at"])
+    else:
+        present = ("not_synced", None, None)
+    return dict(zip(("state", "state_reason", "state_since"), present, strict=True))
 
 
 def _plain(rows: list[Any]) -> list[dict[str, Any]]:
