@@ -142,6 +142,21 @@ def test_what_other_rows_share_stays_and_what_they_quote_is_named(
     ]
 
 
+def test_what_a_failed_training_left_on_disk_is_removed_too(
+    sqltune: Sqltune, people: People
+) -> None:
+    declare_office(people)
+    people.teach("office", SECRET_QUESTION, SECRET_ANSWER)
+    sqltune.play(faults=[{"at": "step", "number": 3, "code": "loss_not_finite"}])
+    people.do("UPDATE adapters SET epochs = 3")
+    assert sqltune("sync").code == 1
+    assert "artifacts" in holding(sqltune, people)
+    remove_source(people)
+    sqltune.well(*FORGET, "--yes")
+    assert holding(sqltune, people) == []
+    assert people.value("SELECT files_removed FROM report_erasures") == 1
+
+
 @pytest.mark.parametrize("step", ["remove_messages", "remove_samples", "purge"])
 def test_a_second_forget_finishes_what_a_killed_one_began(
     sqltune: Sqltune, people: People, step: str, tmp_path: Path
