@@ -34,6 +34,8 @@ def make_due(people: People) -> None:
 
 
 def test_a_fall_is_reported_and_changes_nothing(sqltune_on: Sqltune, fallen: People) -> None:
+    planned = sqltune_on.well("sync", "--dry-run", "--json").data[0]["reason"]
+    assert planned.endswith("; v2, which is live, is due (reevaluate_every 1d)")
     done = sqltune_on("sync")
     assert done.code == 3
     assert "office: evaluate, v2 is live, and reevaluate_every 1d is due" in done.err

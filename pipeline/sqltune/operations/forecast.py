@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sqltune import wanted_keys
 from sqltune.backends.recipes import Recipe, RecipeMaker
 from sqltune.backends.token_counts import Tokens, count_epoch_tokens
+from sqltune.database.tables import aliases
 from sqltune.errors import RunInterrupted
 from sqltune.planning.plan import Disabled, Paused, Plan, Refuse, Resume, Train
 from sqltune.planning.planner import plan_adapter
@@ -20,6 +21,7 @@ from sqltune.records import Adapter, SyncDecision
 from sqltune.runtime import Runtime
 from sqltune.selection import select_samples
 from sqltune.syncing.due import choose_adapters
+from sqltune.syncing.waiting import is_live_due
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ def _make(
     return Forecast(
         adapter_name=adapter.adapter_name,
         decision=plan.decision,
-        reason=plan.reason,
+        reason=plan.reason + _describe_live(runtime, adapter),
         samples=wanted.samples if wanted else None,
         validation=wanted.validation if wanted else None,
         held_out=dict(wanted.held_out) if wanted else None,
@@ -102,6 +104,15 @@ def _make(
         base_model_found_in=wanted.base_model.found_in if wanted else None,
         recipe=recipe,
     )
+
+
+def _describe_live(runtime: Runtime, adapter: Adapter) -> str:
+    """Return that what is live is evaluated again, where it is due."""
+    with runtime.database.read() as session:
+        if not is_live_due(session, adapter, runtime.now()):
+            return ""
+        number = aliases.fetch_alias(session, adapter.adapter_name)
+    return f"; v{number}, which is live, is due (reevaluate_every {adapter.reevaluate_every})"
 
 
 def _wanted(plan: Plan) -> Wanted | None:
