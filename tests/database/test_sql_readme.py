@@ -210,6 +210,7 @@ def test_an_author_may_write_rows_ask_for_runs_and_cancel_them(
             "INSERT INTO training_samples (dataset, prompt, response) VALUES ('d', 'p', 'r')",
         )
         run(author, "INSERT INTO runs (adapter_name, is_forced) VALUES ('a', 1)")
+        run(author, "INSERT INTO runs (adapter_name, run_kind) VALUES ('a', 'evaluate')")
         assert refused(author, "INSERT INTO runs (adapter_name, backend) VALUES ('a', 'gradient')")
         assert refused(author, "INSERT INTO runs (adapter_name, manifest_id) VALUES ('a', 1)")
         run(author, "UPDATE runs SET desired_state = 'cancelled'")

@@ -107,6 +107,7 @@ def test_an_evaluation_selects_no_samples(
     ("columns", "code", "message"),
     [
         ({"version_number": 9}, "unknown_version", "'office' has no version 9"),
+        ({"version_number": 0}, "unknown_version", "'office' has no version 0"),
         ({"backend": "local"}, "request_refused", "runs.backend says how to train"),
     ],
 )

@@ -34,6 +34,8 @@ def make_due(people: People) -> None:
 
 
 def test_a_fall_is_reported_and_changes_nothing(sqltune_on: Sqltune, fallen: People) -> None:
+    planned = sqltune_on.well("sync", "--dry-run", "--json").data[0]["reason"]
+    assert planned.endswith("; v2, which is live, is due (reevaluate_every 1d)")
     done = sqltune_on("sync")
     assert done.code == 3
     assert "office: evaluate, v2 is live, and reevaluate_every 1d is due" in done.err
@@ -99,6 +101,37 @@ def test_an_evaluation_that_fails_waits_for_the_next_time(
         ("failed", "what is live is evaluated again when reevaluate_every is due")
     ]
     assert "up to date" in sqltune.well("sync").err
+    assert people.count("runs") == 2
+
+
+def test_an_older_evaluation_that_is_retried_moves_nothing(
+    sqltune_on: Sqltune, fallen: People
+) -> None:
+    fallen.do("UPDATE adapters SET on_fall = 'roll_back'")
+    sqltune_on.play(faults=[{"at": "answer", "code": "rate_limited"}])
+    assert sqltune_on("sync").code == 3
+    run = fallen.value("SELECT MAX(run_id) FROM evaluations")
+    fallen.do("UPDATE eval_prompts SET expected = 'In Delft.'")
+    sqltune_on.play()
+    sqltune_on.well("sync")
+    assert sqltune_on("retry", str(run), "--failed").code == 3
+    assert "evaluated it later, and its verdict counts" in fallen.value(
+        "SELECT reason FROM gate_decisions WHERE run_id = :run", run=run
+    )
+    assert fallen.rows(LIVE) == [(2,)]
+
+
+def test_what_is_live_without_a_version_is_an_error_once(
+    sqltune: Sqltune, people: People, trained_office: str
+) -> None:
+    people.do("UPDATE adapters SET reevaluate_every = '1d'")
+    make_due(people)
+    people.do("UPDATE aliases SET version_number = 9")
+    assert sqltune("sync").code == 1
+    assert people.rows("SELECT run_kind, error_code FROM runs WHERE run_id = 2") == [
+        ("reevaluate", "unknown_version")
+    ]
+    sqltune.well("sync")
     assert people.count("runs") == 2
 
 

@@ -64,7 +64,10 @@ def record_review(
         now: UTC.
     """
     name, number = run.adapter_name, run.version_number or 0
+    later = decisions.find_later_evaluation(session, name, number, run.run_id)
     obstacle = _find_obstacle(session, run, verdict) if rolls_back else "on_fall is 'report'"
+    if later is not None:
+        obstacle = f"run {later} evaluated it later, and its verdict counts"
     moves = verdict.is_fall and obstacle is None
     reason = verdict.reason
     if moves:
@@ -74,7 +77,7 @@ def record_review(
     rule, min_gain = verdict.rule, verdict.rules.min_gain
     decision = GateDecision(run.run_id, name, number, verdict.state, reason, min_gain, rule)
     decisions.replace_decision(session, decision, verdict.comparison, now=now)
-    if decisions.find_later_evaluation(session, name, number, run.run_id) is None:
+    if later is None:
         decisions.settle_version(session, decision)
     if moves:
         to = run.before_version or 0

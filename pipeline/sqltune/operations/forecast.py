@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sqltune import wanted_keys
 from sqltune.backends.recipes import Recipe, RecipeMaker
 from sqltune.backends.token_counts import Tokens, count_epoch_tokens
+from sqltune.database.tables import aliases
 from sqltune.errors import RunInterrupted
 from sqltune.operations.row_checks import RowReport, RowSummary, examine_rows
 from sqltune.planning.plan import (
@@ -30,6 +31,7 @@ from sqltune.records import Adapter, RunState, SyncDecision
 from sqltune.runtime import Runtime
 from sqltune.selection import select_samples
 from sqltune.syncing.due import choose_adapters
+from sqltune.syncing.waiting import is_live_due
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ def _make(
     return Forecast(
         adapter_name=adapter.adapter_name,
         decision=plan.decision,
-        reason=plan.reason,
+        reason=plan.reason + _describe_live(runtime, adapter),
         samples=wanted.samples if wanted else None,
         validation=wanted.validation if wanted else None,
         held_out=dict(wanted.held_out) if wanted else None,
@@ -137,6 +139,15 @@ def _find_fault(plan: Plan, report: RowReport | None) -> str | None:
         return str(report.fault)
     is_failed = isinstance(plan, Blocked) and plan.run.state is RunState.FAILED
     return plan.reason if is_failed or isinstance(plan, Refuse) else None
+
+
+def _describe_live(runtime: Runtime, adapter: Adapter) -> str:
+    """Return that what is live is evaluated again, where it is due."""
+    with runtime.database.read() as session:
+        if not is_live_due(session, adapter, runtime.now()):
+            return ""
+        number = aliases.fetch_alias(session, adapter.adapter_name)
+    return f"; v{number}, which is live, is due (reevaluate_every {adapter.reevaluate_every})"
 
 
 def _wanted(plan: Plan) -> Wanted | None:

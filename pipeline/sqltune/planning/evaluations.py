@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from sqltune.database.connection import Session
 from sqltune.database.tables import aliases, versions
 from sqltune.errors import DataError
 from sqltune.planning.kept_epochs import as_trained
@@ -39,15 +40,14 @@ def plan_evaluation(
 
 def plan_reevaluation(
     runtime: Runtime, adapter: Adapter, *, check: Callable[[], None]
-) -> AdapterPlan | None:
-    """Plan the evaluation of what is live against the version before it; None: nothing is live."""
+) -> AdapterPlan:
+    """Plan the evaluation of what is live against the version that was live before it."""
     name, kind = adapter.adapter_name, RunKind.REEVALUATE
     try:
         with runtime.database.read() as session:
-            version = versions.get_version(session, name, aliases.fetch_alias(session, name) or 0)
+            number = aliases.fetch_alias(session, name)
+            version = _require_version(session, name, number)
             earlier = aliases.find_earlier_version(session, name)
-        if version is None:
-            return None
         planned, plan = plan_version(runtime, adapter, version, check)
     except BaseException as error:
         return AdapterPlan(adapter, Refuse(refusal_of(error)), is_trial=True, run_kind=kind)
@@ -87,9 +87,18 @@ def _find_version(runtime: Runtime, adapter: Adapter, request: RunRequest) -> Ad
             "request_refused",
         )
     with runtime.database.read() as session:
-        number = request.version_number or aliases.fetch_alias(session, name)
-        # SQLite stores what it is given, a text in a column of numbers too.
-        found = versions.get_version(session, name, number) if isinstance(number, int) else None
+        number = request.version_number
+        if number is None:
+            number = aliases.fetch_alias(session, name)
+        return _require_version(session, name, number)
+
+
+def _require_version(session: Session, name: str, number: int | None) -> AdapterVersion:
+    """Return a version of an adapter; `number` None: nothing is live.
+
+    Raises:
+        DataError: there is no such version.
+    """
     if number is None:
         raise _refused(
             "version_number",
@@ -97,6 +106,8 @@ def _find_version(runtime: Runtime, adapter: Adapter, request: RunRequest) -> Ad
             "(report_adapter_versions lists them)",
             "unknown_version",
         )
+    # SQLite stores what it is given, a text in a column of numbers too.
+    found = versions.get_version(session, name, number) if isinstance(number, int) else None
     if found is None:
         raise _refused(
             "version_number",
