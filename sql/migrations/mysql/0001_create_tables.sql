@@ -618,7 +618,7 @@ CREATE TABLE row_checks (
     prompts_bad         BIGINT NULL,
     error_code          VARCHAR(64) COLLATE utf8mb4_bin NULL,
     error_message       LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'why a run would fail, and the cure; NULL: it would not',
-    checked_at        DATETIME(6) NOT NULL,
+    checked_at          DATETIME(6) NOT NULL,
     PRIMARY KEY (adapter_name)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 

@@ -655,7 +655,7 @@ CREATE ROWSTORE TABLE row_checks (
     prompts_bad         BIGINT NULL,
     error_code          VARCHAR(64) COLLATE utf8mb4_bin NULL,
     error_message       LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'why a run would fail, and the cure; NULL: it would not',
-    checked_at        DATETIME(6) NOT NULL,
+    checked_at          DATETIME(6) NOT NULL,
     PRIMARY KEY (adapter_name),
     SHARD KEY (adapter_name)
 );

@@ -619,7 +619,7 @@ CREATE TABLE row_checks (
     prompts_bad         BIGINT NULL,
     error_code          VARCHAR(64) NULL,
     error_message       LONGTEXT NULL,                  -- why a run would fail, and the cure; NULL: it would not
-    checked_at        DATETIME(6) NOT NULL,
+    checked_at          DATETIME(6) NOT NULL,
     PRIMARY KEY (adapter_name)
 );
 
