@@ -239,6 +239,58 @@ UPDATE adapter_states
    SET decision_reason = :message
  WHERE adapter_name = :adapter_name;
 
+-- name: select_reasons_of_scores
+-- Every reason of a score; streamed.
+SELECT run_id, prompt_key, phase, scorer, reason
+  FROM scores
+ WHERE reason IS NOT NULL;
+
+-- name: set_reason_of_score
+-- A reason of a score without a forgotten text.
+UPDATE scores
+   SET reason = :message
+ WHERE run_id = :run_id
+   AND prompt_key = :prompt_key
+   AND phase = :phase
+   AND scorer = :scorer;
+
+-- name: select_messages_of_row_checks
+-- Why a run would fail; streamed.
+SELECT adapter_name, error_message
+  FROM row_checks
+ WHERE error_message IS NOT NULL;
+
+-- name: set_message_of_row_check
+-- Why a run would fail, without a forgotten text.
+UPDATE row_checks
+   SET error_message = :message
+ WHERE adapter_name = :adapter_name;
+
+-- name: select_messages_of_row_check_issues
+-- Every finding of a row check; streamed.
+SELECT adapter_name, issue_number, message
+  FROM row_check_issues;
+
+-- name: set_message_of_row_check_issue
+-- A finding of a row check without a forgotten text.
+UPDATE row_check_issues
+   SET message = :message
+ WHERE adapter_name = :adapter_name
+   AND issue_number = :issue_number;
+
+-- name: select_messages_of_webhook_calls
+-- What was or is to be announced; streamed.
+SELECT adapter_name, event, event_number, message
+  FROM webhook_calls;
+
+-- name: set_message_of_webhook_call
+-- What was or is to be announced, without a forgotten text.
+UPDATE webhook_calls
+   SET message = :message
+ WHERE adapter_name = :adapter_name
+   AND event = :event
+   AND event_number = :event_number;
+
 -- name: count_forgotten_in_manifest
 -- How many samples of a manifest are forgotten.
 SELECT COUNT(*) AS samples

@@ -40,6 +40,29 @@ def holding(sqltune: Sqltune, people: People) -> list[str]:
     return sorted(set(found))
 
 
+def quote_it(people: People) -> None:
+    """Put the text where a scorer, a validation and an announcement may quote it."""
+    quoting = f"In {SECRET_ANSWER} a word is wrong"
+    people.do("UPDATE scores SET reason = :text", text=quoting)
+    people.do(
+        "INSERT INTO row_checks (adapter_name, error_message, checked_at)"
+        " VALUES ('office', :text, '2026-11-23 12:00:00')",
+        text=quoting,
+    )
+    people.do(
+        "INSERT INTO row_check_issues"
+        " (adapter_name, issue_number, selection, severity, rule, row_key, message)"
+        " VALUES ('office', 1, 'training', 'warning', 'secret', '2', :text)",
+        text=quoting,
+    )
+    people.do(
+        "INSERT INTO webhook_calls"
+        " (adapter_name, event, event_number, message, happened_at, next_attempt_at)"
+        " VALUES ('office', 'failed', 1, :text, '2026-11-23 12:00:00', '2026-11-23 12:00:00')",
+        text=quoting,
+    )
+
+
 def remove_source(people: People) -> None:
     people.do("DELETE FROM training_samples WHERE sample_id = 2")
     people.do("DELETE FROM eval_prompts WHERE expected = :text", text=SECRET_ANSWER)
@@ -62,7 +85,8 @@ def test_without_yes_the_plan_is_shown_and_nothing_is_removed(
 def test_no_byte_of_a_forgotten_row_is_left_once_its_versions_are_retired(
     sqltune_on: Sqltune, informed: People
 ) -> None:
-    assert "contents" in holding(sqltune_on, informed)
+    quote_it(informed)
+    assert {"contents", "row_checks", "webhook_calls"} <= set(holding(sqltune_on, informed))
     remove_source(informed)
     sqltune_on.well(*FORGET, "--yes")
     assert holding(sqltune_on, informed) == ["artifacts"]

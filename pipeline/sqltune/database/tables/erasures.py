@@ -24,6 +24,19 @@ MESSAGES = {
     ),
     "select_messages_of_calls": ("set_message_of_call", ("run_id", "call_number")),
     "select_messages_of_states": ("set_message_of_state", ("adapter_name",)),
+    "select_reasons_of_scores": (
+        "set_reason_of_score",
+        ("run_id", "prompt_key", "phase", "scorer"),
+    ),
+    "select_messages_of_row_checks": ("set_message_of_row_check", ("adapter_name",)),
+    "select_messages_of_row_check_issues": (
+        "set_message_of_row_check_issue",
+        ("adapter_name", "issue_number"),
+    ),
+    "select_messages_of_webhook_calls": (
+        "set_message_of_webhook_call",
+        ("adapter_name", "event", "event_number"),
+    ),
 }
 
 
