@@ -36,7 +36,6 @@ EXCLUDED = {
     "nobody can meet: one row, which any sync answers alike",
     "operations.forgetting.*": "`forget`: a second one finishes what a killed one began; "
     "tests/end_to_end/test_forget.py kills it",
-    "database.purging.*": "the last step of `forget`, which a second one repeats; the same tests",
     "operations.gc.expiring.*": "`gc` with a limit of days: each step is a transaction of its "
     "own, and the next `gc` does what is left; tests/end_to_end/test_retention.py",
     "operations.explaining.*": "`why`: asks one prompt and stores nothing",
