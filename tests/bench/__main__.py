@@ -20,6 +20,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "support_job": ("--tickets", "300", "--held-out", "60", "--epochs", "1"),
     "serving": (),
     "worker": (),
+    "views": (),
 }
 
 
