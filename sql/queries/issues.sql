@@ -27,3 +27,13 @@ VALUES (:run_id, :issue_number, :selection, :severity, :rule, :row_key, :column_
 -- How many rows break one rule.
 INSERT INTO data_issue_counts (run_id, selection, rule, severity, issue_count)
 VALUES (:run_id, :selection, :rule, :severity, :issue_count);
+
+-- name: count_warnings
+-- How many rows each rule of a run warns of, both selections together, by rule.
+SELECT rule,
+       SUM(issue_count) AS warning_count
+  FROM data_issue_counts
+ WHERE run_id = :run_id
+   AND severity = 'warning'
+ GROUP BY rule
+ ORDER BY rule;

@@ -300,3 +300,11 @@ def test_a_clock_that_was_ahead_once_does_not_make_every_later_sync_evaluate_aga
         ("evaluate", "succeeded"),
     ]
     assert people.value("SELECT COUNT(*) FROM report_before_after WHERE is_latest = 1") == 2
+
+
+def test_a_sync_names_the_rules_that_warn_of_rows(
+    sqltune: Sqltune, people: People, office: str
+) -> None:
+    people.teach("office", QUESTION, "In another town.")
+    said = sqltune.well("sync").err
+    assert "  warnings: 1 contradiction, 2 leak (report_data_issues, run_id 1)\n" in said

@@ -11,7 +11,7 @@ from sqltune import wanted_keys
 from sqltune.backends.options import check_validation
 from sqltune.backends.token_counts import count_epoch_tokens
 from sqltune.database.connection import Session
-from sqltune.database.tables import manifests, runs
+from sqltune.database.tables import issues, manifests, runs
 from sqltune.errors import BadRows, DataError
 from sqltune.evaluation import SCORERS, choose_scorer
 from sqltune.records import Run, RunKind, Sample
@@ -49,6 +49,16 @@ def prepare(work: Work, run: Run) -> None:
             evaluation_key=wanted_keys.evaluation_key(work.adapter, prompts.fingerprint),
         )
     work.say(count_noun(prompts.prompt_count, "evaluation prompt"))
+    _say_warnings(work, run)
+
+
+def _say_warnings(work: Work, run: Run) -> None:
+    """Name the rules that rows are warned of; their rows are in report_data_issues."""
+    with work.scope.read() as session:
+        warnings = issues.count_warnings(session, run.run_id)
+    if warnings:
+        named = ", ".join(f"{count:,} {rule}" for rule, count in warnings.items())
+        work.say(f"warnings: {named} (report_data_issues, run_id {run.run_id})")
 
 
 def _freeze_prompts(work: Work) -> FrozenPrompts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from sqltune.database.connection import Session
 from sqltune.database.run_scope import RunScope
 from sqltune.records import Issue, SelectionName
 
@@ -58,6 +59,12 @@ def replace_issues(
                     for i, issue in enumerate(page, 1)
                 ],
             )
+
+
+def count_warnings(session: Session, run_id: int) -> dict[str, int]:
+    """Return how many rows each rule of a run warns of."""
+    rows = session.fetch_all("count_warnings", run_id=run_id)
+    return {row.rule: int(row.warning_count) for row in rows}
 
 
 def issue_values(issue: Issue) -> dict[str, object]:
