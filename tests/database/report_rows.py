@@ -37,6 +37,7 @@ def insert_history(database: Database) -> None:
     _insert_data(database)
     _insert_orphan(database)
     _insert_erasure(database)
+    _insert_findings(database)
 
 
 def _insert_runs(database: Database) -> None:
@@ -258,3 +259,12 @@ def _insert_erasure(database: Database) -> None:
             text("UPDATE contents SET forgotten_at = :now WHERE content_hash = 'h-k2'"),
             {"now": _TIME.format(6)},
         )
+
+
+def _insert_findings(database: Database) -> None:
+    """Insert a finding of the first run, and one of a later `sqltune validate`."""
+    finding = {"issue_number": 1, "selection": "training", "severity": "warning"}
+    finding |= {"rule": "duplicate_content", "row_key": "s", "message": "is there twice"}
+    insert(database, "data_issues", [finding | {"run_id": 1}])
+    insert(database, "row_checks", [{"adapter_name": ADAPTER, "checked_at": _TIME.format(7)}])
+    insert(database, "row_check_issues", [finding | {"adapter_name": ADAPTER}])

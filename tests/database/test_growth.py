@@ -39,6 +39,10 @@ READS_ALL = {
     "select_messages_of_runs",
     "select_messages_of_scores",
     "select_messages_of_calls",
+    "select_messages_of_row_checks",
+    "select_messages_of_row_check_issues",
+    "select_messages_of_webhook_calls",
+    "select_reasons_of_scores",
     "list_ended_runs_of_manifest",
 }
 #: The indexes, and the statements that they are there for.
@@ -47,6 +51,7 @@ MADE_FOR = {
     "get_run_by_key": "runs_by_key",
     "fetch_known_answers": "responses_by_model",
     "find_equal_manifest": "manifests_by_adapter",
+    "fetch_due_calls": "webhook_calls_by_state",
     "select_training_samples": "training_samples_by_dataset",
     "select_eval_prompts": "eval_prompts_by_dataset",
 }
@@ -54,6 +59,8 @@ MADE_FOR = {
 VALUES: dict[str, object] = {
     "adapter_name": ADAPTERS[1],
     "now": TIME,
+    # Runs that ended later are few, as those of a day are among all.
+    "since": "2026-11-23 06:00:00.001390",
     "stale": TIME,
     "run_key": "key-7",
     "fingerprint": "f7",

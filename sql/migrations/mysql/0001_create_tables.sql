@@ -450,7 +450,9 @@ CREATE TABLE webhook_calls (
     next_attempt_at     DATETIME(6) NOT NULL COMMENT 'with waiting: not tried again before',
     settled_at          DATETIME(6) NULL COMMENT 'when it was delivered or given up',
     outcome             VARCHAR(255) COLLATE utf8mb4_bin NULL COMMENT 'how the last attempt ended: the status of the reply, or why there is none',
-    PRIMARY KEY (adapter_name, event, event_number)
+    PRIMARY KEY (adapter_name, event, event_number),
+    -- A sync and a worker look for the calls that wait.
+    KEY webhook_calls_by_state (state, next_attempt_at)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 -- What is wrong with single rows of a selection: the first 1,000 of each rule.

@@ -476,6 +476,8 @@ CREATE ROWSTORE TABLE webhook_calls (
     settled_at          DATETIME(6) NULL COMMENT 'when it was delivered or given up',
     outcome             VARCHAR(255) COLLATE utf8mb4_bin NULL COMMENT 'how the last attempt ended: the status of the reply, or why there is none',
     PRIMARY KEY (adapter_name, event, event_number),
+    -- A sync and a worker look for the calls that wait.
+    KEY webhook_calls_by_state (state, next_attempt_at),
     SHARD KEY (adapter_name)
 );
 

@@ -454,6 +454,9 @@ CREATE TABLE webhook_calls (
     PRIMARY KEY (adapter_name, event, event_number)
 );
 
+-- A sync and a worker look for the calls that wait.
+CREATE INDEX webhook_calls_by_state ON webhook_calls (state, next_attempt_at);
+
 -- What is wrong with single rows of a selection: the first 1,000 of each rule.
 CREATE TABLE data_issues (
     run_id              BIGINT NOT NULL,
