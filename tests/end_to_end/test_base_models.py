@@ -177,8 +177,9 @@ def test_a_file_that_cannot_be_read_fails_the_check_and_sends_nothing(
     done = sqltune("check", "--json")
     assert done.code == 2
     assert "bytes are missing" in statuses(done)["adapter office"][1]
-    (plan,) = sqltune.well("plan", "--json").data
-    assert "bytes are missing" in plan["reason"]
+    planned = sqltune("plan", "--json")
+    assert planned.code == 2
+    assert "bytes are missing" in planned.data[0]["reason"]
     refused = sqltune("sync")
     assert refused.code == 1
     assert "bytes are missing" in refused.err
@@ -189,6 +190,7 @@ def test_a_model_that_a_package_carries_is_checked_by_its_name(
     sqltune: Sqltune, people: People
 ) -> None:
     people.declare("office", backend="local", base_model=SMOLLM2)
+    people.teach("office", "Where is our office?", "In Utrecht.")
     sqltune.environment |= {"HF_HUB_CACHE": str(sqltune.folder), "SQLTUNE_ALLOW_HUB_MODELS": "no"}
     status, said = statuses(sqltune.well("check", "--json"))["adapter office"]
     assert status == "ok"

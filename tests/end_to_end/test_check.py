@@ -146,6 +146,7 @@ def test_check_runs_each_query_and_names_what_is_refused_missing_and_empty(
     assert found["evaluation rows of cellar"][0] == "warning"
 
 
+@pytest.mark.parametrize("database_engine", ["sqlite", *PYMYSQL])
 def test_check_names_a_table_that_a_query_reads_in_vain(
     sqltune_on: Sqltune, people_on: People
 ) -> None:
