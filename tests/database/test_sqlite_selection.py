@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
+from sqltune.database import sqlite_child
 from sqltune.database.connection import Database
 from sqltune.errors import DataError
 from sqltune.selection import read_samples
@@ -200,3 +203,20 @@ def test_a_reading_process_that_dies_is_the_end_of_one_query(desk: Desk) -> None
         desk.write(on_progress=kill)
     assert caught.value.code == "query_failed"
     assert desk.write(2).sample_count == 2_000
+
+
+def test_a_reading_process_whose_reader_takes_long_ends_without_a_word(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-I", "-S", sqlite_child.__file__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        request, answer, errors = process.stdin, process.stdout, process.stderr
+        assert request and answer and errors
+        address = f"file:{tmp_path}/any.db?mode=rwc"
+        sqlite_child.write_frame(request, (address, "SELECT 1 AS one", {}))
+        pages = iter(lambda: sqlite_child.read_frame(answer), None)
+        assert list(pages) == [("columns", ["one"]), ("rows", [(1,)]), ("end", None)]
+        # The pipe to it is still open, as it is while its rows are worked on.
+        assert (process.wait(), errors.read()) == (0, b"")

@@ -62,3 +62,20 @@ def test_what_cannot_go_live_is_refused_with_its_cure(sqltune: Sqltune, people: 
         assert done.code == 2
         assert words in done.err
     assert people.rows("SELECT version_number FROM aliases") == [(1,)]
+
+
+def test_what_a_person_made_live_stays_until_a_version_is_trained_later(
+    sqltune: Sqltune, people: People, office: str
+) -> None:
+    people.teach("office", "When are you open?", "We open at nine.")
+    sqltune.well("sync")
+    people.teach("office", "Is it far?", "No.")
+    sqltune.well("sync")
+    sqltune.well("rollback", "office", "--reason", "wrong hours")
+    people.ask("office", "Where is it?", "In Utrecht.")
+    said = sqltune.well("sync").err
+    assert people.rows("SELECT version_number FROM aliases") == [(1,)]
+    assert "made version 1 live, which only a newly trained one replaces" in said
+    people.teach("office", "Is it warm?", "Yes.")
+    sqltune.well("sync")
+    assert people.rows("SELECT version_number FROM aliases") == [(3,)]

@@ -23,19 +23,25 @@ def record_verdict(
 
     If `live` was moved since the run began, the version was compared with another one than that
     which is live now, so the alias is not moved: a verdict that is reached again does not undo a
-    rollback.
+    rollback. Nor does an evaluation without a training: what a person made live, or `on_fall`,
+    gives way only to a version that is trained later.
     """
     name, number = version.adapter_name, version.version_number
     later = decisions.find_later_evaluation(session, name, number, run.run_id)
     live = aliases.fetch_alias(session, name, LIVE)
     is_unmoved = live in (number, run.before_version)
+    is_evaluation = run.run_kind is RunKind.EVALUATE
+    holder = _find_holder(session, run, number) if is_evaluation else None
     may_move = verdict.is_accepted and not run.is_trial and later is None and is_unmoved
+    may_move = may_move and holder is None
     reason = verdict.reason
     if later is not None:
         reason += f"; run {later} evaluated this version later, and its verdict counts"
     elif verdict.is_accepted and run.is_trial and live != number:
         what = "a trial" if run.run_kind is RunKind.TRAIN else "it"
         reason += f"; {what} goes live only through a row in alias_changes"
+    elif verdict.is_accepted and holder is not None and not run.is_trial:
+        reason += f"; {holder} made version {live} live, which only a newly trained one replaces"
     elif verdict.is_accepted and not may_move and not run.is_trial:
         reason += "; live was moved after this run began and is left where it is"
     elif not verdict.is_accepted and live == number:
@@ -49,6 +55,12 @@ def record_verdict(
         move = AliasMove(name, LIVE, number, run.run_id, reason, moved_by=None)
         aliases.move_alias(session, move, now=now)
     return reason
+
+
+def _find_holder(session: Session, run: Run, number: int) -> str | None:
+    """Return who but the gate made another version live than this; None: the gate did, or none."""
+    move = aliases.get_last_move(session, run.adapter_name, LIVE)
+    return None if move is None or move.new_version == number else move.moved_by
 
 
 def record_review(
