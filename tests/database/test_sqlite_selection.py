@@ -213,7 +213,9 @@ def test_a_reading_process_whose_reader_takes_long_ends_without_a_word(tmp_path:
         stderr=subprocess.PIPE,
     ) as process:
         request, answer, errors = process.stdin, process.stdout, process.stderr
-        assert request and answer and errors
+        assert request is not None
+        assert answer is not None
+        assert errors is not None
         address = f"file:{tmp_path}/any.db?mode=rwc"
         sqlite_child.write_frame(request, (address, "SELECT 1 AS one", {}))
         pages = iter(lambda: sqlite_child.read_frame(answer), None)

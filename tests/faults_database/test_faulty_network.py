@@ -64,15 +64,9 @@ def test_a_connection_that_breaks_anywhere_is_made_again_and_the_run_completes(
     limit = f"cut_after_{way}"
     for part in range(1, PARTS):
         begin_again(office)
-        network.faults = faults = NetworkFaults()
+        network.faults = faults = NetworkFaults(cuts_once=True)
         setattr(faults, limit, getattr(counted, way) * part // PARTS)
-
-        def break_once(database: Database, faults: NetworkFaults = faults) -> None:
-            @event.listens_for(database.engine, "handle_error")
-            def broken(_context: object) -> None:
-                setattr(faults, limit, None)
-
-        office.sync_badly(over_network, prepare=break_once)
+        office.sync_badly(over_network)
         network.faults = NetworkFaults()
         office.expire_leases()
         office.sync(over_network)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -13,7 +14,7 @@ from typing import Any
 from sqltune import wanted_keys
 from sqltune.backends.options import check_validation
 from sqltune.database.tables import manifests, runs, versions
-from sqltune.errors import PipelineError
+from sqltune.errors import DatabaseUnavailable, PipelineError
 from sqltune.planning.pausing import PAUSING, find_pause, is_answered
 from sqltune.planning.plan import (
     Blocked,
@@ -44,6 +45,8 @@ from sqltune.planning.wanted import (
 from sqltune.records import Adapter, AdapterVersion, DesiredState, Run, RunRequest, RunState
 from sqltune.runtime import Runtime
 from sqltune.selection import compare_samples, count_new_samples
+
+logger = logging.getLogger(__name__)
 
 #: Columns that decide what happens to bad rows. They are in no key: good rows train the same.
 _BAD_ROW_COLUMNS = ("on_bad_row", "max_skipped_share", "on_personal_data")
@@ -88,7 +91,8 @@ def plan_adapter(
     is_requested = request is not None and not is_answered(request, history.last, runtime.now())
     if not force and not is_requested and (pause := find_pause(runtime, adapter, history.last)):
         return pause
-    try:
+
+    def plan_rows() -> Plan:
         base_model = None if asks_backend else assume_base_model(adapter, history.last_planned)
         wanted = find_wanted(runtime, adapter, check, base_model)
         check_validation(adapter, wanted.validation)
@@ -104,9 +108,21 @@ def plan_adapter(
         if isinstance(plan, Train) and not force:
             plan = _count_changes(runtime, adapter, plan, history, check)
         return plan
+
+    try:
+        return _plan_over_breaks(plan_rows)
     except BaseException as error:
         is_repeated = force or is_requested
         return _plan_refusal(runtime, adapter, refusal_of(error), history.last, is_repeated)
+
+
+def _plan_over_breaks(plan_rows: Callable[[], Plan]) -> Plan:
+    """Plan again where a connection broke: the next one is made anew, and no run has failed yet."""
+    try:
+        return plan_rows()
+    except DatabaseUnavailable as error:
+        logger.warning("reading the rows again: %s", error, extra={"event": "database_unavailable"})
+        return plan_rows()
 
 
 def read_history(runtime: Runtime, adapter_name: str) -> History:
