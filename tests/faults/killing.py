@@ -124,6 +124,14 @@ def read_end(world: World, *, repeats_events: bool) -> Outcome:
     end = read_outcome(world.rows(), world.stage.folder / "artifacts")
     if repeats_events:
         end["run_events"] = sorted(set(end["run_events"]))
+        # A command that evaluates again adds a row to the history, equal but for its number.
+        unnumbered = [
+            {name: value for name, value in row.items() if name != "evaluation_number"}
+            for row in end["evaluations"]
+        ]
+        end["evaluations"] = [
+            row for place, row in enumerate(unnumbered) if row not in unnumbered[:place]
+        ]
     return end
 
 
