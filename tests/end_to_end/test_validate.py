@@ -134,3 +134,22 @@ def test_a_plan_whose_last_run_failed_exits_with_2_until_something_changes(
     assert (blocked.code, blocked.data[0]["decision"]) == (2, "blocked")
     assert "2 of 20 rows" in blocked.data[0]["fault"]
     assert sqltune("sync", "--dry-run").code == 2
+
+
+def test_a_plan_counts_the_prompts_that_can_be_scored_and_names_a_refusal_that_is_certain(
+    sqltune: Sqltune, people: People
+) -> None:
+    declare_office(people)
+    people.do("DELETE FROM eval_prompts")
+    for number in range(6):
+        people.ask("office", f"What is number {number}?", None)
+    said = sqltune.well("plan").said
+    assert "gate: no prompt that can be scored, so nothing will be compared" in said
+    people.do("UPDATE adapters SET gate_without_prompts = 'refuse'")
+    refused = sqltune("plan")
+    assert refused.code == 2
+    assert "the gate would refuse whatever is trained: give prompts an expected text" in " ".join(
+        refused.said.split()
+    )
+    people.do("UPDATE eval_prompts SET expected = 'One.' WHERE prompt_id <= 5")
+    assert "gate: 5 prompts; " in sqltune.well("plan").said

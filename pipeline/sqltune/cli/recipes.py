@@ -31,18 +31,18 @@ def describe_gate(forecast: Forecast) -> Iterator[str]:
     judged = (SyncDecision.TRAIN, SyncDecision.EVALUATE)
     if forecast.prompts is None or forecast.decision not in judged:
         return
-    shown = smallest_shown(forecast.prompts)
-    if not forecast.prompts:
-        words = "no prompt, so nothing will be compared"
+    # Rows that nobody can score decide nothing.
+    count = forecast.prompts if forecast.prompt_rows is None else forecast.prompt_rows.scored
+    shown = smallest_shown(count)
+    if not count:
+        none = "no prompt" if not forecast.prompts else "no prompt that can be scored"
+        words = f"{none}, so nothing will be compared"
     elif shown is None:
         words = (
-            f"{_number(forecast.prompts, 'prompt')}; with fewer than {LEAST_PROMPTS} "
-            "any change may be chance"
+            f"{_number(count, 'prompt')}; with fewer than {LEAST_PROMPTS} any change may be chance"
         )
     else:
-        words = (
-            f"{_number(forecast.prompts, 'prompt')}; a mean change below {shown:.2f} may be chance"
-        )
+        words = f"{_number(count, 'prompt')}; a mean change below {shown:.2f} may be chance"
     yield f"{forecast.adapter_name}: gate: {words}"
 
 

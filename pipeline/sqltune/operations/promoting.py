@@ -26,6 +26,9 @@ def promote(runtime: Runtime, adapter_name: str, version_number: int, reason: st
     """
     with runtime.database.transaction() as session:
         _require_adapter(session, adapter_name)
+        obstacle = aliases.find_obstacle(session, adapter_name, version_number)
+        if obstacle is not None:
+            raise ConfigError(f"version {version_number} does not go live: {obstacle}")
         change = _ask(session, adapter_name, version_number, reason or "promoted by hand")
     return _apply(runtime, adapter_name, version_number, change)
 
@@ -76,8 +79,8 @@ def _apply(runtime: Runtime, adapter_name: str, version_number: int, change_id: 
     with lease_adapter(runtime, adapter_name, threading.Event()) as lease:
         if lease is None:
             return (
-                f"a runner works on {adapter_name}: version {version_number} goes live when it has "
-                "ended (alias_changes)"
+                f"a runner works on {adapter_name}: after that, the next sync or worker makes "
+                f"version {version_number} live (alias_changes)"
             )
         with runtime.database.transaction(lease.claim) as session:
             aliases.settle_alias_changes(session, adapter_name, now=runtime.now())

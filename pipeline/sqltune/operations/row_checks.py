@@ -11,7 +11,7 @@ from sqltune.backends.base import BaseModel
 from sqltune.backends.options import check_validation
 from sqltune.database.patience import with_patience
 from sqltune.database.tables import row_checks
-from sqltune.errors import BadRows, PipelineError, RunInterrupted
+from sqltune.errors import BadRows, DataError, PipelineError, RunInterrupted
 from sqltune.evaluation import SCORERS
 from sqltune.planning.refusing import refusal_of
 from sqltune.planning.wanted import find_wanted, require_stable_queries
@@ -38,6 +38,7 @@ class RowSummary:
     usable: int  #: samples for validation included
     bad: int
     held_out: int = 0  #: samples with a split that is neither trained nor for validation
+    scored: int = 0  #: prompts whose answers can be scored
     rules: dict[str, int] = field(default_factory=dict)  #: how often each rule is broken
     warnings: dict[str, int] = field(default_factory=dict)  #: the same of what stops nothing
     longest_tokens: int | None = None  #: of the samples that are too long
@@ -113,7 +114,8 @@ def examine_rows(
     reader = runtime.selection_reader(check)
     prompts = check_prompts(reader, adapter, scorers=scorers, listed_in=listed_in)
     if not trains:
-        return RowReport(None, _summarise(prompts), prompts.fault, (prompts,))
+        fault = prompts.fault or _find_gate_fault(adapter, prompts)
+        return RowReport(None, _summarise(prompts), fault, (prompts,))
     limit, reads = None, None
     if base_model is not None:
         backend = runtime.backend(adapter.backend)
@@ -129,7 +131,19 @@ def examine_rows(
     fault = samples.fault or prompts.fault
     if isinstance(samples.fault, BadRows) and isinstance(prompts.fault, BadRows):
         fault = join_faults(samples.fault, prompts.fault, adapter)
+    fault = fault or _find_gate_fault(adapter, prompts)
     return RowReport(_summarise(samples, limit), _summarise(prompts), fault, (samples, prompts))
+
+
+def _find_gate_fault(adapter: Adapter, prompts: CheckedRows) -> DataError | None:
+    """Return why the gate would refuse any version, before it is trained; None: it need not."""
+    if adapter.gate_without_prompts != "refuse" or prompts.counts.scored:
+        return None
+    return DataError(
+        "no evaluation prompt can be scored, so the gate would refuse whatever is trained: give "
+        "prompts an expected text, or set gate_without_prompts = 'accept'",
+        code="nothing_to_compare",
+    )
 
 
 def _check_adapter(
@@ -185,6 +199,7 @@ def _summarise(rows: CheckedRows, limit: TokenLimit | None = None) -> RowSummary
         usable=counts.selected - counts.skipped - counts.held_out,
         bad=counts.skipped,
         held_out=counts.held_out,
+        scored=counts.scored,
         rules=by_severity["error"],
         warnings=by_severity["warning"],
         longest_tokens=limit.longest_tokens or None if limit else None,

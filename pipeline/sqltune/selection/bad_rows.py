@@ -18,6 +18,7 @@ class RowCounts:
     skipped: int = 0  #: cannot be used; each has a finding
     held_out: int = 0  #: samples whose split is neither 'train' nor 'validation'
     validation: int = 0  #: samples that are never trained, and whose loss is measured
+    scored: int = 0  #: prompts whose answers can be scored
 
     @property
     def trained(self) -> int:

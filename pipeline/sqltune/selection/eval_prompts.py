@@ -206,6 +206,7 @@ def _read(
             content, prompt = _freeze(row, freezing)
             if content.key not in seen:
                 seen.add(content.key)
+                reading.counts.scored += prompt.is_scored
                 yield content, prompt
                 continue
             problems = [("prompt_key", _repeated(prompt.prompt_key))]

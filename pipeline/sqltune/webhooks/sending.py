@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from sqltune.settings import VERSION
 
@@ -38,7 +39,7 @@ def send(url: str, secret: str | None, body: bytes, call_name: str) -> CallOutco
     headers = {
         "Content-Type": "application/json",
         "User-Agent": f"sqltune/{VERSION}",
-        "Idempotency-Key": call_name.encode("ascii", "backslashreplace").decode(),
+        "Idempotency-Key": quote(call_name),
     }
     if secret is not None:
         digest = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()

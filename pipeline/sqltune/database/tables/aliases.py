@@ -63,7 +63,7 @@ def settle_alias_changes(session: Session, adapter_name: str, *, now: datetime) 
         version = request.version_number
         reason = request.reason or "asked for in alias_changes"
         state = "applied"
-        if (obstacle := _find_obstacle(session, adapter_name, version)) is not None:
+        if (obstacle := find_obstacle(session, adapter_name, version)) is not None:
             state, reason = "refused", obstacle
         else:
             person = request.requested_by or UNKNOWN_PERSON
@@ -134,7 +134,7 @@ def list_aliases_of(session: Session, adapter_name: str, version_number: int) ->
     return [str(row.alias) for row in rows]
 
 
-def _find_obstacle(session: Session, adapter_name: str, version_number: object) -> str | None:
+def find_obstacle(session: Session, adapter_name: str, version_number: object) -> str | None:
     """Return why no alias can point to a version; None if one can."""
     row = None
     # SQLite stores what it is given, a text in a column of numbers too.
