@@ -151,5 +151,5 @@ def test_a_plan_counts_the_prompts_that_can_be_scored_and_names_a_refusal_that_i
     assert "the gate would refuse whatever is trained: give prompts an expected text" in " ".join(
         refused.said.split()
     )
-    people.do("UPDATE eval_prompts SET expected = 'One.' WHERE prompt_id <= 5")
+    people.do("UPDATE eval_prompts SET expected = 'One.' WHERE prompt_id <= 6")
     assert "gate: 5 prompts; " in sqltune.well("plan").said
