@@ -153,3 +153,21 @@ def test_a_plan_counts_the_prompts_that_can_be_scored_and_names_a_refusal_that_i
     )
     people.do("UPDATE eval_prompts SET expected = 'One.' WHERE prompt_id <= 6")
     assert "gate: 5 prompts; " in sqltune.well("plan").said
+
+
+def test_a_scorers_view_that_is_gone_is_named_before_anything_is_trained(
+    sqltune: Sqltune, people: People
+) -> None:
+    declare_office(people)
+    people.do("UPDATE adapters SET scorer = 'sql:my_scores'")
+    for command in ("plan", "validate"):
+        refused = sqltune(command)
+        assert refused.code == 2, command
+        said = " ".join(refused.said.split())
+        assert "sql:my_scores cannot be read: " in said
+        assert "no such table: my_scores" in said
+    people.do(
+        "CREATE VIEW my_scores AS SELECT run_id, phase, prompt_key, 1.0 AS score FROM responses"
+    )
+    sqltune.well("plan")
+    sqltune.well("validate")

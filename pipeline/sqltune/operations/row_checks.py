@@ -15,20 +15,25 @@ from sqltune.errors import BadRows, DataError, PipelineError, RunInterrupted
 from sqltune.evaluation import SCORERS
 from sqltune.planning.refusing import refusal_of
 from sqltune.planning.wanted import find_wanted, require_stable_queries
-from sqltune.records import Adapter, Issue
+from sqltune.records import Adapter, Issue, Phase
 from sqltune.run.sample_limits import TokenLimit, check_conversation
 from sqltune.runtime import Runtime
 from sqltune.selection import (
     ROW_CHECK_ISSUES,
     CheckedRows,
+    SelectionReader,
     check_prompts,
     check_samples,
+    is_sql_scorer,
     join_faults,
+    read_sql_scores,
 )
 from sqltune.syncing.due import choose_adapters
 
 #: What lists the findings that a plan only counts.
 _COMMAND = "sqltune validate"
+#: A scorer's view is read for a run that is none: its columns are wanted, not its rows.
+_NO_RUN = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +119,7 @@ def examine_rows(
     reader = runtime.selection_reader(check)
     prompts = check_prompts(reader, adapter, scorers=scorers, listed_in=listed_in)
     if not trains:
-        fault = prompts.fault or _find_gate_fault(adapter, prompts)
+        fault = prompts.fault or _find_scoring_fault(reader, adapter, prompts)
         return RowReport(None, _summarise(prompts), fault, (prompts,))
     limit, reads = None, None
     if base_model is not None:
@@ -131,19 +136,25 @@ def examine_rows(
     fault = samples.fault or prompts.fault
     if isinstance(samples.fault, BadRows) and isinstance(prompts.fault, BadRows):
         fault = join_faults(samples.fault, prompts.fault, adapter)
-    fault = fault or _find_gate_fault(adapter, prompts)
+    fault = fault or _find_scoring_fault(reader, adapter, prompts)
     return RowReport(_summarise(samples, limit), _summarise(prompts), fault, (samples, prompts))
 
 
-def _find_gate_fault(adapter: Adapter, prompts: CheckedRows) -> DataError | None:
+def _find_scoring_fault(
+    reader: SelectionReader, adapter: Adapter, prompts: CheckedRows
+) -> DataError | None:
     """Return why the gate would refuse any version, before it is trained; None: it need not."""
-    if adapter.gate_without_prompts != "refuse" or prompts.counts.scored:
-        return None
-    return DataError(
-        "no evaluation prompt can be scored, so the gate would refuse whatever is trained: give "
-        "prompts an expected text, or set gate_without_prompts = 'accept'",
-        code="nothing_to_compare",
-    )
+    if adapter.gate_without_prompts == "refuse" and not prompts.counts.scored:
+        return DataError(
+            "no evaluation prompt can be scored, so the gate would refuse whatever is trained: "
+            "give prompts an expected text, or set gate_without_prompts = 'accept'",
+            code="nothing_to_compare",
+        )
+    if adapter.scorer is not None and is_sql_scorer(adapter.scorer):
+        found = read_sql_scores(reader, adapter.scorer, _NO_RUN, Phase.AFTER.value)
+        if found.error_message is not None:
+            return DataError(found.error_message, code="scorer_not_readable")
+    return None
 
 
 def _check_adapter(
