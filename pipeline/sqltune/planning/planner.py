@@ -117,7 +117,7 @@ def plan_adapter(
 
 
 def _plan_over_breaks(plan_rows: Callable[[], Plan]) -> Plan:
-    """Plan again where a connection broke: the next one is made anew, and no run has failed yet."""
+    """Return the plan, made again where a connection broke: no run has failed yet."""
     try:
         return plan_rows()
     except DatabaseUnavailable as error:
