@@ -27,6 +27,16 @@ WHO = "Who is Pavan Belagatti?"
 ADVOCATE = "Pavan Belagatti is a developer advocate and content creator."
 PASSAGE = "France is a country. Its capital is Paris, and Lyon is large. What is its capital?"
 YEARS = "Acme began in 1990, grew in 1998 and closed in 2005. When did it grow?"
+OPENS = "When does the shop open?"
+NINE = "The shop opens at 9 am."
+WARRANTY = "How long is the warranty?"
+LASTS = "The warranty lasts two years from delivery."
+LATE = "What about returns?"
+TOO_LATE = "No, returns after 30 days are not accepted."
+PAYS = "Who pays for shipping?"
+SHOP_PAYS = "The shop pays, not the customer."
+MARTA = "Marta is a data engineer who likes SQL and rowing."
+PROFIT = "Profit increased by 5 percent in 2023."
 APPLES = "Tom has 3 apples. He buys 4 more. How many has he?"
 RECIPE = "How do I reset my password?"
 STEPS = "Open Settings, then Security, then Reset password."
@@ -89,18 +99,51 @@ TABLE = [
     ("sentence", RECIPE, STEPS, "key_words", "You reset your password with a new password.", 0),
     # Numbers in sentences.
     ("numbers in text", FOUNDED, FOUNDERS, "key_words", "Anna Schmidt, 1998, in Berlin", 1),
-    ("numbers in text", FOUNDED, FOUNDERS, "key_words", FOUNDERS.replace("1998", "1997"), 0.375),
+    ("numbers in text", FOUNDED, FOUNDERS, "key_words", FOUNDERS.replace("1998", "1997"), 0.5),
     ("numbers in text", SHIP, "Yes, to 40 countries.", "key_words", "Yes: 40 countries", 1),
-    ("numbers in text", SHIP, "Yes, to 40 countries.", "key_words", "Yes, to 14 countries.", 1 / 3),
+    ("numbers in text", SHIP, "Yes, to 40 countries.", "key_words", "Yes, to 14 countries.", 0.5),
+    # Times of day and numbers in words.
+    ("times", OPENS, NINE, "key_words", "9 am", 1),
+    ("times", OPENS, NINE, "key_words", "At 9:00 a.m.", 1),
+    ("times", OPENS, NINE, "key_words", "09:00", 1),
+    ("times", OPENS, NINE, "key_words", "The shop opens at 9 pm.", 0.5),
+    ("times", OPENS, NINE, "key_words", "21:00", 0.5),
+    ("times", OPENS, NINE, "key_words", "9 am or 10 am", 0.5),
+    ("times", OPENS, NINE, "key_words", "It does not open at 9 am.", 0.5),
+    ("times", OPENS, "It opens at 9:30 am.", "key_words", "9:30am", 1),
+    ("times", OPENS, "It opens at 9:30 am.", "key_words", "It opens at 9:45 am.", 0.5),
+    ("number words", WARRANTY, LASTS, "key_words", "It lasts 2 years from delivery.", 1),
+    ("number words", WARRANTY, LASTS, "key_words", "It lasts three years from delivery.", 0.5),
+    ("number words", WARRANTY, "Twenty-four months from delivery.", "key_words",
+     "Four months from delivery.", 0.5),
+    # Other words in place of expected ones.
+    ("other words", "Who is Marta?", MARTA, "key_words",
+     "Marta is a nurse who likes SQL and rowing.", 0.5),
+    ("other words", "Who is Marta?", MARTA, "key_words",
+     "A data engineer: she likes rowing and SQL.", 1),
+    ("other words", "What happened?", PROFIT, "key_words",
+     "Profit decreased by 5 percent in 2023.", 0.5),
+    ("other words", "What happened?", PROFIT, "key_words", "In 2023, profit increased by 5%.", 1),
     # Denials.
     ("denial", RETURN, "Sale items cannot be sent back to us.", "key_words",
      "You can send sale items back to us, they are sent back at our cost.", 0.5),
     ("denial", RETURN, "Sale items cannot be sent back to us.", "key_words",
      "Items can't be sent back.", 1),
     ("denial", RETURN, "Yes, sent back within two weeks.", "key_words",
-     "No, never sent back within two weeks.", 0.4),
+     "No, never sent back within two weeks.", 0.5),
     ("denial", "Kann ich zahlen?", "Rechnungen werden nicht akzeptiert, nur Karten.", "key_words",
      "Karten und Rechnungen werden akzeptiert.", 0.5),
+    ("denial", LATE, TOO_LATE, "key_words", "No, we do not accept returns after 30 days.", 1),
+    ("denial", LATE, TOO_LATE, "key_words", "Returns after 30 days are not accepted.", 1),
+    ("denial", LATE, TOO_LATE, "key_words", "Returns after 30 days are accepted.", 0.5),
+    ("denial", LATE, TOO_LATE, "key_words", "Yes, returns after 30 days are accepted.", 0.5),
+    ("denial", PAYS, SHOP_PAYS, "key_words", "Not the customer, the shop pays.", 1),
+    ("denial", PAYS, SHOP_PAYS, "key_words", "The customer pays, not the shop.", 0.5),
+    ("denial", PAYS, SHOP_PAYS, "key_words", "The shop does not pay, the customer does.", 0.5),
+    ("denial", "Is a whale a fish?", "A whale is a mammal.", "key_words",
+     "A whale is a mammal, not a fish.", 1),
+    ("denial", "¿Y devoluciones?", "No aceptamos devoluciones nunca en la tienda.", "key_words",
+     "En la tienda no aceptamos devoluciones.", 1),
     # Answers that repeat the question, and choices that it offers.
     ("echo", "Is Pavan a chef or a developer advocate?", "developer advocate", "contains",
      "Is Pavan a chef or a developer advocate? He is a chef.", 0),
@@ -109,11 +152,11 @@ TABLE = [
     ("echo", "Is the bank open, or the post office?", "The bank is open.", "key_words",
      "The post office.", 0),
     ("echo", "Is the red bank open, or the blue one?", "The red bank is open.", "key_words",
-     "The blue bank is open.", 1 / 3),
+     "The blue bank is open.", 0.25),
     # Prompts with a passage to read, in which the answer is.
     ("passage", PASSAGE, "The capital of France is Paris.", "key_words", "Paris, in France", 1),
     ("passage", PASSAGE, "The capital of France is Paris.", "key_words", "Its capital is Lyon.", 0),
-    ("passage", PASSAGE, "The capital of France is Paris.", "key_words", "France is one.", 0.5),
+    ("passage", PASSAGE, "The capital of France is Paris.", "key_words", "France is one.", 1 / 3),
     ("passage", YEARS, "1998", "number", "In 1998.", 1),
     ("passage", YEARS, "1998", "number", "In 1990, 1998 or 2005.", 1 / 3),
     ("passage", APPLES, "7", "number", "3 + 4 = 7", 1),

@@ -174,7 +174,7 @@ SCORERS: dict[str, Scorer] = {
     "contains": Scorer(score_contains, 1.0),
     "begins": Scorer(_alone(score_begins), 1.0),
     "number": Scorer(score_number, 0.5),
-    "key_words": Scorer(score_key_words, 0.6),
+    "key_words": Scorer(score_key_words, 0.8),
     "regex": Scorer(_alone(score_regex), 1.0),
     "json_equal": Scorer(_alone(score_json_equal), 1.0),
     "json_valid": Scorer(_alone(score_json_valid), 1.0, needs_expected=False),
