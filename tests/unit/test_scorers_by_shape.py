@@ -37,6 +37,9 @@ PAYS = "Who pays for shipping?"
 SHOP_PAYS = "The shop pays, not the customer."
 MARTA = "Marta is a data engineer who likes SQL and rowing."
 PROFIT = "Profit increased by 5 percent in 2023."
+WHALE = "Is a whale a fish or a mammal?"
+WINNER = "Who won, Anna or Ben?"
+BIGGER = "Which is bigger, the sun or the moon?"
 APPLES = "Tom has 3 apples. He buys 4 more. How many has he?"
 RECIPE = "How do I reset my password?"
 STEPS = "Open Settings, then Security, then Reset password."
@@ -144,6 +147,25 @@ TABLE = [
      "A whale is a mammal, not a fish.", 1),
     ("denial", "¿Y devoluciones?", "No aceptamos devoluciones nunca en la tienda.", "key_words",
      "En la tienda no aceptamos devoluciones.", 1),
+    # Questions that leave a choice.
+    ("choice", WHALE, "mammal", "contains", "A mammal", 1),
+    ("choice", WHALE, "mammal", "contains", "A mammal, not a fish.", 1),
+    ("choice", WHALE, "mammal", "contains", "It is not a fish but a mammal.", 1),
+    ("choice", WHALE, "mammal", "contains", "It is a fish, not a mammal.", 0),
+    ("choice", WHALE, "mammal", "contains", "A fish or a mammal.", 0),
+    ("choice", WHALE, "mammal", "contains", "Not a mammal.", 0),
+    ("choice", WHALE, "A whale is a mammal.", "key_words", "A mammal", 1),
+    ("choice", WHALE, "A whale is a mammal.", "key_words", "A whale is a fish.", 0),
+    ("choice", WHALE, "A whale is a mammal.", "key_words", "A fish and a mammal.", 0.5),
+    ("choice", WINNER, "Anna", "contains", "Anna.", 1),
+    ("choice", WINNER, "Anna", "contains", "Ben won, not Anna.", 0),
+    ("choice", BIGGER, "the sun", "contains", "The sun is bigger than the moon.", 1),
+    ("choice", BIGGER, "the moon", "contains", "The sun is bigger than the moon.", 0),
+    ("choice", "Is it 12 or 15 days?", "12", "number", "12, not 15.", 1),
+    ("choice", "Is it 12 or 15 days?", "12", "number", "15, not 12.", 0),
+    ("choice", "Ist es ein Fisch oder ein Säugetier?", "ein Säugetier", "contains",
+     "Kein Säugetier, ein Fisch.", 0),
+    ("choice", "Which one: red, green or blue?", "blue", "contains", "Red and blue.", 0),
     # Answers that repeat the question, and choices that it offers.
     ("echo", "Is Pavan a chef or a developer advocate?", "developer advocate", "contains",
      "Is Pavan a chef or a developer advocate? He is a chef.", 0),
@@ -152,7 +174,7 @@ TABLE = [
     ("echo", "Is the bank open, or the post office?", "The bank is open.", "key_words",
      "The post office.", 0),
     ("echo", "Is the red bank open, or the blue one?", "The red bank is open.", "key_words",
-     "The blue bank is open.", 0.25),
+     "The blue bank is open.", 0.125),
     # Prompts with a passage to read, in which the answer is.
     ("passage", PASSAGE, "The capital of France is Paris.", "key_words", "Paris, in France", 1),
     ("passage", PASSAGE, "The capital of France is Paris.", "key_words", "Its capital is Lyon.", 0),

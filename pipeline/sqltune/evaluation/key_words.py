@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from sqltune.evaluation.choices import read_choice, takes_other_choice
 from sqltune.evaluation.function_words import Language, find_language
 from sqltune.evaluation.negation import NO, YES, contradict, read_claims
 from sqltune.evaluation.quantities import drop_quantities, find_quantities, offers_numbers
@@ -26,7 +27,7 @@ _ENDINGS = re.compile(r"(?<=\w{4})(?:ing|ed|es|e|s)$|(?<=\w{3}[^\Wsui])s$")
 
 @dataclass(frozen=True, slots=True)
 class _Expected:
-    content: frozenset[str]  #: all words but function words and numbers
+    known: frozenset[str]  #: words of which denials are compared
     keys: frozenset[str]  #: those that are compared
     question: frozenset[str]  #: words that count for nothing since the question has them
     is_given: bool  #: the question has all of its words, so that each one must be there
@@ -41,7 +42,8 @@ def score_key_words(response: str, expected: str, prompt: str) -> float:
     numbers and a denial on one side alone lower the score. Of a choice, whose words the question
     has, all must be there.
     """
-    check_texts(response, expected, prompt, longest=MAX_LINEAR_CHARACTERS)
+    check_texts(response, expected)
+    check_texts(prompt, longest=MAX_LINEAR_CHARACTERS)
     wanted = _read_expected(expected, prompt)
     answer = drop_question(response, prompt)
     if not wanted.keys and not _counts(expected):
@@ -49,16 +51,22 @@ def score_key_words(response: str, expected: str, prompt: str) -> float:
     score = _share(answer, wanted)
     if _differs_in_numbers(answer, expected, prompt):
         score *= _CONTRADICTED
+    if takes_other_choice(answer, expected, prompt):
+        score *= _CONTRADICTED
     return score * _CONTRADICTED if _contradicts(answer, expected, wanted) else score
 
 
 def _read_expected(expected: str, prompt: str) -> _Expected:
-    asked = frozenset(map(stem, split_words(find_question(prompt))))
-    language = find_language([*split_words(expected), *split_words(find_question(prompt))])
-    content = _content(expected, language)
-    if content <= asked and not _adds_numbers(expected, prompt):
-        return _Expected(content, content, frozenset(), True, language)
-    return _Expected(content, content - asked, asked, False, language)
+    question = split_words(find_question(prompt))
+    language = find_language([*split_words(expected), *question])
+    asked, content = frozenset(map(stem, question)), _content(expected, language)
+    choice = read_choice(expected, prompt)
+    chosen = frozenset(map(stem, choice.wanted)) if choice and choice.is_sure else frozenset()
+    keys = content - (asked - chosen)
+    if keys or _adds_numbers(expected, prompt):
+        known = (content - asked) | chosen if chosen else content
+        return _Expected(known, keys, asked - chosen, False, language)
+    return _Expected(content, content, frozenset(), True, language)
 
 
 def _share(answer: str, wanted: _Expected) -> float:
@@ -106,7 +114,7 @@ def _differs_in_numbers(answer: str, expected: str, prompt: str) -> bool:
 
 def _contradicts(answer: str, expected: str, wanted: _Expected) -> bool:
     digits = frozenset(re.findall(r"\d+", expected))
-    known = wanted.content | digits
+    known = wanted.known | digits
     language = wanted.language
     claimed = read_claims(expected, known, language, stem)
     return contradict(claimed, read_claims(answer, known, language, stem), language)

@@ -6,6 +6,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
+from sqltune.evaluation.choices import takes_other_choice
 from sqltune.evaluation.question_echo import drop_question
 from sqltune.evaluation.score_limits import MAX_LINEAR_CHARACTERS, ScorerError, check_texts
 from sqltune.evaluation.words import UNSPACED, fold_text
@@ -21,13 +22,17 @@ def score_contains(response: str, expected: str, prompt: str = "") -> float:
     """Return 1 if the answer contains the expected text as whole words.
 
     Case, blanks, a full stop at the end and a question that the answer repeats count for nothing.
+    Where the question leaves a choice, the other one in the answer makes it wrong.
     """
     check_texts(response, expected, prompt, longest=MAX_LINEAR_CHARACTERS)
     text = fold_text(expected)
     if not text:
         raise ScorerError("the expected text is empty, and every answer contains an empty text")
     wanted = text.rstrip(_SENTENCE_MARKS + " ") or text
-    return float(_has_words(fold_text(drop_question(response, prompt)), wanted))
+    answer = drop_question(response, prompt)
+    if takes_other_choice(answer, expected, prompt):
+        return 0.0
+    return float(_has_words(fold_text(answer), wanted))
 
 
 def score_begins(response: str, expected: str) -> float:

@@ -7,6 +7,7 @@ from decimal import Decimal, InvalidOperation
 from itertools import zip_longest
 from typing import Any, NoReturn
 
+from sqltune.evaluation.choices import takes_other_choice
 from sqltune.evaluation.number_readings import Number, find_numbers, is_same_number
 from sqltune.evaluation.question_echo import drop_question, find_question
 from sqltune.evaluation.score_limits import MAX_LINEAR_CHARACTERS, ScorerError, check_texts
@@ -30,8 +31,11 @@ def score_number(response: str, expected: str, prompt: str) -> float:
     given = find_numbers(prompt)
     if _is_among(wanted[0], given):
         given = find_numbers(find_question(prompt))
-    found = find_numbers(drop_question(response, prompt))
-    if not any(is_same_number(wanted[0], number) for number in found):
+    answer = drop_question(response, prompt)
+    found = find_numbers(answer)
+    if not any(is_same_number(wanted[0], number) for number in found) or takes_other_choice(
+        answer, expected, prompt
+    ):
         return 0.0
     others = [n for n in found if not _is_among(n, [*wanted, *given])]
     return 1 / (1 + len(set(others)))
