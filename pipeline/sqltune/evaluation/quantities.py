@@ -24,7 +24,7 @@ _WORDS |= {
     f"{ten}{mark}{one}": _WORDS[ten] + _ONES[one] for ten in _TENS for one in _ONES for mark in "- "
 }
 _NUMBER_WORD = re.compile(
-    rf"(?<![\w-])(?:{'|'.join(sorted(_WORDS, key=len, reverse=True))})(?![\w-])", re.IGNORECASE
+    rf"(?<![\w-])(?:{'|'.join(sorted(_WORDS, key=len, reverse=True))})(?!\w)", re.IGNORECASE
 )
 _DIGITS_ALONE = re.compile(r"(?<!\S)[^\w\s]*+\d[\d.,:]*+[^\w\s]*+(?!\S)")
 _SIGNS = {

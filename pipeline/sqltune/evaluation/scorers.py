@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from sqltune.errors import ConfigError
+from sqltune.evaluation.beginnings import score_begins
 from sqltune.evaluation.key_words import score_key_words
-from sqltune.evaluation.phrases import score_begins, score_contains
+from sqltune.evaluation.phrases import score_contains
 from sqltune.evaluation.score_limits import MAX_LINEAR_CHARACTERS, ScorerError, check_texts
 from sqltune.evaluation.values import refuse_constant, score_json_equal, score_number
 from sqltune.evaluation.words import fold_text, split_words, trim_text
