@@ -17,6 +17,8 @@ class Language:
 
     function_words: frozenset[str]
     negations: frozenset[str]
+    choice_word: str  #: or
+    is_twice_yes: bool  #: two denials affirm, as in English; in Spanish they deny the more
 
     @property
     def weightless(self) -> frozenset[str]:
@@ -30,8 +32,11 @@ def find_language(words: Iterable[str]) -> Language:
     return max(LANGUAGES, key=lambda language: sum(w in language.weightless for w in found))
 
 
-def _language(function_words: str, negations: str) -> Language:
-    return Language(frozenset(function_words.split()), frozenset(negations.split()))
+def _language(
+    function_words: str, negations: str, choice_word: str, *, is_twice_yes: bool
+) -> Language:
+    words, denials = frozenset(function_words.split()), frozenset(negations.split())
+    return Language(words, denials, choice_word, is_twice_yes)
 
 
 LANGUAGES = (
@@ -42,12 +47,15 @@ LANGUAGES = (
         will would shall should may might must ought im youre hes shes its were theyre ive youve
         weve theyve ill youll theyll thats theres lets
         of to in on at by for with from as into onto about over under between among through during
-        before after above below up down out off against upon within per via
+        up down out off against upon within per via
         and or but if then than so because while although though since until unless both either
         also too very just only even still again some any each every all such own same other
         please""",
         """no not never none nothing nobody nowhere neither nor without cannot cant dont doesnt
-        didnt wont wouldnt couldnt shouldnt isnt arent wasnt werent hasnt havent hadnt mustnt""",
+        didnt wont wouldnt couldnt shouldnt isnt arent wasnt werent hasnt havent hadnt mustnt
+        neednt aint shant""",
+        "or",
+        is_twice_yes=True,
     ),
     _language(
         """der die das den dem des ein eine einen einem einer eines ich mich mir du dich dir er ihn
@@ -60,6 +68,8 @@ LANGUAGES = (
         weil dass ob wenn als also auch nur noch schon sehr so doch etwa bitte""",
         """nicht kein keine keinen keinem keiner keines nie niemals nichts niemand nirgends ohne
         nein weder""",
+        "oder",
+        is_twice_yes=True,
     ),
     _language(
         """le la les l un une des du de d au aux je me moi tu te toi il elle on nous vous ils elles
@@ -68,8 +78,10 @@ LANGUAGES = (
         suis es est sommes êtes sont était étaient sera seront être ai as a avons avez ont avait
         avaient avoir peut peuvent pouvez doit doivent fait font en y à dans par pour sur sous avec
         chez entre vers depuis pendant avant après et ou mais donc car si comme aussi très plus
-        même tout tous toute toutes s il""",
-        "ne n pas jamais rien aucun aucune sans non ni personne",
+        même tout tous toute toutes s il ne n""",
+        "pas jamais rien aucun aucune sans non ni personne",
+        "ou",
+        is_twice_yes=False,
     ),
     _language(
         """el la los las un una unos unas lo al del de yo me mi tú te ti él ella ello nosotros
@@ -79,6 +91,8 @@ LANGUAGES = (
         hasta sobre tras y e o u pero si porque pues también muy más ya es son era eran fue fueron
         ser está están estaba estar he ha han había haber hay tiene tienen puede pueden debe""",
         "no nunca jamás nada nadie ningún ninguno ninguna sin tampoco ni",
+        "o",
+        is_twice_yes=False,
     ),
     _language(
         """il lo la i gli le l un uno una di del dello della dei degli delle a al allo alla ai agli
@@ -87,6 +101,8 @@ LANGUAGES = (
         queste quello quella che chi cui quale dove quando come perché e ed o ma se anche più molto
         è sono era erano sia essere ho ha hanno aveva avere può possono deve""",
         "non no mai niente nulla nessuno nessun nessuna senza né",
+        "o",
+        is_twice_yes=False,
     ),
     _language(
         """o a os as um uma uns umas de do da dos das em no na nos nas por pelo pela para com ao à
@@ -95,6 +111,8 @@ LANGUAGES = (
         também muito mais já é são era eram foi foram ser está estão estar tem têm tinha ter há
         pode podem deve""",
         "não nunca jamais nada ninguém nenhum nenhuma sem nem",
+        "ou",
+        is_twice_yes=False,
     ),
     _language(
         """de het een ik me mij mijn je jij jou jouw hij hem zijn zij ze haar wij we ons onze u uw
@@ -103,5 +121,7 @@ LANGUAGES = (
         zullen wil in op aan bij met van voor naar om over uit tot door tussen tegen na en of maar
         want dus als dan ook nog wel zeer te al""",
         "niet geen nooit niets niemand nergens zonder nee noch",
+        "of",
+        is_twice_yes=True,
     ),
 )

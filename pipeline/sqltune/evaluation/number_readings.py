@@ -12,6 +12,22 @@ _NUMBER = re.compile(
     r"(?![.,]?\d)"
 )
 _SIGNS = "$€£¥₹%‰"
+#: Currencies and per cent beside a number, by the names of their signs.
+_UNITS = {
+    "dollar": r"\$|usd\b|(?:us[- ])?dollars?\b",
+    "euro": r"€|eur\b|euros?\b",
+    "pound": r"£|gbp\b|pounds?\b",
+    "yen": r"¥|jpy\b|yen\b",
+    "rupee": r"₹|inr\b|rupees?\b",
+    "percent": r"%|per ?cent\b|prozent\b|pour cent\b|por ciento\b|per cento\b|procent\b",
+    "permille": "‰",
+}
+_UNIT = "|".join(f"(?P<{name}>{signs})" for name, signs in _UNITS.items())
+_UNIT_AFTER = re.compile(rf"\s?(?:{_UNIT})", re.IGNORECASE)
+_UNIT_BEFORE = re.compile(rf"(?<!\w)(?:US)?(?:{_UNIT})\s?\Z", re.IGNORECASE)
+#: Longest unit beside a number, in characters.
+_UNIT_LENGTH = 12
+_LEADING_ZERO = re.compile(r"\D*0\d")
 _ALONE = re.compile(rf"[{_SIGNS}]?\s*({_NUMBER.pattern})\s*[{_SIGNS}]?\.?")
 _GROUP = re.compile(r"\d{1,3}(?:([,.])\d{3})(?:\1\d{3})*")
 
@@ -28,9 +44,17 @@ def find_numbers(text: str) -> list[Number]:
     return [_read(found[0]) for found in _NUMBER.finditer(text)]
 
 
+def find_units(text: str) -> list[tuple[Number, str | None]]:
+    """Return the numbers of a text in their order, each with its currency or per cent, if any."""
+    return [(_read(found[0]), _read_unit(text, found)) for found in _NUMBER.finditer(text)]
+
+
 def is_number(text: str) -> bool:
-    """Whether a text is one number and nothing else, apart from a sign of currency or per cent."""
-    return _ALONE.fullmatch(text.strip()) is not None
+    """Whether a text is one number and nothing else, apart from a sign of currency or per cent.
+
+    With a zero before its digits it is a code, such as a postcode: 01067 is not 1067.
+    """
+    return _ALONE.fullmatch(text.strip()) is not None and _LEADING_ZERO.match(text) is None
 
 
 def is_same_number(expected: Number, answered: Number) -> bool:
@@ -45,6 +69,13 @@ def _is_equal(wanted: Decimal, given: Decimal) -> bool:
     if not isinstance(exponent, int) or exponent >= 0:
         return wanted == given
     return abs(wanted - given) <= Decimal(5).scaleb(exponent - 1)
+
+
+def _read_unit(text: str, found: re.Match[str]) -> str | None:
+    before = text[max(0, found.start() - _UNIT_LENGTH) : found.start()]
+    after = text[found.end() : found.end() + _UNIT_LENGTH]
+    unit = _UNIT_AFTER.match(after) or _UNIT_BEFORE.search(before)
+    return unit.lastgroup if unit else None
 
 
 def _read(text: str) -> Number:

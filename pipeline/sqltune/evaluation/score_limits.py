@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqltune.errors import PipelineError
 from sqltune.evaluation.words import MARKS_ON_A_LETTER, has_too_many_marks
 
-#: Longest text for scorers whose work grows with the square of it, and for the others; both take
-#: well under a second. An expected text is a row, and rows must not stop a run.
+#: Longest text for scorers whose work grows with the square of it or that read it often, and for
+#: the others; all take seconds at most. An expected text is a row, and rows must not stop a run.
 MAX_CHARACTERS = 50_000
 MAX_LINEAR_CHARACTERS = 1_000_000
 

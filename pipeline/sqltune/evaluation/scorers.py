@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from sqltune.errors import ConfigError
+from sqltune.evaluation.beginnings import score_begins
 from sqltune.evaluation.key_words import score_key_words
-from sqltune.evaluation.phrases import score_begins, score_contains
+from sqltune.evaluation.phrases import score_contains
 from sqltune.evaluation.score_limits import MAX_LINEAR_CHARACTERS, ScorerError, check_texts
 from sqltune.evaluation.values import refuse_constant, score_json_equal, score_number
 from sqltune.evaluation.words import fold_text, split_words, trim_text
@@ -174,7 +175,7 @@ SCORERS: dict[str, Scorer] = {
     "contains": Scorer(score_contains, 1.0),
     "begins": Scorer(_alone(score_begins), 1.0),
     "number": Scorer(score_number, 0.5),
-    "key_words": Scorer(score_key_words, 0.6),
+    "key_words": Scorer(score_key_words, 0.8),
     "regex": Scorer(_alone(score_regex), 1.0),
     "json_equal": Scorer(_alone(score_json_equal), 1.0),
     "json_valid": Scorer(_alone(score_json_valid), 1.0, needs_expected=False),

@@ -7,7 +7,14 @@ from decimal import Decimal, InvalidOperation
 from itertools import zip_longest
 from typing import Any, NoReturn
 
-from sqltune.evaluation.number_readings import Number, find_numbers, is_same_number
+from sqltune.evaluation.choices import takes_other_choice
+from sqltune.evaluation.number_readings import (
+    Number,
+    find_numbers,
+    find_units,
+    is_same_number,
+)
+from sqltune.evaluation.quantities import offers_numbers
 from sqltune.evaluation.question_echo import drop_question, find_question
 from sqltune.evaluation.score_limits import MAX_LINEAR_CHARACTERS, ScorerError, check_texts
 
@@ -19,22 +26,36 @@ def score_number(response: str, expected: str, prompt: str) -> float:
     """Return 1 if the expected number is the only one in the answer, 1/n if it is one of n.
 
     The prompt's numbers are not counted; if the expected one is among them, only the question's.
+    Another currency, a choice between two numbers, or the question's other one makes it 0.
     """
     check_texts(response, expected, prompt, longest=MAX_LINEAR_CHARACTERS)
-    wanted = find_numbers(expected)
-    if len(wanted) != 1:
+    wanted, unit = _read_wanted(expected)
+    answer = drop_question(response, prompt)
+    found = find_units(answer)
+    if not any(_is_wanted(each, wanted, unit) for each in found):
+        return 0.0
+    if offers_numbers(answer) or takes_other_choice(answer, expected, prompt):
+        return 0.0
+    given = find_numbers(prompt)
+    if _is_among(wanted, given):
+        given = find_numbers(find_question(prompt))
+    others = {number for number, _ in found if not _is_among(number, [wanted, *given])}
+    return 1 / (1 + len(others))
+
+
+def _read_wanted(expected: str) -> tuple[Number, str | None]:
+    found = find_units(expected)
+    if len(found) != 1:
         raise ScorerError(
-            f"the expected text has {len(wanted)} numbers: write one, such as 1998 or 3.5, or "
+            f"the expected text has {len(found)} numbers: write one, such as 1998 or 3.5, or "
             "choose another scorer"
         )
-    given = find_numbers(prompt)
-    if _is_among(wanted[0], given):
-        given = find_numbers(find_question(prompt))
-    found = find_numbers(drop_question(response, prompt))
-    if not any(is_same_number(wanted[0], number) for number in found):
-        return 0.0
-    others = [n for n in found if not _is_among(n, [*wanted, *given])]
-    return 1 / (1 + len(set(others)))
+    return found[0]
+
+
+def _is_wanted(found: tuple[Number, str | None], wanted: Number, unit: str | None) -> bool:
+    number, named = found
+    return is_same_number(wanted, number) and (unit is None or named is None or unit == named)
 
 
 def score_json_equal(response: str, expected: str) -> float:
