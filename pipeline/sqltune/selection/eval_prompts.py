@@ -302,6 +302,7 @@ def _note_leaks(
             findings,
             timeout_seconds=timeout_seconds,
             near_duplicate_at=adapter.near_duplicate_at,
+            train_on=adapter.train_on,
         )
 
 
