@@ -187,6 +187,14 @@ def test_a_prompt_that_is_trained_in_another_context_is_a_leak_that_says_so(desk
     assert "has the same prompt in another context" in message
 
 
+def test_a_prompt_that_repeats_another_is_a_warning_that_names_it(desk: Desk) -> None:
+    columns = "SELECT '{}' AS prompt_key, 'Who?' AS prompt, '{}' AS expected"
+    rows = [columns.format(*each) for each in (("a", "Ada"), ("b", "Ada"), ("c", "Al"))]
+    assert desk.freeze(eval_query=" UNION ALL ".join(rows)).prompt_count == 3
+    assert desk.issues() == [("repeated_prompt", "b", "prompt", "warning")]
+    assert "prompt a has the same texts" in _first_message(desk)
+
+
 @pytest.mark.parametrize("form", ["prompt", "messages"])
 def test_a_prompt_in_another_case_or_with_other_blanks_is_a_leak(desk: Desk, form: str) -> None:
     """Whether the sample has a prompt or a conversation that begins with it."""

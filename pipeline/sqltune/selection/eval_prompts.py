@@ -196,6 +196,7 @@ def _read(
 ) -> Iterator[tuple[ContentRow, FrozenPrompt]]:
     """Yield the prompts that can be asked; the others become findings."""
     seen: set[bytes] = set()
+    first_keys: dict[str, str] = {}
     for row in _rows(selection):
         reading.counts.selected += 1
         reading.total.add([digest_prompt(row)], 1)
@@ -206,6 +207,10 @@ def _read(
             content, prompt = _freeze(row, freezing)
             if content.key not in seen:
                 seen.add(content.key)
+                first = first_keys.setdefault(prompt.content_hash, prompt.prompt_key)
+                if first != prompt.prompt_key:
+                    problem = _same_content(first)
+                    reading.findings.add(prompt.prompt_key, "prompt", problem, WARNING)
                 yield content, prompt
                 continue
             problems = [("prompt_key", _repeated(prompt.prompt_key))]
@@ -323,6 +328,14 @@ def _pages(
 
 def _repeated(key: str) -> Problem:
     return Problem("duplicate_key", f"prompt_key {key!r} occurs more than once: make it unique")
+
+
+def _same_content(first_key: str) -> Problem:
+    message = (
+        f"prompt {first_key} has the same texts and the same expected one: both are answered, and "
+        "the gate counts them once; delete one"
+    )
+    return Problem("repeated_prompt", message)
 
 
 def _as_text(value: bytes | int) -> str:
