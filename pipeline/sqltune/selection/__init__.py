@@ -20,7 +20,7 @@ from sqltune.selection.inputs import count_stored_contents, digest_inputs, read_
 from sqltune.selection.manifest import write_manifest
 from sqltune.selection.new_samples import count_new_samples
 from sqltune.selection.questions import MARKS_ON_A_LETTER, has_too_many_marks
-from sqltune.selection.reader import SelectionReader, has_rows
+from sqltune.selection.reader import SelectionReader, count_first_rows
 from sqltune.selection.row_checks import CheckedRows, check_prompts, check_samples
 from sqltune.selection.rules import Problem, is_blank
 from sqltune.selection.samples import read_samples, read_validation
@@ -55,6 +55,7 @@ __all__ = [
     "check_prompts",
     "check_samples",
     "compare_samples",
+    "count_first_rows",
     "count_new_samples",
     "count_stored_contents",
     "describe_held_out",
@@ -63,7 +64,6 @@ __all__ = [
     "fingerprint_prompts",
     "fingerprint_samples",
     "freeze_eval_prompts",
-    "has_rows",
     "has_too_many_marks",
     "is_blank",
     "is_sql_scorer",

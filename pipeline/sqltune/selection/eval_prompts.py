@@ -25,6 +25,7 @@ from sqltune.selection.content_hash import (
     raw_digest,
 )
 from sqltune.selection.findings import WARNING, Findings
+from sqltune.selection.forgotten import FORGOTTEN
 from sqltune.selection.leaks import note_leaks
 from sqltune.selection.personal_data import find_private
 from sqltune.selection.reader import OpenSelection, SelectionReader, open_selection
@@ -217,6 +218,8 @@ def _read(
         reading.counts.skipped += 1
         for column, problem in problems:
             reading.findings.add(name_row(reading.counts.selected, row.key), column, problem)
+    for key in selection.left_out:
+        reading.findings.add(key, None, FORGOTTEN, WARNING)
 
 
 def _rows(selection: OpenSelection, watch: ColumnWatch | None = None) -> Iterator[PromptRow]:
