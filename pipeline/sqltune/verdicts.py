@@ -56,6 +56,7 @@ class Comparison:
     interval_level: float  #: for instance 0.95
     #: how often signs by chance show as much above the required gain, or more; None: not compared
     p_value: float | None
+    repeated_count: int = 0  #: prompts left out because another has the same content
     categories: tuple[CategoryChange, ...] = ()  #: the greatest fall first
     worst: tuple[PromptChange, ...] = ()  #: the prompts that lost most, the greatest loss first
 

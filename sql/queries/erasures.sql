@@ -62,6 +62,36 @@ SELECT s.manifest_id, s.content_hash, m.adapter_name, c.forgotten_at
   JOIN contents c ON c.content_hash = s.content_hash
  WHERE s.sample_key = :sample_key;
 
+-- name: list_known_adapters
+-- The adapters that are declared, or of which a manifest or a version is kept.
+SELECT adapter_name
+  FROM adapters
+ UNION
+SELECT adapter_name
+  FROM manifests
+ UNION
+SELECT adapter_name
+  FROM adapter_versions;
+
+-- name: list_adapters_with_finding
+-- The adapters of which a finding names a sample by its key.
+SELECT r.adapter_name
+  FROM data_issues i
+  JOIN runs r ON r.run_id = i.run_id
+ WHERE i.selection = 'training'
+   AND i.row_key = :sample_key
+ UNION
+SELECT adapter_name
+  FROM row_check_issues
+ WHERE selection = 'training'
+   AND row_key = :sample_key;
+
+-- name: get_dataset_of_sample
+-- The dataset of one row that people wrote.
+SELECT dataset
+  FROM training_samples
+ WHERE sample_id = :sample_id;
+
 -- name: find_manifests_of_content
 -- The manifests with a content, and how often each has it.
 SELECT s.manifest_id, m.adapter_name, COUNT(*) AS samples

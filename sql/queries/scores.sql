@@ -49,6 +49,7 @@ DELETE FROM scores
 -- The primary scores of the next prompts that can be scored, in two phases side by side; NULL where an answer or a score is missing
 -- or an error.
 SELECT p.prompt_key,
+       p.content_hash,
        p.category,
        p.is_leaked,
        b.decoding_key AS decoding_key_before,

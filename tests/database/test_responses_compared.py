@@ -189,6 +189,21 @@ def test_prompts_that_are_trained_on_are_left_out_unless_there_are_no_others(
     assert (comparison.wins, comparison.are_all_leaked) == (5, True)
 
 
+def test_prompts_of_the_same_content_count_once(run: EvaluatedRun) -> None:
+    """Six equal prompts would be enough signs for gate_confidence."""
+    answer_base_and_after(run)
+    run.execute(
+        "UPDATE run_prompts SET content_hash = (SELECT content_hash FROM responses"
+        " WHERE prompt_key = 'k00009' AND phase = 'base') WHERE prompt_key >= 'k00004'"
+    )
+    comparison = _compare(run)
+    assert (comparison.prompts_compared, comparison.repeated_count) == (5, 5)
+    run.add_version(1)
+    decide(run, 1, 1)
+    reason = run.value("SELECT reason FROM gate_decisions")
+    assert "5 prompts left out because they repeat another" in str(reason)
+
+
 def test_the_verdict_is_a_row_with_its_rule_and_the_prompts_that_lost_most(
     run: EvaluatedRun,
 ) -> None:

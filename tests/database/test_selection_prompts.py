@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 
 import pytest
 
@@ -170,14 +171,9 @@ def test_a_leak_names_the_prompt_that_the_sample_gives_away(desk: Desk) -> None:
 
 
 def test_a_conversation_leaks_the_prompt_with_the_same_turns_before_it(desk: Desk) -> None:
-    def turns(*contents: str) -> str:
-        roles = ("user", "assistant") * 3
-        pairs = zip(roles, contents, strict=False)
-        return json.dumps([{"role": role, "content": content} for role, content in pairs])
-
-    desk.add_samples([{"messages": turns("Ship?", "Yes.", "When?", "Today.")}])
-    desk.add_prompts([{"messages": turns("Ship?", "No.", "When?"), "category": "other"}])
-    desk.add_prompts([{"messages": turns("Ship?", "Yes.", "When?"), "category": "same"}])
+    desk.add_samples([{"messages": _turns("Ship?", "Yes.", "When?", "Today.")}])
+    desk.add_prompts([{"messages": _turns("Ship?", "No.", "When?"), "category": "other"}])
+    desk.add_prompts([{"messages": _turns("Ship?", "Yes.", "When?"), "category": "same"}])
     _freeze_after_training(desk)
     ((key,),) = desk.rows("SELECT prompt_id FROM eval_prompts WHERE category = 'same'")
     assert [found for _, found, _, _ in desk.issues()] == [str(key)]
@@ -191,7 +187,75 @@ def test_a_prompt_that_is_trained_in_another_context_is_a_leak_that_says_so(desk
     assert "has the same prompt in another context" in message
 
 
-def _freeze_after_training(desk: Desk) -> None:
+def test_a_prompt_that_repeats_another_is_a_warning_that_names_it(desk: Desk) -> None:
+    columns = "SELECT '{}' AS prompt_key, 'Who?' AS prompt, '{}' AS expected"
+    rows = [columns.format(*each) for each in (("a", "Ada"), ("b", "Ada"), ("c", "Al"))]
+    assert desk.freeze(eval_query=" UNION ALL ".join(rows)).prompt_count == 3
+    assert desk.issues() == [("repeated_prompt", "b", "prompt", "warning")]
+    assert "prompt a has the same texts" in _first_message(desk)
+
+
+@pytest.mark.parametrize("form", ["prompt", "messages"])
+def test_a_prompt_in_another_case_or_with_other_blanks_is_a_leak(desk: Desk, form: str) -> None:
+    """Whether the sample has a prompt or a conversation that begins with it."""
+    desk.add_samples(
+        [{"prompt": "Who is our CEO?", "response": "Ada"}]
+        if form == "prompt"
+        else [{"messages": _turns("Who is our CEO?", "Ada", "And CTO?", "Al")}]
+    )
+    desk.add_prompts([{"prompt": "who IS our\n CEO? "}, {"prompt": "Who is our CFO?"}])
+    _freeze_after_training(desk)
+    assert _leaked(desk) == ["who IS our\n CEO? "]
+    assert "in another context" not in _first_message(desk)
+
+
+def test_a_prompt_in_another_unicode_form_is_a_leak_and_no_near_leak(desk: Desk) -> None:
+    composed = "Où est le café de la rue Équerre, près du marché aux fleurs ?"
+    desk.add_sample(composed, "A")
+    decomposed = unicodedata.normalize("NFD", composed)
+    desk.add_prompts([{"prompt": decomposed}])
+    _freeze_after_training(desk)
+    assert _leaked(desk) == [decomposed]
+    assert desk.issue_counts() == {"leak": 1}
+    assert "but for case, blanks or the Unicode form" in _first_message(desk)
+
+
+def test_an_earlier_turn_leaks_where_it_is_trained(desk: Desk) -> None:
+    desk.add_samples([{"messages": _turns("CEO?", "Ada Byron", "CTO?", "Al Turing")}])
+    desk.add_prompts([{"prompt": "CEO?"}, {"prompt": "CFO?"}])
+    _freeze_after_training(desk)
+    assert _leaked(desk) == ["CEO?"]
+    assert "has the same prompt in an earlier turn and is trained on" in _first_message(desk)
+
+
+@pytest.mark.parametrize("train_on", ["all", "last"])
+def test_a_turn_that_is_not_trained_leaks_nothing(desk: Desk, train_on: str) -> None:
+    """Neither one that its message excludes, nor an earlier one with train_on 'last'."""
+    turns = json.loads(_turns("CEO?", "Ada Byron", "CTO?", "Al Turing"))
+    if train_on == "all":
+        turns[1]["weight"] = 0
+    desk.add_samples([{"messages": json.dumps(turns)}])
+    desk.add_prompts([{"prompt": "CEO?"}])
+    _freeze_after_training(desk, train_on=train_on)
+    assert _leaked(desk) == []
+    assert desk.issues() == []
+
+
+def _turns(*contents: str) -> str:
+    pairs = zip(("user", "assistant") * 3, contents, strict=False)
+    return json.dumps([{"role": role, "content": content} for role, content in pairs])
+
+
+def _leaked(desk: Desk) -> list[str]:
+    query = "SELECT c.prompt FROM run_prompts r JOIN contents c ON c.content_hash = r.content_hash"
+    return [text for (text,) in desk.rows(f"{query} WHERE r.is_leaked = 1")]
+
+
+def _first_message(desk: Desk) -> str:
+    return str(desk.rows("SELECT message FROM data_issues")[0][0])
+
+
+def _freeze_after_training(desk: Desk, **changes: str) -> None:
     run_id = _queue_run(desk)
     manifest = desk.write(run_id)
     with desk.database.transaction() as session:
@@ -207,7 +271,7 @@ def _freeze_after_training(desk: Desk) -> None:
             samples_validated=0,
             samples_used=manifest.sample_count,
         )
-    desk.freeze(run_id)
+    desk.freeze(run_id, **changes)
 
 
 def test_the_findings_of_both_selections_stand_side_by_side(desk: Desk) -> None:

@@ -255,6 +255,37 @@ def test_with_a_key_of_the_environment_nothing_is_trained_without_it(
     assert people.rows("SELECT sample_key FROM report_lineage WHERE version_number = 2") == [("2",)]
 
 
+def test_a_forgotten_prompt_is_a_finding_and_where_all_was_forgotten_the_message_says_so(
+    sqltune: Sqltune, people: People, trained_office: str
+) -> None:
+    sqltune.well("forget", "office", "--sample", "1", "--yes")
+    people.teach("office", "When are you open?", "We open at nine.")
+    sqltune.well("sync")
+    findings = people.rows("SELECT selection, row_key FROM data_issues WHERE rule = 'forgotten'")
+    assert sorted(findings) == [("evaluation", "1"), ("training", "1")]
+    people.do("DELETE FROM training_samples WHERE sample_id > 1")
+    for command in (("sync",), ("check",), ("validate", "office")):
+        said = sqltune(*command).said
+        assert "every row was forgotten (`sqltune forget`)" in " ".join(said.split())
+
+
+def test_a_misspelt_adapter_is_refused_and_a_misspelt_key_is_named(
+    sqltune: Sqltune, people: People, trained_office: str
+) -> None:
+    people.teach("office", "When?", "At nine.")
+    people.teach("attic", "What is there?", "Dust.")
+    for name, cure in (("ofice", "did you mean 'office'?"), ("typo", "`sqltune status` lists")):
+        done = sqltune("forget", name, "--sample", "1", "--yes")
+        assert (done.code, f"there is no adapter '{name}': {cure}" in done.err) == (2, True)
+    assert people.rows("SELECT * FROM erasures") == []
+    keys = [text for key in ("1", "2", "3", "x") for text in ("--sample", key)]
+    done = sqltune.well("forget", "office", *keys)
+    for key, is_unknown in (("1", False), ("2", False), ("3", True), ("x", True)):
+        assert (f"no stored sample has the key '{key}'" in done.err) == is_unknown
+    people.do("DELETE FROM adapters")
+    sqltune.well("forget", "office", "--sample", "1", "--yes")
+
+
 def test_what_cannot_be_forgotten_now_says_what_to_do(
     sqltune: Sqltune, people: People, trained_office: str
 ) -> None:

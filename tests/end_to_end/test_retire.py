@@ -86,6 +86,18 @@ def test_a_retired_version_that_is_wanted_again_is_trained_again(
     assert improved.value("SELECT MAX(version_number) FROM adapter_versions") == 3
 
 
+def test_the_live_version_of_a_deleted_adapter_is_retired(
+    sqltune_on: Sqltune, improved: People
+) -> None:
+    improved.do("DELETE FROM adapters")
+    assert "there is no adapter 'office'" in sqltune_on("promote", "office", "1").err
+    sqltune_on.well("retire", "office", "2")
+    assert len(weights(sqltune_on)) == 1
+    improved.declare("office")
+    sqltune_on.well("sync", "--force")
+    assert improved.value("SELECT version_number FROM aliases") == 3
+
+
 def test_a_removal_that_broke_off_is_finished_by_a_second_retire_or_by_gc(
     sqltune_on: Sqltune, improved: People
 ) -> None:

@@ -135,6 +135,13 @@ def test_with_a_confidence_a_change_that_chance_may_have_made_is_rejected(
     assert f"is not shown with gate_confidence 0.95 (p {p_value:.2g})" in verdict.reason
 
 
+def test_prompts_that_repeat_another_are_said_to_be_left_out() -> None:
+    reason = reach_verdict(replace(GAINED, repeated_count=5), GateRules()).reason
+    assert ", 5 prompts left out because they repeat another" in reason
+    reason = reach_verdict(replace(GAINED, repeated_count=1), GateRules()).reason
+    assert ", 1 prompt left out because it repeats another" in reason
+
+
 def test_prompts_that_are_trained_on_are_said_to_be_left_out_or_to_prove_nothing() -> None:
     reason = reach_verdict(replace(GAINED, leaked_count=55), GateRules()).reason
     assert reason.endswith(", 55 prompts left out because they are trained on")

@@ -115,6 +115,8 @@ def forget(
         keys = [*(sample or ()), *(forgetting.select_keys(runtime, query) if query else ())]
         plan = forgetting.plan_erasure(runtime, adapter, keys)
         _show_plan(plan, as_json=as_json)
+        for key in plan.unknown[:_LISTED]:
+            say(f"no stored sample has the key {key!r}: see sample_key in report_lineage")
         if yes:
             _forget(runtime, plan)
         else:

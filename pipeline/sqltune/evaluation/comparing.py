@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import fmean
 
 from sqltune.database.connection import Database
@@ -43,7 +43,8 @@ def compare(database: Database, run_id: int, rules: GateRules, *, seed: int) -> 
     """Compare the answers after training with the live version's, or the base model's.
 
     Prompts that are trained on are left out, because an answer that was learnt by heart says
-    nothing about other questions; where there are no others, they are compared all the same.
+    nothing about other questions; where there are no others, they are compared all the same. Of
+    prompts with the same content the first counts: the others show nothing new.
 
     Args:
         database: where the scores are stored.
@@ -53,11 +54,16 @@ def compare(database: Database, run_id: int, rules: GateRules, *, seed: int) -> 
     """
     compared_phase = _choose_phase(database, run_id)
     clean, leaked = _Changes(), _Changes()
+    seen, repeated_count = set[str](), 0
     for pair in _read_pairs(database, run_id, compared_phase):
+        if pair.content_hash in seen:
+            repeated_count += 1
+            continue
+        seen.add(pair.content_hash)
         (leaked if pair.is_leaked else clean).add(pair)
     are_all_leaked = not clean.count and bool(leaked.count)
     used = leaked if are_all_leaked else clean
-    return summarise_changes(
+    comparison = summarise_changes(
         used.changes,
         rules,
         compared_phase=compared_phase,
@@ -66,6 +72,7 @@ def compare(database: Database, run_id: int, rules: GateRules, *, seed: int) -> 
         are_all_leaked=are_all_leaked,
         seed=seed,
     )
+    return replace(comparison, repeated_count=repeated_count)
 
 
 @dataclass

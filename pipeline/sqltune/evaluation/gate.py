@@ -225,6 +225,9 @@ def _fallen(comparison: Comparison) -> str:
 def _left_out(comparison: Comparison) -> str:
     errors, leaked = comparison.error_count, comparison.leaked_count
     text = f", {_prompts(errors)} left out because of errors" if errors else ""
+    if repeated := comparison.repeated_count:
+        they = "it repeats" if repeated == 1 else "they repeat"
+        text += f", {_prompts(repeated)} left out because {they} another"
     if comparison.are_all_leaked:
         return f"{text}; all are trained on, so this says nothing about other questions"
     if leaked:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sqltune.errors import PipelineError
-from sqltune.evaluation.words import MARKS_ON_A_LETTER, has_too_many_marks
+from sqltune.selection import MARKS_ON_A_LETTER, has_too_many_marks
 
 #: Longest text for scorers whose work grows with the square of it or that read it often, and for
 #: the others; all take seconds at most. An expected text is a row, and rows must not stop a run.

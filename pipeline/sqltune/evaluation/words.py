@@ -17,8 +17,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from regex import Pattern
 
-#: To order the marks of one letter takes time that grows with the square of their number.
-MARKS_ON_A_LETTER = 100
 #: Scripts that are written without spaces between words: each character counts as a word.
 UNSPACED = (
     r"\p{Han}\p{Hiragana}\p{Katakana}\p{Bopomofo}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}"
@@ -26,7 +24,6 @@ UNSPACED = (
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 #: Their plain forms would be other numbers: 10² is not 102.
 _KEPT_FORMS = ("<super>", "<sub>", "<fraction>")
-_LONG_RUN = re.compile(rb"[^\0]{%d}" % (MARKS_ON_A_LETTER + 1))
 
 
 def split_words(text: str) -> list[str]:
@@ -49,13 +46,6 @@ def fold_text(text: str) -> str:
 def trim_text(text: str) -> str:
     """Return a text without space around it, with composed characters in one form."""
     return unicodedata.normalize("NFC", text).strip()
-
-
-def has_too_many_marks(text: str) -> bool:
-    """Whether some letter has more combining marks than any language writes."""
-    if text.isascii():
-        return False
-    return _LONG_RUN.search(bytes(map(unicodedata.combining, text))) is not None
 
 
 @cache

@@ -17,7 +17,7 @@ from sqltune.errors import PipelineError
 from sqltune.planning.adapter_rules import check_adapter
 from sqltune.records import Adapter, SelectionName
 from sqltune.runtime import Runtime
-from sqltune.selection import RowCounts, find_emptiness, has_rows
+from sqltune.selection import RowCounts, count_first_rows, find_emptiness
 from sqltune.settings import Settings, find_unknown_variables
 
 #: Four bytes in UTF-8, a combining mark, right-to-left letters, and a backslash with quotes.
@@ -158,19 +158,21 @@ def _examine_queries(runtime: Runtime, adapter: Adapter) -> Iterator[CheckFindin
     for selection in SelectionName:
         name = f"{selection.value} rows of {adapter.adapter_name}"
         try:
-            has_any = has_rows(reader, adapter, selection)
+            counts = count_first_rows(reader, adapter, selection)
         except PipelineError as error:
             yield CheckFinding(name, CheckStatus.FAILED, str(error))
             continue
-        if has_any:
+        if counts.selected:
             yield CheckFinding(name, CheckStatus.OK, "the query runs and returns rows")
         else:
-            yield _describe_emptiness(name, adapter, selection)
+            yield _describe_emptiness(name, adapter, selection, counts)
 
 
-def _describe_emptiness(name: str, adapter: Adapter, selection: SelectionName) -> CheckFinding:
+def _describe_emptiness(
+    name: str, adapter: Adapter, selection: SelectionName, counts: RowCounts
+) -> CheckFinding:
     if selection is SelectionName.TRAINING:
-        reason = str(find_emptiness(RowCounts(), adapter))
+        reason = str(find_emptiness(counts, adapter))
         return CheckFinding(name, CheckStatus.FAILED, reason)
     reason = "there is no evaluation prompt, so a version is compared with nothing"
     if adapter.gate_without_prompts == "accept":

@@ -13,7 +13,7 @@ from pathlib import PurePath
 
 from sqltune.backends.base import TrainedAdapter
 from sqltune.database.connection import Session
-from sqltune.database.tables import aliases, calls, runs, versions
+from sqltune.database.tables import adapters, aliases, calls, runs, versions
 from sqltune.errors import ConfigError, PipelineError
 from sqltune.operations.gc.removal_calls import DELETE_ADAPTER, DELETE_WEIGHTS, announce_call
 from sqltune.records import AdapterVersion, KeptEpoch, Run
@@ -48,7 +48,8 @@ def plan_retirement(runtime: Runtime, adapter_name: str, version_number: int) ->
     """Return what retiring a version would remove.
 
     Raises:
-        ConfigError: there is no such version, an alias points to it, or an unfinished run needs it.
+        ConfigError: there is no such version, an alias of a declared adapter points to it, or an
+            unfinished run needs it.
     """
     with runtime.database.read() as session:
         return _plan(session, adapter_name, version_number)
@@ -127,13 +128,16 @@ def _address(adapter: TrainedAdapter) -> str:
 
 
 def _require_unused(session: Session, version: AdapterVersion) -> None:
-    """Require that nothing points to the version.
+    """Require that nothing needs the version.
+
+    An alias of an adapter that is no longer declared needs none: no other version can be promoted.
 
     Raises:
         ConfigError: an alias or an unfinished run does.
     """
     name, number = _number(version)
-    for alias in aliases.list_aliases_of(session, name, number):
+    is_declared = adapters.get_adapter(session, name) is not None
+    for alias in aliases.list_aliases_of(session, name, number) if is_declared else ():
         raise ConfigError(
             f"version {number} of {name!r} is {alias}: promote another version first "
             f"(`sqltune promote {name} VERSION`, or a row of alias_changes)"

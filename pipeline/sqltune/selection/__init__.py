@@ -19,7 +19,8 @@ from sqltune.selection.forgotten import ForgottenHashes, load_forgotten
 from sqltune.selection.inputs import count_stored_contents, digest_inputs, read_conversation
 from sqltune.selection.manifest import write_manifest
 from sqltune.selection.new_samples import count_new_samples
-from sqltune.selection.reader import SelectionReader, has_rows
+from sqltune.selection.questions import MARKS_ON_A_LETTER, has_too_many_marks
+from sqltune.selection.reader import SelectionReader, count_first_rows
 from sqltune.selection.row_checks import CheckedRows, check_prompts, check_samples
 from sqltune.selection.rules import Problem, is_blank
 from sqltune.selection.samples import read_samples, read_validation
@@ -37,6 +38,7 @@ from sqltune.selection.unfolding import unfold
 from sqltune.selection.used_columns import SelectionColumns, join_names, split_names
 
 __all__ = [
+    "MARKS_ON_A_LETTER",
     "ROW_CHECK_ISSUES",
     "CheckedRows",
     "Fingerprint",
@@ -53,6 +55,7 @@ __all__ = [
     "check_prompts",
     "check_samples",
     "compare_samples",
+    "count_first_rows",
     "count_new_samples",
     "count_stored_contents",
     "describe_held_out",
@@ -61,7 +64,7 @@ __all__ = [
     "fingerprint_prompts",
     "fingerprint_samples",
     "freeze_eval_prompts",
-    "has_rows",
+    "has_too_many_marks",
     "is_blank",
     "is_sql_scorer",
     "join_faults",

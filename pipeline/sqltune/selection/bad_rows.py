@@ -17,6 +17,7 @@ class RowCounts:
     selected: int = 0
     skipped: int = 0  #: cannot be used; each has a finding
     held_out: int = 0  #: samples whose split is neither 'train' nor 'validation'
+    forgotten: int = 0  #: the first rows that were forgotten; they are not selected
     validation: int = 0  #: samples that are never trained, and whose loss is measured
     scored: int = 0  #: prompts whose answers can be scored
 
@@ -137,6 +138,11 @@ def _explain_emptiness(counts: RowCounts, adapter: Adapter) -> str:
         return (
             f"none of the {counts.selected:,} rows can be used: {counts.held_out:,} have a split "
             f"other than 'train', {counts.skipped:,} are bad{_explain_validation(counts, adapter)}"
+        )
+    if counts.forgotten:
+        return (
+            "every row was forgotten (`sqltune forget`): delete these rows at their source, and "
+            "add others"
         )
     if adapter.training_query is None:
         return f"training_samples has no rows with dataset = '{adapter.adapter_name}'"

@@ -25,6 +25,7 @@ from sqltune.selection.content_hash import (
     raw_digest,
 )
 from sqltune.selection.findings import WARNING, Findings
+from sqltune.selection.forgotten import FORGOTTEN
 from sqltune.selection.leaks import note_leaks
 from sqltune.selection.personal_data import find_private
 from sqltune.selection.reader import OpenSelection, SelectionReader, open_selection
@@ -196,6 +197,7 @@ def _read(
 ) -> Iterator[tuple[ContentRow, FrozenPrompt]]:
     """Yield the prompts that can be asked; the others become findings."""
     seen: set[bytes] = set()
+    first_keys: dict[str, str] = {}
     for row in _rows(selection):
         reading.counts.selected += 1
         reading.total.add([digest_prompt(row)], 1)
@@ -206,6 +208,10 @@ def _read(
             content, prompt = _freeze(row, freezing)
             if content.key not in seen:
                 seen.add(content.key)
+                first = first_keys.setdefault(prompt.content_hash, prompt.prompt_key)
+                if first != prompt.prompt_key:
+                    problem = _same_content(first)
+                    reading.findings.add(prompt.prompt_key, "prompt", problem, WARNING)
                 reading.counts.scored += prompt.is_scored
                 yield content, prompt
                 continue
@@ -213,6 +219,8 @@ def _read(
         reading.counts.skipped += 1
         for column, problem in problems:
             reading.findings.add(name_row(reading.counts.selected, row.key), column, problem)
+    for key in selection.left_out:
+        reading.findings.add(key, None, FORGOTTEN, WARNING)
 
 
 def _rows(selection: OpenSelection, watch: ColumnWatch | None = None) -> Iterator[PromptRow]:
@@ -303,6 +311,7 @@ def _note_leaks(
             findings,
             timeout_seconds=timeout_seconds,
             near_duplicate_at=adapter.near_duplicate_at,
+            train_on=adapter.train_on,
         )
 
 
@@ -323,6 +332,14 @@ def _pages(
 
 def _repeated(key: str) -> Problem:
     return Problem("duplicate_key", f"prompt_key {key!r} occurs more than once: make it unique")
+
+
+def _same_content(first_key: str) -> Problem:
+    message = (
+        f"prompt {first_key} has the same texts and the same expected one: both are answered, and "
+        "the gate counts them once; delete one"
+    )
+    return Problem("repeated_prompt", message)
 
 
 def _as_text(value: bytes | int) -> str:

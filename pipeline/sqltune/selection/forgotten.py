@@ -21,10 +21,15 @@ from sqltune.errors import ConfigError
 from sqltune.records import SelectionName
 from sqltune.selection.columns import ColumnMap
 from sqltune.selection.findings import KEPT_PER_RULE
+from sqltune.selection.rules import Problem
 from sqltune.selection.unfolding import unfold_messages
 
 #: The kinds of keyed hashes.
 ROW, TEXTS, PROMPT, ANSWER = "row", "texts", "prompt", "answer"
+#: What is wrong with a forgotten row that a query still returns.
+FORGOTTEN = Problem(
+    "forgotten", "the row was forgotten (`sqltune forget`) and is left out: delete it at its source"
+)
 #: In the place of an adapter's name: a key that is forgotten in all adapters.
 ANY_ADAPTER = ""
 

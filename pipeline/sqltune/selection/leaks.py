@@ -7,22 +7,28 @@ those of a trained one.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from hashlib import blake2b
 
 from sqltune.database.queries import load_statements
 from sqltune.database.run_scope import RunScope
 from sqltune.database.streaming import RowStream, open_stream
 from sqltune.database.tables import run_prompts
-from sqltune.database.tables.message_texts import read_messages
-from sqltune.records import Message
 from sqltune.selection.findings import WARNING, Findings
 from sqltune.selection.near_leaks import NearLeaks
+from sqltune.selection.questions import FoldedQuestion, find_asked, find_trained, fold_prompt
 from sqltune.selection.rules import Problem
 
-#: The text for the system, and the turns of a conversation before its answer.
-_Context = tuple[bytes | None, tuple[Message, ...]]
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """An evaluation prompt."""
+
+    key: str
+    prompt: str  #: as it is asked
+    question: FoldedQuestion
 
 
 def note_leaks(
@@ -32,8 +38,9 @@ def note_leaks(
     *,
     timeout_seconds: float,
     near_duplicate_at: float | None = None,
+    train_on: str = "all",
 ) -> None:
-    """Note each trained sample of a manifest whose prompt is one of the run's evaluation prompts.
+    """Note each trained sample of a manifest that asks one of the run's evaluation prompts.
 
     The samples are streamed and compared with the few evaluation prompts in memory: long texts have
     no index that a join could use.
@@ -44,13 +51,15 @@ def note_leaks(
         findings: get the warnings.
         timeout_seconds: longest time to wait for the server, in total.
         near_duplicate_at: from which similarity a prompt is nearly a sample's; None: never.
+        train_on: of a conversation, `all` turns of the assistant, or the `last`.
     """
     stream = _streams(scope, timeout_seconds)
-    asked: dict[bytes, dict[bytes, _Context]] = defaultdict(dict)
+    asked: dict[str, list[_Asked]] = defaultdict(list)
     with stream("select_run_prompts", run_id=scope.run_id) as prompts:
         for page in prompts.pages():
             for key, prompt, *context in page:
-                asked[prompt][key] = read_context(*context)
+                question = find_asked(prompt, *context)
+                asked[question.prompt].append(_Asked(key.decode(), prompt.decode(), question))
     if not asked:
         return
     near = _begin_near_leaks(asked, near_duplicate_at)
@@ -60,12 +69,11 @@ def note_leaks(
             for sample_key, prompt, *context in page:
                 if near is not None:
                     near.add(sample_key.decode(), prompt.decode())
-                if prompt not in asked:
-                    continue
-                for key, message in _find_leaks(asked[prompt], read_context(*context)):
+                trained = find_trained(prompt, *context, train_on=train_on)
+                for key, message in _find_leaks(asked, trained, prompt.decode()):
                     problem = Problem("leak", f"sample {sample_key.decode()} {message}")
-                    findings.add(key.decode(), "prompt", problem, WARNING)
-                    leaked.add(key.decode())
+                    findings.add(key, "prompt", problem, WARNING)
+                    leaked.add(key)
     if near is not None:
         near.note(findings)
     with scope.transaction() as session:
@@ -73,28 +81,35 @@ def note_leaks(
 
 
 def _begin_near_leaks(
-    asked: Mapping[bytes, Mapping[bytes, _Context]], threshold: float | None
+    asked: Mapping[str, list[_Asked]], threshold: float | None
 ) -> NearLeaks | None:
     if threshold is None:
         return None
-    texts = {key.decode(): prompt.decode() for prompt, keys in asked.items() for key in keys}
-    return NearLeaks(texts, threshold)
+    return NearLeaks({each.key: each.prompt for same in asked.values() for each in same}, threshold)
 
 
-def _find_leaks(asked: Mapping[bytes, _Context], trained: _Context) -> Iterator[tuple[bytes, str]]:
+def _find_leaks(
+    asked: Mapping[str, list[_Asked]], trained: Iterable[FoldedQuestion], prompt: str
+) -> Iterator[tuple[str, str]]:
     """Yield the prompts that a sample gives away: those like it in all that comes before."""
-    same = [key for key, context in asked.items() if context == trained]
-    yield from ((key, "has the same prompt and is trained on") for key in same)
-    if not same:
-        message = "has the same prompt in another context and is trained on"
-        yield from ((key, message) for key in asked)
+    contexts: dict[str, set[object]] = defaultdict(set)
+    for question in trained:
+        if question.prompt in asked:
+            contexts[question.prompt].add(question.context)
+    for text, before in contexts.items():
+        same = [each for each in asked[text] if each.question.context in before]
+        for each in same or asked[text]:
+            yield each.key, _describe(each, prompt, is_same=bool(same))
 
 
-def read_context(system_prompt: bytes | None, messages: bytes | None) -> _Context:
-    """Return what a model reads beside the prompt; the answer that is trained is none of it."""
-    turns = () if messages is None else read_messages(messages.decode()) or ()
-    is_answered = bool(turns) and turns[-1].role == "assistant"
-    return system_prompt, turns[:-1] if is_answered else turns
+def _describe(asked: _Asked, prompt: str, *, is_same: bool) -> str:
+    if asked.prompt == prompt:
+        what = "has the same prompt"
+    elif asked.question.prompt == fold_prompt(prompt):
+        what = "has the same prompt but for case, blanks or the Unicode form"
+    else:
+        what = "has the same prompt in an earlier turn"
+    return f"{what}{'' if is_same else ' in another context'} and is trained on"
 
 
 def note_validation_leaks(

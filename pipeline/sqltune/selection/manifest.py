@@ -19,18 +19,13 @@ from sqltune.selection.bad_rows import find_sample_fault, rows_to_spare
 from sqltune.selection.batches import SampleBatch, digest_refused
 from sqltune.selection.content_hash import FingerprintSum
 from sqltune.selection.findings import WARNING
+from sqltune.selection.forgotten import FORGOTTEN
 from sqltune.selection.leaks import note_validation_leaks
 from sqltune.selection.reader import SelectionReader, open_selection
 from sqltune.selection.repeats import settle_repeats
-from sqltune.selection.rules import Problem
 from sqltune.selection.sample_rules import begin_sample_rules
 from sqltune.selection.training_rows import CheckConversation, TooLong, TrainingRows
 from sqltune.selection.validation_rows import mark_digests
-
-#: The finding of a row that is left out.
-_FORGOTTEN = Problem(
-    "forgotten", "the row was forgotten (`sqltune forget`) and is left out: delete it at its source"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +147,8 @@ def _scan(work: _Selecting, writer: SampleWriter | None) -> _RowScan:
                 writer.add(_content_rows(batch), _text_bytes(batch))
             work.on_progress(rows.counts.selected)
         for key in selection.left_out:
-            rows.findings.add(key, None, _FORGOTTEN, WARNING)
+            rows.findings.add(key, None, FORGOTTEN, WARNING)
+        rows.counts.forgotten = len(selection.left_out)
     rules.note(rows.findings)
     return scan
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqltune.selection.findings import WARNING, Findings
+from sqltune.selection.questions import fold_prompt
 from sqltune.selection.rules import Problem
 from sqltune.selection.shingles import hash_numbers, shingles, similarity
 
@@ -32,7 +33,7 @@ class NearLeaks:
         """Find prompts of a similarity of at least `threshold`; `prompts` has them by key."""
         self.found: dict[str, NearLeak] = {}
         self._threshold = threshold
-        self._texts = dict(prompts)
+        self._texts = {key: fold_prompt(text) for key, text in prompts.items()}
         self._pieces = {key: shingles(text) for key, text in prompts.items()}
         self._numbers = {key: hash_numbers(text) for key, text in prompts.items()}
         self._keys_by_piece: dict[str, list[str]] = defaultdict(list)
@@ -48,7 +49,7 @@ class NearLeaks:
             return
         counts = Counter(key for piece in common for key in self._keys_by_piece[piece])
         for key, count in counts.items():
-            if count >= self._threshold * len(pieces) and self._texts[key] != prompt:
+            if count >= self._threshold * len(pieces) and self._texts[key] != fold_prompt(prompt):
                 self._compare(key, sample_key, prompt, pieces)
 
     def note(self, findings: Findings) -> None:

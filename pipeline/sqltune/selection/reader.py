@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqltune.database.connection import Database
 from sqltune.database.streaming import Rows, RowStream, open_connection
 from sqltune.records import Adapter, SelectionName
+from sqltune.selection.bad_rows import RowCounts
 from sqltune.selection.columns import ColumnMap, map_columns
 from sqltune.selection.forgotten import ForgottenHashes, ForgottenRows
 from sqltune.selection.sources import find_source
@@ -91,7 +92,13 @@ def open_repeatable(
         yield run
 
 
-def has_rows(reader: SelectionReader, adapter: Adapter, selection: SelectionName) -> bool:
-    """Return whether one of an adapter's selections has any row; the errors are those above."""
+def count_first_rows(
+    reader: SelectionReader, adapter: Adapter, selection: SelectionName
+) -> RowCounts:
+    """Count the rows of the first page of a selection; the errors are those above.
+
+    Where all rows were forgotten, those are counted.
+    """
     with open_selection(reader, adapter, selection) as opened:
-        return next(opened.pages(), None) is not None
+        page = next(opened.pages(), ())
+        return RowCounts(selected=len(page), forgotten=len(opened.left_out))

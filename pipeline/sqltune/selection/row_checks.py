@@ -14,7 +14,8 @@ from sqltune.records import Adapter, SelectionName
 from sqltune.selection.bad_rows import RowCounts, find_prompt_fault, find_sample_fault
 from sqltune.selection.batches import SampleBatch
 from sqltune.selection.eval_prompts import examine_prompts
-from sqltune.selection.findings import Findings
+from sqltune.selection.findings import WARNING, Findings
+from sqltune.selection.forgotten import FORGOTTEN
 from sqltune.selection.reader import SelectionReader, open_selection
 from sqltune.selection.repeats import repeated_key
 from sqltune.selection.training_rows import CheckConversation, TooLong, TrainingRows
@@ -67,6 +68,9 @@ def check_samples(
             batch = rows.accept(page)
             if may_repeat:
                 _note_repeated_keys(rows, batch, keys)
+        for key in selection.left_out:
+            rows.findings.add(key, None, FORGOTTEN, WARNING)
+        rows.counts.forgotten = len(selection.left_out)
     fault = find_sample_fault(rows.counts, rows.findings, adapter, listed_in)
     return CheckedRows(rows.counts, rows.findings, fault)
 

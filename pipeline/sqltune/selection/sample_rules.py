@@ -13,8 +13,8 @@ from hashlib import blake2b
 from sqltune.selection.batches import SampleBatch
 from sqltune.selection.contradictions import note_contradictions
 from sqltune.selection.findings import Findings
-from sqltune.selection.leaks import read_context
 from sqltune.selection.near_duplicates import NearDuplicates
+from sqltune.selection.questions import read_context
 from sqltune.selection.row_keys import RowKeys
 
 _HASH_BYTES = 8

@@ -63,7 +63,7 @@ def settle_version(session: Session, decision: GateDecision) -> None:
 
 def _figures(comparison: Comparison) -> dict[str, object]:
     values = asdict(comparison)
-    for name in ("are_all_leaked", "categories", "worst"):
+    for name in ("are_all_leaked", "repeated_count", "categories", "worst"):
         del values[name]
     worst = [
         {"prompt_key": each.prompt_key, "score_before": each.before, "score_after": each.after}

@@ -199,6 +199,23 @@ def find_samples_of_key(session: Session, sample_key: str) -> list[SampleOfKey]:
     ]
 
 
+def list_known_adapters(session: Session) -> list[str]:
+    """Return the adapters that are declared, or of which a manifest or a version is kept."""
+    return [str(row.adapter_name) for row in session.fetch_all("list_known_adapters")]
+
+
+def list_adapters_with_finding(session: Session, sample_key: str) -> list[str]:
+    """Return the adapters of which a finding names a sample with this key."""
+    rows = session.fetch_all("list_adapters_with_finding", sample_key=sample_key)
+    return [str(row.adapter_name) for row in rows]
+
+
+def get_dataset_of_sample(session: Session, sample_id: int) -> str | None:
+    """Return the dataset of a row of training_samples; None: there is no such row."""
+    row = session.fetch_one("get_dataset_of_sample", sample_id=sample_id)
+    return None if row is None else str(row.dataset)
+
+
 def find_manifests_of_content(session: Session, content_hash: str) -> list[tuple[int, str, int]]:
     """Return id, adapter and number of samples of each manifest with a content."""
     rows = session.fetch_all("find_manifests_of_content", content_hash=content_hash)

@@ -27,6 +27,7 @@ class ScorePair:
     """One prompt's primary scores; None where an answer or a score is missing or an error."""
 
     prompt_key: str
+    content_hash: str  #: of the prompt with its expected text
     category: str | None
     is_leaked: bool  #: a trained sample has the same prompt
     decoding_key_before: str | None
@@ -116,6 +117,7 @@ def fetch_score_pairs(
     return [
         ScorePair(
             row.prompt_key,
+            row.content_hash,
             row.category,
             bool(row.is_leaked),
             row.decoding_key_before,

@@ -12,6 +12,7 @@ from sqltune.database.queries import load_statements
 from sqltune.database.streaming import RowStream, open_stream
 from sqltune.database.tables import erasures
 from sqltune.database.tables.erasures import SeenBy, StoredText
+from sqltune.operations.forgetting.known import find_unknown_keys, require_known_adapter
 from sqltune.operations.forgetting.needles import Needles, needles_of
 from sqltune.runtime import Runtime
 from sqltune.selection.forgotten import PROMPT, TEXTS
@@ -27,6 +28,7 @@ class ErasurePlan:
     adapter_name: str | None  #: None: rows of all adapters
     keys: tuple[str, ...]
     unseen: tuple[str, ...]  #: keys of rows that no run ever selected
+    unknown: tuple[str, ...]  #: of these, keys that no finding and no row of training_samples has
     samples: tuple[StoredText, ...]  #: whose texts are removed
     prompts: tuple[StoredText, ...]  #: evaluation prompts that hold them
     needles: Needles
@@ -53,9 +55,17 @@ class _Scan:
 
 
 def plan_erasure(runtime: Runtime, adapter_name: str | None, keys: Sequence[str]) -> ErasurePlan:
-    """Return what forgetting these rows would remove, and which versions saw them."""
+    """Return what forgetting these rows would remove, and which versions saw them.
+
+    Raises:
+        ConfigError: there is no such adapter.
+    """
     with runtime.database.read() as session:
+        if adapter_name is not None:
+            require_known_adapter(session, adapter_name)
         found = {key: _find_contents(session, key, adapter_name) for key in dict.fromkeys(keys)}
+        unseen = [key for key, contents in found.items() if not contents]
+        unknown = tuple(find_unknown_keys(session, adapter_name, unseen))
         unfinished = erasures.list_open_erasures(session)
         hashes = [content for contents in found.values() for content in contents]
         texts = [erasures.get_content(session, content) for content in dict.fromkeys(hashes)]
@@ -69,7 +79,8 @@ def plan_erasure(runtime: Runtime, adapter_name: str | None, keys: Sequence[str]
     return ErasurePlan(
         adapter_name=adapter_name,
         keys=tuple(found),
-        unseen=tuple(key for key, contents in found.items() if not contents),
+        unseen=tuple(unseen),
+        unknown=unknown,
         samples=tuple(scan.samples.values()),
         prompts=tuple(scan.prompts.values()),
         needles=scan.needles,
