@@ -212,7 +212,8 @@ def _read(
                 if first != prompt.prompt_key:
                     problem = _same_content(first)
                     reading.findings.add(prompt.prompt_key, "prompt", problem, WARNING)
-                reading.counts.scored += prompt.is_scored
+                else:
+                    reading.counts.scored += prompt.is_scored
                 yield content, prompt
                 continue
             problems = [("prompt_key", _repeated(prompt.prompt_key))]
