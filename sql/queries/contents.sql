@@ -72,3 +72,12 @@ SELECT c.prompt
 -- Delete the prompts of a run, before they are frozen again.
 DELETE FROM run_prompts
  WHERE run_id = :run_id;
+
+-- name: list_removed_positions
+-- The positions of the samples of a manifest whose texts were removed, because they were forgotten or are older than they are kept.
+SELECT s.position
+  FROM manifest_samples s
+  JOIN contents c ON c.content_hash = s.content_hash
+ WHERE s.manifest_id = :manifest_id
+   AND c.forgotten_at IS NOT NULL
+ ORDER BY s.position;

@@ -322,11 +322,12 @@ UPDATE webhook_calls
    AND event_number = :event_number;
 
 -- name: count_forgotten_in_manifest
--- How many samples of a manifest are forgotten.
+-- How many samples of a manifest are forgotten; texts that are older than they are kept are not.
 SELECT COUNT(*) AS samples
   FROM manifest_samples s
   JOIN contents c ON c.content_hash = s.content_hash
  WHERE s.manifest_id = :manifest_id
+   AND s.content_hash <> :expired_hash
    AND c.forgotten_at IS NOT NULL;
 
 -- name: set_forgotten_count

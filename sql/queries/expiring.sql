@@ -52,3 +52,10 @@ SELECT m.manifest_id, m.sample_count
                     WHERE v.manifest_id = m.manifest_id
                       AND (v.is_latest = 1 OR a.alias IS NOT NULL))
  ORDER BY m.manifest_id;
+
+-- name: count_expired_samples
+-- How many samples of a manifest have lost their texts because of their age.
+SELECT COUNT(*) AS samples
+  FROM manifest_samples
+ WHERE manifest_id = :manifest_id
+   AND content_hash = :expired_hash;

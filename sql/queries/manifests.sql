@@ -36,6 +36,10 @@ SELECT manifest_id
    AND state = 'complete'
    AND forgotten_count = 0
    AND manifest_id <> :manifest_id
+   AND NOT EXISTS (SELECT 1
+                     FROM manifest_samples s
+                    WHERE s.manifest_id = manifests.manifest_id
+                      AND s.content_hash = :expired_hash)
  ORDER BY dataset_number
  LIMIT 1;
 

@@ -44,6 +44,8 @@ READS_ALL = {
     "select_messages_of_webhook_calls",
     "select_reasons_of_scores",
     "list_ended_runs_of_manifest",
+    # Asked by `forget` alone, of keys that no manifest has.
+    "list_adapters_with_finding",
 }
 #: The indexes, and the statements that they are there for.
 MADE_FOR = {

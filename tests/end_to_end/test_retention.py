@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.end_to_end.command import People, Sqltune
@@ -56,6 +58,19 @@ def test_what_is_older_is_counted_and_only_remove_removes_it(
     )
     assert "older than" not in sqltune_on.well("gc", "--remove", **DAYS).err
     assert "up to date" in sqltune_on.well("sync").err
+
+
+def test_expired_samples_are_not_counted_as_forgotten_and_not_exported(
+    sqltune_on: Sqltune, aged: People
+) -> None:
+    sqltune_on.well("gc", "--remove", **DAYS)
+    forgotten = aged.rows("SELECT DISTINCT forgotten_count FROM report_adapter_versions")
+    assert forgotten == [(0,)]
+    done = sqltune_on.well("export", "office", "--version", "2")
+    assert [json.loads(line)["prompt"] for line in done.out.splitlines()] == [QUESTION]
+    assert "1 samples of this version were forgotten or expired, and are left out" in done.err
+    aged.insert("runs", adapter_name="office", manifest_id=2)
+    assert "manifest 2 has 1 samples whose texts expired" in (sqltune_on("sync").err)
 
 
 def test_a_text_that_is_selected_again_after_it_expired_is_trained_as_it_is(

@@ -99,19 +99,22 @@ def export_rows(
     if target is not None:
         _export_merged(adapter, version, *target)
         return
-    from sqltune.operations.exporting import exported_samples
+    from sqltune.operations.exporting import export_samples
     from sqltune.wiring import open_migrated_database
 
     with open_migrated_database(read_settings()) as database:
-        samples = exported_samples(database, adapter, version)
+        exported = export_samples(database, adapter, version)
+        if exported.removed_count:
+            said = "forgotten or expired, and are left out"
+            say(f"{exported.removed_count:,} samples of this version were {said}")
         if output is None:
-            for sample in samples:
+            for sample in exported.objects:
                 sys.stdout.buffer.write(json_line(sample))
             sys.stdout.buffer.flush()
             return
         count = 0
         with _open_output(output) as stream:
-            for sample in samples:
+            for sample in exported.objects:
                 stream.write(json_line(sample))
                 count += 1
     say(f"{count:,} samples written to {output}")

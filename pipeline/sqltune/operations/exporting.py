@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqltune.backends.base import Samples
 from sqltune.backends.merging import MergedForm, Merging
 from sqltune.database.connection import Database
 from sqltune.database.tables import versions
@@ -14,20 +14,28 @@ from sqltune.errors import ConfigError
 from sqltune.records import AdapterVersion, Sample
 from sqltune.run.versions import trained_adapter
 from sqltune.runtime import Runtime
-from sqltune.selection import read_samples
+from sqltune.selection import read_kept_samples
 
 
-def exported_samples(
+@dataclass(frozen=True, slots=True)
+class ExportedSamples:
+    """The samples of a version."""
+
+    objects: Iterator[dict[str, Any]]  #: each as a plain object, in the manifest's order
+    removed_count: int  #: samples left out because their texts were forgotten or expired
+
+
+def export_samples(
     database: Database, adapter_name: str, version_number: int | None
-) -> Iterator[dict[str, Any]]:
-    """Yield the samples that a version was trained on as plain objects, in its manifest's order.
+) -> ExportedSamples:
+    """Return the samples that a version was trained on, as far as their texts are kept.
 
     Raises:
         ConfigError: the adapter has no such version; raised before the first sample is read.
     """
     version = _read_version(database, adapter_name, version_number)
-    samples: Samples = read_samples(database, version.manifest_id)
-    return (_plain(sample) for sample in samples)
+    samples, removed_count = read_kept_samples(database, version.manifest_id)
+    return ExportedSamples((_plain(sample) for sample in samples), removed_count)
 
 
 def export_merged(

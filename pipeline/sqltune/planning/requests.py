@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from sqltune import wanted_keys
 from sqltune.backends.options import check_validation
-from sqltune.database.tables import manifests
+from sqltune.database.tables import expiring, manifests
 from sqltune.database.tables.manifests import StoredManifest
 from sqltune.database.tables.requests import EqualRequests
 from sqltune.errors import DataError
@@ -165,6 +165,7 @@ def _find_manifest(runtime: Runtime, adapter: Adapter, manifest_id: int) -> Stor
     """
     with runtime.database.read() as session:
         manifest = manifests.get_manifest(session, manifest_id)
+        expired_count = expiring.count_expired_samples(session, manifest_id)
     if manifest is None or not manifest.is_complete or manifest.fingerprint is None:
         raise DataError(
             f"runs.manifest_id {manifest_id}: there is no such manifest (report_datasets lists "
@@ -173,14 +174,7 @@ def _find_manifest(runtime: Runtime, adapter: Adapter, manifest_id: int) -> Stor
             column="manifest_id",
             code="unknown_manifest",
         )
-    if manifest.forgotten_count:
-        raise DataError(
-            f"manifest {manifest_id} has {manifest.forgotten_count:,} forgotten samples, so "
-            "nothing is trained on it again: ask for a run without manifest_id",
-            table="runs",
-            column="manifest_id",
-            code="forgotten_samples",
-        )
+    _require_texts(manifest, expired_count)
     if manifest.adapter_name != adapter.adapter_name:
         raise DataError(
             f"manifest {manifest_id} belongs to adapter {manifest.adapter_name!r}, not to "
@@ -190,3 +184,24 @@ def _find_manifest(runtime: Runtime, adapter: Adapter, manifest_id: int) -> Stor
             code="unknown_manifest",
         )
     return manifest
+
+
+def _require_texts(manifest: StoredManifest, expired_count: int) -> None:
+    """Require that no sample of a manifest lost its texts.
+
+    Raises:
+        DataError: some were forgotten, or are older than they are kept.
+    """
+    if manifest.forgotten_count:
+        code, lost = "forgotten_samples", f"{manifest.forgotten_count:,} forgotten samples"
+    elif expired_count:
+        code, lost = "expired_samples", f"{expired_count:,} samples whose texts expired"
+    else:
+        return
+    raise DataError(
+        f"manifest {manifest.manifest_id} has {lost}, so nothing is trained on it again: ask for a "
+        "run without manifest_id",
+        table="runs",
+        column="manifest_id",
+        code=code,
+    )

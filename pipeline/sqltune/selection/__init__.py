@@ -23,7 +23,7 @@ from sqltune.selection.questions import MARKS_ON_A_LETTER, has_too_many_marks
 from sqltune.selection.reader import SelectionReader, count_first_rows
 from sqltune.selection.row_checks import CheckedRows, check_prompts, check_samples
 from sqltune.selection.rules import Problem, is_blank
-from sqltune.selection.samples import read_samples, read_validation
+from sqltune.selection.samples import read_kept_samples, read_samples, read_validation
 from sqltune.selection.scan import (
     SampleScan,
     fingerprint_samples,
@@ -71,6 +71,7 @@ __all__ = [
     "join_names",
     "load_forgotten",
     "read_conversation",
+    "read_kept_samples",
     "read_samples",
     "read_sql_scores",
     "read_validation",

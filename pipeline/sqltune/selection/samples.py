@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from sqltune.database.connection import Database
 from sqltune.database.tables import manifests
@@ -29,6 +29,11 @@ class ManifestSamples:
         self._database = database
         self._manifest_id = manifest_id
         self._places = places
+
+    def without(self, positions: Collection[int]) -> ManifestSamples:
+        """Return the samples that are not at one of these positions of the manifest."""
+        kept = array("q", (place for place in self._places if place not in positions))
+        return ManifestSamples(self._database, self._manifest_id, kept)
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -68,6 +73,19 @@ def read_samples(database: Database, manifest_id: int) -> ManifestSamples:
         left_out = set(_read_validation(database, manifest_id))
         places = array("q", (place for place in places if place not in left_out))
     return ManifestSamples(database, manifest_id, places)
+
+
+def read_kept_samples(database: Database, manifest_id: int) -> tuple[ManifestSamples, int]:
+    """Return the trained samples of a manifest whose texts are kept, and how many are not.
+
+    Raises:
+        DataError: there is no such manifest, or it was never completed.
+    """
+    trained = read_samples(database, manifest_id)
+    with database.read() as session:
+        removed = frozenset(manifests.list_removed_positions(session, manifest_id))
+    kept = trained.without(removed) if removed else trained
+    return kept, len(trained) - len(kept)
 
 
 def read_validation(database: Database, manifest_id: int) -> ManifestSamples:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqltune.database.connection import Session
+from sqltune.database.tables.expiring import EXPIRED_HASH
 from sqltune.database.times import format_time
 
 #: What is in the place of a removed text.
@@ -297,7 +298,9 @@ def forget_answer(session: Session, run_id: int, prompt_key: str, phase: str) ->
 
 def recount_forgotten(session: Session, manifest_id: int) -> None:
     """Mark a manifest with the number of its samples that are forgotten."""
-    row = session.fetch_one("count_forgotten_in_manifest", manifest_id=manifest_id)
+    row = session.fetch_one(
+        "count_forgotten_in_manifest", manifest_id=manifest_id, expired_hash=EXPIRED_HASH
+    )
     session.execute(
         "set_forgotten_count",
         manifest_id=manifest_id,

@@ -33,3 +33,11 @@ def list_old_manifests(session: Session, *, before: datetime) -> dict[int, int]:
     """Return the manifests that nothing of the present needs, with their number of samples."""
     rows = session.fetch_all("list_old_manifests", before=format_time(before))
     return {int(row.manifest_id): int(row.sample_count or 0) for row in rows}
+
+
+def count_expired_samples(session: Session, manifest_id: int) -> int:
+    """Return how many samples of a manifest have lost their texts because of their age."""
+    row = session.fetch_one(
+        "count_expired_samples", manifest_id=manifest_id, expired_hash=EXPIRED_HASH
+    )
+    return 0 if row is None else int(row.samples)

@@ -10,6 +10,7 @@ from typing import Any
 from sqltune.database.connection import Row, Session
 from sqltune.database.pace import Pace
 from sqltune.database.run_scope import RunScope
+from sqltune.database.tables.expiring import EXPIRED_HASH
 from sqltune.database.tables.message_texts import read_messages
 from sqltune.database.times import format_time
 from sqltune.errors import DatabaseError
@@ -110,6 +111,7 @@ def find_equal_manifest(
         adapter_name=adapter_name,
         fingerprint=fingerprint,
         manifest_id=besides,
+        expired_hash=EXPIRED_HASH,
     )
     return None if row is None else int(row.manifest_id)
 
@@ -248,6 +250,12 @@ def list_duplicate_contents(session: Session, manifest_id: int, limit: int) -> l
     """Return samples with the content of an earlier sample, in order."""
     rows = session.fetch_all("list_duplicate_contents", manifest_id=manifest_id, row_limit=limit)
     return [RepeatedSample(int(r.position), r.sample_key, None, r.first_key) for r in rows]
+
+
+def list_removed_positions(session: Session, manifest_id: int) -> list[int]:
+    """Return the positions of samples whose texts were forgotten or expired, ascending."""
+    rows = session.fetch_all("list_removed_positions", manifest_id=manifest_id)
+    return [int(row.position) for row in rows]
 
 
 def fetch_samples_page(session: Session, manifest_id: int, first: int, end: int) -> list[Sample]:

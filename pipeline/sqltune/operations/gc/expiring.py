@@ -64,9 +64,6 @@ def _expire_texts(runtime: Runtime, removes: bool) -> int:
     if removes:
         for content in expired:
             _remove(runtime, content)
-        for manifest_id in old:
-            with runtime.database.transaction() as session:
-                erasures.recount_forgotten(session, manifest_id)
     return len(expired)
 
 
