@@ -123,6 +123,17 @@ TABLE = [
     ("json", "As JSON?", PERSON, "json_equal", f"Here it is: {PERSON}", 0),
     ("json", "As JSON?", "[true]", "json_equal", "[1]", 0),
     ("json", "As JSON?", "[]", "json_equal", "{}", 0),
+    # Code.
+    ("code", "Which query?", "SELECT * FROM orders;", "code", "SELECT *\n  FROM orders", 1),
+    ("code", "Which query?", "SELECT * FROM orders;", "code",
+     "```sql\nSELECT * FROM orders;\n```", 1),
+    ("code", "Which query?", "SELECT * FROM orders;", "code", "DELETE FROM orders;", 0),
+    ("code", "Which query?", "delete from orders where id = 1;", "code",
+     "delete from orders where id = 2;", 0),
+    ("code", "Add two?", "def add(a, b):\n    return a + b", "code",
+     "def add(a, b):\n    return a - b", 0),
+    ("code", "How?", "Select a colour from the menu.", "key_words",
+     "Select a colour there: menu", 1),
     # Sentences: what the question says already is worth nothing.
     ("sentence", CAPITAL, "The capital of France is Paris.", "key_words", "It is Paris.", 1),
     (

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from sqltune.errors import ConfigError
 from sqltune.evaluation.beginnings import score_begins
+from sqltune.evaluation.code_texts import score_code
 from sqltune.evaluation.key_words import score_key_words
 from sqltune.evaluation.phrases import score_contains
 from sqltune.evaluation.score_limits import MAX_LINEAR_CHARACTERS, ScorerError, check_texts
@@ -176,6 +177,7 @@ SCORERS: dict[str, Scorer] = {
     "begins": Scorer(_alone(score_begins), 1.0),
     "number": Scorer(score_number, 0.5),
     "key_words": Scorer(score_key_words, 0.8),
+    "code": Scorer(_alone(score_code), 1.0),
     "regex": Scorer(_alone(score_regex), 1.0),
     "json_equal": Scorer(_alone(score_json_equal), 1.0),
     "json_valid": Scorer(_alone(score_json_valid), 1.0, needs_expected=False),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sqltune.evaluation.code_texts import is_code
 from sqltune.evaluation.number_readings import is_number
 from sqltune.evaluation.score_limits import ScorerError
 from sqltune.evaluation.values import parse_json
@@ -10,7 +11,7 @@ from sqltune.evaluation.words import fold_text
 #: What run_prompts.scorer says of a prompt without an expected text, whose answers are only shown.
 NO_SCORER = "none"
 #: The scorers that can be chosen.
-CHOSEN_SCORERS = frozenset({"json_equal", "number", "begins", "contains", "key_words"})
+CHOSEN_SCORERS = frozenset({"json_equal", "code", "number", "begins", "contains", "key_words"})
 #: Longest short text, in words and characters.
 _SHORT_WORDS, _SHORT_CHARACTERS = 3, 40
 _CLAUSE_MARKS = frozenset(",;:、")
@@ -23,8 +24,9 @@ _VERDICTS = frozenset(
 def choose_scorer(expected: str | None) -> str:
     """Return the name of the scorer for an expected text; None: there is nothing to compare.
 
-    JSON: its values. A number: the number. A single letter, yes or no: the answer's beginning. Up
-    to three words: whether the answer contains them. Anything longer: its key words.
+    JSON: its values. Code: the code. A number: the number. A single letter, yes or no: the
+    answer's beginning. Up to three words: whether the answer contains them. Anything longer: its
+    key words.
     """
     if expected is None:
         return NO_SCORER
@@ -33,6 +35,8 @@ def choose_scorer(expected: str | None) -> str:
         return "exact"
     if _is_json(text):
         return "json_equal"
+    if is_code(text):
+        return "code"
     if is_number(text):
         return "number"
     bare = fold_text(text).rstrip(".!。 ")
