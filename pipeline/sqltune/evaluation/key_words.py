@@ -50,7 +50,8 @@ def score_key_words(response: str, expected: str, prompt: str) -> float:
         return float(split_words(answer) == split_words(expected))
     score = _share(answer, wanted)
     if _differs_in_numbers(answer, expected, prompt):
-        score *= _CONTRADICTED
+        # Where the numbers are all that is expected, nothing is right without them.
+        score *= _CONTRADICTED if wanted.keys else 0.0
     if takes_other_choice(answer, expected, prompt):
         score *= _CONTRADICTED
     return score * _CONTRADICTED if _contradicts(answer, expected, wanted) else score
