@@ -45,7 +45,7 @@ def test_every_module_imports_only_from_layers_below_its_own(copied_package: Pat
     [
         ("errors.py", "import sqltune.records", "sqltune.errors -> sqltune.records"),
         ("records.py", "import sqltune.database", "sqltune.records -> sqltune.database"),
-        ("settings.py", "import sqlalchemy.orm", "sqltune.settings -> sqlalchemy"),
+        ("settings/__init__.py", "import sqlalchemy.orm", "sqltune.settings -> sqlalchemy"),
         ("run/runner.py", "import pymysql", "sqltune.run.runner -> pymysql"),
         ("run/runner.py", "import torch", "sqltune.run.runner -> torch"),
         (

@@ -8,17 +8,13 @@ from __future__ import annotations
 from sqltune.selection.bad_rows import RowCounts, find_emptiness, join_faults
 from sqltune.selection.changes import SampleChanges, compare_samples
 from sqltune.selection.content_hash import Fingerprint
-from sqltune.selection.eval_prompts import (
-    FrozenPrompts,
-    fingerprint_prompts,
-    freeze_eval_prompts,
-    scan_prompts,
-)
+from sqltune.selection.eval_prompts import FrozenPrompts, freeze_eval_prompts
 from sqltune.selection.findings import ROW_CHECK_ISSUES
 from sqltune.selection.forgotten import ForgottenHashes, load_forgotten
 from sqltune.selection.inputs import count_stored_contents, digest_inputs, read_conversation
 from sqltune.selection.manifest import write_manifest
 from sqltune.selection.new_samples import count_new_samples
+from sqltune.selection.prompt_scan import fingerprint_prompts, scan_prompts
 from sqltune.selection.questions import MARKS_ON_A_LETTER, has_too_many_marks
 from sqltune.selection.reader import SelectionReader, count_first_rows
 from sqltune.selection.row_checks import CheckedRows, check_prompts, check_samples

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
 
 from sqltune.database.bulk import ContentRow
 from sqltune.database.run_scope import RunScope
@@ -16,31 +15,16 @@ from sqltune.database.tables import run_prompts, runs
 from sqltune.database.tables.run_prompts import FrozenPrompt
 from sqltune.records import Adapter, SelectionName
 from sqltune.selection.bad_rows import RowCounts, find_prompt_fault
-from sqltune.selection.columns import ColumnMap
-from sqltune.selection.content_hash import (
-    Fingerprint,
-    FingerprintSum,
-    content_digest,
-    prompt_digest,
-    raw_digest,
-)
+from sqltune.selection.content_hash import FingerprintSum, content_digest
 from sqltune.selection.findings import WARNING, Findings
 from sqltune.selection.forgotten import FORGOTTEN
 from sqltune.selection.leaks import note_leaks
 from sqltune.selection.personal_data import find_private
+from sqltune.selection.prompt_rows import PromptRow, digest_prompt, find_problems, read_rows
 from sqltune.selection.reader import OpenSelection, SelectionReader, open_selection
-from sqltune.selection.rules import (
-    NOTHING_GIVEN,
-    Problem,
-    key_problem,
-    label_problem,
-    scorer_problem,
-    text_problem,
-)
+from sqltune.selection.rules import Problem
 from sqltune.selection.scorer_names import is_sql_scorer
 from sqltune.selection.training_rows import name_row
-from sqltune.selection.unfolding import BadMessages, unfold_messages
-from sqltune.selection.used_columns import ColumnWatch, SelectionColumns
 
 #: Names the scorer of an expected text; None: nothing is expected.
 ChooseScorer = Callable[[str | None], str]
@@ -55,18 +39,6 @@ class FrozenPrompts:
 
     prompt_count: int
     fingerprint: str  #: of the selection, as `fingerprint_prompts` computes it
-
-
-class PromptRow(NamedTuple):
-    """The fields of a row as the query returned them, in the order of EVALUATION_FIELDS."""
-
-    key: Any
-    prompt: Any
-    expected: Any
-    system_prompt: Any
-    messages: Any
-    category: Any
-    scorer: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +60,6 @@ class _Freezing:
     def scores_alone(self, scorer: str) -> bool:
         """Whether a scorer needs no expected text."""
         return is_sql_scorer(scorer) or not (self.scorers or {}).get(scorer, True)
-
-
-@dataclass(frozen=True, slots=True)
-class PromptScan:
-    """What one reading of an evaluation selection found."""
-
-    fingerprint: Fingerprint
-    columns: SelectionColumns
 
 
 @dataclass(slots=True)
@@ -146,15 +110,6 @@ def freeze_eval_prompts(
     )
 
 
-def fingerprint_prompts(reader: SelectionReader, adapter: Adapter) -> Fingerprint:
-    """Hash an adapter's evaluation selection without validating it.
-
-    Raises:
-        DataError: the query cannot be used.
-    """
-    return scan_prompts(reader, adapter).fingerprint
-
-
 def examine_prompts(
     reader: SelectionReader, adapter: Adapter, scorers: Mapping[str, bool]
 ) -> tuple[RowCounts, Findings]:
@@ -171,25 +126,6 @@ def examine_prompts(
     return reading.counts, reading.findings
 
 
-def scan_prompts(reader: SelectionReader, adapter: Adapter) -> PromptScan:
-    """Hash an adapter's evaluation selection, and find the columns that it uses.
-
-    Raises:
-        DataError: the query cannot be used.
-    """
-    with open_selection(reader, adapter, SelectionName.EVALUATION) as selection:
-        return scan_open_prompts(selection)
-
-
-def scan_open_prompts(selection: OpenSelection) -> PromptScan:
-    """Hash the rows of an evaluation selection whose query was run."""
-    total, watch = FingerprintSum(), ColumnWatch(SelectionName.EVALUATION)
-    watch.open(selection.columns)
-    for row in _rows(selection, watch):
-        total.add([digest_prompt(row)], 1)
-    return PromptScan(total.result(), watch.result)
-
-
 def _read(
     selection: OpenSelection,
     reading: _PromptReading,
@@ -198,10 +134,10 @@ def _read(
     """Yield the prompts that can be asked; the others become findings."""
     seen: set[bytes] = set()
     first_keys: dict[str, str] = {}
-    for row in _rows(selection):
+    for row in read_rows(selection):
         reading.counts.selected += 1
         reading.total.add([digest_prompt(row)], 1)
-        problems = list(_find_problems(row, selection.columns, freezing.scorers))
+        problems = list(find_problems(row, selection.columns, freezing.scorers))
         if not problems:
             problems = list(_find_private(row, reading, freezing.adapter.on_personal_data))
         if not problems:
@@ -224,29 +160,6 @@ def _read(
         reading.findings.add(key, None, FORGOTTEN, WARNING)
 
 
-def _rows(selection: OpenSelection, watch: ColumnWatch | None = None) -> Iterator[PromptRow]:
-    for page in selection.pages():
-        fields = selection.columns.split(page)
-        if watch is not None:
-            watch.add(fields)
-        columns = unfold_messages(fields, SelectionName.EVALUATION)
-        yield from map(PromptRow._make, zip(*columns, strict=True))
-
-
-def _find_problems(
-    row: PromptRow, columns: ColumnMap, scorers: Mapping[str, bool] | None
-) -> Iterator[tuple[str, Problem]]:
-    checks = (
-        ("prompt_key", key_problem("prompt_key", row.key, required=columns.has("prompt_key"))),
-        _find_asked_problem(row, has_messages=columns.has("messages")),
-        ("expected", text_problem("expected", row.expected, required=False)),
-        ("system_prompt", text_problem("system_prompt", row.system_prompt, required=False)),
-        ("category", label_problem("category", row.category, longest=100)),
-        ("scorer", scorer_problem(row.scorer, scorers)),
-    )
-    return ((column, problem) for column, problem in checks if problem is not None)
-
-
 def _find_private(
     row: PromptRow, reading: _PromptReading, on_personal_data: str
 ) -> Iterator[tuple[str, Problem]]:
@@ -266,14 +179,6 @@ def _find_private(
             reading.findings.add(name, column, problem, WARNING)
 
 
-def _find_asked_problem(row: PromptRow, *, has_messages: bool) -> tuple[str, Problem | None]:
-    if isinstance(row.messages, BadMessages):
-        return "messages", row.messages.problem
-    if has_messages and row.prompt is None:
-        return "prompt", NOTHING_GIVEN
-    return "prompt", text_problem("prompt", row.prompt, required=True)
-
-
 def _freeze(row: PromptRow, freezing: _Freezing) -> tuple[ContentRow, FrozenPrompt]:
     texts = (row.prompt, row.expected, row.system_prompt)
     digest = content_digest(*texts, None, None, None, row.messages).hex()
@@ -287,17 +192,6 @@ def _freeze(row: PromptRow, freezing: _Freezing) -> tuple[ContentRow, FrozenProm
         scorer=primary,
         is_scored=row.expected is not None or freezing.scores_alone(primary),
     )
-
-
-def digest_prompt(row: PromptRow) -> bytes:
-    """Hash what an evaluation depends on: the texts and the own scorer, not key and category."""
-    texts = (row.expected, row.system_prompt, row.messages, row.scorer)
-    if isinstance(row.prompt, bytes) and all(t is None or isinstance(t, bytes) for t in texts):
-        content = content_digest(
-            row.prompt, row.expected, row.system_prompt, None, None, None, row.messages
-        )
-        return prompt_digest(content, row.scorer)
-    return raw_digest((row.prompt, *texts))
 
 
 def _note_leaks(

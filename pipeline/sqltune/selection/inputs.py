@@ -13,7 +13,7 @@ from sqltune.database.streaming import open_stream
 from sqltune.records import Message, SelectionName
 from sqltune.selection.columns import EVALUATION_FIELDS, TRAINING_FIELDS, Column, map_columns
 from sqltune.selection.conversations import check_conversation, parse_conversation
-from sqltune.selection.eval_prompts import PromptRow, digest_prompt
+from sqltune.selection.prompt_rows import PromptRow, digest_prompt
 from sqltune.selection.rules import Problem
 from sqltune.selection.scan import digest_page
 from sqltune.selection.sources import find_dataset

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sqltune.errors import DataError
 from sqltune.records import Adapter, SelectionName
-from sqltune.selection.eval_prompts import scan_open_prompts
+from sqltune.selection.prompt_scan import scan_open_prompts
 from sqltune.selection.reader import OpenSelection, SelectionReader, open_repeatable
 from sqltune.selection.scan import scan_open_samples
 

@@ -1,0 +1,77 @@
+"""The rows of an evaluation selection: their fields, what is wrong with one, and its hash."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from sqltune.records import SelectionName
+from sqltune.selection.columns import ColumnMap
+from sqltune.selection.content_hash import content_digest, prompt_digest, raw_digest
+from sqltune.selection.reader import OpenSelection
+from sqltune.selection.rules import (
+    NOTHING_GIVEN,
+    Problem,
+    key_problem,
+    label_problem,
+    scorer_problem,
+    text_problem,
+)
+from sqltune.selection.unfolding import BadMessages, unfold_messages
+from sqltune.selection.used_columns import ColumnWatch
+
+
+class PromptRow(NamedTuple):
+    """The fields of a row as the query returned them, in the order of EVALUATION_FIELDS."""
+
+    key: Any
+    prompt: Any
+    expected: Any
+    system_prompt: Any
+    messages: Any
+    category: Any
+    scorer: Any
+
+
+def read_rows(selection: OpenSelection, watch: ColumnWatch | None = None) -> Iterator[PromptRow]:
+    """Yield the rows of an opened selection; a watch notes the columns that they use."""
+    for page in selection.pages():
+        fields = selection.columns.split(page)
+        if watch is not None:
+            watch.add(fields)
+        columns = unfold_messages(fields, SelectionName.EVALUATION)
+        yield from map(PromptRow._make, zip(*columns, strict=True))
+
+
+def find_problems(
+    row: PromptRow, columns: ColumnMap, scorers: Mapping[str, bool] | None
+) -> Iterator[tuple[str, Problem]]:
+    """Yield why a row cannot be asked, with the column."""
+    checks = (
+        ("prompt_key", key_problem("prompt_key", row.key, required=columns.has("prompt_key"))),
+        _find_asked_problem(row, has_messages=columns.has("messages")),
+        ("expected", text_problem("expected", row.expected, required=False)),
+        ("system_prompt", text_problem("system_prompt", row.system_prompt, required=False)),
+        ("category", label_problem("category", row.category, longest=100)),
+        ("scorer", scorer_problem(row.scorer, scorers)),
+    )
+    return ((column, problem) for column, problem in checks if problem is not None)
+
+
+def _find_asked_problem(row: PromptRow, *, has_messages: bool) -> tuple[str, Problem | None]:
+    if isinstance(row.messages, BadMessages):
+        return "messages", row.messages.problem
+    if has_messages and row.prompt is None:
+        return "prompt", NOTHING_GIVEN
+    return "prompt", text_problem("prompt", row.prompt, required=True)
+
+
+def digest_prompt(row: PromptRow) -> bytes:
+    """Hash what an evaluation depends on: the texts and the own scorer, not key and category."""
+    texts = (row.expected, row.system_prompt, row.messages, row.scorer)
+    if isinstance(row.prompt, bytes) and all(t is None or isinstance(t, bytes) for t in texts):
+        content = content_digest(
+            row.prompt, row.expected, row.system_prompt, None, None, None, row.messages
+        )
+        return prompt_digest(content, row.scorer)
+    return raw_digest((row.prompt, *texts))
