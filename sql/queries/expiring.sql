@@ -20,13 +20,25 @@ SELECT COUNT(response) AS answers
   FROM responses
  WHERE run_id = :run_id;
 
--- name: expire_answers_of_run
--- Remove the texts of a run's answers; what they scored is kept.
+-- name: fetch_kept_keys
+-- The next prompts of a run that have an answer with its text.
+SELECT DISTINCT prompt_key
+  FROM responses
+ WHERE run_id = :run_id
+   AND prompt_key > :after_key
+   AND response IS NOT NULL
+ ORDER BY prompt_key
+ LIMIT :page_size;
+
+-- name: expire_answers
+-- Remove the texts of the answers to some of a run's prompts, those after one key up to another; what they scored is kept.
 UPDATE responses
    SET response = NULL,
        error_code = 'expired',
        error_message = :message
  WHERE run_id = :run_id
+   AND prompt_key > :after_key
+   AND prompt_key <= :last_key
    AND response IS NOT NULL;
 
 -- name: list_old_manifests

@@ -8,14 +8,14 @@ from __future__ import annotations
 from sqltune import wanted_keys
 from sqltune.backends.base import Backend, BaseModel
 from sqltune.backends.variation import explain_variation
-from sqltune.errors import BackendError, ConfigError, DataError, PipelineError
+from sqltune.errors import BackendError, ConfigError, DataError, PipelineError, VersionRetired
 from sqltune.evaluation import AnsweringModel, answer_phase, plan_scoring
 from sqltune.records import AdapterVersion, Phase, Run, RunKind
 from sqltune.run.versions import trained_adapter
 from sqltune.run.work import Work, add_event, get_version
 
-#: Codes of errors about an adapter that was lost, or removed on purpose.
-_WEIGHTS_GONE = frozenset({"artifact_not_found", "version_retired"})
+#: Code of an error about an adapter that was lost.
+_LOST = "artifact_not_found"
 
 
 def answer_before(work: Work, run: Run) -> None:
@@ -43,13 +43,14 @@ def answer_after(work: Work, run: Run) -> None:
     """Ask the version the same prompts with the same settings.
 
     Raises:
-        DataError: its weights are gone.
+        DataError: its weights are lost.
+        VersionRetired: its weights were removed on purpose.
     """
     version = get_version(work, run.version_number)
     try:
         asked = _answer(work, run, Phase.AFTER, version)
-    except (BackendError, ConfigError) as error:
-        if error.code not in _WEIGHTS_GONE:
+    except BackendError as error:
+        if error.code != _LOST:
             raise
         raise DataError(
             f"the weights of version {version.version_number} of {version.adapter_name!r} are "
@@ -65,7 +66,7 @@ def answer_after(work: Work, run: Run) -> None:
 
 def _is_gone(work: Work, run: Run, version: AdapterVersion, error: PipelineError) -> bool:
     """Whether the version before can no longer be asked, whatever is done about this run."""
-    if error.code in _WEIGHTS_GONE:
+    if error.code in (_LOST, VersionRetired.code):
         return True
     # A backend other than the run's own may be closed or no longer allowed. What may be temporary
     # is retried first: without the version before, a worse one could go live.

@@ -296,13 +296,14 @@ def forget_answer(session: Session, run_id: int, prompt_key: str, phase: str) ->
     )
 
 
-def recount_forgotten(session: Session, manifest_id: int) -> None:
-    """Mark a manifest with the number of its samples that are forgotten."""
+def count_forgotten(session: Session, manifest_id: int) -> int:
+    """Return how many samples of a manifest are forgotten."""
     row = session.fetch_one(
         "count_forgotten_in_manifest", manifest_id=manifest_id, expired_hash=EXPIRED_HASH
     )
-    session.execute(
-        "set_forgotten_count",
-        manifest_id=manifest_id,
-        forgotten_count=int(row.samples) if row else 0,
-    )
+    return 0 if row is None else int(row.samples)
+
+
+def set_forgotten_count(session: Session, manifest_id: int, count: int) -> None:
+    """Mark a manifest with the number of its samples that are forgotten."""
+    session.execute("set_forgotten_count", manifest_id=manifest_id, forgotten_count=count)

@@ -24,9 +24,26 @@ def count_answers(session: Session, run_id: int) -> int:
     return 0 if row is None else int(row.answers)
 
 
-def expire_answers(session: Session, run_id: int) -> int:
-    """Remove the texts of a run's answers and return how many; what they scored is kept."""
-    return session.execute("expire_answers_of_run", run_id=run_id, message=_MESSAGE)
+def fetch_kept_keys(session: Session, run_id: int, after_key: str, page_size: int) -> list[str]:
+    """Return the next prompts of a run that have an answer with its text."""
+    rows = session.fetch_all(
+        "fetch_kept_keys", run_id=run_id, after_key=after_key, page_size=page_size
+    )
+    return [str(row.prompt_key) for row in rows]
+
+
+def expire_answers(session: Session, run_id: int, after_key: str, last_key: str) -> int:
+    """Remove the texts of the answers to some prompts and return how many; scores are kept.
+
+    Args:
+        session: a transaction.
+        run_id: the run.
+        after_key: the prompts follow this one.
+        last_key: the last of them.
+    """
+    return session.execute(
+        "expire_answers", run_id=run_id, after_key=after_key, last_key=last_key, message=_MESSAGE
+    )
 
 
 def list_old_manifests(session: Session, *, before: datetime) -> dict[int, int]:

@@ -225,8 +225,10 @@ class _Erasing:
                 removed = Removed(samples=len(batch))
                 erasures.count_removed(session, self._erasure_id, removed)
         for manifest_id in self._plan.manifests:
+            with self._runtime.database.read() as session:
+                count = erasures.count_forgotten(session, manifest_id)
             with self._runtime.database.transaction() as session:
-                erasures.recount_forgotten(session, manifest_id)
+                erasures.set_forgotten_count(session, manifest_id, count)
 
     def _clean(self, statement: str, row: Sequence[Any]) -> dict[str, Any] | None:
         """Return the values that write a message without the text; None: it has none."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from sqltune.database.tables.erasures import FORGOTTEN_TEXT, StoredText
 from sqltune.database.tables.message_texts import read_messages
@@ -17,21 +16,28 @@ LEAST_CHARACTERS = 16
 _FORGOTTEN = FORGOTTEN_TEXT.encode()
 
 
-@dataclass(frozen=True, slots=True)
 class Needles:
     """Texts to find in others."""
 
-    texts: frozenset[bytes]
+    def __init__(self, texts: frozenset[bytes]) -> None:
+        """Find these texts."""
+        self.texts = texts
+        # They are looked for in every stored text, so they are put into JSON once.
+        self._forms = {needle: _forms(needle) for needle in texts}
 
     def find_in(self, *texts: bytes | None) -> set[bytes]:
         """Return those that are part of one of the texts."""
         given = [text for text in texts if text]
-        return {n for n in self.texts if any(form in t for form in _forms(n) for t in given)}
+        return {
+            needle
+            for needle, forms in self._forms.items()
+            if any(form in text for form in forms for text in given)
+        }
 
     def remove_from(self, text: bytes) -> bytes:
         """Return a text without them."""
         for needle in sorted(self.texts, key=len, reverse=True):
-            for form in _forms(needle):
+            for form in self._forms[needle]:
                 text = text.replace(form, _FORGOTTEN)
         return text
 

@@ -96,12 +96,8 @@ def stream_rows(runtime: Runtime, statement: str) -> AbstractContextManager[RowS
     """Run a statement without values on a connection of its own."""
     sql = load_statements(runtime.database.kind.value)[statement]
     return open_stream(
-        runtime.database, sql, {}, check=_never_stop, timeout_seconds=_TIMEOUT_SECONDS
+        runtime.database, sql, {}, check=lambda: None, timeout_seconds=_TIMEOUT_SECONDS
     )
-
-
-def _never_stop() -> None:
-    return
 
 
 def _find_contents(session: Session, key: str, adapter_name: str | None) -> list[str]:

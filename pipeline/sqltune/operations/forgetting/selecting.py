@@ -19,7 +19,7 @@ def select_keys(runtime: Runtime, query: str) -> list[str]:
     database = runtime.selection_database
     timeout = runtime.settings.selection_timeout_seconds
     keys: list[str] = []
-    with open_connection(database, check=_never_stop, timeout_seconds=timeout) as connection:
+    with open_connection(database, check=lambda: None, timeout_seconds=timeout) as connection:
         stream = connection.run(guard_query(query, database.kind, connection.sql_modes), {})
         names = [name.lower() for name in stream.column_names]
         if "sample_key" not in names:
@@ -38,7 +38,3 @@ def _as_key(value: object) -> str:
     if isinstance(value, int):
         return str(value)
     raise DataError(f"--query returns the key {value!r}: a key is a text or a whole number")
-
-
-def _never_stop() -> None:
-    return

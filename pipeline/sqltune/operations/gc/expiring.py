@@ -14,8 +14,8 @@ from sqltune.database.tables import erasures, expiring, manifests
 from sqltune.database.tables.expiring import EXPIRED_HASH, EXPIRED_TEXT
 from sqltune.runtime import Runtime
 
-#: Samples that one query reads.
-_PAGE = 500
+#: Samples that one query reads, and prompts whose answers one transaction removes.
+_PAGE, _PROMPTS = 500, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +44,24 @@ def _expire_answers(runtime: Runtime, removes: bool) -> int:
         old = expiring.list_runs_with_old_answers(session, before=before)
     for run_id in old:
         if removes:
-            with runtime.database.transaction() as session:
-                count += expiring.expire_answers(session, run_id)
+            count += _remove_answers(runtime, run_id)
         else:
             with runtime.database.read() as session:
                 count += expiring.count_answers(session, run_id)
     return count
+
+
+def _remove_answers(runtime: Runtime, run_id: int) -> int:
+    """Remove a run's answers in short transactions, for runners write meanwhile."""
+    after_key, count = "", 0
+    while True:
+        with runtime.database.read() as session:
+            keys = expiring.fetch_kept_keys(session, run_id, after_key, _PROMPTS)
+        if not keys:
+            return count
+        with runtime.database.transaction() as session:
+            count += expiring.expire_answers(session, run_id, after_key, keys[-1])
+        after_key = keys[-1]
 
 
 def _expire_texts(runtime: Runtime, removes: bool) -> int:
