@@ -26,9 +26,8 @@ def receiver() -> Iterator[Receiver]:
         yield received
 
 
-def settings_of(office: Office, receiver: Receiver, **changes: object) -> Settings:
-    settings = replace(office.runtime.settings, webhook_url=receiver.url)
-    return replace(settings, **changes)  # type: ignore[arg-type]  # each test's own
+def settings_of(office: Office, receiver: Receiver) -> Settings:
+    return replace(office.runtime.settings, webhook_url=receiver.url)
 
 
 def call_again(office: Office, settings: Settings, *, after: timedelta) -> None:
@@ -54,7 +53,7 @@ def test_a_sync_announces_what_went_live_and_says_it_once(
 
 def test_a_body_is_signed_with_the_secret(office: Office, receiver: Receiver) -> None:
     office.sync()
-    settings = settings_of(office, receiver, webhook_secret="of two")
+    settings = replace(settings_of(office, receiver), webhook_secret="of two")
     call_again(office, settings, after=timedelta(0))
     digest = hmac.new(b"of two", receiver.bodies[0], hashlib.sha256).hexdigest()
     assert receiver.headers[0]["X-Sqltune-Signature"] == f"sha256={digest}"
@@ -69,7 +68,7 @@ def test_without_an_address_nothing_is_stored(office: Office) -> None:
 
 def test_what_was_not_chosen_is_not_announced(office: Office, receiver: Receiver) -> None:
     office.sync()
-    settings = settings_of(office, receiver, webhook_events=("failed", "stuck"))
+    settings = replace(settings_of(office, receiver), webhook_events=("failed", "stuck"))
     call_again(office, settings, after=timedelta(0))
     assert calls(office) == []
 
@@ -100,6 +99,16 @@ def test_a_failed_sync_is_announced_and_its_receiver_that_is_down_fails_nothing(
     assert (event, state, attempts) == ("failed", "waiting", 1)
     assert text == "no reply: ConnectError"
     assert "secret-part" not in repr(settings)
+
+
+def test_a_proxy_that_is_none_fails_no_sync(
+    office: Office, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.runtime = replace(office.runtime, settings=settings_of(office, receiver))
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "abacus://127.0.0.1")
+    office.sync()
+    assert calls(office) == [("promoted", "waiting", 1, "no reply: ValueError")]
 
 
 def test_two_runners_that_announce_at_once_call_once(office: Office, receiver: Receiver) -> None:

@@ -39,7 +39,7 @@ def send(url: str, secret: str | None, body: bytes, call_name: str) -> CallOutco
     headers = {
         "Content-Type": "application/json",
         "User-Agent": f"sqltune/{VERSION}",
-        "Idempotency-Key": quote(call_name),
+        "Idempotency-Key": quote(call_name, errors="replace"),
     }
     if secret is not None:
         digest = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
@@ -49,6 +49,7 @@ def send(url: str, secret: str | None, body: bytes, call_name: str) -> CallOutco
             "POST", url, content=body, headers=headers, timeout=TIMEOUT_SECONDS
         ) as reply:
             status = reply.status_code
-    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+    # httpx raises a ValueError where a proxy of the environment is none.
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
         return CallOutcome(False, f"no reply: {type(error).__name__}")
     return CallOutcome(200 <= status < 300, f"HTTP {status}")
