@@ -10,12 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from statistics import fmean
 
 from sqltune.database.connection import Database
 from sqltune.database.tables import responses
 from sqltune.database.tables import scores as scores_table
 from sqltune.database.tables.scores import ScorePair
+from sqltune.evaluation.paging import read_pages
 from sqltune.records import Phase
 from sqltune.verdicts import CategoryChange, Comparison, GateRules, PromptChange
 
@@ -228,16 +230,13 @@ def _choose_phase(database: Database, run_id: int) -> Phase:
 
 
 def _read_pairs(database: Database, run_id: int, compared_phase: Phase) -> Iterator[ScorePair]:
-    after_key = ""
-    while True:
-        with database.read() as session:
-            page = scores_table.fetch_score_pairs(
-                session, run_id, compared_phase, after_key, PAGE_SIZE
-            )
-        if not page:
-            return
-        yield from page
-        after_key = page[-1].prompt_key
+    pages = read_pages(
+        database.read,
+        lambda session, after: scores_table.fetch_score_pairs(
+            session, run_id, compared_phase, after, PAGE_SIZE
+        ),
+    )
+    return chain.from_iterable(pages)
 
 
 def _mean(values: Sequence[float]) -> float | None:

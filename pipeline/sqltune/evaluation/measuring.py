@@ -6,14 +6,16 @@ same decoding settings, and the same of them are clean. Their keys say so.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
+from itertools import chain
 from statistics import fmean
 
 from sqltune.database.connection import Database
 from sqltune.database.tables import scores
 from sqltune.database.tables.scores import EvaluatedPrompt
 from sqltune.evaluation.comparing import INTERVAL_LEVEL, bound_mean
+from sqltune.evaluation.paging import read_pages
 from sqltune.verdicts import Standing
 
 PAGE_SIZE = 1_000
@@ -28,7 +30,11 @@ def measure(database: Database, run_id: int, *, decoding_key: str, seed: int) ->
         decoding_key: hash of the decoding settings that its prompts were answered with.
         seed: of what is drawn; equal seeds give equal intervals.
     """
-    return summarise_scores(list(_read_prompts(database, run_id)), decoding_key, seed)
+    pages = read_pages(
+        database.read,
+        lambda session, after: scores.fetch_evaluated_prompts(session, run_id, after, PAGE_SIZE),
+    )
+    return summarise_scores(list(chain.from_iterable(pages)), decoding_key, seed)
 
 
 def summarise_scores(prompts: Sequence[EvaluatedPrompt], decoding_key: str, seed: int) -> Standing:
@@ -61,14 +67,3 @@ def _scores(prompts: Sequence[EvaluatedPrompt]) -> list[float]:
 def _hash(parts: Iterable[str]) -> str:
     """Hash texts in whatever order they come: the keys of rows, and so their order, may change."""
     return blake2b("\n".join(sorted(parts)).encode(), digest_size=32).hexdigest()
-
-
-def _read_prompts(database: Database, run_id: int) -> Iterator[EvaluatedPrompt]:
-    after_key = ""
-    while True:
-        with database.read() as session:
-            page = scores.fetch_evaluated_prompts(session, run_id, after_key, PAGE_SIZE)
-        if not page:
-            return
-        yield from page
-        after_key = page[-1].prompt_key

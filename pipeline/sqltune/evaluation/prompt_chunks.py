@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from sqltune.database.connection import Database
 from sqltune.database.tables import responses
+from sqltune.evaluation.paging import read_pages
 from sqltune.records import RunPrompt
 
 #: Prompts asked in one call of the backend, whose slots run empty at the end of each call: that
@@ -20,24 +21,17 @@ PAGE_SIZE = 512
 def read_prompt_chunks(database: Database, run_id: int) -> Iterator[list[RunPrompt]]:
     """Yield the prompts of a run in the order of prompt_key, a chunk at a time."""
     chunk: list[RunPrompt] = []
-    for page in _read_pages(database, run_id):
+    pages = read_pages(
+        database.read,
+        lambda session, after: responses.fetch_prompt_page(session, run_id, after, PAGE_SIZE),
+    )
+    for page in pages:
         chunk += page
         if len(chunk) >= CHUNK_SIZE or _count_characters(chunk) >= CHUNK_CHARACTERS:
             yield chunk
             chunk = []
     if chunk:
         yield chunk
-
-
-def _read_pages(database: Database, run_id: int) -> Iterator[list[RunPrompt]]:
-    after_key = ""
-    while True:
-        with database.read() as session:
-            page = responses.fetch_prompt_page(session, run_id, after_key, PAGE_SIZE)
-        if not page:
-            return
-        yield page
-        after_key = page[-1].prompt_key
 
 
 def _count_characters(prompts: Sequence[RunPrompt]) -> int:

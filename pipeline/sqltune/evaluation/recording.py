@@ -46,11 +46,7 @@ def record_verdict(
         reason += "; live was moved after this run began and is left where it is"
     elif not verdict.is_accepted and live == number:
         reason += "; it is live and stays live until a row in alias_changes moves the alias"
-    min_gain, rule = verdict.rules.min_gain, verdict.rule
-    decision = GateDecision(run.run_id, name, number, verdict.state, reason, min_gain, rule)
-    decisions.replace_decision(session, decision, verdict.comparison, now=now)
-    if later is None:
-        decisions.settle_version(session, decision)
+    _store(session, run, number, verdict, reason, settles=later is None, now=now)
     if may_move:
         move = AliasMove(name, LIVE, number, run.run_id, reason, moved_by=None)
         aliases.move_alias(session, move, now=now)
@@ -86,16 +82,37 @@ def record_review(
         reason += f"; live returns to version {run.before_version} (on_fall)"
     elif not verdict.is_accepted:
         reason += f"; it stays live: {obstacle or 'too little is known for a move'}"
-    rule, min_gain = verdict.rule, verdict.rules.min_gain
-    decision = GateDecision(run.run_id, name, number, verdict.state, reason, min_gain, rule)
-    decisions.replace_decision(session, decision, verdict.comparison, now=now)
-    if later is None:
-        decisions.settle_version(session, decision)
+    _store(session, run, number, verdict, reason, settles=later is None, now=now)
     if moves:
         to = run.before_version or 0
         move = AliasMove(name, LIVE, to, run.run_id, reason, moved_by=aliases.ON_FALL)
         aliases.move_alias(session, move, now=now)
     return reason
+
+
+def _store(
+    session: Session,
+    run: Run,
+    number: int,
+    verdict: Verdict,
+    reason: str,
+    *,
+    settles: bool,
+    now: datetime,
+) -> None:
+    """Store a verdict; it settles the version's state unless a later run evaluated it."""
+    decision = GateDecision(
+        run.run_id,
+        run.adapter_name,
+        number,
+        verdict.state,
+        reason,
+        verdict.rules.min_gain,
+        verdict.rule,
+    )
+    decisions.replace_decision(session, decision, verdict.comparison, now=now)
+    if settles:
+        decisions.settle_version(session, decision)
 
 
 def _find_obstacle(session: Session, run: Run, verdict: Verdict) -> str | None:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from sqltune.database.run_scope import RunScope
 from sqltune.database.tables import scores as scores_table
+from sqltune.evaluation.paging import read_pages
 from sqltune.evaluation.score_limits import ScorerError
 from sqltune.evaluation.scorers import (
     SCORERS,
@@ -125,14 +126,14 @@ def score_phase(
     scope: RunScope, phase: Phase, scoring: Scoring, views: SqlViews | None = None
 ) -> int:
     """Score every answer of one phase that has no score yet; return how many were written."""
-    after_key, written = "", 0
-    while True:
-        with scope.read() as session:
-            page = scores_table.fetch_unscored_responses(
-                session, scope.run_id, phase, after_key, PAGE_SIZE
-            )
-        if not page:
-            return written
+    written = 0
+    pages = read_pages(
+        scope.read,
+        lambda session, after: scores_table.fetch_unscored_responses(
+            session, scope.run_id, phase, after, PAGE_SIZE
+        ),
+    )
+    for page in pages:
         found = []
         for row in page:
             scope.check()  # a text near the scorers' limits takes seconds
@@ -142,7 +143,7 @@ def score_phase(
             with scope.transaction() as session:
                 scores_table.insert_scores(session, scope.run_id, found, now=scope.now())
         written += len(found)
-        after_key = page[-1].prompt_key
+    return written
 
 
 def _threshold(scoring: Scoring, scorer: str) -> float:

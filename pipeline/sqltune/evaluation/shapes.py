@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqltune.evaluation.code_texts import is_code
+from sqltune.evaluation.negation import NO, YES
 from sqltune.evaluation.number_readings import is_number
 from sqltune.evaluation.score_limits import ScorerError
 from sqltune.evaluation.values import parse_json
@@ -15,10 +16,6 @@ CHOSEN_SCORERS = frozenset({"json_equal", "code", "number", "begins", "contains"
 #: Longest short text, in words and characters.
 _SHORT_WORDS, _SHORT_CHARACTERS = 3, 40
 _CLAUSE_MARKS = frozenset(",;:、")
-#: Answers that other words contain, or that sentences have which say the opposite.
-_VERDICTS = frozenset(
-    {"yes", "no", "true", "false", "ja", "nein", "oui", "non", "sí", "si", "não", "sim", "nee"}
-)
 
 
 def choose_scorer(expected: str | None) -> str:
@@ -40,7 +37,8 @@ def choose_scorer(expected: str | None) -> str:
     if is_number(text):
         return "number"
     bare = fold_text(text).rstrip(".!。 ")
-    if bare in _VERDICTS or (len(bare) == 1 and bare.isalpha() and bare.isascii()):
+    # Other words contain them, and sentences that say the opposite have them too.
+    if bare in YES | NO or (len(bare) == 1 and bare.isalpha() and bare.isascii()):
         return "begins"
     return "contains" if _is_short(text) else "key_words"
 

@@ -31,7 +31,7 @@ def plan_evaluation(
     kind = RunKind.EVALUATE
     try:
         version = _find_version(runtime, adapter, request)
-        planned, _ = plan_version(runtime, adapter, version, check)
+        planned, _ = _plan_version(runtime, adapter, version, check)
     except BaseException as error:
         refusal = Refuse(refusal_of(error))
         return AdapterPlan(adapter, refusal, request, is_trial=True, run_kind=kind)
@@ -48,7 +48,7 @@ def plan_reevaluation(
             number = aliases.fetch_alias(session, name)
             version = _require_version(session, name, number)
             earlier = aliases.find_earlier_version(session, name)
-        planned, plan = plan_version(runtime, adapter, version, check)
+        planned, plan = _plan_version(runtime, adapter, version, check)
     except BaseException as error:
         return AdapterPlan(adapter, Refuse(refusal_of(error)), is_trial=True, run_kind=kind)
     reason = f"v{version.version_number} is live, and reevaluate_every {adapter.reevaluate_every}"
@@ -56,7 +56,7 @@ def plan_reevaluation(
     return replace(planned, plan=plan, run_kind=kind)
 
 
-def plan_version(
+def _plan_version(
     runtime: Runtime, adapter: Adapter, version: AdapterVersion, check: Callable[[], None]
 ) -> tuple[AdapterPlan, Evaluate]:
     """Plan the evaluation of a version by today's prompts, scorers and gate.

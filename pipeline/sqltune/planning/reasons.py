@@ -58,7 +58,7 @@ def explain_training(
         reasons.append(f"the base model changed from {last.base_model} to {wanted.base_model.name}")
     elif last.base_model_revision != wanted.base_model.revision:
         reasons.append(f"{wanted.base_model.name} has another revision now")
-    reasons += find_changed_columns(adapter, settings, _TRAINED_BY)
+    reasons += _find_changed_columns(adapter, settings, _TRAINED_BY)
     if reasons:
         return "; ".join(reasons)
     if last.state in (RunState.FAILED, RunState.CANCELLED):
@@ -74,7 +74,7 @@ def explain_evaluation(
     settings: Mapping[str, Any],
 ) -> str:
     """Return what changed since the last run, so that its version is evaluated again."""
-    reasons = find_changed_columns(adapter, settings, _EVALUATED_BY)
+    reasons = _find_changed_columns(adapter, settings, _EVALUATED_BY)
     if last.eval_fingerprint != wanted.eval_fingerprint:
         before, now = (last.eval_fingerprint or "").partition("-")[0], str(wanted.prompts)
         is_counted = before.isdigit() and before != now
@@ -84,7 +84,7 @@ def explain_evaluation(
     return f"only {what}: v{version.version_number} is evaluated again"
 
 
-def find_changed_columns(
+def _find_changed_columns(
     adapter: Adapter, settings: Mapping[str, Any], columns: Iterable[str]
 ) -> list[str]:
     """Return which columns changed since a run, from what to what."""
