@@ -195,9 +195,14 @@ def _parse_cron(block: Block) -> None:
         assert re.match(r"(?:[\d*/,-]+ ){5}\S", line), f"{block.place}: {line}"
 
 
+class _UnitFile(configparser.ConfigParser):
+    def optionxform(self, optionstr: str) -> str:
+        """Return the name as it is: systemd knows capital from small letters."""
+        return optionstr
+
+
 def _parse_ini(block: Block) -> None:
-    parser = configparser.ConfigParser(strict=False)
-    parser.optionxform = str  # type: ignore[assignment,method-assign]  # as its documentation has it
+    parser = _UnitFile(strict=False)
     parser.read_string(block.text)
     assert parser.sections(), block.place
 

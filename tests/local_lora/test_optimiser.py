@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
+from torch.optim.lr_scheduler import LRScheduler
 from transformers import get_cosine_schedule_with_warmup, get_linear_schedule_with_warmup
 
 from sqltune.local_lora.optimiser import AdamW, Schedule, learning_rate_at
@@ -32,10 +35,10 @@ def test_twenty_steps_are_those_of_torchs_adamw(weight_decay: float) -> None:
     ],
 )
 def test_without_warmup_the_rates_are_those_of_transformers(
-    schedule: Schedule, theirs: object
+    schedule: Schedule, theirs: Callable[..., LRScheduler]
 ) -> None:
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=3.0)
-    scheduler = theirs(optimizer, 0, 10)  # type: ignore[operator]
+    scheduler = theirs(optimizer, 0, 10)
     for step in range(10):
         rate = learning_rate_at(step, total_steps=10, peak=3.0, warmup_share=0.0, schedule=schedule)
         assert rate == pytest.approx(scheduler.get_last_lr()[0])

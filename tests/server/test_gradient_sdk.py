@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from gradientai import BaseModel, CapabilityFilterOption, Gradient, ModelAdapter
@@ -214,6 +215,11 @@ def test_a_second_delete_is_not_found_and_so_is_everything_after_it(base: BaseMo
 def test_an_empty_name_and_options_out_of_bounds_are_refused(
     base: BaseModel,
 ) -> None:
-    for wrong in ({"name": ""}, {"name": "a", "rank": 33}, {"name": "a", "learning_rate": 1.0}):
+    refused: list[dict[str, Any]] = [
+        {"name": ""},
+        {"name": "a", "rank": 33},
+        {"name": "a", "learning_rate": 1.0},
+    ]
+    for wrong in refused:
         with pytest.raises(ValueError, match="validation error"):
-            base.create_model_adapter(**wrong)  # type: ignore[arg-type]  # that is the point
+            base.create_model_adapter(**wrong)

@@ -8,11 +8,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sqltune.database.tables.served import ServedAdapter
 from sqltune.errors import CallRefused
 from sqltune.local_lora.answering import Question
 from sqltune.local_lora.loaded_model import LoadedModel
@@ -24,6 +27,7 @@ from sqltune.server.workbench import BASE_LANE, Workbench
 
 SAMPLING = Sampling(max_new_tokens=4)
 PATIENCE_SECONDS = 60
+MADE_AT = datetime(2026, 11, 27, 9)
 
 
 class WatchedModel:
@@ -38,10 +42,29 @@ class WatchedModel:
         return self._answer(questions, adapter=adapter, sampling=sampling)
 
 
+def find_untrained(adapter_id: str) -> ServedAdapter:
+    """Return an adapter of the only base model that was never trained."""
+    return ServedAdapter(
+        adapter_id=adapter_id,
+        adapter_name=adapter_id,
+        base_slug="tiny",
+        base_model="tiny",
+        base_model_revision="1",
+        lora_rank=8,
+        lora_alpha=16,
+        learning_rate=1e-3,
+        rehearsal="off",
+        seed=1,
+        last_step=0,
+        created_at=MADE_AT,
+        updated_at=MADE_AT,
+    )
+
+
 @pytest.fixture
 def bench(tiny_model: Path, tmp_path: Path) -> Workbench:
     base = load_base_model(str(tiny_model), allowed_folders=[tiny_model])
-    return Workbench(base, tmp_path, lambda adapter_id: None)  # type: ignore[arg-type, return-value]  # nothing is trained
+    return Workbench(base, tmp_path, find_untrained)
 
 
 @pytest.fixture
@@ -156,7 +179,7 @@ def test_trainings_of_two_adapters_take_turns(thread: ModelThread) -> None:
             yield
 
     blocker = Blocker(thread)
-    both = [thread.do(name, lambda name=name: training(name)) for name in ("a", "b")]  # type: ignore[misc]  # mypy loses the default
+    both = [thread.do(name, partial(training, name)) for name in ("a", "b")]
     blocker.open()
     for future in both:
         future.result(PATIENCE_SECONDS)
