@@ -22,6 +22,7 @@ class RunState(StrEnum):
     TRAINING = "training"
     ANSWERING_AFTER = "answering_after"
     DECIDING = "deciding"
+    PREDICTING = "predicting"  #: of a run that predicts, its only state of work
     PAUSED = "paused"
     SUCCEEDED = "succeeded"
     REJECTED = "rejected"
@@ -53,6 +54,7 @@ class RunKind(StrEnum):
     TRAIN = "train"
     EVALUATE = "evaluate"
     REEVALUATE = "reevaluate"  #: what is live, because adapters.reevaluate_every is due
+    PREDICT = "predict"  #: what is live answers the rows of adapters.prediction_query
 
 
 class SyncDecision(StrEnum):
@@ -61,6 +63,7 @@ class SyncDecision(StrEnum):
     UP_TO_DATE = "up_to_date"
     TRAIN = "train"
     EVALUATE = "evaluate"
+    PREDICT = "predict"
     RESUME = "resume"
     WAIT = "wait"
     BLOCKED = "blocked"
@@ -79,10 +82,11 @@ class Phase(StrEnum):
 
 
 class SelectionName(StrEnum):
-    """Which of an adapter's two selections; `data_issues.selection`."""
+    """Which of an adapter's selections; `data_issues.selection`."""
 
     TRAINING = "training"
     EVALUATION = "evaluation"
+    PREDICTION = "prediction"
 
 
 def parse_flag(value: object) -> bool | None:
@@ -145,6 +149,9 @@ class Adapter:
     allow_unstable: bool = False  #: a query may return other rows each time it is read
     reevaluate_every: str | None = None  #: of what is live, such as 6h; None: only when a row asks
     on_fall: str = "report"  #: report, roll_back
+    prediction_query: str | None = None  #: None: the live version answers no rows
+    predict: str = "new"  #: new, all, off
+    predict_every: str | None = None  #: None: at each sync of the adapter
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +203,9 @@ class RunRequest:
     trigger_reason: str | None  #: the person's own words
     from_run_id: int | None = None  #: with from_epoch: make a version of this run's kept epoch
     from_epoch: int | None = None  #: None: train
-    run_kind: str | None = None  #: evaluate: nothing is trained; None, train: as a sync would
+    run_kind: str | None = (
+        None  #: evaluate, predict: nothing is trained; None, train: as a sync would
+    )
     version_number: int | None = None  #: with evaluate: the version; None: what is live
     queued_at: datetime | None = None  #: None: the row holds no time
 

@@ -9,7 +9,7 @@ SELECT adapter_name, base_model, base_model_revision, backend, is_enabled, sync_
        quantization, prompt_format, sample_form,
        eval_query, scorer, extra_scorers, pass_threshold, max_new_tokens, temperature,
        min_gain, gate_confidence, max_error_share, max_regressed_share, gate_by_category, min_prompts, gate_without_prompts,
-       reevaluate_every, on_fall
+       reevaluate_every, on_fall, prediction_query, predict, predict_every
   FROM adapters
  ORDER BY adapter_name;
 
@@ -22,6 +22,6 @@ SELECT adapter_name, base_model, base_model_revision, backend, is_enabled, sync_
        quantization, prompt_format, sample_form,
        eval_query, scorer, extra_scorers, pass_threshold, max_new_tokens, temperature,
        min_gain, gate_confidence, max_error_share, max_regressed_share, gate_by_category, min_prompts, gate_without_prompts,
-       reevaluate_every, on_fall
+       reevaluate_every, on_fall, prediction_query, predict, predict_every
   FROM adapters
  WHERE adapter_name = :adapter_name;

@@ -193,6 +193,20 @@ UPDATE responses
 SELECT run_id, prompt_key, phase, response, error_message
   FROM responses;
 
+-- name: forget_prediction
+-- An answer to a row that holds a forgotten text.
+UPDATE predictions
+   SET answer = NULL,
+       error_code = 'forgotten',
+       error_message = :message
+ WHERE adapter_name = :adapter_name
+   AND row_key = :row_key;
+
+-- name: select_all_predictions
+-- Every answer to a row and every error in the place of one; streamed.
+SELECT adapter_name, row_key, answer, error_message
+  FROM predictions;
+
 -- name: select_messages_of_issues
 -- Every finding; streamed.
 SELECT run_id, issue_number, message

@@ -185,6 +185,8 @@ UPDATE runs
 -- name: list_schedule
 -- What decides whether an adapter is due.
 SELECT a.adapter_name, a.is_enabled, a.sync_every, s.decided_at, s.retry_at, a.reevaluate_every, s.reevaluated_at,
+       CASE WHEN a.prediction_query IS NOT NULL AND a.predict <> 'off' THEN a.predict_every ELSE NULL END AS predict_every,
+       s.predicted_at,
        l.changed_at AS live_since
   FROM adapters a
   LEFT JOIN adapter_states s ON s.adapter_name = a.adapter_name

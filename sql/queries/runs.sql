@@ -29,7 +29,8 @@ SELECT run_id
   FROM runs
  WHERE adapter_name = :adapter_name
    AND run_key IS NOT NULL
-   AND state IN ('queued', 'preparing', 'answering_before', 'training', 'answering_after', 'deciding', 'paused')
+   AND state IN ('queued', 'preparing', 'answering_before', 'training', 'answering_after', 'deciding',
+                 'predicting', 'paused')
  ORDER BY queued_at, run_id;
 
 -- name: find_last_ended_run
@@ -109,7 +110,8 @@ UPDATE runs
    SET is_stuck = :is_stuck,
        stuck_reason = :stuck_reason
  WHERE run_id = :run_id
-   AND state IN ('queued', 'preparing', 'answering_before', 'training', 'answering_after', 'deciding', 'paused');
+   AND state IN ('queued', 'preparing', 'answering_before', 'training', 'answering_after', 'deciding',
+                 'predicting', 'paused');
 
 -- name: set_run_selection
 -- What the training selection gave.

@@ -54,9 +54,11 @@ UPDATE adapter_states
  WHERE adapter_name = :adapter_name;
 
 -- name: get_live_times
--- Since when a version is live, and when one was last evaluated by reevaluate_every. No row: nothing is live.
+-- Since when a version is live, and when one was last evaluated by reevaluate_every, or answered the prediction_query. No row:
+-- nothing is live.
 SELECT l.changed_at AS live_since,
-       s.reevaluated_at
+       s.reevaluated_at,
+       s.predicted_at
   FROM aliases l
   LEFT JOIN adapter_states s ON s.adapter_name = l.adapter_name
  WHERE l.adapter_name = :adapter_name
@@ -66,6 +68,12 @@ SELECT l.changed_at AS live_since,
 -- An evaluation by reevaluate_every begins.
 UPDATE adapter_states
    SET reevaluated_at = :now
+ WHERE adapter_name = :adapter_name;
+
+-- name: set_predicted_at
+-- The prediction_query is read.
+UPDATE adapter_states
+   SET predicted_at = :now
  WHERE adapter_name = :adapter_name;
 
 -- name: set_current_run

@@ -202,6 +202,29 @@ SELECT e.adapter_name AS adapter_name,
   LEFT JOIN adapter_versions v ON v.adapter_name = e.adapter_name AND v.version_number = e.version_number
   LEFT JOIN aliases a ON a.adapter_name = e.adapter_name AND a.alias = 'live' AND a.version_number = e.version_number;
 
+-- view: report_predictions
+-- One row per row of a prediction_query: the latest answer of a live version. Join it to your own table by row_key, a text.
+-- is_by_live = 0: another version is live now, and the next predictions ask the row again.
+SELECT p.adapter_name AS adapter_name,
+       p.version_number AS version_number,
+       p.row_key AS row_key,
+       p.run_id AS run_id,
+       COALESCE(v.adapter_label, p.adapter_name) AS adapter_label,
+       CASE WHEN a.version_number IS NULL THEN 0 ELSE 1 END AS is_by_live,
+       p.answer AS answer,
+       p.finish_reason AS finish_reason,
+       p.prompt_tokens AS prompt_tokens,
+       p.output_tokens AS output_tokens,
+       p.latency_ms AS latency_ms,
+       p.attempt_count AS attempt_count,
+       p.answered_at AS answered_at,
+       DATE(p.answered_at) AS answered_date,
+       p.error_code AS error_code,
+       p.error_message AS error_message
+  FROM predictions p
+  LEFT JOIN adapter_versions v ON v.adapter_name = p.adapter_name AND v.version_number = p.version_number
+  LEFT JOIN aliases a ON a.adapter_name = p.adapter_name AND a.alias = 'live' AND a.version_number = p.version_number;
+
 -- view: report_training_steps
 -- One row per optimizer step: the loss curve. For a line chart take smoothed_loss: once a step has had samples, it is never NULL.
 -- The last step of each epoch has eval_loss where samples are for validation; is_best = 1: the weights after it are the version.

@@ -21,6 +21,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "serving": (),
     "worker": (),
     "views": (),
+    "predictions": (),
 }
 
 

@@ -17,6 +17,7 @@ def grow(database: Database, *, runs: int = 40, prompts: int = 20) -> None:
     for run_id in range(1, runs + 1):
         add_evaluation(database, run_id, prompts)
     _add_served(database, runs, prompts)
+    _add_predictions(database, prompts)
     _add_others(database)
     analyze(database)
 
@@ -29,7 +30,7 @@ def analyze(database: Database) -> None:
             return
         tables = "runs, run_prompts, responses, scores, contents, adapter_versions, manifests, "
         tables += "manifest_samples, training_samples, eval_prompts, gate_decisions, run_events, "
-        tables += "served_adapters, served_steps"
+        tables += "served_adapters, served_steps, predictions"
         session.connection.exec_driver_sql(f"ANALYZE TABLE {tables}").fetchall()
 
 
@@ -128,6 +129,21 @@ def _add_others(database: Database, adapters: int = 400) -> None:
         database,
         "contents",
         [{"content_hash": f"other-{n}", "prompt": "p", "response": "r"} for n in numbers],
+    )
+
+
+def _add_predictions(database: Database, rows: int) -> None:
+    answered = {"version_number": 7, "content_hash": "h", "answered_at": TIME, "answer": "x " * 30}
+    keys = [f"k{number:06}" for number in range(rows)]
+    adapters = [*ADAPTERS, *(f"other-{number}" for number in range(40))]
+    insert(
+        database,
+        "predictions",
+        [
+            answered | {"adapter_name": name, "row_key": key, "run_id": 7}
+            for name in adapters
+            for key in keys
+        ],
     )
 
 

@@ -36,8 +36,24 @@ def insert_history(database: Database) -> None:
     _insert_evaluations(database)
     _insert_data(database)
     _insert_orphan(database)
+    _insert_predictions(database)
     _insert_erasure(database)
     _insert_findings(database)
+
+
+def _insert_predictions(database: Database) -> None:
+    """One row was answered by the live version, one got an error from the version before."""
+    base = {"adapter_name": ADAPTER, "content_hash": "h", "answered_at": _TIME.format(5)}
+    answer = {"row_key": "17", "version_number": 1, "run_id": 1, "answer": "Yes."}
+    error = {"row_key": "18", "version_number": 2, "run_id": 2, "answer": None}
+    insert(
+        database,
+        "predictions",
+        [
+            base | answer | {"error_code": None, "latency_ms": 12.5, "attempt_count": 1},
+            base | error | {"error_code": "overloaded", "latency_ms": None, "attempt_count": 3},
+        ],
+    )
 
 
 def _insert_runs(database: Database) -> None:

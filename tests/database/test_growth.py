@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sqlalchemy import text
-
-from sqltune.database.connection import Database, EngineKind
+from sqltune.database.connection import Database, EngineKind, prepare_statement
 from sqltune.database.queries import load_statements
 from sqltune.database.scripts import read_views
 from tests.database.grown_tables import ADAPTERS, TIME, grow
@@ -33,6 +31,7 @@ READS_ALL = {
     # Asked by `forget` alone, which looks for a text in everything that is stored.
     "select_all_contents",
     "select_all_answers",
+    "select_all_predictions",
     "select_prompts_by_content",
     "select_messages_of_issues",
     "select_messages_of_events",
@@ -80,6 +79,7 @@ VALUES: dict[str, object] = {
     "adapter_id": "id-7",
     "first_position": 7,
     "end_position": 17,
+    "row_keys": ["k000007", "k000017"],
 }
 
 
@@ -90,7 +90,7 @@ def explain(database: Database, statement: str) -> list[dict[str, Any]]:
         "EXPLAIN QUERY PLAN" if database.kind is EngineKind.SQLITE else "EXPLAIN FORMAT=TRADITIONAL"
     )
     with database.read() as session:
-        rows = session.connection.execute(text(f"{word} {statement}"), values)
+        rows = session.connection.execute(prepare_statement(f"{word} {statement}"), values)
         return [dict(row) for row in rows.mappings()]
 
 

@@ -35,6 +35,9 @@ CONTRACT = {
     "leaked_count error_count mean_score clean_score interval_low interval_high previous_version "
     "is_comparable not_comparable_reason score_change comparison_key reason evaluated_at "
     "evaluated_date",
+    "report_predictions": "adapter_name version_number row_key run_id adapter_label is_by_live "
+    "answer finish_reason prompt_tokens output_tokens latency_ms attempt_count answered_at "
+    "answered_date error_code error_message",
     "report_training_steps": "adapter_name version_number run_id step manifest_id adapter_label "
     "is_latest epoch train_loss sample_loss smoothed_loss eval_loss is_best learning_rate tokens "
     "tokens_seen "
@@ -89,6 +92,18 @@ def _plain(value: Any) -> Any:
     if isinstance(value, date | datetime):
         return str(value)
     return float(value) if type(value).__name__ == "Decimal" else value
+
+
+def test_a_prediction_says_who_answered_and_whether_that_is_live(reported: Database) -> None:
+    with reported.read() as session:
+        rows = session.connection.exec_driver_sql(
+            "SELECT row_key, adapter_label, is_by_live, answer, attempt_count, error_code"
+            " FROM report_predictions ORDER BY row_key"
+        )
+        assert [tuple(row) for row in rows] == [
+            ("17", "support-bot v1", 1, "Yes.", 1, None),
+            ("18", "support-bot v2", 0, None, 3, "overloaded"),
+        ]
 
 
 def test_the_views_are_those_of_the_contract(database: Database) -> None:

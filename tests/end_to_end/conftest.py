@@ -18,6 +18,7 @@ ALSO_ON_MYSQL = (
     "test_failing",
     "test_gc",
     "test_pausing",
+    "test_predictions",
     "test_promoting",
     "test_reevaluating",
     "test_requests",

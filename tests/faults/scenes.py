@@ -228,6 +228,17 @@ def ask_for_an_epoch(world: World) -> None:
         people.insert("runs", adapter_name="office", from_run_id=kept[0], from_epoch=kept[1])
 
 
+def predict_rows(world: World) -> None:
+    """Let what is live answer rows: two with one key, an empty one, and one whose answer fails."""
+    world.play(faults=[{"at": "answer", "prompt": "What is room 4?"}])
+    with world.people() as people:
+        people.do(
+            "UPDATE adapters SET prediction_query = 'SELECT COALESCE(group_key, prompt) AS row_key,"
+            " prompt FROM training_samples'"
+        )
+        people.teach("office", " ", "An empty prompt is a bad row.")
+
+
 def nothing(_world: World) -> None:
     """Do nothing."""
 
@@ -262,4 +273,5 @@ SCENES = (
     Scene("interrupted", interrupt_training),
     Scene("kept_epochs", keep_epochs),
     Scene("trial_of_an_epoch", ask_for_an_epoch),
+    Scene("predictions", predict_rows),
 )

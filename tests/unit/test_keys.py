@@ -32,6 +32,7 @@ NEITHER = {
     "on_bad_row": "skip", "max_skipped_share": 0.5, "allow_unstable": True, "adapter_name": "other",
     "sync_every": "15m", "min_new_samples": 5, "near_duplicate_at": None,
     "on_personal_data": "refuse", "reevaluate_every": "6h", "on_fall": "roll_back",
+    "prediction_query": "SELECT 1", "predict": "off", "predict_every": "1d",
     # The fingerprint covers what a share chooses; keeping weights changes none.
     "validation_share": 0.2, "keep_epochs": True,
 }  # fmt: skip

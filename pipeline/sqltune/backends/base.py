@@ -188,7 +188,7 @@ class Answer:
     finish_reason: str | None
     prompt_tokens: int | None
     output_tokens: int | None
-    latency_ms: float
+    latency_ms: float | None  #: None: it was not asked
     error_code: str | None = None
     error_message: str | None = None
 

@@ -7,12 +7,22 @@ until COMMIT.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import Connection, CursorResult, Engine, Row, TextClause, text
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    CursorResult,
+    Engine,
+    Row,
+    TextClause,
+    bindparam,
+    text,
+)
 
 from sqltune.database.engines import READS_ONLY, make_engine
 from sqltune.database.errors import translate_errors
@@ -21,10 +31,12 @@ from sqltune.database.urls import EngineKind, parse_address
 from sqltune.errors import LeaseLost
 from sqltune.records import Claim
 
-__all__ = ["Database", "EngineKind", "Row", "Session"]
+__all__ = ["Database", "EngineKind", "Row", "Session", "prepare_statement"]
 
 #: How long a statement waits for a lock of another transaction.
 _LOCK_WAIT_SECONDS = 30
+#: The value of `column IN :values`, with as many as the caller gives.
+_LIST = re.compile(r"\bIN :(\w+)")
 #: Longer than any statement of ours, a migration of a large table included.
 _SILENCE_SECONDS = 600.0
 
@@ -79,7 +91,7 @@ class Database:
         """Use an engine that `open` made."""
         self.engine = engine
         self.kind = kind
-        self._statements = {n: text(s) for n, s in load_statements(kind.value).items()}
+        self._statements = {n: prepare_statement(s) for n, s in load_statements(kind.value).items()}
 
     def __repr__(self) -> str:
         return f"Database({self.address})"
@@ -153,6 +165,14 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+
+def prepare_statement(statement: str) -> TextClause:
+    """Return a named statement as SQLAlchemy runs it: a value after IN is a list."""
+    lists: list[BindParameter[Any]] = [
+        bindparam(name, expanding=True) for name in _LIST.findall(statement)
+    ]
+    return text(statement).bindparams(*lists)
 
 
 def _fence_lease(session: Session, claim: Claim) -> None:

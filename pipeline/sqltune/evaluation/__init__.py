@@ -14,6 +14,7 @@ from sqltune.evaluation.recording import record_evaluation, record_review, recor
 from sqltune.evaluation.scorers import SCORERS
 from sqltune.evaluation.scoring import plan_scoring, score_responses
 from sqltune.evaluation.shapes import choose_scorer
+from sqltune.evaluation.storable_answers import make_missing, make_storable
 
 __all__ = [
     "SCORERS",
@@ -23,6 +24,8 @@ __all__ = [
     "choose_scorer",
     "compare",
     "forget_errors",
+    "make_missing",
+    "make_storable",
     "measure",
     "plan_scoring",
     "reach_verdict",

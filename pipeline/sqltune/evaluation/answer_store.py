@@ -12,15 +12,12 @@ from sqltune.database.tables import responses, scores
 from sqltune.evaluation.answering_model import AnsweringModel
 from sqltune.evaluation.asking import BATCH_CHARACTERS, BATCH_SIZE
 from sqltune.evaluation.scoring import Scoring, score_answer
+from sqltune.evaluation.storable_answers import make_missing, make_storable
 from sqltune.records import Phase, Response, RunPrompt, Score
 
-#: A longer answer is an error: it could not be stored on every server.
-MAX_ANSWER_CHARACTERS = 4_000_000
 #: Reused answers are in the database already, so losing more of them at once costs little; their
 #: transaction with scores stays far below 200 ms.
 REUSED_AT_ONCE = 200
-#: Longest error message that is stored.
-MAX_MESSAGE_CHARACTERS = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +87,7 @@ class AnswerStore:
 
     def end(self) -> None:
         """Store an error for every prompt of the chunk that the backend did not answer."""
-        message = "the backend returned no answer to this prompt"
-        missing = [self._error_row(p, "no_answer", message) for p in self._waiting.values()]
+        missing = [self._row_of(p, make_missing(key)) for key, p in self._waiting.items()]
         for batch in split_rows(missing):
             self._write(batch)
 
@@ -153,37 +149,20 @@ class AnswerStore:
         ]
 
     def _row_of(self, prompt: RunPrompt, answer: Answer) -> Response:
-        if answer.error_code is None and (fault := _find_fault(answer.text)):
-            return self._error_row(prompt, "unexpected_reply", fault, answer)
-        if answer.error_code is not None:
-            return self._error_row(prompt, answer.error_code, answer.error_message, answer)
-        if self._model.is_forgotten(answer.text or ""):
-            message = "the answer is a text that `sqltune forget` removed, so it is not stored"
-            return self._error_row(prompt, "forgotten", message, answer)
-        return self._blank_row(prompt, answer, response=answer.text)
-
-    def _error_row(
-        self, prompt: RunPrompt, code: str, message: str | None, answer: Answer | None = None
-    ) -> Response:
-        row = self._blank_row(prompt, answer, response=None)
-        return replace(row, error_code=code[:64], error_message=_clean_message(message or code))
-
-    def _blank_row(
-        self, prompt: RunPrompt, answer: Answer | None, *, response: str | None
-    ) -> Response:
+        answer = make_storable(self._model, answer)
         return Response(
             prompt_key=prompt.prompt_key,
             phase=self._phase,
             content_hash=prompt.content_hash,
             model_key=self._model.model_key,
             decoding_key=self._model.decoding_key,
-            response=response,
-            error_code=None,
-            error_message=None,
-            finish_reason=(answer.finish_reason or "")[:32] or None if answer else None,
-            prompt_tokens=answer.prompt_tokens if answer else None,
-            output_tokens=answer.output_tokens if answer else None,
-            latency_ms=answer.latency_ms if answer else None,
+            response=answer.text,
+            error_code=answer.error_code,
+            error_message=answer.error_message,
+            finish_reason=(answer.finish_reason or "")[:32] or None,
+            prompt_tokens=answer.prompt_tokens,
+            output_tokens=answer.output_tokens,
+            latency_ms=answer.latency_ms,
             reused_run_id=None,
         )
 
@@ -200,23 +179,3 @@ def split_rows(rows: Sequence[Response], size: int = BATCH_SIZE) -> Iterator[lis
             batch, characters = [], 0
     if batch:
         yield batch
-
-
-def _clean_message(message: str) -> str:
-    """Return what every database can store of a foreign message."""
-    return message[:MAX_MESSAGE_CHARACTERS].encode("utf-8", "replace").decode()
-
-
-def _find_fault(text: str | None) -> str | None:
-    """Return why an answer cannot be stored; None: it can."""
-    if text is None:
-        return "the backend returned neither an answer nor an error"
-    if len(text) > MAX_ANSWER_CHARACTERS:
-        return (
-            f"the answer has {len(text):,} characters; at most {MAX_ANSWER_CHARACTERS:,} are stored"
-        )
-    try:
-        text.encode()
-    except UnicodeEncodeError as exc:
-        return f"the answer is not valid Unicode: lone surrogate at character {exc.start}"
-    return None

@@ -156,6 +156,8 @@ def _examine_queries(runtime: Runtime, adapter: Adapter) -> Iterator[CheckFindin
         return
     reader = runtime.selection_reader(lambda: None)
     for selection in SelectionName:
+        if selection is SelectionName.PREDICTION and adapter.prediction_query is None:
+            continue
         name = f"{selection.value} rows of {adapter.adapter_name}"
         try:
             counts = count_first_rows(reader, adapter, selection)
@@ -174,6 +176,8 @@ def _describe_emptiness(
     if selection is SelectionName.TRAINING:
         reason = str(find_emptiness(counts, adapter))
         return CheckFinding(name, CheckStatus.FAILED, reason)
+    if selection is SelectionName.PREDICTION:
+        return CheckFinding(name, CheckStatus.WARNING, "the query runs and returns no row")
     reason = "there is no evaluation prompt, so a version is compared with nothing"
     if adapter.gate_without_prompts == "accept":
         reason += " and accepted (gate_without_prompts)"

@@ -14,7 +14,7 @@ from sqltune.database.patience import with_patience
 from sqltune.database.tables import adapters, requests, runs
 from sqltune.errors import ConfigError, LeaseLost
 from sqltune.planning.plan import AdapterPlan, Resume
-from sqltune.records import DesiredState, Run, RunState, SyncDecision
+from sqltune.records import DesiredState, Run, RunKind, RunState, SyncDecision
 from sqltune.run.next_step import NOTHING, next_step
 from sqltune.runtime import Runtime
 from sqltune.syncing.ending import cancel_run
@@ -72,6 +72,11 @@ def retry_failed(runtime: Runtime, run_id: int, *, stop: threading.Event) -> Out
     """
     with runtime.database.read() as session:
         run = _require_run(session, run_id)
+    if run.run_kind is RunKind.PREDICT:
+        raise ConfigError(
+            f"run {run_id} predicted: the next sync asks the rows again whose answers are errors, "
+            "and so does a row of runs with run_kind 'predict'"
+        )
     if run.state not in (RunState.SUCCEEDED, RunState.REJECTED) or run.version_number is None:
         raise ConfigError(
             f"run {run_id} is {run.state.value}: only a run that reached a decision can be retried"

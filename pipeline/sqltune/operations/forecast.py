@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from sqltune import wanted_keys
 from sqltune.backends.recipes import Recipe, RecipeMaker
 from sqltune.backends.token_counts import Tokens, count_epoch_tokens
-from sqltune.database.tables import aliases
-from sqltune.errors import RunInterrupted
+from sqltune.database.tables import aliases, versions
+from sqltune.errors import PipelineError, RunInterrupted
 from sqltune.operations.row_checks import RowReport, RowSummary, examine_rows
 from sqltune.planning.plan import (
     Blocked,
@@ -26,12 +26,13 @@ from sqltune.planning.plan import (
     Train,
 )
 from sqltune.planning.planner import plan_adapter
+from sqltune.planning.predictions import describe_waiting
 from sqltune.planning.wanted import Wanted
 from sqltune.records import Adapter, RunState, SyncDecision
 from sqltune.runtime import Runtime
 from sqltune.selection import select_samples
 from sqltune.syncing.due import choose_adapters
-from sqltune.syncing.waiting import is_live_due
+from sqltune.syncing.waiting import is_live_due, is_prediction_due
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ def _make(
     return Forecast(
         adapter_name=adapter.adapter_name,
         decision=plan.decision,
-        reason=plan.reason + _describe_live(runtime, adapter),
+        reason=plan.reason + _describe_live(runtime, adapter, check),
         samples=wanted.samples if wanted else None,
         validation=wanted.validation if wanted else None,
         held_out=dict(wanted.held_out) if wanted else None,
@@ -141,13 +142,23 @@ def _find_fault(plan: Plan, report: RowReport | None) -> str | None:
     return plan.reason if is_failed or isinstance(plan, Refuse) else None
 
 
-def _describe_live(runtime: Runtime, adapter: Adapter) -> str:
-    """Return that what is live is evaluated again, where it is due."""
+def _describe_live(runtime: Runtime, adapter: Adapter, check: Callable[[], None]) -> str:
+    """Return that what is live is evaluated again, and what it is asked, where that is due."""
+    name, now, words = adapter.adapter_name, runtime.now(), ""
     with runtime.database.read() as session:
-        if not is_live_due(session, adapter, runtime.now()):
-            return ""
-        number = aliases.fetch_alias(session, adapter.adapter_name)
-    return f"; v{number}, which is live, is due (reevaluate_every {adapter.reevaluate_every})"
+        number = aliases.fetch_alias(session, name)
+        version = None if number is None else versions.get_version(session, name, number)
+        if is_live_due(session, adapter, now):
+            words = f"; v{number}, which is live, is due (reevaluate_every "
+            words += f"{adapter.reevaluate_every})"
+        predicts = is_prediction_due(session, adapter, now, is_scheduled=True)
+    if not predicts or version is None:
+        return words
+    try:
+        found = describe_waiting(runtime, adapter, version, check=check)
+    except PipelineError as error:
+        return f"{words}; the prediction_query cannot be used: {error}"
+    return words if found is None else f"{words}; v{number} is to answer {found}"
 
 
 def _wanted(plan: Plan) -> Wanted | None:

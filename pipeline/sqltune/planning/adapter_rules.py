@@ -67,12 +67,13 @@ _WORDS = {
     "on_personal_data": ("ignore", "report", "refuse"),
     "gate_without_prompts": ("accept", "refuse"),
     "on_fall": ("report", "roll_back"),
+    "predict": ("new", "all", "off"),
 }
 _FLAGS = ("is_enabled", "keep_epochs", "allow_unstable")
 #: Text columns without any other rule.
 _TEXTS = (
     *("adapter_name", "base_model", "base_model_revision", "backend"),
-    *("training_query", "eval_query", "scorer", "prompt_format"),
+    *("training_query", "eval_query", "prediction_query", "scorer", "prompt_format"),
 )
 _EVERY = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d|)", re.ASCII)
 _UNIT_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -96,10 +97,13 @@ def check_adapter(adapter: Adapter) -> None:
     for column, words in _WORDS.items():
         if getattr(adapter, column) not in words:
             raise _wrong(adapter, column, f"must be {', '.join(words[:-1])} or {words[-1]}")
-    for column in ("sync_every", "reevaluate_every"):
+    for column in ("sync_every", "reevaluate_every", "predict_every"):
         every = getattr(adapter, column)
         if every is not None and parse_every(every) is None:
             raise _wrong(adapter, column, "must be a time such as 30s, 15m, 6h or 1d")
+    if adapter.predict == "all" and adapter.prediction_query and adapter.predict_every is None:
+        needed = "must be a time such as 1d where predict is 'all', which asks every row each time"
+        raise _wrong(adapter, "predict_every", needed)
     evaluation.plan_scoring(adapter)
     check_options(
         adapter.backend, wanted_keys.training_options(adapter), wanted_keys.decoding_of(adapter)

@@ -24,6 +24,7 @@ _OF_TODAY = (
     *("min_gain", "gate_confidence", "max_error_share", "max_regressed_share"),
     *("gate_by_category", "min_prompts", "gate_without_prompts", "on_fall"),
     *("on_bad_row", "max_skipped_share", "on_personal_data", "near_duplicate_at"),
+    *("prediction_query", "predict", "predict_every"),
 )
 
 

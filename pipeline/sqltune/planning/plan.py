@@ -45,6 +45,17 @@ class Evaluate:
 
 
 @dataclass(frozen=True, slots=True)
+class Predict:
+    """Ask what is live the rows of the adapter's prediction_query."""
+
+    decision: ClassVar = SyncDecision.PREDICT
+    reason: str
+    wanted: Wanted
+    version: AdapterVersion
+    failure_count: int = 0  #: a prediction that failed is planned again, as new
+
+
+@dataclass(frozen=True, slots=True)
 class Resume:
     """Continue a run that a runner began and did not end."""
 
@@ -105,7 +116,7 @@ class Disabled:
     reason: str = "it is disabled: set its is_enabled to 1"
 
 
-Plan = UpToDate | Train | Evaluate | Resume | Wait | Blocked | Refuse | Paused | Disabled
+Plan = UpToDate | Train | Evaluate | Predict | Resume | Wait | Blocked | Refuse | Paused | Disabled
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,12 +21,15 @@ from sqltune.planning.evaluations import plan_evaluation
 from sqltune.planning.kept_epochs import plan_kept_epoch
 from sqltune.planning.plan import AdapterPlan, Plan, Refuse, Train
 from sqltune.planning.planner import plan_adapter
+from sqltune.planning.predictions import plan_requested_predictions
 from sqltune.planning.refusing import refusal_of
 from sqltune.planning.wanted import find_wanted, require_stable_queries
 from sqltune.records import Adapter, RunKind, RunRequest
 from sqltune.runtime import Runtime
 
 _REQUESTED = "requested by a row of runs"
+#: Kinds of run that ask a version and train nothing.
+_OF_VERSIONS = (RunKind.EVALUATE, RunKind.PREDICT)
 
 
 def plan_request(
@@ -52,6 +55,8 @@ def plan_request(
         return AdapterPlan(adapter, Refuse(error), request, is_trial=True)
     if _asks_to_evaluate(request) and adapter.is_enabled:
         return plan_evaluation(runtime, adapter, request, check=check)
+    if request.run_kind == RunKind.PREDICT and adapter.is_enabled:
+        return plan_requested_predictions(runtime, adapter, request)
     requested = _apply_request(adapter, request)
     asks_for_epoch = request.from_run_id is not None or request.from_epoch is not None
     if asks_for_epoch and adapter.is_enabled:
@@ -76,8 +81,8 @@ def _equal_to(
 
 def refuse_request(adapter: Adapter, request: RunRequest, refusal: Refuse) -> AdapterPlan:
     """Refuse a request without planning it."""
-    if _asks_to_evaluate(request):
-        kind = RunKind.EVALUATE
+    if request.run_kind in _OF_VERSIONS:
+        kind = RunKind(request.run_kind)
         return AdapterPlan(adapter, refusal, request, is_trial=True, run_kind=kind)
     requested = _apply_request(adapter, request)
     asks_for_other = request.manifest_id is not None or request.from_run_id is not None
@@ -106,10 +111,10 @@ def _require_values(request: RunRequest) -> None:
         value = getattr(request, column)
         if value is not None and not isinstance(value, str):
             raise _wrong(request, column, f"holds {type(value).__name__}: write a text")
-    if request.run_kind not in (None, RunKind.TRAIN, RunKind.EVALUATE):
-        words = f"is {request.run_kind!r}: write 'train' or 'evaluate', or leave it out"
+    if request.run_kind not in (None, RunKind.TRAIN, *_OF_VERSIONS):
+        words = f"is {request.run_kind!r}: write 'train', 'evaluate' or 'predict', or leave it out"
         raise _wrong(request, "run_kind", words)
-    if request.version_number is not None and not _asks_to_evaluate(request):
+    if request.version_number is not None and request.run_kind not in _OF_VERSIONS:
         words = "says which version is evaluated: write run_kind 'evaluate' too, or leave it out"
         raise _wrong(request, "version_number", words)
 

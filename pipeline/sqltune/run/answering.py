@@ -76,7 +76,7 @@ def _is_gone(work: Work, run: Run, version: AdapterVersion, error: PipelineError
 
 def _answer(work: Work, run: Run, phase: Phase, version: AdapterVersion | None) -> AnsweringModel:
     """Ask a version, or the base model, the prompts that are not answered yet in this phase."""
-    model = _answering_model(work, version)
+    model = answering_model(work, version)
     reporter, total = work.runtime.reporter, run.prompts_selected
     reporter.progress(f"answering ({phase.value})", 0, total)
     result = answer_phase(
@@ -103,7 +103,13 @@ def _takes_known_answers(run: Run, phase: Phase) -> bool:
     return run.run_kind is RunKind.TRAIN or not run.is_forced
 
 
-def _answering_model(work: Work, version: AdapterVersion | None) -> AnsweringModel:
+def answering_model(work: Work, version: AdapterVersion | None) -> AnsweringModel:
+    """Return a version, or the base model, as it is asked in this run.
+
+    Raises:
+        VersionRetired: its weights were removed on purpose.
+        BackendError, ConfigError: its backend does not have it.
+    """
     if version is None:
         backend_name, backend, base_model = work.adapter.backend, work.backend, work.base_model
         adapter = None

@@ -15,12 +15,15 @@ ON_CHANGE = (
     "nothing until samples, prompts or the adapter's row change, or a row in runs requests a run"
 )
 ON_SCHEDULE = "what is live is evaluated again when reevaluate_every is due"
+ON_PREDICTION = "rows are answered at the next sync, or when predict_every is due"
 ON_REQUEST = "nothing: a trial is repeated only if another row in runs requests it"
 
 
 def next_step(state: RunState, run_kind: RunKind | None = RunKind.TRAIN) -> str:
     """Return what happens next in a run that has just entered this state."""
     match state:
+        case RunState.QUEUED if run_kind is RunKind.PREDICT:
+            return "the rows of the prediction_query are read"
         case RunState.QUEUED:
             return "samples and prompts are selected and frozen"
         case RunState.PREPARING:
@@ -31,7 +34,7 @@ def next_step(state: RunState, run_kind: RunKind | None = RunKind.TRAIN) -> str:
             return "the new version is asked the same prompts"
         case RunState.ANSWERING_AFTER:
             return "scores are compared and the gate decides"
-        case RunState.DECIDING:
+        case RunState.DECIDING | RunState.PREDICTING:
             return "the run ends"
         case RunState.PAUSED:
             return "resumes when desired_state is 'running'"

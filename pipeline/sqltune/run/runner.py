@@ -1,4 +1,4 @@
-"""One run, top to bottom: prepare, answer, train, answer again, decide.
+"""One run, top to bottom: prepare, answer, train, answer again, decide; or predict.
 
 The state of a run is in its row only. Each state can be entered again after a crash: what is
 committed is kept, and only the rest is done. Every write is fenced by the adapter's lease.
@@ -15,6 +15,7 @@ from sqltune.records import Run, RunKind, RunState
 from sqltune.run.answering import answer_after, answer_before
 from sqltune.run.deciding import decide
 from sqltune.run.next_step import next_step
+from sqltune.run.predicting import predict
 from sqltune.run.preparing import prepare
 from sqltune.run.training import train
 from sqltune.run.work import Work, add_event
@@ -34,7 +35,8 @@ def carry_out(work: Work) -> RunState:
         work.scope.check()
         match run.state:
             case RunState.QUEUED:
-                advance(work, run, RunState.PREPARING)
+                predicts = run.run_kind is RunKind.PREDICT
+                advance(work, run, RunState.PREDICTING if predicts else RunState.PREPARING)
             case RunState.PREPARING:
                 prepare(work, run)
                 advance(work, run, RunState.ANSWERING_BEFORE)
@@ -50,6 +52,8 @@ def carry_out(work: Work) -> RunState:
                 advance(work, run, RunState.DECIDING)
             case RunState.DECIDING:
                 decide(work, run)
+            case RunState.PREDICTING:
+                predict(work, run)
             case RunState.PAUSED:
                 raise RunPaused("desired_state is 'paused'")
             case RunState.SUCCEEDED | RunState.REJECTED | RunState.FAILED | RunState.CANCELLED:

@@ -14,6 +14,14 @@ from sqltune.selection.forgotten import ForgottenHashes, load_forgotten
 from sqltune.selection.inputs import count_stored_contents, digest_inputs, read_conversation
 from sqltune.selection.manifest import write_manifest
 from sqltune.selection.new_samples import count_new_samples
+from sqltune.selection.predictions import (
+    PredictionScan,
+    PredictionTask,
+    RowNeed,
+    RowToAsk,
+    describe_scan,
+    scan_predictions,
+)
 from sqltune.selection.prompt_scan import fingerprint_prompts, scan_prompts
 from sqltune.selection.questions import MARKS_ON_A_LETTER, has_too_many_marks
 from sqltune.selection.reader import SelectionReader, count_first_rows
@@ -41,8 +49,12 @@ __all__ = [
     "ForgottenHashes",
     "FrozenPrompts",
     "GivenScore",
+    "PredictionScan",
+    "PredictionTask",
     "Problem",
     "RowCounts",
+    "RowNeed",
+    "RowToAsk",
     "SampleChanges",
     "SampleScan",
     "SelectionColumns",
@@ -55,6 +67,7 @@ __all__ = [
     "count_new_samples",
     "count_stored_contents",
     "describe_held_out",
+    "describe_scan",
     "digest_inputs",
     "find_emptiness",
     "fingerprint_prompts",
@@ -72,6 +85,7 @@ __all__ = [
     "read_sql_scores",
     "read_validation",
     "require_stable",
+    "scan_predictions",
     "scan_prompts",
     "scan_samples",
     "select_samples",

@@ -34,11 +34,20 @@ EVALUATION_FIELDS = (
     "category",
     "scorer",
 )
-#: Where the messages are among the fields of both selections.
+#: An expected text is read as that of an evaluation prompt is, and ignored.
+PREDICTION_FIELDS = ("row_key", *EVALUATION_FIELDS[1:5])
+_FIELDS = {
+    SelectionName.TRAINING: TRAINING_FIELDS,
+    SelectionName.EVALUATION: EVALUATION_FIELDS,
+    SelectionName.PREDICTION: PREDICTION_FIELDS,
+}
+#: Where the messages are among the fields of every selection.
 MESSAGES = TRAINING_FIELDS.index("messages")
+#: Columns that a query must have unless it returns messages.
 _REQUIRED = {
     SelectionName.TRAINING: ("prompt", "response"),
     SelectionName.EVALUATION: ("prompt",),
+    SelectionName.PREDICTION: ("prompt",),
 }
 
 
@@ -70,10 +79,9 @@ def map_columns(names: Sequence[str], selection: SelectionName) -> ColumnMap:
     Raises:
         DataError: a required column is missing, or a column occurs twice.
     """
-    is_training = selection is SelectionName.TRAINING
-    fields = TRAINING_FIELDS if is_training else EVALUATION_FIELDS
+    fields = _FIELDS[selection]
     given = [name.lower() for name in names]
-    if not is_training and "prompt_key" not in given:
+    if selection is SelectionName.EVALUATION and "prompt_key" not in given:
         given = ["prompt_key" if name == "sample_key" else name for name in given]
     for field in fields:
         _check_column(field, given, selection)
@@ -87,6 +95,13 @@ def _check_column(field: str, given: Sequence[str], selection: SelectionName) ->
             f"the {selection.value} query returns {count} columns named {field}: keep one",
             column=field,
             code="ambiguous_column",
+        )
+    if count == 0 and field == "row_key":
+        raise DataError(
+            f"the {selection.value} query returns no column row_key, only {', '.join(given)}: "
+            "name the one by which its rows are known with AS row_key",
+            column=field,
+            code="missing_column",
         )
     if count == 0 and field in _REQUIRED[selection] and "messages" not in given:
         raise DataError(

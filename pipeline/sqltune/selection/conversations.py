@@ -17,7 +17,11 @@ from sqltune.selection.rules import Problem, describe, is_blank, text_problem
 _ROLES = ("system", "user", "assistant", "tool")
 #: OpenAI's newer name of the system's role, which chat templates do not know.
 _SAME_ROLES = {"developer": "system"}
-_LAST_ROLE = {SelectionName.TRAINING: "assistant", SelectionName.EVALUATION: "user"}
+_LAST_ROLE = {
+    SelectionName.TRAINING: "assistant",
+    SelectionName.EVALUATION: "user",
+    SelectionName.PREDICTION: "user",
+}
 _FORM = '[{"role": "user", "content": "..."}, ...]'
 
 
@@ -192,4 +196,5 @@ def _kind(value: object) -> str:
 _WANTED_END = {
     SelectionName.TRAINING: "a sample must end with the assistant's turn",
     SelectionName.EVALUATION: "an evaluation prompt must end with the user's turn",
+    SelectionName.PREDICTION: "a conversation to answer must end with the user's turn",
 }

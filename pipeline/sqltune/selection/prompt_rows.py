@@ -49,7 +49,7 @@ def find_problems(
     """Yield why a row cannot be asked, with the column."""
     checks = (
         ("prompt_key", key_problem("prompt_key", row.key, required=columns.has("prompt_key"))),
-        _find_asked_problem(row, has_messages=columns.has("messages")),
+        find_asked_problem(row, has_messages=columns.has("messages")),
         ("expected", text_problem("expected", row.expected, required=False)),
         ("system_prompt", text_problem("system_prompt", row.system_prompt, required=False)),
         ("category", label_problem("category", row.category, longest=100)),
@@ -58,7 +58,8 @@ def find_problems(
     return ((column, problem) for column, problem in checks if problem is not None)
 
 
-def _find_asked_problem(row: PromptRow, *, has_messages: bool) -> tuple[str, Problem | None]:
+def find_asked_problem(row: PromptRow, *, has_messages: bool) -> tuple[str, Problem | None]:
+    """Return why a row's prompt or messages cannot be asked, with the column."""
     if isinstance(row.messages, BadMessages):
         return "messages", row.messages.problem
     if has_messages and row.prompt is None:

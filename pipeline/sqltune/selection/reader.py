@@ -55,7 +55,7 @@ class OpenSelection:
 def open_selection(
     reader: SelectionReader, adapter: Adapter, selection: SelectionName
 ) -> Iterator[OpenSelection]:
-    """Run the query of one of an adapter's two selections and yield its rows.
+    """Run the query of one of an adapter's selections and yield its rows.
 
     Raises:
         QueryRefused: the adapter's own query is not one harmless SELECT.

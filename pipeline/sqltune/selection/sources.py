@@ -31,22 +31,32 @@ def find_source(
     kind: EngineKind,
     sql_modes: frozenset[str] = frozenset(),
 ) -> Source:
-    """Return the query of one of an adapter's two selections.
+    """Return the query of one of an adapter's selections.
 
     Args:
         adapter: its row.
-        selection: which of the two.
+        selection: which of them; for predictions, the adapter has a query of its own.
         kind: the engine.
         sql_modes: of the session on which the query will run.
 
     Raises:
         QueryRefused: the adapter's own query is not one harmless SELECT.
     """
-    is_training = selection is SelectionName.TRAINING
-    query = adapter.training_query if is_training else adapter.eval_query
+    query = query_of(adapter, selection)
     if query is not None:
         return Source(guard_query(query, kind, sql_modes), {})
     return find_dataset(selection, adapter.adapter_name, kind)
+
+
+def query_of(adapter: Adapter, selection: SelectionName) -> str | None:
+    """Return an adapter's own query; None: it has none."""
+    match selection:
+        case SelectionName.TRAINING:
+            return adapter.training_query
+        case SelectionName.EVALUATION:
+            return adapter.eval_query
+        case SelectionName.PREDICTION:
+            return adapter.prediction_query
 
 
 def find_dataset(selection: SelectionName, dataset: str, kind: EngineKind) -> Source:

@@ -52,7 +52,7 @@ def _unfold_row(row: tuple[Any, ...], selection: SelectionName) -> tuple[Any, ..
     key, prompt, response, system_prompt, value, *rest = row
     if value is None:
         return row
-    is_prompt = selection is SelectionName.EVALUATION
+    is_prompt = selection is not SelectionName.TRAINING
     others = {"prompt": prompt, "system_prompt": system_prompt}
     if not is_prompt:
         others["response"] = response

@@ -88,6 +88,7 @@ def find_due(runtime: Runtime, names: Sequence[str]) -> DueAdapters:
         places = states.list_last_tries(session)
     scheduled = {s.adapter_name for s in schedule if s.is_enabled and is_scheduled(s, now)}
     again = {s.adapter_name for s in schedule if s.is_enabled and is_live_due(s, now)}
+    again |= {s.adapter_name for s in schedule if s.is_enabled and is_prediction_due(s, now)}
     due = apply_open_runs(scheduled | again | alias_requests, open_runs)
     due -= {name for name, lease in leases.items() if not lease.is_expired}
     chosen = [a for name, a in declared.items() if name in due and (not names or name in names)]
@@ -111,6 +112,20 @@ def is_live_due(schedule: Scheduled, now: datetime) -> bool:
     """Whether what is live is to be evaluated again."""
     times = LiveTimes(schedule.live_since, schedule.reevaluated_at)
     return is_due_again(schedule.reevaluate_every, times, now)
+
+
+def is_prediction_due(schedule: Scheduled, now: datetime) -> bool:
+    """Whether rows are to be answered by a schedule of their own."""
+    times = LiveTimes(schedule.live_since, None, schedule.predicted_at)
+    return is_predict_every_over(schedule.predict_every, times, now)
+
+
+def is_predict_every_over(every: str | None, times: LiveTimes | None, now: datetime) -> bool:
+    """Whether so much time has passed since the prediction_query was read; see `is_due_again`."""
+    seconds = None if every is None else parse_every(every)
+    if seconds is None or times is None or times.live_since is None:
+        return False
+    return times.predicted_at is None or _has_passed(times.predicted_at, seconds, now)
 
 
 def is_due_again(every: str | None, times: LiveTimes | None, now: datetime) -> bool:

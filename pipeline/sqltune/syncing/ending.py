@@ -14,6 +14,7 @@ from sqltune.planning.refusing import internal_error
 from sqltune.records import DesiredState, Run, RunKind, RunState
 from sqltune.run.next_step import (
     ON_CHANGE,
+    ON_PREDICTION,
     ON_REQUEST,
     ON_SCHEDULE,
     ON_SYNC,
@@ -24,6 +25,9 @@ from sqltune.runtime import Runtime
 from sqltune.syncing.lease import AdapterLease
 
 logger = logging.getLogger(__name__)
+
+#: What follows a trial that its schedule asks for.
+_AFTER_TRIAL = {RunKind.REEVALUATE: ON_SCHEDULE, RunKind.PREDICT: ON_PREDICTION}
 
 
 def failed_end(runtime: Runtime, error: BaseException, failures_before: int) -> runs.RunEnd:
@@ -155,7 +159,7 @@ def _apply_desired_state(run: Run, end: runs.RunEnd) -> runs.RunEnd:
         # tried again.
         end = cancelled_end(end.error_code, end.error_message or RunState.CANCELLED.value)
     if run.is_trial:
-        step = ON_SCHEDULE if run.run_kind is RunKind.REEVALUATE else ON_REQUEST
+        step = _AFTER_TRIAL.get(run.run_kind or RunKind.TRAIN, ON_REQUEST)
         return replace(end, next_attempt_at=None, next_step=step)
     return end
 

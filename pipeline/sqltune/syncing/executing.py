@@ -24,6 +24,7 @@ from sqltune.planning.plan import (
     Disabled,
     Evaluate,
     Paused,
+    Predict,
     Refuse,
     Resume,
     Train,
@@ -59,7 +60,7 @@ def execute(lease: AdapterLease, planned: AdapterPlan) -> Outcome | None:
     """Carry a plan out; return None if its request was withdrawn in the meantime."""
     plan = planned.plan
     match plan:
-        case Train() | Evaluate() | Resume():
+        case Train() | Evaluate() | Predict() | Resume():
             return run_plan(lease, planned, plan)
         case Refuse():
             return _record_refusal(lease, planned, plan)
@@ -72,7 +73,7 @@ def execute(lease: AdapterLease, planned: AdapterPlan) -> Outcome | None:
 
 
 def run_plan(
-    lease: AdapterLease, planned: AdapterPlan, plan: Train | Evaluate | Resume
+    lease: AdapterLease, planned: AdapterPlan, plan: Train | Evaluate | Predict | Resume
 ) -> Outcome | None:
     """Carry a run out and record how it ended; return None if its request was withdrawn."""
     runtime = lease.runtime
@@ -118,7 +119,7 @@ def _begin(
     session: Session,
     lease: AdapterLease,
     planned: AdapterPlan,
-    plan: Train | Evaluate | Resume | Refuse,
+    plan: Train | Evaluate | Predict | Resume | Refuse,
 ) -> int | None:
     """Begin or resume the run of a plan and return its id; None if its request was withdrawn."""
     name, now = lease.adapter_name, lease.runtime.now()
@@ -129,6 +130,8 @@ def _begin(
     states.set_current_run(session, name, run_id)
     if planned.run_kind is RunKind.REEVALUATE:
         states.set_reevaluated_at(session, name, now=now)
+    if planned.run_kind is RunKind.PREDICT:
+        states.set_predicted_at(session, name, now=now)
     event = "resumed" if isinstance(plan, Resume) else "begun"
     run_events.add_event(session, run_id, event, plan.reason, now=now)
     return run_id
@@ -138,7 +141,7 @@ def _find_run(
     session: Session,
     lease: AdapterLease,
     planned: AdapterPlan,
-    plan: Train | Evaluate | Resume | Refuse,
+    plan: Train | Evaluate | Predict | Resume | Refuse,
     now: datetime,
 ) -> int | None:
     """Return the run to resume, the request turned into a run, or a new run."""
@@ -171,7 +174,10 @@ def _after_the_last(session: Session, adapter_name: str, now: datetime) -> datet
 
 
 def _make_work(
-    lease: AdapterLease, run_id: int, planned: AdapterPlan, plan: Train | Evaluate | Resume
+    lease: AdapterLease,
+    run_id: int,
+    planned: AdapterPlan,
+    plan: Train | Evaluate | Predict | Resume,
 ) -> Work:
     runtime = lease.runtime
     if isinstance(plan, Resume):

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqltune import wanted_keys
 from sqltune.database.tables import adapters, runs
-from sqltune.planning.plan import AdapterPlan, Evaluate, Refuse, Train
+from sqltune.planning.plan import AdapterPlan, Evaluate, Predict, Refuse, Train
 from sqltune.planning.requests import request_reason
 from sqltune.records import Adapter, RunKind, RunState
 from sqltune.run.next_step import next_step
@@ -15,7 +15,10 @@ from sqltune.settings import VERSION
 
 
 def new_run(
-    runtime: Runtime, planned: AdapterPlan, plan: Train | Evaluate | Refuse, live: int | None
+    runtime: Runtime,
+    planned: AdapterPlan,
+    plan: Train | Evaluate | Predict | Refuse,
+    live: int | None,
 ) -> runs.NewRun:
     """Return the row of the run that a plan asks for.
 
@@ -40,7 +43,7 @@ def new_run(
         base_model=wanted.base_model.name if wanted else adapter.base_model,
         base_model_revision=(wanted.base_model.revision if wanted else adapter.base_model_revision),
         fingerprint=wanted.fingerprint if wanted else None,
-        eval_fingerprint=wanted.eval_fingerprint if wanted else None,
+        eval_fingerprint=wanted.eval_fingerprint or None if wanted else None,
         training_columns=wanted.training_columns if wanted else None,
         eval_columns=wanted.eval_columns if wanted else None,
         training_key=training_key,
@@ -55,16 +58,16 @@ def new_run(
     )
 
 
-def _find_kind(planned: AdapterPlan, plan: Train | Evaluate | Refuse) -> RunKind:
+def _find_kind(planned: AdapterPlan, plan: Train | Evaluate | Predict | Refuse) -> RunKind:
     is_own = isinstance(plan, Evaluate) and planned.run_kind is RunKind.TRAIN
     return RunKind.EVALUATE if is_own else planned.run_kind
 
 
 def _find_before(
-    planned: AdapterPlan, plan: Train | Evaluate | Refuse, live: int | None
+    planned: AdapterPlan, plan: Train | Evaluate | Predict | Refuse, live: int | None
 ) -> int | None:
     """Return the version to compare with; None: the base model."""
-    if isinstance(plan, Refuse):
+    if isinstance(plan, Refuse | Predict):
         return None
     if not isinstance(plan, Evaluate):
         return live
@@ -74,16 +77,16 @@ def _find_before(
     return None if live == plan.version.version_number else live
 
 
-def _find_version(planned: AdapterPlan, plan: Train | Evaluate | Refuse) -> int | None:
+def _find_version(planned: AdapterPlan, plan: Train | Evaluate | Predict | Refuse) -> int | None:
     """Return the version that is evaluated; of a refused request, the one that it asks for."""
-    if isinstance(plan, Evaluate):
+    if isinstance(plan, Evaluate | Predict):
         return plan.version.version_number
     asked = planned.request.version_number if planned.request else None
     is_kept = planned.run_kind is RunKind.EVALUATE and isinstance(asked, int)
     return asked if is_kept else None
 
 
-def _find_manifest(planned: AdapterPlan, plan: Train | Evaluate | Refuse) -> int | None:
+def _find_manifest(planned: AdapterPlan, plan: Train | Evaluate | Predict | Refuse) -> int | None:
     """Return the samples that are given; None: the selection makes a manifest."""
     if isinstance(plan, Evaluate):
         # Prompts that the version was trained on are found among its samples.
@@ -91,14 +94,14 @@ def _find_manifest(planned: AdapterPlan, plan: Train | Evaluate | Refuse) -> int
     return planned.request.manifest_id if planned.request else None
 
 
-def _find_keys(plan: Train | Evaluate | Refuse, adapter: Adapter) -> tuple[str, str]:
+def _find_keys(plan: Train | Evaluate | Predict | Refuse, adapter: Adapter) -> tuple[str, str]:
     if isinstance(plan, Refuse):
         key = wanted_keys.refusal_key(adapter, plan.error.code, str(plan.error))
         return key, key
     return plan.wanted.training_key, plan.wanted.evaluation_key
 
 
-def _trigger_reason(planned: AdapterPlan, plan: Train | Evaluate | Refuse) -> str:
+def _trigger_reason(planned: AdapterPlan, plan: Train | Evaluate | Predict | Refuse) -> str:
     request = planned.request
     if not isinstance(plan, Refuse):
         return request_reason(request, plan) if request else plan.reason

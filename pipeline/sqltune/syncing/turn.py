@@ -9,7 +9,9 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from sqltune.database.connection import Session
 from sqltune.database.patience import with_patience
 from sqltune.database.tables import adapters, requests, runs, states
 from sqltune.errors import LeaseLost
@@ -19,7 +21,7 @@ from sqltune.runtime import Runtime
 from sqltune.syncing.executing import execute
 from sqltune.syncing.lease import AdapterLease, lease_adapter
 from sqltune.syncing.outcomes import Outcome
-from sqltune.syncing.waiting import is_live_due, plan_next
+from sqltune.syncing.waiting import Progress, is_live_due, is_prediction_due, plan_next
 
 logger = logging.getLogger(__name__)
 
@@ -37,11 +39,23 @@ class Turn:
     outcomes: list[Outcome] = field(default_factory=list)
     has_more: bool = True  #: False: nothing is left to do now
     has_reevaluated: bool = False  #: what is live was evaluated, because it was due
+    has_predicted: bool = False  #: what is live answered rows, because that was due
 
     @property
     def is_over(self) -> bool:
         """Whether nothing is left to do once no run is unfinished and no request waits."""
         return not self.is_forced and (bool(self.outcomes) or not self.is_scheduled)
+
+    @property
+    def progress(self) -> Progress:
+        """What there is still to do."""
+        return Progress(
+            is_forced=self.is_forced,
+            is_scheduled=self.is_scheduled,
+            is_over=self.is_over,
+            has_reevaluated=self.has_reevaluated,
+            has_predicted=self.has_predicted,
+        )
 
     def leave(self, runtime: Runtime, busy: Outcome) -> None:
         """Leave the adapter to the runner that has it."""
@@ -55,6 +69,7 @@ class Turn:
             return
         self.outcomes.append(outcome)
         self.has_reevaluated |= planned.run_kind is RunKind.REEVALUATE
+        self.has_predicted |= planned.run_kind is RunKind.PREDICT
         # A trial, or an evaluation that was left unfinished, is not the demanded training.
         self.is_forced = self.is_forced and not _trains_the_adapter(planned)
 
@@ -108,12 +123,7 @@ def _take_turn(lease: AdapterLease, turn: Turn) -> None:
     """Take one step; a request that was withdrawn meanwhile is none."""
     outcome: Outcome | None = None
     while outcome is None:
-        planned = plan_next(
-            lease,
-            is_forced=turn.is_forced,
-            is_over=turn.is_over,
-            has_reevaluated=turn.has_reevaluated,
-        )
+        planned = plan_next(lease, turn.progress)
         if planned is None:
             turn.has_more = False
             return
@@ -131,9 +141,16 @@ def _is_done(lease: AdapterLease, turn: Turn) -> bool:
         unfinished = runs.find_unfinished_run(session, name)
         request = requests.find_request(session, name)
         adapter = adapters.get_adapter(session, name)
-        is_due = adapter is not None and is_live_due(session, adapter, runtime.now())
-    is_idle = unfinished is None and request is None and (turn.has_reevaluated or not is_due)
-    return turn.is_over and is_idle
+        is_due = adapter is not None and _is_anything_due(session, adapter, turn, runtime.now())
+    return turn.is_over and unfinished is None and request is None and not is_due
+
+
+def _is_anything_due(session: Session, adapter: Adapter, turn: Turn, now: datetime) -> bool:
+    """Whether what is live is still to be evaluated, or to answer rows, in this turn."""
+    if not turn.has_reevaluated and is_live_due(session, adapter, now):
+        return True
+    is_due = is_prediction_due(session, adapter, now, is_scheduled=turn.is_scheduled)
+    return is_due and not turn.has_predicted
 
 
 def _record_decision(lease: AdapterLease, planned: AdapterPlan) -> None:

@@ -12,9 +12,10 @@ from sqltune.planning.evaluations import plan_reevaluation
 from sqltune.planning.pausing import refuse_after_crashes, runner_died
 from sqltune.planning.plan import AdapterPlan, Refuse
 from sqltune.planning.planner import plan_adapter
+from sqltune.planning.predictions import plan_predictions
 from sqltune.planning.requests import plan_request, refuse_request
 from sqltune.records import Adapter, DesiredState, Run, RunRequest
-from sqltune.syncing.due import is_due_again
+from sqltune.syncing.due import is_due_again, is_predict_every_over
 from sqltune.syncing.lease import AdapterLease
 
 #: An adapter whose planning takes more than this share of a selection's time limit is slow.
@@ -30,38 +31,58 @@ class Waiting:
     request: RunRequest | None  #: the first
     equal: EqualRequests  #: the last of the requests that are there
     is_live_due: bool  #: what is live is to be evaluated again
+    is_prediction_due: bool  #: what is live is to answer rows
 
 
-def plan_next(
-    lease: AdapterLease, *, is_forced: bool, is_over: bool, has_reevaluated: bool
-) -> AdapterPlan | None:
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a turn has still to do."""
+
+    is_forced: bool  #: a training was demanded
+    is_scheduled: bool  #: False: only unfinished runs, requests and what is due by a schedule
+    is_over: bool  #: the adapter's own plan was carried out
+    has_reevaluated: bool  #: what is live was evaluated, however soon it is due again
+    has_predicted: bool  #: rows were answered, however soon that is due again
+
+
+def plan_next(lease: AdapterLease, progress: Progress) -> AdapterPlan | None:
     """Return what to do next; None if nothing is left.
 
     Args:
         lease: the adapter's.
-        is_forced: a training was demanded.
-        is_over: only an unfinished run, requests and what is live are left.
-        has_reevaluated: what is live was evaluated in this sync, however soon it is due again.
+        progress: what the turn has done.
     """
-    waiting = _read_waiting(lease)
+    waiting = _read_waiting(lease, progress.is_scheduled)
     if waiting is None:
         return None
-    is_idle = is_over and waiting.unfinished is None and waiting.request is None
-    if is_idle and (has_reevaluated or not waiting.is_live_due):
+    is_idle = progress.is_over and waiting.unfinished is None and waiting.request is None
+    evaluates = waiting.is_live_due and not progress.has_reevaluated
+    predicts = waiting.is_prediction_due and not progress.has_predicted
+    if is_idle and not evaluates and not predicts:
         return None
-    began = lease.runtime.now()
+    began, check = lease.runtime.now(), lease.keeper.check
     planned = _plan_after_crashes(lease, waiting)
     if planned is None and is_idle:
-        check = lease.keeper.check
-        planned = plan_reevaluation(lease.runtime, waiting.adapter, check=check)
+        if evaluates:
+            planned = plan_reevaluation(lease.runtime, waiting.adapter, check=check)
+        else:
+            planned = plan_predictions(lease.runtime, waiting.adapter, check=check)
+            _record_reading(lease, planned)
     elif planned is None:
-        planned = _plan(lease, waiting, is_forced)
+        planned = _plan(lease, waiting, progress.is_forced)
     limit = timedelta(seconds=lease.runtime.settings.selection_timeout_seconds * _SLOW_SHARE)
     lease.comes_last = lease.runtime.now() - began > limit
     return planned
 
 
-def _read_waiting(lease: AdapterLease) -> Waiting | None:
+def _record_reading(lease: AdapterLease, planned: AdapterPlan | None) -> None:
+    """Record that the prediction_query was read, where no run will; one that failed was, too."""
+    if planned is None or isinstance(planned.plan, Refuse):
+        with lease.runtime.database.transaction(lease.claim) as session:
+            states.set_predicted_at(session, lease.adapter_name, now=lease.runtime.now())
+
+
+def _read_waiting(lease: AdapterLease, is_scheduled: bool) -> Waiting | None:
     """Read what waits; None if the adapter is no longer declared."""
     runtime, name = lease.runtime, lease.adapter_name
     with runtime.database.transaction(lease.claim) as session:
@@ -76,6 +97,7 @@ def _read_waiting(lease: AdapterLease) -> Waiting | None:
             requests.find_request(session, name),
             EqualRequests(requests.find_newest_request(session, name), runtime.now()),
             is_live_due(session, adapter, runtime.now()),
+            is_prediction_due(session, adapter, runtime.now(), is_scheduled=is_scheduled),
         )
 
 
@@ -85,6 +107,25 @@ def is_live_due(session: Session, adapter: Adapter, now: datetime) -> bool:
         return False
     times = states.get_live_times(session, adapter.adapter_name)
     return is_due_again(adapter.reevaluate_every, times, now)
+
+
+def is_prediction_due(
+    session: Session, adapter: Adapter, now: datetime, *, is_scheduled: bool
+) -> bool:
+    """Whether what is live of an adapter is to answer rows.
+
+    Args:
+        session: reads.
+        adapter: its row.
+        now: UTC.
+        is_scheduled: whether the adapter is synced, which it is where it has no other schedule.
+    """
+    if adapter.prediction_query is None or adapter.predict == "off" or not adapter.is_enabled:
+        return False
+    times = states.get_live_times(session, adapter.adapter_name)
+    if adapter.predict_every is None:
+        return is_scheduled and times is not None
+    return is_predict_every_over(adapter.predict_every, times, now)
 
 
 def _plan(lease: AdapterLease, waiting: Waiting, is_forced: bool) -> AdapterPlan:

@@ -87,6 +87,10 @@ CREATE ROWSTORE TABLE adapters (
     gate_without_prompts VARCHAR(8) COLLATE utf8mb4_bin NOT NULL DEFAULT 'accept' COMMENT 'accept, refuse: a version that no scored prompt judges',
     reevaluate_every    VARCHAR(32) COLLATE utf8mb4_bin NULL COMMENT 'how often what is live is evaluated again, by `sqltune sync` and `sqltune worker`: ''6h'', ''1d''; NULL: only when a row of runs asks',
     on_fall             VARCHAR(16) COLLATE utf8mb4_bin NOT NULL DEFAULT 'report' COMMENT 'report, roll_back: what follows where that finds that what is live is now worse than the version before it',
+    -- What its live version answers besides.
+    prediction_query    LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'a SELECT of row_key and prompt, or messages, whose rows the live version answers, as rows of predictions; NULL: none',
+    predict             VARCHAR(8) COLLATE utf8mb4_bin NOT NULL DEFAULT 'new' COMMENT 'new: rows that are new, changed, or answered by another version are asked; all: every row, each time; off: none',
+    predict_every       VARCHAR(32) COLLATE utf8mb4_bin NULL COMMENT 'how often the prediction_query is read: ''15m'', ''6h'', ''1d''; NULL: at each sync of the adapter',
     created_at          DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
     PRIMARY KEY (adapter_name),
     SHARD KEY (adapter_name)
@@ -124,6 +128,7 @@ CREATE ROWSTORE TABLE adapter_states (
     crash_count         INT NOT NULL DEFAULT 0 COMMENT 'how many runners in a row died with its lease',
     comes_last          TINYINT NOT NULL DEFAULT 0 COMMENT '1: its last turn failed or was slow, so others come first',
     reevaluated_at      DATETIME(6) NULL COMMENT 'when the last evaluation by reevaluate_every began',
+    predicted_at        DATETIME(6) NULL COMMENT 'when the prediction_query was last read',
     PRIMARY KEY (adapter_name),
     SHARD KEY (adapter_name)
 );
@@ -132,11 +137,11 @@ CREATE ROWSTORE TABLE adapter_states (
 CREATE ROWSTORE TABLE runs (
     run_id              BIGINT NOT NULL AUTO_INCREMENT COMMENT 'unique; not an order',
     adapter_name        VARCHAR(100) COLLATE utf8mb4_bin NOT NULL,
-    run_kind            VARCHAR(16) COLLATE utf8mb4_bin NULL COMMENT 'train | evaluate | reevaluate; in a request, evaluate: a version is evaluated, and nothing is trained or goes live',
+    run_kind            VARCHAR(16) COLLATE utf8mb4_bin NULL COMMENT 'train | evaluate | reevaluate | predict; in a request, evaluate: a version is evaluated, predict: the rows of the prediction_query are asked, and nothing is trained or goes live',
     trigger_reason      LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'why the run exists',
-    is_forced           TINYINT NOT NULL DEFAULT 0 COMMENT '1: train even if nothing changed; evaluate: every prompt is asked again, also where the answer is known',
-    is_trial            TINYINT NOT NULL DEFAULT 0 COMMENT '1: beside the adapter''s own runs: for another backend, base model or manifest than its row has, or an evaluation alone; never made live automatically',
-    state               VARCHAR(20) COLLATE utf8mb4_bin NOT NULL DEFAULT 'queued' COMMENT 'queued -> preparing -> answering_before -> training -> answering_after -> deciding -> succeeded | rejected; from any of them paused and back, failed, cancelled',
+    is_forced           TINYINT NOT NULL DEFAULT 0 COMMENT '1: train even if nothing changed; evaluate: every prompt is asked again, also where the answer is known; predict: every row is asked again',
+    is_trial            TINYINT NOT NULL DEFAULT 0 COMMENT '1: beside the adapter''s own runs: for another backend, base model or manifest than its row has, or an evaluation or predictions alone; never made live automatically',
+    state               VARCHAR(20) COLLATE utf8mb4_bin NOT NULL DEFAULT 'queued' COMMENT 'queued -> preparing -> answering_before -> training -> answering_after -> deciding -> succeeded | rejected; with predict queued -> predicting -> succeeded; from any of them paused and back, failed, cancelled',
     desired_state       VARCHAR(16) COLLATE utf8mb4_bin NOT NULL DEFAULT 'running' COMMENT 'running | paused | cancelled: people may write it',
     resume_state        VARCHAR(20) COLLATE utf8mb4_bin NULL COMMENT 'with paused: the state that it resumes in',
     next_step           VARCHAR(255) COLLATE utf8mb4_bin NULL COMMENT 'what comes next, in words',
@@ -375,6 +380,26 @@ CREATE TABLE responses (
     -- Answers that the same model gave to the same prompt under the same settings.
     KEY responses_by_model (content_hash, model_key, decoding_key) USING HASH,
     SHARD KEY (run_id)
+);
+
+-- The latest answer of a live version to each row of a prediction_query.
+CREATE TABLE predictions (
+    adapter_name        VARCHAR(100) COLLATE utf8mb4_bin NOT NULL,
+    row_key             VARCHAR(191) COLLATE utf8mb4_bin NOT NULL COMMENT 'row_key of the prediction_query',
+    content_hash        VARCHAR(64) COLLATE utf8mb4_bin NOT NULL COMMENT 'of prompt, system prompt and messages as they were asked, BLAKE2b-256 in hexadecimal; the texts are not stored',
+    version_number      INT NOT NULL COMMENT 'the version that answered',
+    run_id              BIGINT NOT NULL COMMENT 'the run that asked',
+    answer              LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'NULL only with an error',
+    finish_reason       VARCHAR(32) COLLATE utf8mb4_bin NULL COMMENT 'stop, length, or the word of the service',
+    prompt_tokens       INT NULL,
+    output_tokens       INT NULL,
+    latency_ms          DOUBLE NULL,
+    answered_at         DATETIME(6) NOT NULL COMMENT 'when the answer, or the error, was stored',
+    attempt_count       INT NOT NULL DEFAULT 1 COMMENT 'how often this version was asked for this content; an error is asked again up to SQLTUNE_MAX_ATTEMPTS times',
+    error_code          VARCHAR(64) COLLATE utf8mb4_bin NULL COMMENT 'why there is no answer',
+    error_message       LONGTEXT COLLATE utf8mb4_bin NULL,
+    PRIMARY KEY (adapter_name, row_key),
+    SHARD KEY (adapter_name, row_key)
 );
 
 -- The score that a scorer gave to a response.

@@ -83,6 +83,10 @@ CREATE TABLE adapters (
     gate_without_prompts VARCHAR(8) NOT NULL DEFAULT 'accept', -- accept, refuse: a version that no scored prompt judges
     reevaluate_every    VARCHAR(32) NULL,               -- how often what is live is evaluated again, by `sqltune sync` and `sqltune worker`: '6h', '1d'; NULL: only when a row of runs asks
     on_fall             VARCHAR(16) NOT NULL DEFAULT 'report', -- report, roll_back: what follows where that finds that what is live is now worse than the version before it
+    -- What its live version answers besides.
+    prediction_query    LONGTEXT NULL,                  -- a SELECT of row_key and prompt, or messages, whose rows the live version answers, as rows of predictions; NULL: none
+    predict             VARCHAR(8) NOT NULL DEFAULT 'new', -- new: rows that are new, changed, or answered by another version are asked; all: every row, each time; off: none
+    predict_every       VARCHAR(32) NULL,               -- how often the prediction_query is read: '15m', '6h', '1d'; NULL: at each sync of the adapter
     created_at          DATETIME(6) NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f000', 'now'))
 );
 
@@ -115,18 +119,19 @@ CREATE TABLE adapter_states (
     lease_until_ms      BIGINT NULL,                    -- milliseconds since 1970 by the clock of the database
     crash_count         INT NOT NULL DEFAULT 0,         -- how many runners in a row died with its lease
     comes_last          TINYINT NOT NULL DEFAULT 0,     -- 1: its last turn failed or was slow, so others come first
-    reevaluated_at      DATETIME(6) NULL                -- when the last evaluation by reevaluate_every began
+    reevaluated_at      DATETIME(6) NULL,               -- when the last evaluation by reevaluate_every began
+    predicted_at        DATETIME(6) NULL                -- when the prediction_query was last read
 );
 
 -- One attempt to bring an adapter up to date.
 CREATE TABLE runs (
     run_id              INTEGER PRIMARY KEY AUTOINCREMENT, -- unique; not an order
     adapter_name        VARCHAR(100) NOT NULL,
-    run_kind            VARCHAR(16) NULL,               -- train | evaluate | reevaluate; in a request, evaluate: a version is evaluated, and nothing is trained or goes live
+    run_kind            VARCHAR(16) NULL,               -- train | evaluate | reevaluate | predict; in a request, evaluate: a version is evaluated, predict: the rows of the prediction_query are asked, and nothing is trained or goes live
     trigger_reason      LONGTEXT NULL,                  -- why the run exists
-    is_forced           TINYINT NOT NULL DEFAULT 0,     -- 1: train even if nothing changed; evaluate: every prompt is asked again, also where the answer is known
-    is_trial            TINYINT NOT NULL DEFAULT 0,     -- 1: beside the adapter's own runs: for another backend, base model or manifest than its row has, or an evaluation alone; never made live automatically
-    state               VARCHAR(20) NOT NULL DEFAULT 'queued', -- queued -> preparing -> answering_before -> training -> answering_after -> deciding -> succeeded | rejected; from any of them paused and back, failed, cancelled
+    is_forced           TINYINT NOT NULL DEFAULT 0,     -- 1: train even if nothing changed; evaluate: every prompt is asked again, also where the answer is known; predict: every row is asked again
+    is_trial            TINYINT NOT NULL DEFAULT 0,     -- 1: beside the adapter's own runs: for another backend, base model or manifest than its row has, or an evaluation or predictions alone; never made live automatically
+    state               VARCHAR(20) NOT NULL DEFAULT 'queued', -- queued -> preparing -> answering_before -> training -> answering_after -> deciding -> succeeded | rejected; with predict queued -> predicting -> succeeded; from any of them paused and back, failed, cancelled
     desired_state       VARCHAR(16) NOT NULL DEFAULT 'running', -- running | paused | cancelled: people may write it
     resume_state        VARCHAR(20) NULL,               -- with paused: the state that it resumes in
     next_step           VARCHAR(255) NULL,              -- what comes next, in words
@@ -358,6 +363,25 @@ CREATE TABLE responses (
 
 -- Answers that the same model gave to the same prompt under the same settings.
 CREATE INDEX responses_by_model ON responses (content_hash, model_key, decoding_key);
+
+-- The latest answer of a live version to each row of a prediction_query.
+CREATE TABLE predictions (
+    adapter_name        VARCHAR(100) NOT NULL,
+    row_key             VARCHAR(191) NOT NULL,          -- row_key of the prediction_query
+    content_hash        VARCHAR(64) NOT NULL,           -- of prompt, system prompt and messages as they were asked, BLAKE2b-256 in hexadecimal; the texts are not stored
+    version_number      INTEGER NOT NULL,               -- the version that answered
+    run_id              BIGINT NOT NULL,                -- the run that asked
+    answer              LONGTEXT NULL,                  -- NULL only with an error
+    finish_reason       VARCHAR(32) NULL,               -- stop, length, or the word of the service
+    prompt_tokens       INTEGER NULL,
+    output_tokens       INTEGER NULL,
+    latency_ms          DOUBLE NULL,
+    answered_at         DATETIME(6) NOT NULL,           -- when the answer, or the error, was stored
+    attempt_count       INTEGER NOT NULL DEFAULT 1,     -- how often this version was asked for this content; an error is asked again up to SQLTUNE_MAX_ATTEMPTS times
+    error_code          VARCHAR(64) NULL,               -- why there is no answer
+    error_message       LONGTEXT NULL,
+    PRIMARY KEY (adapter_name, row_key)
+);
 
 -- The score that a scorer gave to a response.
 CREATE TABLE scores (

@@ -92,6 +92,9 @@ def _adapter(row: Any) -> Adapter:
         allow_unstable=_flag(row.allow_unstable),
         reevaluate_every=row.reevaluate_every,
         on_fall=row.on_fall,
+        prediction_query=row.prediction_query,
+        predict=row.predict,
+        predict_every=row.predict_every,
     )
 
 

@@ -296,6 +296,13 @@ def forget_answer(session: Session, run_id: int, prompt_key: str, phase: str) ->
     )
 
 
+def forget_prediction(session: Session, adapter_name: str, row_key: str) -> None:
+    """Remove an answer to a row that holds a forgotten text."""
+    session.execute(
+        "forget_prediction", adapter_name=adapter_name, row_key=row_key, message=ANSWER_MESSAGE
+    )
+
+
 def count_forgotten(session: Session, manifest_id: int) -> int:
     """Return how many samples of a manifest are forgotten."""
     row = session.fetch_one(

@@ -41,6 +41,8 @@ class Scheduled:
     retry_at: datetime | None  #: None: no attempt is due again
     reevaluate_every: str | None = None  #: None: what is live is not evaluated again
     reevaluated_at: datetime | None = None  #: None: never
+    predict_every: str | None = None  #: None: rows are answered at each sync, or not at all
+    predicted_at: datetime | None = None  #: None: never
     live_since: datetime | None = None  #: None: nothing is live
 
 
@@ -175,6 +177,8 @@ def list_schedule(session: Session) -> list[Scheduled]:
             parse_time(row.retry_at),
             row.reevaluate_every,
             parse_time(row.reevaluated_at),
+            row.predict_every,
+            parse_time(row.predicted_at),
             parse_time(row.live_since),
         )
         for row in session.fetch_all("list_schedule")

@@ -47,10 +47,11 @@ class RetryTime:
 
 @dataclass(frozen=True, slots=True)
 class LiveTimes:
-    """What decides when what is live is evaluated again."""
+    """What decides when what is live is evaluated again, and when it answers rows."""
 
     live_since: datetime | None
     reevaluated_at: datetime | None  #: None: it never was
+    predicted_at: datetime | None = None  #: None: it never did
 
 
 def claim_adapter(
@@ -153,16 +154,27 @@ def set_retry_at(session: Session, adapter_name: str, at: datetime | None) -> No
 
 
 def get_live_times(session: Session, adapter_name: str) -> LiveTimes | None:
-    """Return what decides when what is live is evaluated again; None if nothing is live."""
+    """Return what decides when what is live is evaluated again, and when it answers rows.
+
+    Returns:
+        None if nothing is live.
+    """
     row = session.fetch_one("get_live_times", adapter_name=adapter_name)
     if row is None:
         return None
-    return LiveTimes(parse_time(row.live_since), parse_time(row.reevaluated_at))
+    return LiveTimes(
+        parse_time(row.live_since), parse_time(row.reevaluated_at), parse_time(row.predicted_at)
+    )
 
 
 def set_reevaluated_at(session: Session, adapter_name: str, *, now: datetime) -> None:
     """Record that an evaluation by reevaluate_every begins."""
     session.execute("set_reevaluated_at", adapter_name=adapter_name, now=format_time(now))
+
+
+def set_predicted_at(session: Session, adapter_name: str, *, now: datetime) -> None:
+    """Record that the prediction_query is read."""
+    session.execute("set_predicted_at", adapter_name=adapter_name, now=format_time(now))
 
 
 def set_current_run(session: Session, adapter_name: str, run_id: int) -> None:

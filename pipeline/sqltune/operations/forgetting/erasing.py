@@ -60,6 +60,7 @@ def forget(runtime: Runtime, plan: ErasurePlan) -> str | None:
             return None
         erasing = _Erasing(runtime, plan, key, erasure_id)
         erasing.remove_answers()
+        erasing.remove_predictions()
         erasing.remove_messages()
         erasing.remove_files()
         erasing.remove_prompts()
@@ -149,6 +150,21 @@ class _Erasing:
             with self._runtime.database.transaction() as session:
                 for answer in batch:
                     erasures.forget_answer(session, *answer)
+                removed = Removed(answers=len(batch))
+                erasures.count_removed(session, self._erasure_id, removed)
+
+    def remove_predictions(self) -> None:
+        """Remove the answers to rows that hold the text."""
+        found = []
+        with stream_rows(self._runtime, "select_all_predictions") as rows:
+            for page in rows.pages():
+                for adapter_name, row_key, *texts in page:
+                    if self._plan.needles.find_in(*texts):
+                        found.append((adapter_name.decode(), row_key.decode()))
+        for batch in _batches(found, _ROWS):
+            with self._runtime.database.transaction() as session:
+                for prediction in batch:
+                    erasures.forget_prediction(session, *prediction)
                 removed = Removed(answers=len(batch))
                 erasures.count_removed(session, self._erasure_id, removed)
 

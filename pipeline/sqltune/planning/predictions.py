@@ -1,0 +1,148 @@
+"""Predictions: what is live answers the rows of the adapter's prediction_query.
+
+Like an evaluation they stand beside the adapter's own runs: nothing is trained or goes live. A run
+begins only where a row is to be asked, or where a person asks for one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from sqltune.database.tables import aliases, versions
+from sqltune.errors import DataError
+from sqltune.planning.adapter_rules import check_adapter
+from sqltune.planning.kept_epochs import as_trained
+from sqltune.planning.plan import AdapterPlan, Predict, Refuse
+from sqltune.planning.refusing import refusal_of
+from sqltune.planning.wanted import Wanted
+from sqltune.records import Adapter, AdapterVersion, RunKind, RunRequest
+from sqltune.runtime import Runtime
+from sqltune.selection import PredictionTask, describe_scan, scan_predictions
+
+#: Columns of a request that say what else to do.
+_OF_OTHERS = (
+    *("backend", "base_model", "manifest_id", "from_run_id", "from_epoch"),
+    "version_number",
+)
+
+
+def plan_requested_predictions(
+    runtime: Runtime, adapter: Adapter, request: RunRequest
+) -> AdapterPlan:
+    """Plan the run that a row asks for; it begins also where no row is to be asked."""
+    kind = RunKind.PREDICT
+    try:
+        _require_nothing_else(request)
+        version = _require_live(runtime, adapter)
+        plan = _plan(runtime, adapter, version, "requested by a row of runs")
+    except BaseException as error:
+        return AdapterPlan(
+            adapter, Refuse(refusal_of(error)), request, is_trial=True, run_kind=kind
+        )
+    return replace(plan, request=request)
+
+
+def plan_predictions(
+    runtime: Runtime, adapter: Adapter, *, check: Callable[[], None]
+) -> AdapterPlan | None:
+    """Plan the run that asks what is new or changed; None: no row is to be asked."""
+    try:
+        check_adapter(adapter)
+        version = _find_live(runtime, adapter)
+        if version is None:
+            return None
+        found = describe_waiting(runtime, adapter, version, check=check)
+        return None if found is None else _plan(runtime, adapter, version, found)
+    except BaseException as error:
+        refusal = Refuse(refusal_of(error))
+        return AdapterPlan(adapter, refusal, is_trial=True, run_kind=RunKind.PREDICT)
+
+
+def describe_waiting(
+    runtime: Runtime, adapter: Adapter, version: AdapterVersion, *, check: Callable[[], None]
+) -> str | None:
+    """Return which rows are to be asked, in words; None: none.
+
+    Raises:
+        DataError: the query cannot be used.
+    """
+    task = PredictionTask(
+        adapter,
+        version.version_number,
+        asks_all=adapter.predict == "all",
+        max_attempts=runtime.settings.max_attempts,
+    )
+    reader = runtime.selection_reader(check)
+    with scan_predictions(runtime.database, reader, task) as scan:
+        return describe_scan(scan) if scan.counts.total() else None
+
+
+def _plan(runtime: Runtime, adapter: Adapter, version: AdapterVersion, why: str) -> AdapterPlan:
+    asked = as_trained(runtime, adapter, version.run_id, version.base_model_revision)
+    backend = runtime.backend(version.backend)
+    wanted = Wanted(
+        base_model=backend.describe(version.base_model, version.base_model_revision),
+        fingerprint=version.fingerprint,
+        eval_fingerprint="",
+        samples=0,
+        prompts=0,
+        training_key=version.training_key,
+        evaluation_key="",
+    )
+    plan = Predict(f"v{version.version_number} is live and asked {why}", wanted, version)
+    return AdapterPlan(asked, plan, is_trial=True, run_kind=RunKind.PREDICT)
+
+
+def _require_nothing_else(request: RunRequest) -> None:
+    """Refuse a request that names what predictions do not depend on.
+
+    Raises:
+        DataError: names the column.
+    """
+    given = [column for column in _OF_OTHERS if getattr(request, column) is not None]
+    if given:
+        raise _refused(
+            given[0],
+            f"runs.{given[0]} is given, and run_kind 'predict' asks what is live: leave it out, "
+            "or make another version live first",
+            "request_refused",
+        )
+
+
+def _require_live(runtime: Runtime, adapter: Adapter) -> AdapterVersion:
+    """Return the live version of an adapter with a prediction_query.
+
+    Raises:
+        ConfigError: a column of the row is wrong.
+        DataError: there is no such version or query.
+    """
+    check_adapter(adapter)
+    name = adapter.adapter_name
+    if adapter.prediction_query is None:
+        raise _refused(
+            "run_kind",
+            f"adapters.prediction_query of {name!r} is NULL: write the SELECT of row_key and "
+            "prompt whose rows are to be answered",
+            "request_refused",
+        )
+    version = _find_live(runtime, adapter)
+    if version is None:
+        raise _refused(
+            "run_kind",
+            f"no version of {name!r} is live: train one, or make one live with `sqltune promote`",
+            "unknown_version",
+        )
+    return version
+
+
+def _find_live(runtime: Runtime, adapter: Adapter) -> AdapterVersion | None:
+    with runtime.database.read() as session:
+        number = aliases.fetch_alias(session, adapter.adapter_name)
+        if number is None:
+            return None
+        return versions.get_version(session, adapter.adapter_name, number)
+
+
+def _refused(column: str, message: str, code: str) -> DataError:
+    return DataError(message, table="runs", column=column, code=code)
