@@ -14,7 +14,6 @@ from sqltune.selection import read_samples, select_samples
 from tests.database.selecting import Desk, open_desk
 from tests.databases import copy_sqlite
 from tests.engines import SERVERS
-from tests.mariadb_server import start_server
 
 ENDLESS = (
     "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 900) "
@@ -101,19 +100,6 @@ def test_a_run_is_stopped_while_the_server_still_computes(desk: Desk) -> None:
 
     with pytest.raises(InterruptedError):
         desk.write(training_query=ENDLESS, check=stop_when_asked_again)
-
-
-def test_a_statement_that_the_server_does_not_stop_is_named(sqlite_desk: Desk) -> None:
-    query = (
-        "SELECT LOCATE(CONCAT(REPEAT('a', 4000000), 'b'), REPEAT('a', 8000000)) AS prompt, "
-        "'r' AS response"
-    )
-    with start_server() as server:
-        sqlite_desk.selection_database = Database.open(server.url("mysql+pymysql", "mysql"))
-        with pytest.raises(DataError, match="the server has not stopped it: its connection") as it:
-            sqlite_desk.write(training_query=query, timeout_seconds=1.0)
-        sqlite_desk.selection_database.close()
-    assert it.value.code == "selection_timeout"
 
 
 @pytest.mark.parametrize("database_engine", SERVERS, indirect=True)
