@@ -4,14 +4,16 @@ import sqlite3
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from sqltune.database.connection import Database
+from sqltune.database.streaming import open_stream
 from sqltune.errors import DatabaseUnavailable, DataError, QueryRefused
 from sqltune.selection import read_samples, select_samples
-from tests.database.selecting import Desk, open_desk
+from tests.database.selecting import Desk, never_stop, open_desk
 from tests.databases import copy_sqlite
 from tests.engines import SERVERS
 
@@ -60,6 +62,17 @@ def test_large_and_wide_texts_are_read_back_byte_for_byte(desk: Desk) -> None:
     samples = list(read_samples(desk.database, 1))
     # The default query has no ORDER BY: which row comes first is the engine's choice.
     assert sorted((s.prompt, s.response) for s in samples) == sorted((t, t) for t in texts)
+
+
+def test_a_page_ends_with_the_rows_that_fill_it(desk: Desk) -> None:
+    texts = [*("s" * 10 for _ in range(10)), *("l" * 1_500_000 for _ in range(5))]
+    desk.add_samples([{"prompt": f"p{n:02}", "response": text} for n, text in enumerate(texts)])
+    query = "SELECT prompt, response FROM training_samples ORDER BY prompt"
+    reading = partial(open_stream, check=never_stop, timeout_seconds=60.0)
+    with reading(desk.database, query, {}) as stream:
+        pages = [[len(response) for _, response in page] for page in stream.pages()]
+    assert [size for page in pages for size in page] == [len(text) for text in texts]
+    assert max(sum(page) for page in pages) < 5_000_000
 
 
 def test_a_per_cent_sign_and_a_colon_in_a_query_are_taken_literally(desk: Desk) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy import PoolProxiedConnection
 from sqltune.database.connection import Database
 from sqltune.database.cut_values import refuse_cut_values
 from sqltune.database.engines import CLIENT_SESSION
-from sqltune.database.reading_cursor import ReadingCursor, read_binary
+from sqltune.database.reading_cursor import ReadingCursor, fetch_page, read_binary
 from sqltune.database.sockets import limit_silence
 from sqltune.database.stopping import refuse_unstopped, stop_statement
 from sqltune.database.urls import EngineKind
@@ -57,7 +57,7 @@ def open_server(database: Database, timeout_seconds: float) -> ReadingCursor:
             cursor.execute(sql)
 
     def fetch(rows: int) -> list[tuple[Any, ...]]:
-        page = list(cursor.fetchmany(rows))
+        page = fetch_page(cursor.fetchmany, rows)
         if not page:
             refuse_cut_values(partial(_fetch_all, connection))
         converters = _binary_columns(cursor)
