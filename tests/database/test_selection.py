@@ -4,17 +4,18 @@ import sqlite3
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from sqltune.database.connection import Database
+from sqltune.database.streaming import open_stream
 from sqltune.errors import DatabaseUnavailable, DataError, QueryRefused
 from sqltune.selection import read_samples, select_samples
-from tests.database.selecting import Desk, open_desk
+from tests.database.selecting import Desk, never_stop, open_desk
 from tests.databases import copy_sqlite
 from tests.engines import SERVERS
-from tests.mariadb_server import start_server
 
 ENDLESS = (
     "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 900) "
@@ -63,6 +64,17 @@ def test_large_and_wide_texts_are_read_back_byte_for_byte(desk: Desk) -> None:
     assert sorted((s.prompt, s.response) for s in samples) == sorted((t, t) for t in texts)
 
 
+def test_a_page_ends_with_the_rows_that_fill_it(desk: Desk) -> None:
+    texts = [*("s" * 10 for _ in range(10)), *("l" * 1_500_000 for _ in range(5))]
+    desk.add_samples([{"prompt": f"p{n:02}", "response": text} for n, text in enumerate(texts)])
+    query = "SELECT prompt, response FROM training_samples ORDER BY prompt"
+    reading = partial(open_stream, check=never_stop, timeout_seconds=60.0)
+    with reading(desk.database, query, {}) as stream:
+        pages = [[len(response) for _, response in page] for page in stream.pages()]
+    assert [size for page in pages for size in page] == [len(text) for text in texts]
+    assert max(sum(page) for page in pages) < 5_000_000
+
+
 def test_a_per_cent_sign_and_a_colon_in_a_query_are_taken_literally(desk: Desk) -> None:
     desk.add_samples([{"prompt": "100% :x", "response": "a"}, {"prompt": "50", "response": "b"}])
     query = (
@@ -101,19 +113,6 @@ def test_a_run_is_stopped_while_the_server_still_computes(desk: Desk) -> None:
 
     with pytest.raises(InterruptedError):
         desk.write(training_query=ENDLESS, check=stop_when_asked_again)
-
-
-def test_a_statement_that_the_server_does_not_stop_is_named(sqlite_desk: Desk) -> None:
-    query = (
-        "SELECT LOCATE(CONCAT(REPEAT('a', 4000000), 'b'), REPEAT('a', 8000000)) AS prompt, "
-        "'r' AS response"
-    )
-    with start_server() as server:
-        sqlite_desk.selection_database = Database.open(server.url("mysql+pymysql", "mysql"))
-        with pytest.raises(DataError, match="the server has not stopped it: its connection") as it:
-            sqlite_desk.write(training_query=query, timeout_seconds=1.0)
-        sqlite_desk.selection_database.close()
-    assert it.value.code == "selection_timeout"
 
 
 @pytest.mark.parametrize("database_engine", SERVERS, indirect=True)

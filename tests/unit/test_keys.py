@@ -8,6 +8,7 @@ import pytest
 
 from sqltune import wanted_keys
 from sqltune.backends.base import BaseModel, Decoding, TrainedAdapter
+from sqltune.errors import DataError, SelectionTimeout
 from sqltune.prompt_formats import PLAIN_TEMPLATE
 from sqltune.records import Adapter
 from tests.unit.made_records import ADAPTER
@@ -121,7 +122,14 @@ def test_models_differ_by_backend_base_model_and_weights() -> None:
 
 
 def test_parts_cannot_run_into_each_other() -> None:
-    one = wanted_keys.refusal_key(ADAPTER, "ab", "c")
-    assert wanted_keys.refusal_key(ADAPTER, "a", "bc") != one
-    assert wanted_keys.refusal_key(replace(ADAPTER, epochs=4), "ab", "c") != one
+    one = wanted_keys.refusal_key(ADAPTER, DataError("c", code="ab"))
+    assert wanted_keys.refusal_key(ADAPTER, DataError("bc", code="a")) != one
+    assert wanted_keys.refusal_key(replace(ADAPTER, epochs=4), DataError("c", code="ab")) != one
     assert len(one) == 64
+
+
+def test_a_timeout_is_the_same_whatever_connection_it_names() -> None:
+    one, other = (
+        wanted_keys.refusal_key(ADAPTER, SelectionTimeout(f"connection {n}")) for n in (8, 9)
+    )
+    assert one == other

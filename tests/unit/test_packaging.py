@@ -19,6 +19,7 @@ from tests.locks import (
     RUNNING,
     WEIGHTS,
     everything,
+    linked_files,
     names,
     read_project,
     running,
@@ -79,6 +80,25 @@ def test_every_version_in_a_lock_has_the_hashes_of_its_files(lock: Path) -> None
         _, *hashes = entry.split()
         assert hashes, entry
         assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", one) for one in hashes), entry
+
+
+def test_the_files_of_an_index_without_json_are_found_by_their_links() -> None:
+    page = (
+        '<a href="https://files.example/whl/cpu/torch-2.13.0%2Bcpu-cp311-cp311-win_amd64.whl'
+        f'#sha256={"0" * 64}" data-requires-python="&gt;=3.10">torch</a><br/>\n'
+        f'<a href="/whl/cpu/torch-2.13.0-cp311-none-any.whl#sha256={"1" * 64}">torch</a>'
+        '<a href="/whl/cpu/unhashed.whl">unhashed</a>'
+    )
+    assert linked_files(page) == {
+        "torch-2.13.0+cpu-cp311-cp311-win_amd64.whl": "0" * 64,
+        "torch-2.13.0-cp311-none-any.whl": "1" * 64,
+    }
+
+
+def test_the_lock_has_hashes_of_both_builds_of_torch_for_every_python_and_system() -> None:
+    (entry,) = (entry for entry in entries_of(RUNNING) if entry.startswith("torch=="))
+    systems = {"linux x86_64", "linux aarch64", "windows amd64"}
+    assert len(entry.split()) - 1 >= len(PYTHONS) * len(systems) * 2
 
 
 @pytest.mark.parametrize("lock", [*LOCKS, WEIGHTS], ids=lambda path: path.name)

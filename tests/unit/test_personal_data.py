@@ -73,7 +73,7 @@ def test_the_place_is_that_of_the_value() -> None:
 
 def test_a_long_text_of_beginnings_of_tokens_takes_no_time_that_grows_with_its_square() -> None:
     assert _find("eyJ" * 100_000) == []
-    assert _find("a" * 1_000_000 + "1" * 1_000_000) == []
+    assert _find("a" * 250_000 + "1" * 250_000) == []
 
 
 def test_rows_without_anything_suspect_load_no_detector() -> None:
@@ -87,3 +87,10 @@ def test_rows_without_anything_suspect_load_no_detector() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert result.stdout.strip() == "[]"
+
+
+def test_what_is_beyond_the_searched_part_of_a_text_is_a_finding() -> None:
+    text = "a 1234567890 " * 50_000
+    ((column, problem),) = find_private([("response", text.encode())])
+    assert (column, problem.rule) == ("response", "personal_data")
+    assert "650,000 characters, of which the first 500,000 are searched" in problem.message

@@ -188,6 +188,12 @@ def test_a_text_too_long_for_a_scorer_is_an_error(scorer: str) -> None:
         SCORERS[scorer].score("a" * (longest + 1), "a", "")
 
 
+def test_a_letter_counts_as_what_it_is_compared_as() -> None:
+    with pytest.raises(ScorerError, match="900,000 characters is too long"):
+        SCORERS["key_words"].score("yes", "\ufdfa" * 50_000, "Is it?")
+    assert SCORERS["key_words"].score("\ufdfa", "\ufdfa", "Is it?") == 1.0
+
+
 @pytest.mark.parametrize("scorer", sorted(set(SCORERS) - {"regex"}))
 def test_a_letter_with_thousands_of_marks_is_an_error(scorer: str) -> None:
     with pytest.raises(ScorerError, match="combining marks"):

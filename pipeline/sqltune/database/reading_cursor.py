@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+#: A page ends with the rows by which it has so many bytes, however many were asked for: they are in
+#: memory, and nothing asks whether to stop until all of them are checked.
+MOST_PAGE_BYTES = 1_000_000
+#: Not one: reading a single row of a lost connection is an IndexError in singlestoredb's C code.
+_FEW_ROWS = 2
 _CONTROLS = frozenset(range(0x20)) - set(b"\t\n\f\r") | {0x7F}
 _CONTROL_BYTES = bytes(_CONTROLS)
 
@@ -32,11 +37,27 @@ class ReadingCursor:
     """
 
     execute: Callable[[str, Mapping[str, object]], None]
-    fetch: Callable[[int], list[tuple[Any, ...]]]  #: about so many rows; none at the end
+    #: At most about so many rows, of MOST_PAGE_BYTES and two rows more; none at the end.
+    fetch: Callable[[int], list[tuple[Any, ...]]]
     column_names: Callable[[], list[str]]
     abort: Callable[[], str]  #: stops a running statement, from another thread; what remains of it
     close: Callable[[], None]  #: also in the middle of a result
     sql_modes: frozenset[str] = frozenset()  #: the session's, in upper case
+
+
+def fetch_page(
+    fetch_rows: Callable[[int], Sequence[tuple[Any, ...]]], row_count: int
+) -> list[tuple[Any, ...]]:
+    """Return the next rows, about as many as are asked for and as fit into a page."""
+    page: list[tuple[Any, ...]] = []
+    size = 0
+    while len(page) < row_count and size < MOST_PAGE_BYTES and (rows := fetch_rows(_FEW_ROWS)):
+        page += rows
+        for row in rows:
+            for value in row:
+                if type(value) is bytes:
+                    size += len(value)
+    return page
 
 
 def read_binary(value: bytes) -> bytes | BinaryValue:

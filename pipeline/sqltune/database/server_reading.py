@@ -7,20 +7,19 @@ zone and limits.
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from functools import partial
-from threading import Thread
 from typing import Any
 
-from sqlalchemy import Connection, PoolProxiedConnection
+from sqlalchemy import PoolProxiedConnection
 
 from sqltune.database.connection import Database
 from sqltune.database.cut_values import refuse_cut_values
 from sqltune.database.engines import CLIENT_SESSION
-from sqltune.database.reading_cursor import ReadingCursor, read_binary
+from sqltune.database.reading_cursor import ReadingCursor, fetch_page, read_binary
 from sqltune.database.sockets import limit_silence
+from sqltune.database.stopping import refuse_unstopped, stop_statement
 from sqltune.database.urls import EngineKind
 
 _NAMED_VALUE = re.compile(r"(?<![:\w]):(\w+)")
@@ -31,10 +30,6 @@ _STRING_TYPES = frozenset({15, 242, 249, 250, 251, 252, 253, 254, 255})
 _NO_CHARACTER_SET = 63
 #: The most warnings that a server keeps; its own default is 64, behind which one would be hidden.
 _MOST_WARNINGS = 65_535
-#: How long a server may take to stop a statement before the run says that it continues.
-_KILL_SECONDS = 5.0
-#: How long to wait before it is asked again whether it has.
-_LOOK_SECONDS = 0.1
 
 Convert = Callable[[bytes], Any]
 
@@ -57,11 +52,12 @@ def open_server(database: Database, timeout_seconds: float) -> ReadingCursor:
         if values:
             cursor.execute(_NAMED_VALUE.sub(r"%(\1)s", sql), dict(values))
         else:
+            refuse_unstopped(partial(_fetch_all, connection), database, sql)
             _restore(connection, client, "sql_select_limit")
             cursor.execute(sql)
 
     def fetch(rows: int) -> list[tuple[Any, ...]]:
-        page = list(cursor.fetchmany(rows))
+        page = fetch_page(cursor.fetchmany, rows)
         if not page:
             refuse_cut_values(partial(_fetch_all, connection))
         converters = _binary_columns(cursor)
@@ -71,7 +67,7 @@ def open_server(database: Database, timeout_seconds: float) -> ReadingCursor:
         execute=execute,
         fetch=fetch,
         column_names=lambda: [str(column[0]) for column in cursor.description or ()],
-        abort=lambda: _stop_query(database, connection),
+        abort=lambda: stop_statement(database, connection),
         close=lambda: _close_server(pooled, cursor),
         sql_modes=modes,
     )
@@ -162,60 +158,6 @@ def _convert(row: Sequence[Any], converters: Mapping[int, Convert]) -> tuple[Any
 
 def _read_bits(value: bytes) -> int:
     return int.from_bytes(value, "big")
-
-
-def _stop_query(database: Database, connection: Any) -> str:
-    """Stop the statement at the server, then wake the reader, which may wait for the network.
-
-    Returns:
-        What remains of the statement, for a message.
-    """
-    number = int(connection.thread_id())
-    remains = [f"; the server could not be asked to stop it: its connection {number} may continue"]
-
-    def kill() -> None:
-        with suppress(Exception):
-            remains[0] = _kill(database, number)
-
-    # Where the network is silent too, this thread waits as long as its connection allows.
-    killing = Thread(target=kill, daemon=True)
-    killing.start()
-    killing.join(2 * _KILL_SECONDS)
-    sock = getattr(connection, "_sock", None)
-    with suppress(OSError):
-        if sock is not None:
-            sock.shutdown(socket.SHUT_RDWR)
-    return remains[0]
-
-
-def _kill(database: Database, number: int) -> str:
-    """Kill a statement, and its connection if that is not enough; return what remains of it."""
-    # Only here: most commands kill nothing, and they begin at once.
-    from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
-
-    with database.engine.connect() as other:
-        other.exec_driver_sql(f"KILL QUERY {number}")
-        ending = Retrying(
-            retry=retry_if_result(bool),
-            wait=wait_fixed(_LOOK_SECONDS),
-            stop=stop_after_delay(_KILL_SECONDS),
-            retry_error_callback=lambda state: True,
-        )
-        if not ending(_is_executed, other, number):
-            return ""
-        other.exec_driver_sql(f"KILL CONNECTION {number}")
-    return (
-        f"; the server has not stopped it: its connection {number} continues there (SHOW "
-        "PROCESSLIST), maybe until the server is restarted"
-    )
-
-
-def _is_executed(other: Connection, number: int) -> bool:
-    query = (
-        "SELECT COUNT(*) FROM information_schema.processlist "
-        "WHERE id = %s AND command IN ('Query', 'Killed')"
-    )
-    return bool(other.exec_driver_sql(query, (number,)).scalar())
 
 
 def _fetch_all(connection: Any, statement: str, *values: Any) -> list[tuple[Any, ...]]:

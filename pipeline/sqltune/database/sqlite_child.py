@@ -21,6 +21,8 @@ from typing import Any, BinaryIO
 LENGTH = struct.Struct(">Q")
 #: Few enough that they fit into memory where each has several large texts.
 _ROWS_AT_ONCE = 64
+#: Rows of more bytes than this are written one by one, so that the reader has few in memory.
+_MOST_FRAME_BYTES = 1_000_000
 #: The last version of marshal that does not look for repeated values, which takes a third longer.
 _FORMAT = 2
 #: Longest text or blob that a query may return or make on its way.
@@ -50,7 +52,7 @@ def main() -> None:
     threading.Thread(target=_end_with_reader, daemon=True).start()
     try:
         for name, content in _answer(address, sql, values):
-            write_frame(sys.stdout.buffer, (name, content))
+            _write_answer(sys.stdout.buffer, name, content)
     except MemoryError:
         needs = f"it needs more than {_MEMORY_BYTES:,} bytes of memory"
         write_frame(sys.stdout.buffer, ("error", ("OperationalError", needs)))
@@ -60,18 +62,42 @@ def main() -> None:
 
 def read_frame(stream: BinaryIO) -> Any:
     """Read what `write_frame` wrote; None at the end."""
+    data = read_data(stream)
+    return None if data is None else loads(data)
+
+
+def read_data(stream: BinaryIO) -> bytes | None:
+    """Read the bytes of a frame; None at the end."""
     head = stream.read(LENGTH.size)
     if len(head) < LENGTH.size:
         return None
     (length,) = LENGTH.unpack(head)
-    content = stream.read(length)
+    data = stream.read(length)
+    return data if len(data) == length else None
+
+
+def loads(data: bytes) -> Any:
+    """Return the value of a frame."""
     # Both ends are the same interpreter, and nothing else writes to the pipe.
-    return marshal.loads(content) if len(content) == length else None  # noqa: S302
+    return marshal.loads(data)  # noqa: S302
 
 
 def write_frame(stream: BinaryIO, content: Any) -> None:
     """Write a value of Python's own types."""
-    data = marshal.dumps(content, _FORMAT)
+    _write_data(stream, marshal.dumps(content, _FORMAT))
+
+
+def _write_answer(stream: BinaryIO, name: str, content: Any) -> None:
+    data = marshal.dumps((name, content), _FORMAT)
+    if len(data) <= _MOST_FRAME_BYTES or not name.endswith("rows"):
+        _write_data(stream, data)
+        return
+    del data  # it may be half of the memory
+    for row in content:
+        write_frame(stream, (name, [row]))
+
+
+def _write_data(stream: BinaryIO, data: bytes) -> None:
     stream.write(LENGTH.pack(len(data)))
     stream.write(data)
     stream.flush()

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, cast
 
 from sqltune.database import sqlite_child
 from sqltune.database.connection import Database
-from sqltune.database.reading_cursor import ReadingCursor, read_binary
+from sqltune.database.reading_cursor import MOST_PAGE_BYTES, ReadingCursor, read_binary
 from sqltune.errors import ConfigError, DatabaseUnavailable
 
 #: What SQLite reads as one piece; of these only a name in double quotes is captured.
@@ -60,6 +60,7 @@ class _ProcessRows:
 
     def _use(self, process: subprocess.Popen[bytes]) -> None:
         self.column_names: list[str] = []
+        self._frame_bytes = 0
         self._is_at_end = False
         self._process = process
         self._input = cast("BinaryIO", process.stdin)
@@ -79,12 +80,14 @@ class _ProcessRows:
 
     def fetch(self, row_count: int) -> list[tuple[Any, ...]]:
         page: list[tuple[Any, ...]] = []
-        while not self._is_at_end and len(page) < row_count:
+        size = 0
+        while not self._is_at_end and len(page) < row_count and size < MOST_PAGE_BYTES:
             name, rows = self._read()
             if name == "end":
                 self._is_at_end = True
             else:
                 page += map(_read_marked, rows) if name == "marked rows" else rows
+                size += self._frame_bytes
         return page
 
     def abort(self) -> str:
@@ -99,11 +102,12 @@ class _ProcessRows:
             self._input.close()
 
     def _read(self) -> tuple[str, Any]:
-        frame = sqlite_child.read_frame(self._output)
-        if frame is None:
+        data = sqlite_child.read_data(self._output)
+        if data is None:
             code = self._process.wait()
             raise sqlite3.OperationalError(f"the process that runs it ended with code {code}")
-        name, content = frame
+        self._frame_bytes = len(data)
+        name, content = sqlite_child.loads(data)
         if name == "error":
             kind, message = content
             raise getattr(sqlite3, kind, sqlite3.OperationalError)(message)

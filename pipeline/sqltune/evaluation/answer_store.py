@@ -18,6 +18,8 @@ from sqltune.records import Phase, Response, RunPrompt, Score
 #: Reused answers are in the database already, so losing more of them at once costs little; their
 #: transaction with scores stays far below 200 ms.
 REUSED_AT_ONCE = 200
+#: A prompt and what was answered; None: an error.
+_Stored = tuple[RunPrompt, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +81,18 @@ class AnswerStore:
         return missing
 
     def add(self, answers: Sequence[Answer]) -> None:
-        """Store a batch of answers; one that was not asked for, or is repeated, is dropped."""
+        """Store a batch of answers; one that was not asked for, or is repeated, is dropped.
+
+        Raises:
+            RunInterrupted, RunCancelled: while answers were scored, all of which are stored.
+        """
+        self._score(self.add_unscored(answers))
+
+    def add_unscored(self, answers: Sequence[Answer]) -> list[_Stored]:
+        """Store a batch of answers; those that `add` does not score, a later runner does."""
         wanted = {a.prompt_key: a for a in answers if a.prompt_key in self._waiting}
         rows = [self._row_of(self._waiting[key], answer) for key, answer in wanted.items()]
-        for batch in split_rows(rows):
-            self._write(batch)
+        return [stored for batch in split_rows(rows) for stored in self._write(batch)]
 
     def end(self) -> None:
         """Store an error for every prompt of the chunk that the backend did not answer."""
@@ -116,16 +125,16 @@ class AnswerStore:
                 self._model.decoding_key,
             )
         for batch in split_rows(known, REUSED_AT_ONCE):
-            self._write(batch)
+            self._score(self._write(batch))
         self.result = replace(self.result, reused=self.result.reused + len(known))
 
-    def _write(self, rows: Sequence[Response]) -> None:
+    def _write(self, rows: Sequence[Response]) -> list[_Stored]:
         scope = self._scope
         with scope.transaction() as session:
             responses.insert_responses(session, scope.run_id, rows, now=scope.now())
             self._insert_scores(session)
-        prompts = [self._waiting.pop(row.prompt_key) for row in rows]
-        self._scores = self._score(prompts, rows)
+        self._scores = []
+        stored = [(self._waiting.pop(row.prompt_key), row.response) for row in rows]
         self._done += len(rows)
         self.result = replace(
             self.result,
@@ -133,20 +142,20 @@ class AnswerStore:
             errors=self.result.errors + sum(row.error_code is not None for row in rows),
         )
         self._on_progress(self._done)
+        return stored
 
     def _insert_scores(self, session: Session) -> None:
         scope = self._scope
         scores.insert_scores(session, scope.run_id, self._scores, now=scope.now())
 
-    def _score(self, prompts: Sequence[RunPrompt], rows: Sequence[Response]) -> list[Score]:
+    def _score(self, stored: Sequence[_Stored]) -> None:
+        """Score answers that are stored; a text near the scorers' limits takes seconds."""
         if self._scoring is None:
-            return []
-        return [
-            score
-            for prompt, row in zip(prompts, rows, strict=True)
-            if row.response is not None and not self._scoring.is_later(prompt.scorer)
-            for score in score_answer(self._scoring, self._phase, prompt, row.response)
-        ]
+            return
+        for prompt, response in stored:
+            if response is not None and not self._scoring.is_later(prompt.scorer):
+                self._scope.check()
+                self._scores += score_answer(self._scoring, self._phase, prompt, response)
 
     def _row_of(self, prompt: RunPrompt, answer: Answer) -> Response:
         answer = make_storable(self._model, answer)

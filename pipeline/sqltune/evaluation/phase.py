@@ -98,6 +98,6 @@ def _ask_chunk(
                 store.add(batch)
                 check()
         except (RunInterrupted, RunCancelled):
-            store.add(asking.known())
+            store.add_unscored(asking.known())
             raise
     store.end()

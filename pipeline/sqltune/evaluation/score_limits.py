@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 from sqltune.errors import PipelineError
 from sqltune.selection import MARKS_ON_A_LETTER, has_too_many_marks
 
@@ -9,6 +11,8 @@ from sqltune.selection import MARKS_ON_A_LETTER, has_too_many_marks
 #: the others; all take seconds at most. An expected text is a row, and rows must not stop a run.
 MAX_CHARACTERS = 50_000
 MAX_LINEAR_CHARACTERS = 1_000_000
+#: Characters of the longest plain form of one character, which is U+FDFA's.
+_LONGEST_FORM = 18
 
 
 class ScorerError(PipelineError):
@@ -23,7 +27,7 @@ def check_texts(*texts: str, longest: int = MAX_CHARACTERS) -> None:
     Raises:
         ScorerError: one is longer than `longest` characters, or has letters under too many marks.
     """
-    length = max(map(len, texts))
+    length = max(_count_characters(text, longest) for text in texts)
     if length > longest:
         raise ScorerError(
             f"a text of {length:,} characters is too long: this scorer accepts {longest:,}"
@@ -32,3 +36,10 @@ def check_texts(*texts: str, longest: int = MAX_CHARACTERS) -> None:
         raise ScorerError(
             f"a letter has more than {MARKS_ON_A_LETTER:,} combining marks: remove them"
         )
+
+
+def _count_characters(text: str, longest: int) -> int:
+    """Return a text's length as it is compared, where that may be more than `longest`."""
+    if text.isascii() or len(text) * _LONGEST_FORM <= longest or len(text) > longest:
+        return len(text)
+    return len(unicodedata.normalize("NFKC", text))

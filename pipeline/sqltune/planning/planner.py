@@ -264,7 +264,7 @@ def _plan_refusal(
     runtime: Runtime, adapter: Adapter, error: PipelineError, last: Run | None, is_repeated: bool
 ) -> Plan:
     """Plan for an adapter whose wanted keys are unknown: the same refusal is recorded once only."""
-    key = wanted_keys.refusal_key(adapter, error.code, str(error))
+    key = wanted_keys.refusal_key(adapter, error)
     if last is None or last.training_key != key:
         return Refuse(error)
     if error.code in PAUSING:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from sqltune.selection.rules import Problem
 from sqltune.selection.secrets import find_secrets
 
+#: So many characters of a text are searched, which takes seconds at most; more are a finding.
+_LONGEST = 500_000
 #: One of these is in everything that is found here.
 _SUSPECT = re.compile(rb"@|PRIVATE KEY|[A-Za-z0-9_\-+/=.]{20}|\d(?:[ \-.()/]{0,2}\d){7}")
 _EMAIL = re.compile(
@@ -55,6 +57,9 @@ def find_private(texts: Iterable[tuple[str, bytes | None]]) -> Iterator[tuple[st
 
 
 def _describe_all(column: str, text: str) -> Iterator[tuple[str, Problem]]:
+    if len(text) > _LONGEST:
+        yield column, _describe_length(column, len(text))
+        text = text[:_LONGEST]
     seen = set()
     for find in _FINDERS:
         for found in find(text):
@@ -72,6 +77,14 @@ def _describe(column: str, rule: str, found: _Found, cure: str) -> Problem:
         rule,
         f"{column} contains {found.kind} at character {found.start + 1}: {cure}; "
         "on_personal_data = 'ignore' in adapters accepts it",
+    )
+
+
+def _describe_length(column: str, characters: int) -> Problem:
+    return Problem(
+        "personal_data",
+        f"{column} has {characters:,} characters, of which the first {_LONGEST:,} are searched for "
+        "personal data: shorten it; on_personal_data = 'ignore' in adapters accepts it",
     )
 
 

@@ -96,7 +96,7 @@ def _find_manifest(planned: AdapterPlan, plan: Train | Evaluate | Predict | Refu
 
 def _find_keys(plan: Train | Evaluate | Predict | Refuse, adapter: Adapter) -> tuple[str, str]:
     if isinstance(plan, Refuse):
-        key = wanted_keys.refusal_key(adapter, plan.error.code, str(plan.error))
+        key = wanted_keys.refusal_key(adapter, plan.error)
         return key, key
     return plan.wanted.training_key, plan.wanted.evaluation_key
 
