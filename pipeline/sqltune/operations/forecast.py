@@ -130,8 +130,8 @@ def _examine(
     if not isinstance(plan, Train | Evaluate):
         return None
     base_model = plan.wanted.base_model if asks_backend else None
-    trains = isinstance(plan, Train)
-    return examine_rows(runtime, adapter, base_model, check, trains=trains)
+    manifest_id = plan.version.manifest_id if isinstance(plan, Evaluate) else None
+    return examine_rows(runtime, adapter, base_model, check, manifest_id=manifest_id)
 
 
 def _find_fault(plan: Plan, report: RowReport | None) -> str | None:

@@ -44,7 +44,7 @@ from sqltune.planning.wanted import (
 )
 from sqltune.records import Adapter, AdapterVersion, DesiredState, Run, RunRequest, RunState
 from sqltune.runtime import Runtime
-from sqltune.selection import compare_samples, count_new_samples
+from sqltune.selection import SampleChanges, compare_samples, count_new_samples
 
 logger = logging.getLogger(__name__)
 
@@ -103,10 +103,15 @@ def plan_adapter(
             plan = _choose_now(runtime, adapter, wanted, history, is_requested)
             if isinstance(plan, Train) and request is None:
                 plan = _wait_for_new_samples(runtime, adapter, plan, history.version, check)
-        if isinstance(plan, Train | Evaluate):
-            require_stable_queries(runtime, adapter, wanted, history.last_planned, check)
+        changes = None
         if isinstance(plan, Train) and not force:
-            plan = _count_changes(runtime, adapter, plan, history, check)
+            changes = _compare_samples(runtime, adapter, wanted, history, check)
+        if isinstance(plan, Train | Evaluate):
+            again = changes.fingerprint if changes else None
+            last = history.last_planned
+            require_stable_queries(runtime, adapter, wanted, last, check, read_again=again)
+        if isinstance(plan, Train) and changes is not None:
+            return replace(plan, reason=_explain_changes(adapter, wanted, history, changes))
         return plan
 
     try:
@@ -196,20 +201,26 @@ def _plan_change(adapter: Adapter, wanted: Wanted, last: Run, history: History) 
     return Train(explain_training(adapter, wanted, last, settings), wanted)
 
 
-def _count_changes(
-    runtime: Runtime, adapter: Adapter, plan: Train, history: History, check: Callable[[], None]
-) -> Train:
-    """Let the reason say which samples changed, where that is why a version is trained."""
-    last, wanted = history.last_planned, plan.wanted
+def _compare_samples(
+    runtime: Runtime, adapter: Adapter, wanted: Wanted, history: History, check: Callable[[], None]
+) -> SampleChanges | None:
+    """Find which samples changed, where that is why a version is trained."""
+    last = history.last_planned
     if last is None or last.fingerprint in (None, wanted.fingerprint):
-        return plan
+        return None
     manifest_id = last.manifest_id or (history.version.manifest_id if history.version else None)
     if manifest_id is None:
-        return plan
+        return None
     reader = runtime.selection_reader(check)
-    changes = compare_samples(runtime.database, reader, adapter, manifest_id)
-    reason = explain_training(adapter, wanted, last, history.settings, changes)
-    return replace(plan, reason=reason)
+    return compare_samples(runtime.database, reader, adapter, manifest_id)
+
+
+def _explain_changes(
+    adapter: Adapter, wanted: Wanted, history: History, changes: SampleChanges
+) -> str:
+    # There are changes only since a run.
+    assert history.last_planned is not None  # noqa: S101
+    return explain_training(adapter, wanted, history.last_planned, history.settings, changes)
 
 
 def _repeat(wanted: Wanted, last: Run, version: AdapterVersion | None, why: str) -> Plan:

@@ -17,8 +17,16 @@ from sqltune.selection.new_samples import count_new_samples
 from sqltune.selection.prompt_scan import fingerprint_prompts, scan_prompts
 from sqltune.selection.questions import MARKS_ON_A_LETTER, has_too_many_marks
 from sqltune.selection.reader import SelectionReader, count_first_rows
-from sqltune.selection.row_checks import CheckedRows, check_prompts, check_samples
+from sqltune.selection.row_checks import (
+    CheckedPrompts,
+    CheckedRows,
+    check_leaks,
+    check_prompts,
+    check_samples,
+    warn_of_prompts,
+)
 from sqltune.selection.rules import Problem, is_blank
+from sqltune.selection.sample_reading import ModelLimits
 from sqltune.selection.samples import read_kept_samples, read_samples, read_validation
 from sqltune.selection.scan import (
     SampleScan,
@@ -36,11 +44,13 @@ from sqltune.selection.used_columns import SelectionColumns, join_names, split_n
 __all__ = [
     "MARKS_ON_A_LETTER",
     "ROW_CHECK_ISSUES",
+    "CheckedPrompts",
     "CheckedRows",
     "Fingerprint",
     "ForgottenHashes",
     "FrozenPrompts",
     "GivenScore",
+    "ModelLimits",
     "Problem",
     "RowCounts",
     "SampleChanges",
@@ -48,6 +58,7 @@ __all__ = [
     "SelectionColumns",
     "SelectionReader",
     "SqlScores",
+    "check_leaks",
     "check_prompts",
     "check_samples",
     "compare_samples",
@@ -77,5 +88,6 @@ __all__ = [
     "select_samples",
     "split_names",
     "unfold",
+    "warn_of_prompts",
     "write_manifest",
 ]

@@ -19,7 +19,8 @@ class RowCounts:
     held_out: int = 0  #: samples whose split is neither 'train' nor 'validation'
     forgotten: int = 0  #: the first rows that were forgotten; they are not selected
     validation: int = 0  #: samples that are never trained, and whose loss is measured
-    scored: int = 0  #: prompts whose answers can be scored
+    scored: int = 0  #: prompts whose answers can be scored, each content once
+    leaked: int = 0  #: of these, prompts that are trained on
 
     @property
     def trained(self) -> int:

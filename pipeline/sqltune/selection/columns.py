@@ -33,6 +33,7 @@ EVALUATION_FIELDS = (
     "messages",
     "category",
     "scorer",
+    "group_key",
 )
 #: Where the messages are among the fields of both selections.
 MESSAGES = TRAINING_FIELDS.index("messages")
