@@ -7,6 +7,7 @@ from tests.end_to_end.conftest import QUESTION, declare_office
 
 ISSUES = "selection, severity, rule, row_key, column_name, message"
 STEPS = "Open the settings, choose security, and press the button that resets your password."
+PROMPT_WARNINGS = "warnings: 3 leak, 1 group leak, 1 markup, 1 near leak"
 
 
 def insert_sample(people: People, prompt: str, response: str, **columns: object) -> None:
@@ -23,11 +24,11 @@ def declare_findings(people: People) -> None:
     insert_sample(people, "Open?", "Never.")
     insert_sample(people, "Open?", "Until six.", split="validation")
     insert_sample(people, "Who pays?", "You do.", group_key="acme")
-    insert_sample(people, "Who ships?", "We do.", group_key="acme")
+    insert_sample(people, "Who ships?", "We do.<br>", group_key="acme")
     people.ask("office", "OPEN?", "Until six.")
     people.ask("office", "How do I reset my password", STEPS)
     people.ask("office", "What did Acme order?", "Paper.", group_key="acme")
-    people.ask("office", "What did Bolt order?", "Ink.", group_key="bolt")
+    people.ask("office", "What did Bolt order?", "Ink&nbsp;", group_key="bolt")
 
 
 def test_a_validation_finds_what_the_run_finds_word_for_word(
@@ -42,9 +43,9 @@ def test_a_validation_finds_what_the_run_finds_word_for_word(
     )
     assert {row[2] for row in found} == {
         *("contradiction", "duplicate_content", "near_duplicate", "validation_leak"),
-        *("leak", "near_leak", "group_leak"),
+        *("leak", "near_leak", "group_leak", "markup"),
     }
-    assert "office: prompts: 4 usable; warnings: 3 leak, 1 group leak, 1 near leak\n" in validated
+    assert f"office: prompts: 4 usable; {PROMPT_WARNINGS}\n" in validated
 
 
 def test_a_plan_says_how_many_prompts_the_verdict_will_rest_on(
@@ -54,7 +55,7 @@ def test_a_plan_says_how_many_prompts_the_verdict_will_rest_on(
     planned = sqltune_on.well("plan").out
     assert "office: gate: 4 prompts, 2 of them trained on: judged on 2; with fewer than " in planned
     assert "office: samples: 8 usable; warnings: 1 contradiction, 1 duplicate content" in planned
-    assert "office: prompts: 4 usable; warnings: 3 leak, 1 group leak, 1 near leak\n" in planned
+    assert f"office: prompts: 4 usable; {PROMPT_WARNINGS}\n" in planned
     rows = sqltune_on.well("plan", "--json").data[0]["prompt_rows"]
     assert (rows["scored"], rows["leaked"]) == (4, 2)
     sqltune_on.well("sync")

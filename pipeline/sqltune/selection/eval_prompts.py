@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 
 from sqltune.database.bulk import ContentRow
 from sqltune.database.run_scope import RunScope
@@ -19,6 +20,7 @@ from sqltune.selection.content_hash import FingerprintSum, content_digest
 from sqltune.selection.findings import WARNING, Findings
 from sqltune.selection.forgotten import FORGOTTEN
 from sqltune.selection.leaks import AskedRow, LeakSearch, search_manifest
+from sqltune.selection.markup import find_markup
 from sqltune.selection.personal_data import find_private
 from sqltune.selection.prompt_rows import PromptRow, digest_prompt, find_problems, read_rows
 from sqltune.selection.reader import OpenSelection, SelectionReader, open_selection
@@ -158,7 +160,7 @@ def _read(
         reading.total.add([digest_prompt(row)], 1)
         problems = list(find_problems(row, selection.columns, freezing.scorers))
         if not problems:
-            problems = list(_find_private(row, reading, freezing.adapter.on_personal_data))
+            problems = list(_find_in_texts(row, reading, freezing.adapter.on_personal_data))
         if not problems:
             content, prompt = _freeze(row, freezing)
             if content.key not in seen:
@@ -188,23 +190,22 @@ def _as_asked(content: ContentRow, row: PromptRow) -> AskedRow:
     return AskedRow(content.key, content.prompt, content.system_prompt, content.messages, group)
 
 
-def _find_private(
+def _find_in_texts(
     row: PromptRow, reading: PromptReading, on_personal_data: str
 ) -> Iterator[tuple[str, Problem]]:
     """Yield what is refused of a prompt without other problems; what is reported is a warning."""
-    if on_personal_data == "ignore":
-        return
     texts: list[tuple[str, bytes | None]] = [("expected", row.expected)]
     if row.messages is not None:
         texts.append(("messages", row.messages))
     else:
         texts += [("prompt", row.prompt), ("system_prompt", row.system_prompt)]
-    for column, problem in find_private(texts):
-        if on_personal_data == "refuse":
-            yield column, problem
-        else:
-            name = name_row(reading.counts.selected, row.key)
-            reading.findings.add(name, column, problem, WARNING)
+    private = list(find_private(texts)) if on_personal_data != "ignore" else []
+    if private and on_personal_data == "refuse":
+        yield from private
+        return
+    name = name_row(reading.counts.selected, row.key)
+    for column, problem in chain(find_markup(texts), private):
+        reading.findings.add(name, column, problem, WARNING)
 
 
 def _freeze(row: PromptRow, freezing: _Freezing) -> tuple[ContentRow, FrozenPrompt]:
