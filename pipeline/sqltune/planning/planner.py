@@ -31,11 +31,17 @@ from sqltune.planning.plan import (
 from sqltune.planning.reasons import (
     explain_evaluation,
     explain_retired,
+    explain_row_rules,
     explain_training,
     explain_unfinished,
     find_reason_not_to_repeat,
 )
 from sqltune.planning.refusing import refusal_of
+from sqltune.planning.row_rules import (
+    BAD_ROW_COLUMNS,
+    are_prompts_judged_otherwise,
+    are_samples_judged_otherwise,
+)
 from sqltune.planning.wanted import (
     Wanted,
     assume_base_model,
@@ -48,8 +54,6 @@ from sqltune.selection import SampleChanges, compare_samples, count_new_samples
 
 logger = logging.getLogger(__name__)
 
-#: Columns that decide what happens to bad rows. They are in no key: good rows train the same.
-_BAD_ROW_COLUMNS = ("on_bad_row", "max_skipped_share", "on_personal_data")
 _BAD_ROW_RULES = "on_bad_row, max_skipped_share or on_personal_data"
 
 
@@ -103,6 +107,7 @@ def plan_adapter(
             plan = _choose_now(runtime, adapter, wanted, history, is_requested)
             if isinstance(plan, Train) and request is None:
                 plan = _wait_for_new_samples(runtime, adapter, plan, history.version, check)
+            plan = _apply_row_rules(runtime, adapter, plan, history)
         changes = None
         if isinstance(plan, Train) and not force:
             changes = _compare_samples(runtime, adapter, wanted, history, check)
@@ -169,7 +174,7 @@ def choose(
         return _repeat(wanted, last, history.version, reason)
     if obstacle.is_waiting:
         return Wait(obstacle.reason, wanted, last)
-    if _differs_from_recorded(adapter, history.settings, _BAD_ROW_COLUMNS):
+    if _differs_from_recorded(adapter, history.settings, BAD_ROW_COLUMNS):
         reason = f"{_BAD_ROW_RULES} changed since run {last.run_id} failed"
         return Train(reason, wanted)
     return Blocked(obstacle.reason, last, wanted)
@@ -182,6 +187,22 @@ def _choose_now(
     return choose(
         adapter, wanted, history, now=now, max_attempts=attempts, is_requested=is_requested
     )
+
+
+def _apply_row_rules(runtime: Runtime, adapter: Adapter, plan: Plan, history: History) -> Plan:
+    """Begin a run where the rules for bad rows changed so that the last one would end otherwise."""
+    version, last = history.version, history.last_planned
+    if not isinstance(plan, UpToDate | Evaluate) or version is None or last is None:
+        return plan
+    with runtime.database.read() as session:
+        settings = runs.get_run_settings(session, version.run_id)
+        if are_samples_judged_otherwise(session, adapter, version):
+            return Train(explain_row_rules(adapter, settings), plan.wanted)
+        is_same = isinstance(plan, UpToDate)
+        if is_same and are_prompts_judged_otherwise(session, adapter, last, history.settings):
+            reason = explain_row_rules(adapter, history.settings)
+            return Evaluate(reason, plan.wanted, version)
+    return plan
 
 
 def _plan_unfinished(run: Run) -> Plan:

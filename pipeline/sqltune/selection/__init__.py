@@ -5,7 +5,7 @@ Nothing here imports sqlglot before an adapter's own query has to be guarded.
 
 from __future__ import annotations
 
-from sqltune.selection.bad_rows import RowCounts, find_emptiness, join_faults
+from sqltune.selection.bad_rows import RowCounts, find_emptiness, join_faults, most_skipped
 from sqltune.selection.changes import SampleChanges, compare_samples
 from sqltune.selection.content_hash import Fingerprint
 from sqltune.selection.eval_prompts import FrozenPrompts, freeze_eval_prompts
@@ -77,6 +77,7 @@ __all__ = [
     "join_faults",
     "join_names",
     "load_forgotten",
+    "most_skipped",
     "read_conversation",
     "read_kept_samples",
     "read_samples",
