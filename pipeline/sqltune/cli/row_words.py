@@ -10,6 +10,18 @@ if TYPE_CHECKING:
     from sqltune.operations.row_checks import RowSummary
 
 
+def describe_requests(forecast: Forecast) -> Iterator[str]:
+    """Yield what waits for a sync or a worker, and what of it would be refused."""
+    for each in forecast.requests:
+        table = "alias_changes" if each.is_alias_change else "runs"
+        noun = "1 request waits" if each.count == 1 else f"{each.count:,} requests wait"
+        refused = "" if each.refusal is None else f", and will be refused: {each.refusal}"
+        words = f"{each.asks} (from row {each.first_id} of {table} on)"
+        if each.count == 1:
+            words = f"{each.asks} (row {each.first_id} of {table})"
+        yield f"{forecast.adapter_name}: {noun}: {words}{refused}"
+
+
 def describe_rows(forecast: Forecast) -> Iterator[str]:
     """Yield what a plan found wrong with rows, and why its sync would fail."""
     name = forecast.adapter_name
