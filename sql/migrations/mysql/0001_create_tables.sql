@@ -438,6 +438,13 @@ CREATE TABLE backend_calls (
     PRIMARY KEY (run_id, call_number)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
+-- The addresses that are called as webhook: what happened before is no news to them.
+CREATE TABLE webhooks (
+    webhook_key         VARCHAR(64) COLLATE utf8mb4_bin NOT NULL COMMENT 'a hash of the address, which does not reveal it',
+    begun_at            DATETIME(6) NOT NULL COMMENT 'when a runner first had it among its settings',
+    PRIMARY KEY (webhook_key)
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
 -- Calls of the webhook: what people hear outside the database.
 CREATE TABLE webhook_calls (
     adapter_name        VARCHAR(100) COLLATE utf8mb4_bin NOT NULL,

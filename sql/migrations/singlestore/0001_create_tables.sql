@@ -463,6 +463,14 @@ CREATE ROWSTORE TABLE backend_calls (
     SHARD KEY (run_id)
 );
 
+-- The addresses that are called as webhook: what happened before is no news to them.
+CREATE ROWSTORE TABLE webhooks (
+    webhook_key         VARCHAR(64) COLLATE utf8mb4_bin NOT NULL COMMENT 'a hash of the address, which does not reveal it',
+    begun_at            DATETIME(6) NOT NULL COMMENT 'when a runner first had it among its settings',
+    PRIMARY KEY (webhook_key),
+    SHARD KEY (webhook_key)
+);
+
 -- Calls of the webhook: what people hear outside the database.
 CREATE ROWSTORE TABLE webhook_calls (
     adapter_name        VARCHAR(100) COLLATE utf8mb4_bin NOT NULL,

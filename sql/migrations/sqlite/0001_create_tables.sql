@@ -439,6 +439,13 @@ CREATE TABLE backend_calls (
     PRIMARY KEY (run_id, call_number)
 );
 
+-- The addresses that are called as webhook: what happened before is no news to them.
+CREATE TABLE webhooks (
+    webhook_key         VARCHAR(64) NOT NULL,           -- a hash of the address, which does not reveal it
+    begun_at            DATETIME(6) NOT NULL,           -- when a runner first had it among its settings
+    PRIMARY KEY (webhook_key)
+);
+
 -- Calls of the webhook: what people hear outside the database.
 CREATE TABLE webhook_calls (
     adapter_name        VARCHAR(100) NOT NULL,
