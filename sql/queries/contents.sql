@@ -22,30 +22,14 @@ SELECT m.position, m.sample_key, c.prompt, c.response, c.system_prompt, c.messag
                       :p8, :p9, :p10, :p11, :p12, :p13, :p14, :p15);
 
 -- name: select_manifest_prompts
--- The key, the prompt and its context of every trained sample of a manifest; streamed, to be compared with the evaluation prompts.
-SELECT m.sample_key, c.prompt, c.system_prompt, c.messages
+-- The key, the prompt, its context and the group of every trained sample of a manifest; streamed, to be compared with the
+-- evaluation prompts.
+SELECT m.sample_key, c.prompt, c.system_prompt, c.messages, c.group_key
   FROM manifest_samples AS m
   JOIN contents AS c
     ON c.content_hash = m.content_hash
  WHERE m.manifest_id = :manifest_id
    AND m.is_validation = 0;
-
--- name: select_manifest_texts
--- The key and the texts of the samples of a manifest that are trained, or of those for validation; streamed.
-SELECT m.sample_key, c.prompt, c.response, c.system_prompt, c.messages
-  FROM manifest_samples AS m
-  JOIN contents AS c
-    ON c.content_hash = m.content_hash
- WHERE m.manifest_id = :manifest_id
-   AND m.is_validation = :is_validation;
-
--- name: select_run_prompts
--- The key, the prompt and its context of every evaluation prompt of a run.
-SELECT r.prompt_key, c.prompt, c.system_prompt, c.messages
-  FROM run_prompts AS r
-  JOIN contents AS c
-    ON c.content_hash = r.content_hash
- WHERE r.run_id = :run_id;
 
 -- name: add_run_prompt
 -- One evaluation prompt of a run as it will be asked.

@@ -28,6 +28,14 @@ VALUES (:run_id, :issue_number, :selection, :severity, :rule, :row_key, :column_
 INSERT INTO data_issue_counts (run_id, selection, rule, severity, issue_count)
 VALUES (:run_id, :selection, :rule, :severity, :issue_count);
 
+-- name: count_private_rows
+-- How many personal data and secrets a run found in the rows of one selection.
+SELECT COALESCE(SUM(issue_count), 0) AS found
+  FROM data_issue_counts
+ WHERE run_id = :run_id
+   AND selection = :selection
+   AND rule IN ('personal_data', 'secret');
+
 -- name: count_warnings
 -- How many rows each rule of a run warns of, both selections together, by rule.
 SELECT rule,

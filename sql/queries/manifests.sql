@@ -135,33 +135,6 @@ SELECT later.position, later.sample_key, later.content_hash, later.is_validation
  ORDER BY later.position
  LIMIT :row_limit;
 
--- name: count_duplicate_contents
--- How many samples of a manifest have the content of an earlier sample.
-SELECT COALESCE(SUM(copies - 1), 0) AS duplicates
-  FROM (SELECT COUNT(*) AS copies
-          FROM manifest_samples
-         WHERE manifest_id = :manifest_id
-         GROUP BY content_hash
-        HAVING COUNT(*) > 1) AS repeated;
-
--- name: list_duplicate_contents
--- Samples with the content of an earlier sample, in order, and the key of that sample.
-SELECT later.position, later.sample_key, earlier.sample_key AS first_key
-  FROM (SELECT content_hash, MIN(position) AS first_position
-          FROM manifest_samples
-         WHERE manifest_id = :manifest_id
-         GROUP BY content_hash
-        HAVING COUNT(*) > 1) AS repeated
-  JOIN manifest_samples AS later
-    ON later.content_hash = repeated.content_hash
-  JOIN manifest_samples AS earlier
-    ON earlier.manifest_id = :manifest_id
-   AND earlier.position = repeated.first_position
- WHERE later.manifest_id = :manifest_id
-   AND later.position > repeated.first_position
- ORDER BY later.position
- LIMIT :row_limit;
-
 -- name: count_keys_not_in
 -- How many samples of one manifest have a key that another manifest lacks.
 SELECT COUNT(*) AS samples

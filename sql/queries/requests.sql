@@ -132,6 +132,19 @@ SELECT run_id, backend, base_model, manifest_id, from_run_id, from_epoch, run_ki
  ORDER BY queued_at, run_id
  LIMIT 1;
 
+-- name: list_asked
+-- What an adapter's requests ask for that are not paused, equal ones as one row, the first ones first.
+SELECT MIN(run_id) AS run_id, COUNT(*) AS request_count, MIN(queued_at) AS queued_at,
+       backend, base_model, manifest_id, from_run_id, from_epoch, run_kind, version_number, is_forced
+  FROM runs
+ WHERE adapter_name = :adapter_name
+   AND run_key IS NULL
+   AND state = 'queued'
+   AND desired_state = 'running'
+ GROUP BY backend, base_model, manifest_id, from_run_id, from_epoch, run_kind, version_number, is_forced
+ ORDER BY MIN(queued_at), MIN(run_id)
+ LIMIT :row_limit;
+
 -- name: find_newest_request
 -- The greatest id among an adapter's requests.
 SELECT MAX(run_id) AS run_id

@@ -57,6 +57,13 @@ SELECT run_id
  ORDER BY started_at DESC, run_id DESC
  LIMIT 1;
 
+-- name: get_sample_counts
+-- How many samples a run selected, and how many of them it left out.
+SELECT COALESCE(samples_selected, 0) AS selected,
+       COALESCE(samples_skipped, 0) AS skipped
+  FROM runs
+ WHERE run_id = :run_id;
+
 -- name: find_last_columns
 -- What the selections of the last finished run used: a failed one may have failed because of a column.
 SELECT run_id, training_columns, eval_columns

@@ -8,6 +8,6 @@ SELECT sample_id AS sample_key, prompt, response, system_prompt, messages, weigh
 
 -- name: select_eval_prompts
 -- The evaluation prompts of one dataset.
-SELECT prompt_id AS prompt_key, prompt, expected, system_prompt, messages, category, scorer
+SELECT prompt_id AS prompt_key, prompt, expected, system_prompt, messages, category, scorer, group_key
   FROM eval_prompts
  WHERE dataset = :dataset;

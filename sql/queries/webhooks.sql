@@ -1,5 +1,11 @@
 -- Calls of the webhook: what happened and has not been announced, and the calls themselves.
 
+-- name: get_webhook
+-- Since when an address is called.
+SELECT begun_at
+  FROM webhooks
+ WHERE webhook_key = :webhook_key;
+
 -- name: find_ended_runs_to_announce
 -- Runs that failed, or that are no trial and were rejected, and have no call yet.
 SELECT r.adapter_name,

@@ -12,7 +12,7 @@ from sqltune.database.pace import Pace
 from sqltune.database.run_scope import RunScope
 from sqltune.database.tables import manifests, states
 from sqltune.records import Adapter, Claim
-from sqltune.selection import SelectionReader, fingerprint_samples, write_manifest
+from sqltune.selection import ModelLimits, SelectionReader, fingerprint_samples, write_manifest
 from tests.database.selecting import ADAPTER, NOW
 from tests.singlestore_on_mariadb import open_database
 
@@ -52,7 +52,7 @@ def _write(database: Database, claim: Claim, run_id: int, adapter: Adapter, memo
         RunScope(database, claim, run_id, memory.sample, lambda: NOW),
         SelectionReader(database, memory.sample, _TIMEOUT_SECONDS),
         adapter,
-        too_long=lambda text: None if len(text.encode()) <= _TOKENS else len(text),
+        limits=ModelLimits(lambda text: None if len(text.encode()) <= _TOKENS else len(text)),
     )
 
 

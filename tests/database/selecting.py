@@ -14,6 +14,7 @@ from sqltune.database.run_scope import RunScope
 from sqltune.database.tables import states
 from sqltune.records import Adapter, Claim
 from sqltune.selection import (
+    ModelLimits,
     SelectionReader,
     fingerprint_prompts,
     fingerprint_samples,
@@ -91,9 +92,8 @@ class Desk:
             self.scope(run_id, check),
             self.reader(check, timeout_seconds),
             replace(self.adapter, **changes),
-            too_long=too_long,
+            limits=ModelLimits(too_long, check_conversation),
             on_progress=on_progress,
-            check_conversation=check_conversation,
         )
 
     def freeze(

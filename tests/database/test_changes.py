@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sqltune.database.connection import Database
-from sqltune.selection import SampleChanges, compare_samples
+from sqltune.selection import SampleChanges, compare_samples, fingerprint_samples
 from tests.database.selecting import Desk, open_desk
 
 WITHOUT_KEYS = "SELECT prompt, response FROM training_samples"
@@ -59,3 +59,11 @@ def test_samples_that_change_sides_are_counted_apart(desk: Desk) -> None:
 
 def test_a_manifest_that_is_gone_is_compared_with_nothing(desk: Desk) -> None:
     assert changes(desk, 9) is None
+
+
+def test_the_reading_that_compares_has_the_fingerprint_of_a_plan(desk: Desk) -> None:
+    desk.add_sample("", "bad")
+    found = changes(desk, validation_share=0.4)
+    assert found is not None
+    adapter = replace(desk.adapter, validation_share=0.4)
+    assert found.fingerprint == fingerprint_samples(desk.reader(), adapter).text

@@ -5,7 +5,10 @@ from __future__ import annotations
 from tests.end_to_end.command import People, Sqltune
 from tests.end_to_end.conftest import declare_office
 
-FOUND = "SELECT selection, rule, row_key FROM report_data_issues WHERE found_by = 'row_check'"
+FOUND = (
+    "SELECT selection, rule, row_key FROM report_data_issues"
+    " WHERE found_by = 'row_check' AND severity = 'error'"
+)
 
 
 def declare_bad_rows(people: People) -> None:
@@ -31,7 +34,8 @@ def test_a_plan_counts_what_is_bad_and_its_cure_is_enough(
     planned = sqltune_on("plan")
     assert planned.code == 2
     assert "office: samples: 18 usable, 2 bad: 1 empty, 1 missing\n" in planned.out
-    assert "office: prompts: 3 usable, 1 bad: 1 unknown scorer\n" in planned.out
+    found = "3 usable, 1 bad: 1 unknown scorer; warnings: 2 leak\n"
+    assert f"office: prompts: {found}" in planned.out
     cure = "set on_bad_row = 'skip' and max_skipped_share = 0.25 in adapters to leave them out"
     assert cure in planned.out
     assert people_on.count("runs") == people_on.count("row_checks") == 0
@@ -63,8 +67,9 @@ def test_validate_stores_what_it_finds_and_replaces_it_the_next_time(
     people_on.do("UPDATE eval_prompts SET scorer = NULL")
     assert "office: samples: 18 usable\n" in sqltune_on.well("validate").out
     assert people_on.rows(FOUND) == []
+    counts = "SELECT COUNT(*) FROM row_check_counts WHERE severity = 'error'"
+    assert people_on.value(counts) == 0
     assert people_on.rows("SELECT samples_bad, error_message FROM row_checks") == [(0, None)]
-    assert people_on.count("row_check_counts") == 0
 
 
 def test_the_findings_of_a_run_and_of_a_validation_are_in_one_view(
@@ -72,7 +77,7 @@ def test_the_findings_of_a_run_and_of_a_validation_are_in_one_view(
 ) -> None:
     declare_bad_rows(people)
     assert (sqltune("sync").code, sqltune("validate").code) == (1, 2)
-    found = "SELECT found_by, run_id, rule FROM report_data_issues WHERE adapter_name = 'office'"
+    found = "SELECT found_by, run_id, rule FROM report_data_issues WHERE severity = 'error'"
     assert sorted(people.rows(found), key=repr) == sorted(
         [
             (by, run, rule)

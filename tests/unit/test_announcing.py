@@ -13,7 +13,7 @@ from datetime import timedelta
 import pytest
 
 from sqltune.settings import Settings
-from sqltune.webhooks.announcing import MAX_ATTEMPTS, announce
+from sqltune.webhooks.announcing import MAX_ATTEMPTS, announce, begin_announcing
 from tests.unit.office import Office
 from tests.webhook_receiver import Receiver, receive
 
@@ -28,6 +28,12 @@ def receiver() -> Iterator[Receiver]:
 
 def settings_of(office: Office, receiver: Receiver) -> Settings:
     return replace(office.runtime.settings, webhook_url=receiver.url)
+
+
+def sync_heard(office: Office, settings: Settings) -> None:
+    """Sync an office whose webhook was set before; what happens is not announced yet."""
+    begin_announcing(office.runtime.database, settings, now=office.runtime.now())
+    office.sync()
 
 
 def call_again(office: Office, settings: Settings, *, after: timedelta) -> None:
@@ -52,8 +58,8 @@ def test_a_sync_announces_what_went_live_and_says_it_once(
 
 
 def test_a_body_is_signed_with_the_secret(office: Office, receiver: Receiver) -> None:
-    office.sync()
     settings = replace(settings_of(office, receiver), webhook_secret="of two")
+    sync_heard(office, settings)
     call_again(office, settings, after=timedelta(0))
     digest = hmac.new(b"of two", receiver.bodies[0], hashlib.sha256).hexdigest()
     assert receiver.headers[0]["X-Sqltune-Signature"] == f"sha256={digest}"
@@ -67,8 +73,8 @@ def test_without_an_address_nothing_is_stored(office: Office) -> None:
 
 
 def test_what_was_not_chosen_is_not_announced(office: Office, receiver: Receiver) -> None:
-    office.sync()
     settings = replace(settings_of(office, receiver), webhook_events=("failed", "stuck"))
+    sync_heard(office, settings)
     call_again(office, settings, after=timedelta(0))
     assert calls(office) == []
 
@@ -76,8 +82,8 @@ def test_what_was_not_chosen_is_not_announced(office: Office, receiver: Receiver
 def test_a_call_is_tried_again_with_growing_pauses_and_then_given_up(
     office: Office, receiver: Receiver
 ) -> None:
-    office.sync()
     settings = settings_of(office, receiver)
+    sync_heard(office, settings)
     receiver.statuses = [500] * 20
     for minutes in range(30):
         call_again(office, settings, after=timedelta(minutes=minutes / 2))
@@ -112,8 +118,8 @@ def test_a_proxy_that_is_none_fails_no_sync(
 
 
 def test_two_runners_that_announce_at_once_call_once(office: Office, receiver: Receiver) -> None:
-    office.sync()
     settings, now = settings_of(office, receiver), office.runtime.now()
+    sync_heard(office, settings)
     start = threading.Barrier(2)
 
     def run() -> None:
@@ -127,3 +133,22 @@ def test_two_runners_that_announce_at_once_call_once(office: Office, receiver: R
         thread.join()
     assert len(receiver.bodies) == 1
     assert calls(office) == [("promoted", "delivered", 1, "HTTP 200")]
+
+
+def test_what_happened_before_an_address_was_set_is_not_announced_to_it(
+    office: Office, receiver: Receiver
+) -> None:
+    office.sync()
+    settings, no_time = settings_of(office, receiver), timedelta(0)
+    call_again(office, settings, after=no_time)
+    assert calls(office) == []
+    office.do(NO_SUCH_BACKEND)
+    office.sync()
+    call_again(office, settings, after=no_time)
+    assert [event for event, *_ in calls(office)] == ["failed"]
+    # Another address begins with what happens from now on.
+    office.do("DELETE FROM webhook_calls")
+    other = replace(settings, webhook_url=f"{receiver.url}/other")
+    call_again(office, other, after=no_time)
+    assert len(receiver.bodies) == 1
+    assert str(receiver.url) not in str(office.rows("SELECT * FROM webhooks"))

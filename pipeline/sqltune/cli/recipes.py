@@ -31,19 +31,31 @@ def describe_gate(forecast: Forecast) -> Iterator[str]:
     judged = (SyncDecision.TRAIN, SyncDecision.EVALUATE)
     if forecast.prompts is None or forecast.decision not in judged:
         return
+    rows = forecast.prompt_rows
     # Rows that nobody can score decide nothing.
-    count = forecast.prompts if forecast.prompt_rows is None else forecast.prompt_rows.scored
+    scored = forecast.prompts if rows is None else rows.scored
+    leaked = 0 if rows is None else rows.leaked
+    # Where all are trained on, the gate compares them all the same.
+    count = scored if leaked == scored else scored - leaked
     shown = smallest_shown(count)
+    said = _number(scored, "prompt") + _describe_leaked(scored, leaked)
     if not count:
         none = "no prompt" if not forecast.prompts else "no prompt that can be scored"
         words = f"{none}, so nothing will be compared"
     elif shown is None:
-        words = (
-            f"{_number(count, 'prompt')}; with fewer than {LEAST_PROMPTS} any change may be chance"
-        )
+        words = f"{said}; with fewer than {LEAST_PROMPTS} any change may be chance"
     else:
-        words = f"{_number(count, 'prompt')}; a mean change below {shown:.2f} may be chance"
+        words = f"{said}; a mean change below {shown:.2f} may be chance"
     yield f"{forecast.adapter_name}: gate: {words}"
+
+
+def _describe_leaked(scored: int, leaked: int) -> str:
+    if not leaked:
+        return ""
+    if leaked == scored:
+        all_of_them = "which is" if scored == 1 else "all of them"
+        return f", {all_of_them} trained on: the verdict will say nothing about other questions"
+    return f", {leaked:,} of them trained on: judged on {scored - leaked:,}"
 
 
 def _summarise(recipe: Recipe) -> str:

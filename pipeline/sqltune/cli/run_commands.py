@@ -15,7 +15,7 @@ from sqltune.cli.options import AdapterNames, AsJson, read_settings
 from sqltune.cli.output import say, write_json, write_line, write_rows
 from sqltune.cli.recipes import describe_gate, describe_recipe
 from sqltune.cli.reporters import make_reporter
-from sqltune.cli.row_words import describe_rows
+from sqltune.cli.row_words import describe_requests, describe_rows
 from sqltune.cli.stopping import StopRequest, stop_on_signals
 from sqltune.errors import ConfigError, RunInterrupted
 
@@ -194,9 +194,16 @@ def _show_plan(names: list[str], *, force: bool, count_tokens: bool, as_json: bo
     if not as_json:
         for each in forecasts:
             write_line(f"{each.adapter_name}: {each.decision.replace('_', ' ')}, {each.reason}")
-            for line in chain(describe_recipe(each), describe_gate(each), describe_rows(each)):
+            parts = (describe_requests, describe_recipe, describe_gate, describe_rows)
+            for line in chain.from_iterable(part(each) for part in parts):
                 write_line(line)
-    raise typer.Exit(2 if any(f.fault is not None for f in forecasts) else 0)
+    raise typer.Exit(2 if any(map(_would_fail, forecasts)) else 0)
+
+
+def _would_fail(forecast: Forecast) -> bool:
+    return forecast.fault is not None or any(
+        each.refusal is not None and not each.is_alias_change for each in forecast.requests
+    )
 
 
 def _forecast_row(forecast: Forecast) -> dict[str, Any]:
@@ -211,7 +218,7 @@ def _forecast_row(forecast: Forecast) -> dict[str, Any]:
         row["samples"] = f"{row['samples']}, and held out: {describe_held_out(held_out)}"
     revision, place = row.pop("base_model_revision"), row.pop("base_model_found_in")
     # Its reason is a line of its own: a column of it would leave no room for the others.
-    for name in ("reason", "recipe", "sample_rows", "prompt_rows", "fault"):
+    for name in ("reason", "recipe", "sample_rows", "prompt_rows", "fault", "requests"):
         row.pop(name)
     known = [shorten_revision(revision)] if revision else []
     row["base_model"] += f" ({', '.join([*known, place])})" if place else ""

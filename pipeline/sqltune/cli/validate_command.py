@@ -13,11 +13,11 @@ import typer
 from sqltune.cli.options import AdapterNames, AsJson, read_settings
 from sqltune.cli.output import say, write_json, write_line, write_table
 from sqltune.cli.reporters import make_reporter
-from sqltune.cli.row_words import summarise_rows
+from sqltune.cli.row_words import name_warnings, summarise_rows
 from sqltune.cli.run_commands import stoppable
 
 if TYPE_CHECKING:
-    from sqltune.operations.row_checks import RowCheck, RowSummary
+    from sqltune.operations.row_checks import RowCheck
     from sqltune.records import Issue
 
 #: Findings of a rule that are printed; all stored ones are in report_data_issues.
@@ -58,7 +58,7 @@ def _write(found: RowCheck) -> None:
     name = found.adapter_name
     for noun, rows in (("samples", found.samples), ("prompts", found.prompts)):
         if rows is not None:
-            write_line(f"{name}: {noun}: {summarise_rows(rows)}{_warnings(rows)}")
+            write_line(f"{name}: {noun}: {summarise_rows(rows)}{name_warnings(rows)}")
     shown = list(_choose_shown(found.issues))
     if shown:
         write_table([asdict(issue) for issue in shown], _COLUMNS)
@@ -74,11 +74,6 @@ def _choose_shown(issues: Iterable[Issue]) -> Iterator[Issue]:
         counts[issue.selection, issue.rule] += 1
         if counts[issue.selection, issue.rule] <= _SHOWN_PER_RULE:
             yield issue
-
-
-def _warnings(rows: RowSummary) -> str:
-    counted = ", ".join(f"{n:,} {rule.replace('_', ' ')}" for rule, n in rows.warnings.items())
-    return f"; warnings: {counted}" if counted else ""
 
 
 def _plain(found: RowCheck) -> dict[str, Any]:

@@ -68,8 +68,6 @@ class SampleWriter:
             loads: whether driver and server can stream LOAD DATA.
         """
         self.position = 0
-        #: Contents that were not there before. Where it equals `position`, no samples are equal.
-        self.new_contents = 0
         self._scope = scope
         self._loads = loads
         self._pace_of_contents, self._pace_of_samples = Pace(), Pace()
@@ -118,7 +116,7 @@ class SampleWriter:
         by_hash = sorted(rows, key=attrgetter("content_hash"))
         for chunk in self._chunks(by_hash, self._pace_of_contents):
             store = pack_contents(self._scope.database, chunk, loads=self._loads)
-            self.new_contents += self._commit(store, chunk, self._pace_of_contents)
+            self._commit(store, chunk, self._pace_of_contents)
         for chunk in self._chunks(rows, self._pace_of_samples):
             stored = self._commit(self._pack_samples(chunk), chunk, self._pace_of_samples)
             if stored != len(chunk):

@@ -14,10 +14,18 @@ from sqltune.database import clocks, migrations, rights
 from sqltune.database.connection import Database
 from sqltune.database.tables import adapters, inputs
 from sqltune.errors import PipelineError
+from sqltune.evaluation import SCORERS
+from sqltune.operations.trying_scorers import find_unread_extras, find_unread_scorers
 from sqltune.planning.adapter_rules import check_adapter
 from sqltune.records import Adapter, SelectionName
 from sqltune.runtime import Runtime
-from sqltune.selection import RowCounts, count_first_rows, find_emptiness
+from sqltune.selection import (
+    ROW_CHECK_ISSUES,
+    RowCounts,
+    check_prompts,
+    count_first_rows,
+    find_emptiness,
+)
 from sqltune.settings import Settings, find_unknown_variables
 
 #: Four bytes in UTF-8, a combining mark, right-to-left letters, and a backslash with quotes.
@@ -133,6 +141,7 @@ def _examine_adapters(runtime: Runtime) -> list[CheckFinding]:
     for adapter in enabled:
         findings.append(_examine_adapter(runtime, adapter))
         findings += _examine_queries(runtime, adapter)
+        findings += _examine_scorers(runtime, adapter)
     return findings
 
 
@@ -168,6 +177,21 @@ def _examine_queries(runtime: Runtime, adapter: Adapter) -> Iterator[CheckFindin
             yield CheckFinding(name, CheckStatus.OK, "the query runs and returns rows")
         else:
             yield _describe_emptiness(name, adapter, selection, counts)
+
+
+def _examine_scorers(runtime: Runtime, adapter: Adapter) -> Iterator[CheckFinding]:
+    """Read each view that the adapter or one of its prompts names as scorer."""
+    name, reader = f"scorers of {adapter.adapter_name}", runtime.selection_reader(lambda: None)
+    try:
+        check_adapter(adapter)
+        scorers = {scorer: each.needs_expected for scorer, each in SCORERS.items()}
+        prompts = check_prompts(reader, adapter, scorers=scorers, listed_in=ROW_CHECK_ISSUES)
+    except PipelineError:
+        return  # the checks of the row and of its queries say so
+    for message in find_unread_scorers(reader, adapter, prompts):
+        yield CheckFinding(name, CheckStatus.FAILED, message)
+    for _, message in find_unread_extras(reader, adapter):
+        yield CheckFinding(name, CheckStatus.WARNING, message)
 
 
 def _describe_emptiness(

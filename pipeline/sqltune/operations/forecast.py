@@ -7,7 +7,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqltune import wanted_keys
 from sqltune.backends.recipes import Recipe, RecipeMaker
@@ -15,6 +15,12 @@ from sqltune.backends.token_counts import Tokens, count_epoch_tokens
 from sqltune.database.tables import aliases, versions
 from sqltune.errors import PipelineError, RunInterrupted
 from sqltune.operations.row_checks import RowReport, RowSummary, examine_rows
+from sqltune.operations.waiting_requests import (
+    WaitingRequest,
+    describe_waiting,
+    find_plain_request,
+    list_asked,
+)
 from sqltune.planning.plan import (
     Blocked,
     Disabled,
@@ -57,6 +63,7 @@ class Forecast:
     sample_rows: RowSummary | None = None  #: None: nothing would be trained
     prompt_rows: RowSummary | None = None  #: None: nothing would be asked
     fault: str | None = None  #: why a sync would fail now; None: it would not, as far as is known
+    requests: tuple[WaitingRequest, ...] = ()  #: what rows of runs and alias_changes ask for
 
 
 def forecast(
@@ -83,14 +90,24 @@ def forecast(
             raise RunInterrupted("stopped while planning")
 
     # All plans come first: an adapter that cannot be planned should not be found out after minutes.
-    planned = [
-        (
+    planned = []
+    for adapter in choose_adapters(runtime, names):
+        asked = list_asked(runtime, adapter.adapter_name)
+        request = find_plain_request(adapter, asked)
+        plan = plan_adapter(
+            runtime,
             adapter,
-            plan_adapter(runtime, adapter, force=force, check=check, asks_backend=count_tokens),
+            force=force or (request is not None and request.is_forced is True),
+            check=check,
+            asks_backend=count_tokens,
+            request=request,
         )
-        for adapter in choose_adapters(runtime, names)
+        waiting = describe_waiting(runtime, adapter, asked, check, asks_backend=count_tokens)
+        planned.append((adapter, plan, waiting))
+    return [
+        replace(_make(runtime, adapter, plan, count_tokens, check), requests=tuple(waiting))
+        for adapter, plan, waiting in planned
     ]
-    return [_make(runtime, adapter, plan, count_tokens, check) for adapter, plan in planned]
 
 
 def _make(
@@ -131,8 +148,8 @@ def _examine(
     if not isinstance(plan, Train | Evaluate):
         return None
     base_model = plan.wanted.base_model if asks_backend else None
-    trains = isinstance(plan, Train)
-    return examine_rows(runtime, adapter, base_model, check, trains=trains)
+    manifest_id = plan.version.manifest_id if isinstance(plan, Evaluate) else None
+    return examine_rows(runtime, adapter, base_model, check, manifest_id=manifest_id)
 
 
 def _find_fault(plan: Plan, report: RowReport | None) -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 from sqltune.backends.base import BaseModel
 from sqltune.backends.options import check_validation
@@ -13,27 +12,31 @@ from sqltune.database.patience import with_patience
 from sqltune.database.tables import row_checks
 from sqltune.errors import BadRows, DataError, PipelineError, RunInterrupted
 from sqltune.evaluation import SCORERS
+from sqltune.operations.trying_scorers import (
+    UNREAD_SCORER,
+    find_unread_scorers,
+    note_unread_extras,
+)
 from sqltune.planning.refusing import refusal_of
-from sqltune.planning.wanted import find_wanted, require_stable_queries
-from sqltune.records import Adapter, Issue, Phase
-from sqltune.run.sample_limits import TokenLimit, check_conversation
+from sqltune.planning.wanted import Wanted, find_wanted, require_stable_queries
+from sqltune.records import Adapter, Issue, SelectionName
+from sqltune.run.sample_limits import TokenLimit, find_limits
 from sqltune.runtime import Runtime
 from sqltune.selection import (
     ROW_CHECK_ISSUES,
+    CheckedPrompts,
     CheckedRows,
+    ModelLimits,
     SelectionReader,
+    check_leaks,
     check_prompts,
     check_samples,
-    is_sql_scorer,
     join_faults,
-    read_sql_scores,
 )
 from sqltune.syncing.due import choose_adapters
 
 #: What lists the findings that a plan only counts.
 _COMMAND = "sqltune validate"
-#: A scorer's view is read for a run that is none: its columns are wanted, not its rows.
-_NO_RUN = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,8 @@ class RowSummary:
     usable: int  #: samples for validation included
     bad: int
     held_out: int = 0  #: samples with a split that is neither trained nor for validation
-    scored: int = 0  #: prompts whose answers can be scored
+    scored: int = 0  #: prompts whose answers can be scored, each content once
+    leaked: int = 0  #: of these, prompts that are trained on, which the gate leaves out
     rules: dict[str, int] = field(default_factory=dict)  #: how often each rule is broken
     warnings: dict[str, int] = field(default_factory=dict)  #: the same of what stops nothing
     longest_tokens: int | None = None  #: of the samples that are too long
@@ -58,6 +62,14 @@ class RowReport:
     prompts: RowSummary
     fault: PipelineError | None  #: why a run would fail; None: it would not
     found: tuple[CheckedRows, ...] = ()
+
+    def has_read(self, wanted: Wanted) -> bool:
+        """Whether the rows are those that were planned with: nothing drew them at random."""
+        read = {each.findings.selection: each.fingerprint for each in self.found}
+        return read == {
+            SelectionName.TRAINING: wanted.fingerprint,
+            SelectionName.EVALUATION: wanted.eval_fingerprint,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +111,7 @@ def examine_rows(
     base_model: BaseModel | None,
     check: Callable[[], None],
     *,
-    trains: bool = True,
+    manifest_id: int | None = None,
     listed_in: str = _COMMAND,
 ) -> RowReport:
     """Apply the rules of a run to an adapter's selections; nothing is written.
@@ -109,7 +121,7 @@ def examine_rows(
         adapter: its row.
         base_model: what reads the samples; None: its limit is not checked.
         check: called while rows are read; what it raises passes through.
-        trains: whether the run would train; if not, only its prompts matter.
+        manifest_id: of the version that would be evaluated; None: a version would be trained.
         listed_in: where people read the findings.
 
     Raises:
@@ -118,42 +130,36 @@ def examine_rows(
     scorers = {name: scorer.needs_expected for name, scorer in SCORERS.items()}
     reader = runtime.selection_reader(check)
     prompts = check_prompts(reader, adapter, scorers=scorers, listed_in=listed_in)
-    if not trains:
-        fault = prompts.fault or _find_scoring_fault(reader, adapter, prompts)
-        return RowReport(None, _summarise(prompts), fault, (prompts,))
-    limit, reads = None, None
+    if manifest_id is not None:
+        check_leaks(runtime.database, reader, manifest_id, prompts)
+        note_unread_extras(reader, adapter, prompts)
+        fault = prompts.rows.fault or _find_scoring_fault(reader, adapter, prompts)
+        return RowReport(None, _summarise(prompts.rows), fault, (prompts.rows,))
+    limits, tokens = ModelLimits(), None
     if base_model is not None:
-        backend = runtime.backend(adapter.backend)
-        limit = TokenLimit(backend, base_model, adapter)
-        reads = partial(check_conversation, backend, base_model, adapter)
-    samples = check_samples(
-        reader,
-        adapter,
-        too_long=limit.count if limit and limit.most_tokens is not None else None,
-        check_conversation=reads,
-        listed_in=listed_in,
-    )
-    fault = samples.fault or prompts.fault
-    if isinstance(samples.fault, BadRows) and isinstance(prompts.fault, BadRows):
-        fault = join_faults(samples.fault, prompts.fault, adapter)
+        limits, tokens = find_limits(runtime.backend(adapter.backend), base_model, adapter)
+    samples = check_samples(reader, adapter, prompts, limits=limits, listed_in=listed_in)
+    note_unread_extras(reader, adapter, prompts)
+    fault = samples.fault or prompts.rows.fault
+    if isinstance(samples.fault, BadRows) and isinstance(prompts.rows.fault, BadRows):
+        fault = join_faults(samples.fault, prompts.rows.fault, adapter)
     fault = fault or _find_scoring_fault(reader, adapter, prompts)
-    return RowReport(_summarise(samples, limit), _summarise(prompts), fault, (samples, prompts))
+    found = (samples, prompts.rows)
+    return RowReport(_summarise(samples, tokens), _summarise(prompts.rows), fault, found)
 
 
 def _find_scoring_fault(
-    reader: SelectionReader, adapter: Adapter, prompts: CheckedRows
+    reader: SelectionReader, adapter: Adapter, prompts: CheckedPrompts
 ) -> DataError | None:
     """Return why the gate would refuse any version, before it is trained; None: it need not."""
-    if adapter.gate_without_prompts == "refuse" and not prompts.counts.scored:
+    if adapter.gate_without_prompts == "refuse" and not prompts.rows.counts.scored:
         return DataError(
             "no evaluation prompt can be scored, so the gate would refuse whatever is trained: "
             "give prompts an expected text, or set gate_without_prompts = 'accept'",
             code="nothing_to_compare",
         )
-    if adapter.scorer is not None and is_sql_scorer(adapter.scorer):
-        found = read_sql_scores(reader, adapter.scorer, _NO_RUN, Phase.AFTER.value)
-        if found.error_message is not None:
-            return DataError(found.error_message, code="scorer_not_readable")
+    for message in find_unread_scorers(reader, adapter, prompts):
+        return DataError(message, code=UNREAD_SCORER)
     return None
 
 
@@ -164,10 +170,11 @@ def _check_adapter(
     try:
         wanted = find_wanted(runtime, adapter, check)
         check_validation(adapter, wanted.validation)
-        require_stable_queries(runtime, adapter, wanted, None, check)
         report = examine_rows(
             runtime, adapter, wanted.base_model, check, listed_in=ROW_CHECK_ISSUES
         )
+        if not report.has_read(wanted):
+            require_stable_queries(runtime, adapter, wanted, None, check)
         fault = report.fault
     except BaseException as error:
         fault = refusal_of(error)
@@ -211,6 +218,7 @@ def _summarise(rows: CheckedRows, limit: TokenLimit | None = None) -> RowSummary
         bad=counts.skipped,
         held_out=counts.held_out,
         scored=counts.scored,
+        leaked=counts.leaked,
         rules=by_severity["error"],
         warnings=by_severity["warning"],
         longest_tokens=limit.longest_tokens or None if limit else None,

@@ -31,11 +31,17 @@ from sqltune.planning.plan import (
 from sqltune.planning.reasons import (
     explain_evaluation,
     explain_retired,
+    explain_row_rules,
     explain_training,
     explain_unfinished,
     find_reason_not_to_repeat,
 )
 from sqltune.planning.refusing import refusal_of
+from sqltune.planning.row_rules import (
+    BAD_ROW_COLUMNS,
+    are_prompts_judged_otherwise,
+    are_samples_judged_otherwise,
+)
 from sqltune.planning.wanted import (
     Wanted,
     assume_base_model,
@@ -44,12 +50,10 @@ from sqltune.planning.wanted import (
 )
 from sqltune.records import Adapter, AdapterVersion, DesiredState, Run, RunRequest, RunState
 from sqltune.runtime import Runtime
-from sqltune.selection import compare_samples, count_new_samples
+from sqltune.selection import SampleChanges, compare_samples, count_new_samples
 
 logger = logging.getLogger(__name__)
 
-#: Columns that decide what happens to bad rows. They are in no key: good rows train the same.
-_BAD_ROW_COLUMNS = ("on_bad_row", "max_skipped_share", "on_personal_data")
 _BAD_ROW_RULES = "on_bad_row, max_skipped_share or on_personal_data"
 
 
@@ -103,10 +107,16 @@ def plan_adapter(
             plan = _choose_now(runtime, adapter, wanted, history, is_requested)
             if isinstance(plan, Train) and request is None:
                 plan = _wait_for_new_samples(runtime, adapter, plan, history.version, check)
-        if isinstance(plan, Train | Evaluate):
-            require_stable_queries(runtime, adapter, wanted, history.last_planned, check)
+            plan = _apply_row_rules(runtime, adapter, plan, history)
+        changes = None
         if isinstance(plan, Train) and not force:
-            plan = _count_changes(runtime, adapter, plan, history, check)
+            changes = _compare_samples(runtime, adapter, wanted, history, check)
+        if isinstance(plan, Train | Evaluate):
+            again = changes.fingerprint if changes else None
+            last = history.last_planned
+            require_stable_queries(runtime, adapter, wanted, last, check, read_again=again)
+        if isinstance(plan, Train) and changes is not None:
+            return replace(plan, reason=_explain_changes(adapter, wanted, history, changes))
         return plan
 
     try:
@@ -164,7 +174,7 @@ def choose(
         return _repeat(wanted, last, history.version, reason)
     if obstacle.is_waiting:
         return Wait(obstacle.reason, wanted, last)
-    if _differs_from_recorded(adapter, history.settings, _BAD_ROW_COLUMNS):
+    if _differs_from_recorded(adapter, history.settings, BAD_ROW_COLUMNS):
         reason = f"{_BAD_ROW_RULES} changed since run {last.run_id} failed"
         return Train(reason, wanted)
     return Blocked(obstacle.reason, last, wanted)
@@ -177,6 +187,22 @@ def _choose_now(
     return choose(
         adapter, wanted, history, now=now, max_attempts=attempts, is_requested=is_requested
     )
+
+
+def _apply_row_rules(runtime: Runtime, adapter: Adapter, plan: Plan, history: History) -> Plan:
+    """Begin a run where the rules for bad rows changed so that the last one would end otherwise."""
+    version, last = history.version, history.last_planned
+    if not isinstance(plan, UpToDate | Evaluate) or version is None or last is None:
+        return plan
+    with runtime.database.read() as session:
+        settings = runs.get_run_settings(session, version.run_id)
+        if are_samples_judged_otherwise(session, adapter, version):
+            return Train(explain_row_rules(adapter, settings), plan.wanted)
+        is_same = isinstance(plan, UpToDate)
+        if is_same and are_prompts_judged_otherwise(session, adapter, last, history.settings):
+            reason = explain_row_rules(adapter, history.settings)
+            return Evaluate(reason, plan.wanted, version)
+    return plan
 
 
 def _plan_unfinished(run: Run) -> Plan:
@@ -196,20 +222,26 @@ def _plan_change(adapter: Adapter, wanted: Wanted, last: Run, history: History) 
     return Train(explain_training(adapter, wanted, last, settings), wanted)
 
 
-def _count_changes(
-    runtime: Runtime, adapter: Adapter, plan: Train, history: History, check: Callable[[], None]
-) -> Train:
-    """Let the reason say which samples changed, where that is why a version is trained."""
-    last, wanted = history.last_planned, plan.wanted
+def _compare_samples(
+    runtime: Runtime, adapter: Adapter, wanted: Wanted, history: History, check: Callable[[], None]
+) -> SampleChanges | None:
+    """Find which samples changed, where that is why a version is trained."""
+    last = history.last_planned
     if last is None or last.fingerprint in (None, wanted.fingerprint):
-        return plan
+        return None
     manifest_id = last.manifest_id or (history.version.manifest_id if history.version else None)
     if manifest_id is None:
-        return plan
+        return None
     reader = runtime.selection_reader(check)
-    changes = compare_samples(runtime.database, reader, adapter, manifest_id)
-    reason = explain_training(adapter, wanted, last, history.settings, changes)
-    return replace(plan, reason=reason)
+    return compare_samples(runtime.database, reader, adapter, manifest_id)
+
+
+def _explain_changes(
+    adapter: Adapter, wanted: Wanted, history: History, changes: SampleChanges
+) -> str:
+    # There are changes only since a run.
+    assert history.last_planned is not None  # noqa: S101
+    return explain_training(adapter, wanted, history.last_planned, history.settings, changes)
 
 
 def _repeat(wanted: Wanted, last: Run, version: AdapterVersion | None, why: str) -> Plan:

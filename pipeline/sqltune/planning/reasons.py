@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
+from sqltune.planning.row_rules import BAD_ROW_COLUMNS
 from sqltune.planning.wanted import Wanted
 from sqltune.records import Adapter, AdapterVersion, Run, RunState
 from sqltune.selection import SampleChanges
@@ -82,6 +83,12 @@ def explain_evaluation(
         reasons.insert(0, f"the evaluation prompts changed{counts}")
     what = "; ".join(reasons) or "the scorer, decoding or gate changed"
     return f"only {what}: v{version.version_number} is evaluated again"
+
+
+def explain_row_rules(adapter: Adapter, settings: Mapping[str, Any]) -> str:
+    """Return which rules for bad rows changed since a run that they would end otherwise."""
+    changed = _find_changed_columns(adapter, settings, BAD_ROW_COLUMNS)
+    return f"{'; '.join(changed)}: rows that the last run found are judged otherwise now"
 
 
 def _find_changed_columns(

@@ -89,6 +89,17 @@ def refuse_request(adapter: Adapter, request: RunRequest, refusal: Refuse) -> Ad
     return AdapterPlan(requested, refusal, request, requested != adapter or asks_for_other)
 
 
+def asks_for_sync(adapter: Adapter, request: RunRequest) -> bool:
+    """Whether a request asks for no more than the next sync does, forced or not."""
+    try:
+        _require_values(request)
+    except DataError:
+        return False
+    others = (request.manifest_id, request.from_run_id, request.from_epoch)
+    is_same = all(value is None for value in others) and _apply_request(adapter, request) == adapter
+    return is_same and not _asks_to_evaluate(request)
+
+
 def _asks_to_evaluate(request: RunRequest) -> bool:
     return request.run_kind == RunKind.EVALUATE
 

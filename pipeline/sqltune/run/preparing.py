@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from itertools import chain
 
@@ -15,11 +15,10 @@ from sqltune.database.tables import issues, manifests, runs
 from sqltune.errors import BadRows, DataError
 from sqltune.evaluation import SCORERS, choose_scorer
 from sqltune.records import Run, RunKind, Sample
-from sqltune.run.sample_limits import TokenLimit, check_conversation
+from sqltune.run.sample_limits import check_conversation, find_limits
 from sqltune.run.work import Work, add_event, count_noun, get_manifest_fingerprint
 from sqltune.selection import (
     FrozenPrompts,
-    Problem,
     describe_held_out,
     freeze_eval_prompts,
     join_faults,
@@ -88,13 +87,12 @@ def _select_samples(work: Work) -> None:
 
 def _prepare_samples(work: Work) -> None:
     scope, reporter = work.scope, work.runtime.reporter
-    limit = TokenLimit(work.backend, work.base_model, work.adapter)
+    limits, _ = find_limits(work.backend, work.base_model, work.adapter)
     manifest = write_manifest(
         scope,
         work.selection_reader,
         work.adapter,
-        too_long=limit.count if limit.most_tokens is not None else None,
-        check_conversation=_conversation_check(work),
+        limits=limits,
         on_progress=lambda rows: reporter.progress("selecting", rows, None),
     )
     reporter.finish()
@@ -178,7 +176,7 @@ def _note_validation(work: Work, session: Session, validation: int, count: int) 
 
 def _require_readable(work: Work, samples: Iterable[Sample]) -> None:
     """Refuse conversations that the base model cannot read; another one may have selected them."""
-    check = _conversation_check(work)
+    check = partial(check_conversation, work.backend, work.base_model, work.adapter)
     for sample in samples:
         problem = None if sample.messages is None else check(sample)
         if problem is not None:
@@ -188,7 +186,3 @@ def _require_readable(work: Work, samples: Iterable[Sample]) -> None:
                 column="messages",
                 code=problem.rule,
             )
-
-
-def _conversation_check(work: Work) -> Callable[[Sample], Problem | None]:
-    return partial(check_conversation, work.backend, work.base_model, work.adapter)

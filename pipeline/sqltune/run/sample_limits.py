@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from sqltune import wanted_keys
 from sqltune.backends.base import Backend, BaseModel
 from sqltune.backends.conversations import ConversationReader
 from sqltune.errors import DataError
 from sqltune.records import Adapter, Sample
-from sqltune.selection import Problem
+from sqltune.selection import ModelLimits, Problem
 
 #: Room for the words that a prompt form puts around a sample.
 _FORM_BYTES = 128
@@ -37,6 +39,15 @@ class TokenLimit:
             return None
         self.longest_tokens = max(self.longest_tokens, tokens)
         return tokens
+
+
+def find_limits(
+    backend: Backend, base_model: BaseModel, adapter: Adapter
+) -> tuple[ModelLimits, TokenLimit]:
+    """Return what a base model cannot read, and what counts the tokens of samples for it."""
+    tokens = TokenLimit(backend, base_model, adapter)
+    too_long = tokens.count if tokens.most_tokens is not None else None
+    return ModelLimits(too_long, partial(check_conversation, backend, base_model, adapter)), tokens
 
 
 def check_conversation(

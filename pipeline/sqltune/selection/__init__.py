@@ -5,7 +5,7 @@ Nothing here imports sqlglot before an adapter's own query has to be guarded.
 
 from __future__ import annotations
 
-from sqltune.selection.bad_rows import RowCounts, find_emptiness, join_faults
+from sqltune.selection.bad_rows import RowCounts, find_emptiness, join_faults, most_skipped
 from sqltune.selection.changes import SampleChanges, compare_samples
 from sqltune.selection.content_hash import Fingerprint
 from sqltune.selection.eval_prompts import FrozenPrompts, freeze_eval_prompts
@@ -25,8 +25,16 @@ from sqltune.selection.predictions import (
 from sqltune.selection.prompt_scan import fingerprint_prompts, scan_prompts
 from sqltune.selection.questions import MARKS_ON_A_LETTER, has_too_many_marks
 from sqltune.selection.reader import SelectionReader, count_first_rows
-from sqltune.selection.row_checks import CheckedRows, check_prompts, check_samples
+from sqltune.selection.row_checks import (
+    CheckedPrompts,
+    CheckedRows,
+    check_leaks,
+    check_prompts,
+    check_samples,
+    warn_of_prompts,
+)
 from sqltune.selection.rules import Problem, is_blank
+from sqltune.selection.sample_reading import ModelLimits
 from sqltune.selection.samples import read_kept_samples, read_samples, read_validation
 from sqltune.selection.scan import (
     SampleScan,
@@ -44,11 +52,13 @@ from sqltune.selection.used_columns import SelectionColumns, join_names, split_n
 __all__ = [
     "MARKS_ON_A_LETTER",
     "ROW_CHECK_ISSUES",
+    "CheckedPrompts",
     "CheckedRows",
     "Fingerprint",
     "ForgottenHashes",
     "FrozenPrompts",
     "GivenScore",
+    "ModelLimits",
     "PredictionScan",
     "PredictionTask",
     "Problem",
@@ -60,6 +70,7 @@ __all__ = [
     "SelectionColumns",
     "SelectionReader",
     "SqlScores",
+    "check_leaks",
     "check_prompts",
     "check_samples",
     "compare_samples",
@@ -79,6 +90,7 @@ __all__ = [
     "join_faults",
     "join_names",
     "load_forgotten",
+    "most_skipped",
     "read_conversation",
     "read_kept_samples",
     "read_samples",
@@ -91,5 +103,6 @@ __all__ = [
     "select_samples",
     "split_names",
     "unfold",
+    "warn_of_prompts",
     "write_manifest",
 ]

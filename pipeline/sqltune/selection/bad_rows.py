@@ -19,7 +19,8 @@ class RowCounts:
     held_out: int = 0  #: samples whose split is neither 'train' nor 'validation'
     forgotten: int = 0  #: the first rows that were forgotten; they are not selected
     validation: int = 0  #: samples that are never trained, and whose loss is measured
-    scored: int = 0  #: prompts whose answers can be scored
+    scored: int = 0  #: prompts whose answers can be scored, each content once
+    leaked: int = 0  #: of these, prompts that are trained on
 
     @property
     def trained(self) -> int:
@@ -29,7 +30,7 @@ class RowCounts:
 
 def rows_to_spare(counts: RowCounts, adapter: Adapter) -> int:
     """Return how many more rows can be skipped before the run must fail."""
-    return max(0, int(_most_skipped(counts.selected, adapter)) - counts.skipped)
+    return max(0, int(most_skipped(counts.selected, adapter)) - counts.skipped)
 
 
 def find_sample_fault(
@@ -46,7 +47,7 @@ def find_sample_fault(
     code, limit = None, ""
     if findings.has_errors and adapter.on_bad_row != "skip":
         code = "bad_rows"
-    elif counts.skipped > _most_skipped(counts.selected, adapter):
+    elif counts.skipped > most_skipped(counts.selected, adapter):
         code = "too_many_bad_rows"
         limit = f", more than max_skipped_share = {adapter.max_skipped_share:g} allows"
     if code is not None:
@@ -74,7 +75,7 @@ def find_prompt_fault(
 
     The arguments are those of `find_sample_fault`.
     """
-    if counts.skipped <= _most_skipped(counts.selected, adapter):
+    if counts.skipped <= most_skipped(counts.selected, adapter):
         return None
     found = (
         f"{counts.skipped:,} of {counts.selected:,} evaluation prompts cannot be asked "
@@ -91,7 +92,8 @@ def join_faults(samples: BadRows, prompts: BadRows, adapter: Adapter) -> BadRows
     return _refuse_rows(found, share, adapter, table=samples.table, code=samples.code)
 
 
-def _most_skipped(selected: int, adapter: Adapter) -> float:
+def most_skipped(selected: int, adapter: Adapter) -> float:
+    """Return how many of the selected rows an adapter's row allows to be left out."""
     return adapter.max_skipped_share * selected if adapter.on_bad_row == "skip" else 0
 
 

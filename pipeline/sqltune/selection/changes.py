@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from sqltune.database.connection import Database
 from sqltune.database.tables import manifests
 from sqltune.records import Adapter, SelectionName
+from sqltune.selection.batches import digest_refused
+from sqltune.selection.content_hash import FingerprintSum
 from sqltune.selection.reader import SelectionReader, open_selection
 from sqltune.selection.training_rows import TrainingRows
+from sqltune.selection.validation_rows import mark_digests
 
 _PAGE = 10_000
 #: Eight bytes of a hash distinguish a million samples and take a quarter of the memory.
@@ -29,6 +32,8 @@ class SampleChanges:
     added: int = 0
     removed: int = 0
     moved: int = 0  #: same content, but now for validation, or no longer
+    #: of the selection, as it was read to be compared
+    fingerprint: str = field(default="", compare=False)
 
 
 def compare_samples(
@@ -55,12 +60,14 @@ def compare_samples(
     ):
         known.add(_prefix(key), digest, is_validation)
     changes: Counter[str] = Counter()
-    for number, sample in enumerate(_select(reader, adapter), 1):
+    total = FingerprintSum()
+    for number, sample in enumerate(_select(reader, adapter, total), 1):
         if number > _MOST_SAMPLES:
             return None
         changes[known.take(*sample)] += 1
     return SampleChanges(
         before=manifest.sample_count,
+        fingerprint=total.result().text,
         edited=changes["edited"],
         added=changes["added"],
         removed=known.left,
@@ -106,11 +113,16 @@ def _read_manifest(
             yield key.encode(), _number(bytes.fromhex(content_hash)), is_validation
 
 
-def _select(reader: SelectionReader, adapter: Adapter) -> Iterator[tuple[int, int, bool]]:
+def _select(
+    reader: SelectionReader, adapter: Adapter, total: FingerprintSum
+) -> Iterator[tuple[int, int, bool]]:
+    share = adapter.validation_share
     with open_selection(reader, adapter, SelectionName.TRAINING) as selection:
-        rows = TrainingRows(selection.columns, None, validation_share=adapter.validation_share)
+        rows = TrainingRows(selection.columns, None, validation_share=share)
         for page in selection.pages():
             batch = rows.accept(page)
+            total.add(mark_digests(batch.digests, batch.validation), len(batch))
+            total.add(*digest_refused(rows.refused, share))
             for index, (key, digest) in enumerate(zip(batch.keys, batch.digests, strict=True)):
                 yield _prefix(key), _number(digest), index in batch.validation
 

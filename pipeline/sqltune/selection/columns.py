@@ -33,6 +33,7 @@ EVALUATION_FIELDS = (
     "messages",
     "category",
     "scorer",
+    "group_key",
 )
 #: An expected text is read as that of an evaluation prompt is, and ignored.
 PREDICTION_FIELDS = ("row_key", *EVALUATION_FIELDS[1:5])

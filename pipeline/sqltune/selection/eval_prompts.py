@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 
 from sqltune.database.bulk import ContentRow
 from sqltune.database.run_scope import RunScope
@@ -18,7 +19,8 @@ from sqltune.selection.bad_rows import RowCounts, find_prompt_fault
 from sqltune.selection.content_hash import FingerprintSum, content_digest
 from sqltune.selection.findings import WARNING, Findings
 from sqltune.selection.forgotten import FORGOTTEN
-from sqltune.selection.leaks import note_leaks
+from sqltune.selection.leaks import AskedRow, LeakSearch, search_manifest
+from sqltune.selection.markup import find_markup
 from sqltune.selection.personal_data import find_private
 from sqltune.selection.prompt_rows import PromptRow, digest_prompt, find_problems, read_rows
 from sqltune.selection.reader import OpenSelection, SelectionReader, open_selection
@@ -63,12 +65,16 @@ class _Freezing:
 
 
 @dataclass(slots=True)
-class _PromptReading:
+class PromptReading:
     """What one reading of the evaluation query found."""
 
-    findings: Findings = field(default_factory=lambda: Findings(SelectionName.EVALUATION))
+    findings: Findings
+    leaks: LeakSearch  #: has the prompts that can be asked, and no sample yet
     total: FingerprintSum = field(default_factory=FingerprintSum)
     counts: RowCounts = field(default_factory=RowCounts)
+    #: the prompts that the gate can count: scored, and each content once
+    judged: set[str] = field(default_factory=set)
+    sql_scorers: set[str] = field(default_factory=set)  #: that score prompts by a view
 
 
 def freeze_eval_prompts(
@@ -96,12 +102,12 @@ def freeze_eval_prompts(
     """
     with scope.transaction() as session:
         run_prompts.delete_run_prompts(session, scope.run_id)
-    reading = _PromptReading()
+    reading = _begin(adapter)
     freezing = _Freezing(adapter, scorers, choose_scorer or (lambda _expected: "exact"))
     with open_selection(reader, adapter, SelectionName.EVALUATION) as selection:
         for page in _pages(_read(selection, reading, freezing)):
             run_prompts.add_prompts(scope, page)
-    _note_leaks(scope, reading.findings, adapter, reader.timeout_seconds)
+    _note_leaks(scope, reading.leaks, reader.timeout_seconds)
     reading.findings.store(scope)
     if fault := find_prompt_fault(reading.counts, reading.findings, adapter):
         raise fault
@@ -112,23 +118,38 @@ def freeze_eval_prompts(
 
 def examine_prompts(
     reader: SelectionReader, adapter: Adapter, scorers: Mapping[str, bool]
-) -> tuple[RowCounts, Findings]:
+) -> PromptReading:
     """Validate an adapter's evaluation selection without storing it; see `freeze_eval_prompts`.
+
+    No prompt is known to be leaked before its search was given the trained samples.
 
     Raises:
         DataError: the query cannot be used.
     """
-    reading = _PromptReading()
+    reading = _begin(adapter)
     freezing = _Freezing(adapter, scorers, lambda _expected: "exact")
     with open_selection(reader, adapter, SelectionName.EVALUATION) as selection:
         for _ in _read(selection, reading, freezing):
             pass
-    return reading.counts, reading.findings
+    return reading
+
+
+def count_leaked(reading: PromptReading) -> None:
+    """Count the prompts that are left out of a verdict, once the trained samples were searched."""
+    reading.counts.leaked = len(reading.judged & reading.leaks.leaked)
+
+
+def _begin(adapter: Adapter) -> PromptReading:
+    findings = Findings(SelectionName.EVALUATION)
+    leaks = LeakSearch(
+        findings, near_duplicate_at=adapter.near_duplicate_at, train_on=adapter.train_on
+    )
+    return PromptReading(findings, leaks)
 
 
 def _read(
     selection: OpenSelection,
-    reading: _PromptReading,
+    reading: PromptReading,
     freezing: _Freezing,
 ) -> Iterator[tuple[ContentRow, FrozenPrompt]]:
     """Yield the prompts that can be asked; the others become findings."""
@@ -139,7 +160,7 @@ def _read(
         reading.total.add([digest_prompt(row)], 1)
         problems = list(find_problems(row, selection.columns, freezing.scorers))
         if not problems:
-            problems = list(_find_private(row, reading, freezing.adapter.on_personal_data))
+            problems = list(_find_in_texts(row, reading, freezing.adapter.on_personal_data))
         if not problems:
             content, prompt = _freeze(row, freezing)
             if content.key not in seen:
@@ -148,8 +169,12 @@ def _read(
                 if first != prompt.prompt_key:
                     problem = _same_content(first)
                     reading.findings.add(prompt.prompt_key, "prompt", problem, WARNING)
-                else:
-                    reading.counts.scored += prompt.is_scored
+                elif prompt.is_scored:
+                    reading.counts.scored += 1
+                    reading.judged.add(prompt.prompt_key)
+                if is_sql_scorer(prompt.scorer):
+                    reading.sql_scorers.add(prompt.scorer)
+                reading.leaks.ask(_as_asked(content, row))
                 yield content, prompt
                 continue
             problems = [("prompt_key", _repeated(prompt.prompt_key))]
@@ -160,23 +185,27 @@ def _read(
         reading.findings.add(key, None, FORGOTTEN, WARNING)
 
 
-def _find_private(
-    row: PromptRow, reading: _PromptReading, on_personal_data: str
+def _as_asked(content: ContentRow, row: PromptRow) -> AskedRow:
+    group = None if row.group_key is None else _as_text(row.group_key).encode()
+    return AskedRow(content.key, content.prompt, content.system_prompt, content.messages, group)
+
+
+def _find_in_texts(
+    row: PromptRow, reading: PromptReading, on_personal_data: str
 ) -> Iterator[tuple[str, Problem]]:
     """Yield what is refused of a prompt without other problems; what is reported is a warning."""
-    if on_personal_data == "ignore":
-        return
     texts: list[tuple[str, bytes | None]] = [("expected", row.expected)]
     if row.messages is not None:
         texts.append(("messages", row.messages))
     else:
         texts += [("prompt", row.prompt), ("system_prompt", row.system_prompt)]
-    for column, problem in find_private(texts):
-        if on_personal_data == "refuse":
-            yield column, problem
-        else:
-            name = name_row(reading.counts.selected, row.key)
-            reading.findings.add(name, column, problem, WARNING)
+    private = list(find_private(texts)) if on_personal_data != "ignore" else []
+    if private and on_personal_data == "refuse":
+        yield from private
+        return
+    name = name_row(reading.counts.selected, row.key)
+    for column, problem in chain(find_markup(texts), private):
+        reading.findings.add(name, column, problem, WARNING)
 
 
 def _freeze(row: PromptRow, freezing: _Freezing) -> tuple[ContentRow, FrozenPrompt]:
@@ -194,20 +223,22 @@ def _freeze(row: PromptRow, freezing: _Freezing) -> tuple[ContentRow, FrozenProm
     )
 
 
-def _note_leaks(
-    scope: RunScope, findings: Findings, adapter: Adapter, timeout_seconds: float
-) -> None:
+def _note_leaks(scope: RunScope, leaks: LeakSearch, timeout_seconds: float) -> None:
+    """Compare the prompts with the samples of the run, and mark those that are trained on."""
     with scope.read() as session:
         run = runs.get_run(session, scope.run_id)
-    if run is not None and run.manifest_id is not None:
-        note_leaks(
-            scope,
-            run.manifest_id,
-            findings,
-            timeout_seconds=timeout_seconds,
-            near_duplicate_at=adapter.near_duplicate_at,
-            train_on=adapter.train_on,
-        )
+    if run is None or run.manifest_id is None:
+        return
+    search_manifest(
+        scope.database,
+        run.manifest_id,
+        leaks,
+        check=scope.check,
+        timeout_seconds=timeout_seconds,
+    )
+    if leaks.leaked:
+        with scope.transaction() as session:
+            run_prompts.mark_leaked(session, scope.run_id, sorted(leaks.leaked))
 
 
 def _pages(

@@ -1,25 +1,33 @@
-"""Warns of texts that are both trained and measured: on those, a trained model does too well.
+"""Finds evaluation prompts that the trained samples give away: on those, a model does too well.
 
-That is an evaluation prompt among the trained samples, or a sample for validation whose texts are
-those of a trained one.
+The evaluation prompts are few and in memory; the samples are added as they are read, from a
+selection or from a manifest. Long texts have no index that a join could use.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from hashlib import blake2b
+from typing import NamedTuple
 
+from sqltune.database.connection import Database
 from sqltune.database.queries import load_statements
-from sqltune.database.run_scope import RunScope
-from sqltune.database.streaming import RowStream, open_stream
-from sqltune.database.tables import run_prompts
+from sqltune.database.streaming import open_stream
 from sqltune.selection.findings import WARNING, Findings
 from sqltune.selection.near_leaks import NearLeaks
 from sqltune.selection.questions import FoldedQuestion, find_asked, find_trained, fold_prompt
 from sqltune.selection.rules import Problem
+
+
+class AskedRow(NamedTuple):
+    """An evaluation prompt, or a trained sample, as far as leaks are found by it."""
+
+    key: bytes
+    prompt: bytes
+    system_prompt: bytes | None
+    messages: bytes | None
+    group_key: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,65 +39,116 @@ class _Asked:
     question: FoldedQuestion
 
 
-def note_leaks(
-    scope: RunScope,
-    manifest_id: int,
-    findings: Findings,
-    *,
-    timeout_seconds: float,
-    near_duplicate_at: float | None = None,
-    train_on: str = "all",
-) -> None:
-    """Note each trained sample of a manifest that asks one of the run's evaluation prompts.
+@dataclass(slots=True)
+class _GroupLeak:
+    """The trained samples of a group that evaluation prompts have too."""
 
-    The samples are streamed and compared with the few evaluation prompts in memory: long texts have
-    no index that a join could use.
+    first_key: str
+    count: int = 1
+
+
+class LeakSearch:
+    """The evaluation prompts of an adapter, and which of them its trained samples give away."""
+
+    def __init__(
+        self, findings: Findings, *, near_duplicate_at: float | None, train_on: str
+    ) -> None:
+        """Begin without prompts.
+
+        Args:
+            findings: get the warnings.
+            near_duplicate_at: from which similarity a prompt is nearly a sample's; None: never.
+            train_on: of a conversation, `all` turns of the assistant, or the `last`.
+        """
+        self.leaked: set[str] = set()  #: the keys of the prompts that are trained on
+        self._findings = findings
+        self._threshold = near_duplicate_at
+        self._train_on = train_on
+        self._asked: dict[str, list[_Asked]] = defaultdict(list)
+        self._groups: dict[bytes, list[str]] = defaultdict(list)
+        self._group_leaks: dict[bytes, _GroupLeak] = {}
+        self._near: NearLeaks | None = None
+
+    def ask(self, row: AskedRow) -> None:
+        """Add an evaluation prompt; all are added before the first sample."""
+        question = find_asked(row.prompt, row.system_prompt, row.messages)
+        asked = _Asked(row.key.decode(), row.prompt.decode(), question)
+        self._asked[question.prompt].append(asked)
+        if row.group_key:
+            self._groups[row.group_key].append(asked.key)
+
+    def add(self, samples: Iterable[AskedRow]) -> None:
+        """Compare trained samples with the prompts."""
+        if not self._asked:
+            return
+        if self._near is None and self._threshold is not None:
+            prompts = {each.key: each.prompt for same in self._asked.values() for each in same}
+            self._near = NearLeaks(prompts, self._threshold)
+        for sample in samples:
+            self._add(sample)
+
+    def finish(self) -> None:
+        """Note what is known only after the last sample."""
+        for group, leak in self._group_leaks.items():
+            others = f" and {leak.count - 1:,} others" if leak.count > 1 else ""
+            message = (
+                f"sample {leak.first_key}{others} with the same group_key, {group.decode()!r}, "
+                f"{'are' if leak.count > 1 else 'is'} trained on: ask about another group, or set "
+                "the prompt's group_key to NULL if its group may be trained on"
+            )
+            for key in self._groups[group]:
+                self._note(key, "group_key", Problem("group_leak", message))
+        if self._near is not None:
+            self._near.note(self._findings)
+
+    def _add(self, sample: AskedRow) -> None:
+        name, prompt = sample.key.decode(), sample.prompt.decode()
+        if self._near is not None:
+            self._near.add(name, prompt)
+        trained = find_trained(*sample[1:4], train_on=self._train_on)
+        for key, message in _find_leaks(self._asked, trained, prompt):
+            self._note(key, "prompt", Problem("leak", f"sample {name} {message}"))
+        if sample.group_key in self._groups and sample.group_key is not None:
+            known = self._group_leaks.get(sample.group_key)
+            if known is None:
+                self._group_leaks[sample.group_key] = _GroupLeak(name)
+            else:
+                known.count += 1
+
+    def _note(self, key: str, column: str, problem: Problem) -> None:
+        self._findings.add(key, column, problem, WARNING)
+        self.leaked.add(key)
+
+
+def search_manifest(
+    database: Database,
+    manifest_id: int,
+    leaks: LeakSearch,
+    *,
+    check: Callable[[], None],
+    timeout_seconds: float,
+) -> None:
+    """Compare the trained samples of a manifest with the prompts of a search, and finish it.
 
     Args:
-        scope: the run.
+        database: where the manifest is.
         manifest_id: the samples.
-        findings: get the warnings.
+        leaks: has all prompts.
+        check: raises when the reading must stop.
         timeout_seconds: longest time to wait for the server, in total.
-        near_duplicate_at: from which similarity a prompt is nearly a sample's; None: never.
-        train_on: of a conversation, `all` turns of the assistant, or the `last`.
     """
-    stream = _streams(scope, timeout_seconds)
-    asked: dict[str, list[_Asked]] = defaultdict(list)
-    with stream("select_run_prompts", run_id=scope.run_id) as prompts:
-        for page in prompts.pages():
-            for key, prompt, *context in page:
-                question = find_asked(prompt, *context)
-                asked[question.prompt].append(_Asked(key.decode(), prompt.decode(), question))
-    if not asked:
-        return
-    near = _begin_near_leaks(asked, near_duplicate_at)
-    leaked: set[str] = set()
-    with stream("select_manifest_prompts", manifest_id=manifest_id) as samples:
+    statement = load_statements(database.kind.value)["select_manifest_prompts"]
+    values = {"manifest_id": manifest_id}
+    with open_stream(
+        database, statement, values, check=check, timeout_seconds=timeout_seconds
+    ) as samples:
         for page in samples.pages():
-            for sample_key, prompt, *context in page:
-                if near is not None:
-                    near.add(sample_key.decode(), prompt.decode())
-                trained = find_trained(prompt, *context, train_on=train_on)
-                for key, message in _find_leaks(asked, trained, prompt.decode()):
-                    problem = Problem("leak", f"sample {sample_key.decode()} {message}")
-                    findings.add(key, "prompt", problem, WARNING)
-                    leaked.add(key)
-    if near is not None:
-        near.note(findings)
-    with scope.transaction() as session:
-        run_prompts.mark_leaked(session, scope.run_id, sorted(leaked))
-
-
-def _begin_near_leaks(
-    asked: Mapping[str, list[_Asked]], threshold: float | None
-) -> NearLeaks | None:
-    if threshold is None:
-        return None
-    return NearLeaks({each.key: each.prompt for same in asked.values() for each in same}, threshold)
+            leaks.add(map(AskedRow._make, page))
+    leaks.finish()
 
 
 def _find_leaks(
-    asked: Mapping[str, list[_Asked]], trained: Iterable[FoldedQuestion], prompt: str
+    asked: dict[str, list[_Asked]], trained: Iterable[FoldedQuestion], prompt: str
 ) -> Iterator[tuple[str, str]]:
     """Yield the prompts that a sample gives away: those like it in all that comes before."""
     contexts: dict[str, set[object]] = defaultdict(set)
@@ -110,54 +169,3 @@ def _describe(asked: _Asked, prompt: str, *, is_same: bool) -> str:
     else:
         what = "has the same prompt in an earlier turn"
     return f"{what}{'' if is_same else ' in another context'} and is trained on"
-
-
-def note_validation_leaks(
-    scope: RunScope, manifest_id: int, findings: Findings, *, timeout_seconds: float
-) -> None:
-    """Note each sample for validation whose texts are those of a trained sample.
-
-    Hashes of the texts for validation are in memory; the content hash would not do, because it
-    covers the split, the group and the weight too.
-    """
-    stream = _streams(scope, timeout_seconds)
-    measured: dict[bytes, bytes] = {}
-    with stream("select_manifest_texts", manifest_id=manifest_id, is_validation=1) as samples:
-        for page in samples.pages():
-            measured.update((_hash_texts(texts), key) for key, *texts in page)
-    if not measured:
-        return
-    with stream("select_manifest_texts", manifest_id=manifest_id, is_validation=0) as samples:
-        for page in samples.pages():
-            for key, *texts in page:
-                found = measured.pop(_hash_texts(texts), None)
-                if found is not None:
-                    message = (
-                        f"sample {key.decode()} has the same texts and is trained on, so that this "
-                        "one measures too low a loss: delete one, or give both one group_key"
-                    )
-                    problem = Problem("validation_leak", message)
-                    findings.add(found.decode(), "split", problem, WARNING)
-
-
-def _streams(
-    scope: RunScope, timeout_seconds: float
-) -> Callable[..., AbstractContextManager[RowStream]]:
-    """Return what opens a stream of a named statement."""
-    statements = load_statements(scope.database.kind.value)
-
-    def stream(name: str, **values: int) -> AbstractContextManager[RowStream]:
-        return open_stream(
-            scope.database,
-            statements[name],
-            values,
-            check=scope.check,
-            timeout_seconds=timeout_seconds,
-        )
-
-    return stream
-
-
-def _hash_texts(texts: list[bytes | None]) -> bytes:
-    lengths = b",".join(b"-" if text is None else b"%d" % len(text) for text in texts)
-    return blake2b(b"|".join([lengths, *(text or b"" for text in texts)]), digest_size=16).digest()

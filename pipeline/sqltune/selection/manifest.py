@@ -1,8 +1,8 @@
 """Writes the manifest of a run: the exact samples that it is trained on, never changed later.
 
 The training query is read once. What can be trained on is written to `manifest_samples` and
-`contents` while it streams; what cannot becomes findings. Repeated keys and texts are then found by
-SQL. A manifest equal to an earlier one of the adapter is shared.
+`contents` while it streams; what cannot becomes findings. Repeated keys are then found by SQL. A
+manifest equal to an earlier one of the adapter is shared.
 """
 
 from __future__ import annotations
@@ -14,18 +14,13 @@ from sqltune.database.bulk import ContentRow, SampleWriter, open_sample_writer
 from sqltune.database.run_scope import RunScope
 from sqltune.database.tables import manifests, runs
 from sqltune.errors import DataError
-from sqltune.records import Adapter, SelectionName
+from sqltune.records import Adapter
 from sqltune.selection.bad_rows import find_sample_fault, rows_to_spare
-from sqltune.selection.batches import SampleBatch, digest_refused
-from sqltune.selection.content_hash import FingerprintSum
-from sqltune.selection.findings import WARNING
-from sqltune.selection.forgotten import FORGOTTEN
-from sqltune.selection.leaks import note_validation_leaks
-from sqltune.selection.reader import SelectionReader, open_selection
+from sqltune.selection.batches import SampleBatch
+from sqltune.selection.reader import SelectionReader
 from sqltune.selection.repeats import settle_repeats
-from sqltune.selection.sample_rules import begin_sample_rules
-from sqltune.selection.training_rows import CheckConversation, TooLong, TrainingRows
-from sqltune.selection.validation_rows import mark_digests
+from sqltune.selection.sample_reading import ModelLimits, SampleReading, read_by_rules
+from sqltune.selection.training_rows import TrainingRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +45,8 @@ class _Selecting:
     scope: RunScope
     reader: SelectionReader
     adapter: Adapter
-    too_long: TooLong | None
+    limits: ModelLimits
     on_progress: Callable[[int], None]
-    check_conversation: CheckConversation | None
-
-
-@dataclass(slots=True)
-class _RowScan:
-    """What one reading of the query found."""
-
-    rows: TrainingRows
-    selection_sum: FingerprintSum  #: over all rows that are not held out
-    manifest_sum: FingerprintSum  #: over those that can be trained on
 
 
 def write_manifest(
@@ -69,9 +54,8 @@ def write_manifest(
     reader: SelectionReader,
     adapter: Adapter,
     *,
-    too_long: TooLong | None,
+    limits: ModelLimits,
     on_progress: Callable[[int], None] = lambda rows: None,
-    check_conversation: CheckConversation | None = None,
 ) -> Manifest:
     """Select, validate, hash and store the samples of a run, and store what is wrong with rows.
 
@@ -79,40 +63,29 @@ def write_manifest(
         scope: the run.
         reader: where the query runs.
         adapter: its row.
-        too_long: returns a text's number of tokens where the base model accepts fewer; None: no
-            limit.
+        limits: of the base model.
         on_progress: called with the number of rows read so far.
-        check_conversation: returns why the base model cannot read a sample with messages; None:
-            nothing more is checked.
 
     Raises:
         DataError: the query cannot be used or returns no samples, or more of its rows cannot be
             trained on than the adapter's on_bad_row and max_skipped_share allow.
     """
-    work = _Selecting(scope, reader, adapter, too_long, on_progress, check_conversation)
+    work = _Selecting(scope, reader, adapter, limits, on_progress)
     shared = _share_planned(work)
     if shared is not None:
         return shared
     _remove_leftovers(scope)
     with scope.transaction() as session:
         manifests.insert_manifest(session, scope.run_id, adapter.adapter_name, now=scope.now())
-    scan, new_contents = _write(work)
-    settle_repeats(
-        scope,
-        scan.rows,
-        scan.manifest_sum,
-        new_contents=new_contents,
-        may_skip=rows_to_spare(scan.rows.counts, adapter),
-    )
-    _require_usable(work, scan, scope.run_id)
+    scan = _write(work)
+    may_skip = rows_to_spare(scan.rows.counts, adapter)
+    settle_repeats(scope, scan.rows, scan.manifest_sum, may_skip=may_skip)
+    _require_usable(work, scan)
     return _complete(work, scan)
 
 
-def _write(work: _Selecting) -> tuple[_RowScan, int]:
-    """Read the query and write its samples; return also how many contents were new.
-
-    A query that cannot be used leaves nothing behind.
-    """
+def _write(work: _Selecting) -> SampleReading:
+    """Read the query and write its samples; a query that cannot be used leaves nothing behind."""
     try:
         with open_sample_writer(work.scope) as writer:
             scan = _scan(work, writer)
@@ -120,37 +93,18 @@ def _write(work: _Selecting) -> tuple[_RowScan, int]:
     except DataError:
         _remove_leftovers(work.scope)
         raise
-    return scan, writer.new_contents
-
-
-def _scan(work: _Selecting, writer: SampleWriter | None) -> _RowScan:
-    """Read the query once; without a writer only to validate and hash."""
-    with open_selection(work.reader, work.adapter, SelectionName.TRAINING) as selection:
-        share = work.adapter.validation_share
-        rows = TrainingRows(
-            selection.columns,
-            work.too_long,
-            work.check_conversation,
-            validation_share=share,
-            on_personal_data=work.adapter.on_personal_data,
-        )
-        scan = _RowScan(rows, FingerprintSum(), FingerprintSum())
-        rules = begin_sample_rules(work.adapter.near_duplicate_at)
-        for page in selection.pages():
-            batch = rows.accept(page)
-            rules.add(batch)
-            digests = mark_digests(batch.digests, batch.validation)
-            scan.manifest_sum.add(digests, len(batch))
-            scan.selection_sum.add(digests, len(batch))
-            scan.selection_sum.add(*digest_refused(rows.refused, share))
-            if writer is not None:
-                writer.add(_content_rows(batch), _text_bytes(batch))
-            work.on_progress(rows.counts.selected)
-        for key in selection.left_out:
-            rows.findings.add(key, None, FORGOTTEN, WARNING)
-        rows.counts.forgotten = len(selection.left_out)
-    rules.note(rows.findings)
     return scan
+
+
+def _scan(work: _Selecting, writer: SampleWriter | None) -> SampleReading:
+    """Read the query once; without a writer only to validate and hash."""
+
+    def on_page(rows: TrainingRows, batch: SampleBatch) -> None:
+        if writer is not None:
+            writer.add(_content_rows(batch), _text_bytes(batch))
+        work.on_progress(rows.counts.selected)
+
+    return read_by_rules(work.reader, work.adapter, work.limits, on_page)
 
 
 def _share_planned(work: _Selecting) -> Manifest | None:
@@ -168,7 +122,7 @@ def _share_planned(work: _Selecting) -> Manifest | None:
     scan = _scan(work, None)
     if scan.manifest_sum.result().text != run.fingerprint:
         return None
-    _require_usable(work, scan, equal)
+    _require_usable(work, scan)
     _remove_leftovers(scope)
     return _manifest(scan, equal)
 
@@ -188,11 +142,9 @@ def _remove_leftovers(scope: RunScope) -> None:
     manifests.remove_manifest(scope)
 
 
-def _require_usable(work: _Selecting, scan: _RowScan, manifest_id: int) -> None:
+def _require_usable(work: _Selecting, scan: SampleReading) -> None:
     """Store the findings; raise if the samples cannot be used."""
-    rows, timeout = scan.rows, work.reader.timeout_seconds
-    if rows.counts.validation:
-        note_validation_leaks(work.scope, manifest_id, rows.findings, timeout_seconds=timeout)
+    rows = scan.rows
     rows.findings.store(work.scope)
     fault = find_sample_fault(rows.counts, rows.findings, work.adapter)
     if fault is not None:
@@ -200,7 +152,7 @@ def _require_usable(work: _Selecting, scan: _RowScan, manifest_id: int) -> None:
         raise fault
 
 
-def _complete(work: _Selecting, scan: _RowScan) -> Manifest:
+def _complete(work: _Selecting, scan: SampleReading) -> Manifest:
     """Complete the manifest, or remove it where an equal one exists."""
     scope, name = work.scope, work.adapter.adapter_name
     fingerprint = scan.manifest_sum.result()
@@ -229,7 +181,7 @@ def _complete(work: _Selecting, scan: _RowScan) -> Manifest:
     return _manifest(scan, scope.run_id)
 
 
-def _manifest(scan: _RowScan, manifest_id: int) -> Manifest:
+def _manifest(scan: SampleReading, manifest_id: int) -> Manifest:
     counts = scan.rows.counts
     return Manifest(
         manifest_id=manifest_id,

@@ -31,6 +31,7 @@ class PromptRow(NamedTuple):
     messages: Any
     category: Any
     scorer: Any
+    group_key: Any
 
 
 def read_rows(selection: OpenSelection, watch: ColumnWatch | None = None) -> Iterator[PromptRow]:
@@ -54,6 +55,7 @@ def find_problems(
         ("system_prompt", text_problem("system_prompt", row.system_prompt, required=False)),
         ("category", label_problem("category", row.category, longest=100)),
         ("scorer", scorer_problem(row.scorer, scorers)),
+        ("group_key", label_problem("group_key", row.group_key)),
     )
     return ((column, problem) for column, problem in checks if problem is not None)
 
@@ -68,11 +70,12 @@ def find_asked_problem(row: PromptRow, *, has_messages: bool) -> tuple[str, Prob
 
 
 def digest_prompt(row: PromptRow) -> bytes:
-    """Hash what an evaluation depends on: the texts and the own scorer, not key and category."""
-    texts = (row.expected, row.system_prompt, row.messages, row.scorer)
+    """Hash what an evaluation depends on: texts, own scorer and group, not key and category."""
+    group = b"%d" % row.group_key if isinstance(row.group_key, int) else row.group_key
+    texts = (row.expected, row.system_prompt, row.messages, row.scorer, group)
     if isinstance(row.prompt, bytes) and all(t is None or isinstance(t, bytes) for t in texts):
         content = content_digest(
-            row.prompt, row.expected, row.system_prompt, None, None, None, row.messages
+            row.prompt, row.expected, row.system_prompt, None, group, None, row.messages
         )
         return prompt_digest(content, row.scorer)
     return raw_digest((row.prompt, *texts))

@@ -1,7 +1,6 @@
-"""Finds repeated keys and texts in a written manifest, by SQL, and takes repeated keys out.
+"""Finds repeated keys in a written manifest, by SQL, and takes them out.
 
-A key that occurs twice is an error: it would be unknown which row a version was trained on. A text
-that occurs twice is trained on as often as it occurs, with a warning.
+A key that occurs twice is an error: it would be unknown which row a version was trained on.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from sqltune.database.run_scope import RunScope
 from sqltune.database.tables import manifests
 from sqltune.database.tables.manifests import RepeatedSample
 from sqltune.selection.content_hash import FingerprintSum
-from sqltune.selection.findings import ERROR, KEPT_PER_RULE, WARNING
+from sqltune.selection.findings import ERROR, KEPT_PER_RULE
 from sqltune.selection.rules import Problem
 from sqltune.selection.training_rows import TrainingRows
 from sqltune.selection.validation_rows import mark_digest
@@ -22,33 +21,25 @@ _PAGE = 100
 
 
 def settle_repeats(
-    scope: RunScope,
-    rows: TrainingRows,
-    manifest_sum: FingerprintSum,
-    *,
-    new_contents: int,
-    may_skip: int,
+    scope: RunScope, rows: TrainingRows, manifest_sum: FingerprintSum, *, may_skip: int
 ) -> None:
-    """Note repeated keys and texts of the run's manifest, and take repeated keys out of it.
+    """Note repeated keys of the run's manifest, and take them out of it.
 
     Args:
         scope: the run that wrote the manifest.
         rows: what was selected; gets the findings.
         manifest_sum: over the samples of the manifest; what is taken out leaves it.
-        new_contents: contents that were not stored before; where all are new, none repeats.
         may_skip: most repeated keys to take out; with more, the run fails and all stay.
     """
-    has_only_new = new_contents == manifest_sum.result().row_count
-    if rows.may_repeat_keys:
-        repeated = _note_keys(scope, rows, may_skip)
-        last = manifest_sum.result().row_count - 1
-        for sample in repeated:
-            digest = bytes.fromhex(sample.content_hash or "")
-            manifest_sum.remove(mark_digest(digest) if sample.is_validation else digest)
-        rows.counts.validation -= sum(sample.is_validation for sample in repeated)
-        _take_out(scope, repeated, last)
-    if not has_only_new:
-        _note_contents(scope, rows)
+    if not rows.may_repeat_keys:
+        return
+    repeated = _note_keys(scope, rows, may_skip)
+    last = manifest_sum.result().row_count - 1
+    for sample in repeated:
+        digest = bytes.fromhex(sample.content_hash)
+        manifest_sum.remove(mark_digest(digest) if sample.is_validation else digest)
+    rows.counts.validation -= sum(sample.is_validation for sample in repeated)
+    _take_out(scope, repeated, last)
 
 
 def _note_keys(scope: RunScope, rows: TrainingRows, may_skip: int) -> list[RepeatedSample]:
@@ -69,19 +60,6 @@ def repeated_key(key: str) -> Problem:
     """Return what is wrong with a sample whose key an earlier one has."""
     message = f"sample_key {key!r} occurs more than once: make it unique"
     return Problem("duplicate_key", message)
-
-
-def _note_contents(scope: RunScope, rows: TrainingRows) -> None:
-    with scope.read() as session:
-        count = manifests.count_duplicate_contents(session, scope.run_id)
-        some = (
-            manifests.list_duplicate_contents(session, scope.run_id, KEPT_PER_RULE) if count else []
-        )
-    rows.findings.count("duplicate_content", WARNING, count)
-    for sample in some:
-        message = f"the texts are the same as those of {sample.first_key}: both are trained on"
-        problem = Problem("duplicate_content", message)
-        rows.findings.keep(sample.sample_key, None, problem, WARNING)
 
 
 def _take_out(scope: RunScope, repeated: Sequence[RepeatedSample], last: int) -> None:

@@ -1,7 +1,7 @@
-"""Rules on several samples at once: answers that contradict each other, and near duplicates.
+"""Rules on several samples at once: contradictions, repeated texts, near duplicates.
 
 Samples are added page by page as they are read, and the findings follow at the end. Of each, a few
-hashes and its key are kept: under 200 bytes.
+hashes and its key are kept: about 200 bytes.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from sqltune.selection.contradictions import note_contradictions
 from sqltune.selection.findings import Findings
 from sqltune.selection.near_duplicates import NearDuplicates
 from sqltune.selection.questions import read_context
+from sqltune.selection.repeated_texts import note_duplicates, note_validation_leaks
 from sqltune.selection.row_keys import RowKeys
 
 _HASH_BYTES = 8
@@ -23,19 +24,36 @@ _BLANKS_AND_MARKS = b" \t\r\n.,;:!?'\"`*"
 
 
 @dataclass(slots=True)
+class _Hashes:
+    """The keys of some samples, and hashes of their texts, in their order."""
+
+    keys: RowKeys = field(default_factory=RowKeys)
+    texts: bytearray = field(default_factory=bytearray)
+
+    def add(self, batch: SampleBatch, indexes: Sequence[int]) -> None:
+        self.keys.add(batch.keys[index] for index in indexes)
+        for index in indexes:
+            self.texts += _hash(_all_texts(batch, index))
+
+
+@dataclass(slots=True)
 class SampleRules:
-    """What the trained samples of one selection have in common."""
+    """What the samples of one selection have in common."""
 
     near: NearDuplicates | None  #: None: near duplicates are not looked for
-    keys: RowKeys = field(default_factory=RowKeys)
+    _trained: _Hashes = field(default_factory=_Hashes)
+    _measured: _Hashes = field(default_factory=_Hashes)
+    _contents: bytearray = field(default_factory=bytearray)
     _prompts: bytearray = field(default_factory=bytearray)
     _responses: bytearray = field(default_factory=bytearray)
 
     def add(self, batch: SampleBatch) -> None:
-        """Add the samples of a page, except those for validation."""
+        """Add the samples of a page; those for validation are only looked for in the others."""
         trained = [index for index in range(len(batch)) if index not in batch.validation]
-        self.keys.add(batch.keys[index] for index in trained)
+        self._trained.add(batch, trained)
+        self._measured.add(batch, sorted(batch.validation))
         for index in trained:
+            self._contents += batch.digests[index][:_HASH_BYTES]
             self._prompts += _hash(_question(batch, index))
             self._responses += _hash([_bare(batch.responses[index])])
         if self.near is not None:
@@ -43,9 +61,14 @@ class SampleRules:
 
     def note(self, findings: Findings) -> None:
         """Add what was found; to be called once, after the last page."""
-        note_contradictions(self._prompts, self._responses, self.keys, findings)
+        keys = self._trained.keys
+        note_contradictions(self._prompts, self._responses, keys, findings)
+        note_duplicates(self._contents, keys, findings)
+        note_validation_leaks(
+            self._trained.texts, keys, self._measured.texts, self._measured.keys, findings
+        )
         if self.near is not None:
-            self.near.note(self.keys, findings)
+            self.near.note(keys, findings)
 
 
 def begin_sample_rules(near_duplicate_at: float | None) -> SampleRules:
@@ -62,6 +85,12 @@ def _question(batch: SampleBatch, index: int) -> Sequence[bytes]:
     system_prompt, turns = read_context(batch.system_prompts[index], batch.messages[index])
     context = [b"" if system_prompt is None else b"s" + system_prompt]
     return [*context, repr(turns).encode("utf-8", "surrogatepass"), batch.prompts[index]]
+
+
+def _all_texts(batch: SampleBatch, index: int) -> Sequence[bytes]:
+    texts = (batch.system_prompts[index], batch.messages[index])
+    given = [b"" if text is None else b"t" + text for text in texts]
+    return [batch.prompts[index], batch.responses[index], *given]
 
 
 def _whole(batch: SampleBatch, index: int) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from operator import lt
 from typing import Any
 
@@ -17,6 +18,7 @@ from sqltune.selection.bad_rows import RowCounts
 from sqltune.selection.batches import SampleBatch, encode_samples
 from sqltune.selection.columns import Column, ColumnMap
 from sqltune.selection.findings import WARNING, Findings
+from sqltune.selection.markup import find_markup
 from sqltune.selection.personal_data import find_private
 from sqltune.selection.rules import (
     KEY_CHARACTERS,
@@ -105,14 +107,17 @@ class TrainingRows:
         batch = self._encode_clean(columns)
         if batch is None:
             batch = self._encode_row_by_row(numbers, columns)
-        if self._on_personal_data == "report":
-            self._report_private(batch)
+        self._warn_of_texts(batch)
         return self._choose_validation(batch)
 
-    def _report_private(self, batch: SampleBatch) -> None:
+    def _warn_of_texts(self, batch: SampleBatch) -> None:
+        """Warn of markup, and of personal data where it is reported."""
+        reports_private = self._on_personal_data == "report"
         columns = (batch.prompts, batch.responses, batch.system_prompts, batch.messages)
-        for key, texts in zip(batch.keys, zip(*columns, strict=True), strict=True):
-            for column, problem in find_private(_name_texts(*texts)):
+        for key, row in zip(batch.keys, zip(*columns, strict=True), strict=True):
+            texts = _name_texts(*row)
+            private = find_private(texts) if reports_private else ()
+            for column, problem in chain(find_markup(texts), private):
                 self.findings.add(key.decode(), column, problem, WARNING)
 
     def _note_held_out(self, numbers: Sequence[int], keys: Column, splits: Column) -> None:

@@ -16,7 +16,9 @@ from sqltune.selection.columns import Column, ColumnMap
 #: The columns whose loss changes what is trained or how it is judged, and no row shows it.
 _WATCHED = {
     SelectionName.TRAINING: ("split", "weight", "group_key", "system_prompt", "messages"),
-    SelectionName.EVALUATION: ("expected", "system_prompt", "messages", "category", "scorer"),
+    SelectionName.EVALUATION: (
+        *("expected", "system_prompt", "messages", "category", "scorer", "group_key"),
+    ),
 }
 #: Values besides NULL that change nothing.
 _NEUTRAL: Mapping[str, tuple[Any, ...]] = {"split": (b"train",), "weight": (1,)}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sqltune.database.patience import with_patience
 from sqltune.errors import PipelineError, RunInterrupted
@@ -21,7 +21,7 @@ from sqltune.syncing.lease import lease_adapter
 from sqltune.syncing.outcomes import Outcome
 from sqltune.syncing.reconcile import Reconciliation, reconcile
 from sqltune.syncing.turn import Turn, sync_adapter
-from sqltune.webhooks.announcing import announce
+from sqltune.webhooks.announcing import announce, begin_announcing
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +43,7 @@ def sync(
         DatabaseUnavailable: the database stayed unavailable; what was begun can be resumed.
     """
     pauses = runtime.pauses_seconds
+    _try_webhook(lambda: begin_announcing(runtime.database, runtime.settings, now=runtime.now()))
     reconciled = with_patience(lambda: reconcile(runtime), stop, pauses)
     outcomes = _report_refused(runtime, reconciled, names)
     declared = with_patience(lambda: read_declared(runtime), stop, pauses)
@@ -53,14 +54,14 @@ def sync(
         for adapter, turn in turns:
             outcomes += _sync_one(runtime, adapter, turn, stop)
         turns = [(adapter, turn) for adapter, turn in turns if turn.has_more]
-    _announce(runtime)
+    _try_webhook(lambda: announce(runtime.database, runtime.settings, now=runtime.now()))
     return outcomes
 
 
-def _announce(runtime: Runtime) -> None:
-    """Call the webhook; what fails is left to the next sync, and no sync fails because of it."""
+def _try_webhook(work: Callable[[], object]) -> None:
+    """Do this for the webhook; what fails is left to the next sync, and fails no sync."""
     try:
-        announce(runtime.database, runtime.settings, now=runtime.now())
+        work()
     except PipelineError as error:
         logger.warning("the webhook was not called: %s", error, extra={"event": "not_announced"})
 

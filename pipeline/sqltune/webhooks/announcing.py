@@ -8,6 +8,7 @@ five times: a receiver that gets it twice, after a kill, knows it by its id.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from hashlib import blake2b
 
 from sqltune.database.connection import Database
 from sqltune.database.tables import webhook_calls
@@ -16,9 +17,10 @@ from sqltune.settings import Settings
 from sqltune.webhooks.forms import name_call, write_body
 from sqltune.webhooks.sending import CallOutcome, send
 
-#: What happened longer ago, such as before there was a webhook, is no news.
+#: What happened longer ago, while no runner was there, is no news.
 NEWS_SPAN = timedelta(days=1)
 MAX_ATTEMPTS = 5
+_KEY_BYTES = 16
 #: Before the second attempt; it doubles each time.
 FIRST_PAUSE = timedelta(seconds=30)
 
@@ -34,9 +36,10 @@ def announce(database: Database, settings: Settings, *, now: datetime) -> None:
     Raises:
         DatabaseError: the rows could not be read or written.
     """
-    if settings.webhook_url is None:
+    begun_at = begin_announcing(database, settings, now=now)
+    if begun_at is None:
         return
-    _store_news(database, settings, now)
+    _store_news(database, settings, since=max(begun_at, now - NEWS_SPAN), now=now)
     with database.read() as session:
         due = list(webhook_calls.fetch_due_calls(session, now=now))
     for call in due:
@@ -45,9 +48,32 @@ def announce(database: Database, settings: Settings, *, now: datetime) -> None:
             return
 
 
-def _store_news(database: Database, settings: Settings, now: datetime) -> None:
+def begin_announcing(database: Database, settings: Settings, *, now: datetime) -> datetime | None:
+    """Return since when the webhook is called: from now on, where its address is new.
+
+    Args:
+        database: with the rows.
+        settings: webhook_url None: there is no webhook.
+        now: UTC.
+
+    Raises:
+        DatabaseError: the rows could not be read or written.
+    """
+    if settings.webhook_url is None:
+        return None
+    key = blake2b(settings.webhook_url.encode(), digest_size=_KEY_BYTES).hexdigest()
     with database.read() as session:
-        news = webhook_calls.find_news(session, since=now - NEWS_SPAN)
+        begun_at = webhook_calls.get_begin(session, key)
+    if begun_at is not None:
+        return begun_at
+    with database.transaction() as session:
+        webhook_calls.insert_webhook(session, key, now=now)
+    return now
+
+
+def _store_news(database: Database, settings: Settings, *, since: datetime, now: datetime) -> None:
+    with database.read() as session:
+        news = webhook_calls.find_news(session, since=since)
     for notice in news:
         if notice.event in settings.webhook_events:
             with database.transaction() as session:

@@ -29,6 +29,7 @@ CREATE TABLE eval_prompts (
     messages            LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'a conversation that ends with the user''s turn, as in training_samples, in place of prompt and system_prompt',
     category            VARCHAR(100) COLLATE utf8mb4_bin NULL COMMENT 'groups prompts in reports',
     scorer              VARCHAR(64) COLLATE utf8mb4_bin NULL COMMENT 'NULL: the scorer of the adapter, else the one that the shape of expected chooses',
+    group_key           VARCHAR(191) COLLATE utf8mb4_bin NULL COMMENT 'what it is about, as in training_samples: a prompt whose group is trained on counts as leaked',
     created_at          DATETIME(6) NOT NULL DEFAULT (UTC_TIMESTAMP(6)),
     PRIMARY KEY (prompt_id),
     -- The default evaluation selection reads one dataset.
@@ -274,7 +275,7 @@ CREATE TABLE run_prompts (
     category            VARCHAR(100) COLLATE utf8mb4_bin NULL,
     scorer              VARCHAR(64) COLLATE utf8mb4_bin NOT NULL COMMENT 'the primary scorer of this prompt: its own, else the adapter''s, else the chosen one; none: nothing is expected',
     is_scored           TINYINT NOT NULL COMMENT '1: there is an expected text, or the scorer needs none; 0: the answers are only shown',
-    is_leaked           TINYINT NOT NULL DEFAULT 0 COMMENT '1: a trained sample has the same prompt, so that the answer shows no more than what was learnt by heart',
+    is_leaked           TINYINT NOT NULL DEFAULT 0 COMMENT '1: a trained sample has the same prompt or group_key, so that the answer shows no more than what was learnt by heart',
     PRIMARY KEY (run_id, prompt_key)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
@@ -459,6 +460,13 @@ CREATE TABLE backend_calls (
     intended_at         DATETIME(6) NOT NULL,
     settled_at          DATETIME(6) NULL,
     PRIMARY KEY (run_id, call_number)
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+-- The addresses that are called as webhook: what happened before is no news to them.
+CREATE TABLE webhooks (
+    webhook_key         VARCHAR(64) COLLATE utf8mb4_bin NOT NULL COMMENT 'a hash of the address, which does not reveal it',
+    begun_at            DATETIME(6) NOT NULL COMMENT 'when a runner first had it among its settings',
+    PRIMARY KEY (webhook_key)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 -- Calls of the webhook: what people hear outside the database.

@@ -5,3 +5,9 @@
 INSERT INTO webhook_calls (adapter_name, event, event_number, run_id, message, happened_at, next_attempt_at)
 VALUES (:adapter_name, :event, :event_number, :run_id, :message, :happened_at, :now)
 ON CONFLICT (adapter_name, event, event_number) DO NOTHING;
+
+-- name: insert_webhook
+-- Record since when an address is called, unless another runner did.
+INSERT INTO webhooks (webhook_key, begun_at)
+VALUES (:webhook_key, :now)
+ON CONFLICT (webhook_key) DO NOTHING;

@@ -79,6 +79,21 @@ def settle_alias_changes(session: Session, adapter_name: str, *, now: datetime) 
     return moved
 
 
+@dataclass(frozen=True, slots=True)
+class AliasRequest:
+    """A row of `alias_changes` that is not answered yet."""
+
+    change_id: int
+    alias: str
+    version_number: object  #: SQLite stores a text in a column of numbers too
+
+
+def list_alias_requests_of(session: Session, adapter_name: str) -> list[AliasRequest]:
+    """Return the requests to move an adapter's aliases, the oldest first."""
+    rows = session.fetch_all("fetch_alias_requests", adapter_name=adapter_name)
+    return [AliasRequest(int(r.change_id), str(r.alias), r.version_number) for r in rows]
+
+
 def insert_alias_request(
     session: Session,
     adapter_name: str,

@@ -67,6 +67,12 @@ def count_warnings(session: Session, run_id: int) -> dict[str, int]:
     return {row.rule: int(row.warning_count) for row in rows}
 
 
+def count_private(session: Session, run_id: int, selection: SelectionName) -> int:
+    """Return how many personal data and secrets a run found in the rows of a selection."""
+    row = session.fetch_one("count_private_rows", run_id=run_id, selection=selection.value)
+    return 0 if row is None else int(row.found)
+
+
 def issue_values(issue: Issue) -> dict[str, object]:
     """Return a finding as the values of its row, without what it belongs to."""
     values: dict[str, object] = asdict(issue)

@@ -47,13 +47,12 @@ class ManifestChange:
 
 @dataclass(frozen=True, slots=True)
 class RepeatedSample:
-    """A sample with the key or the content of an earlier one."""
+    """A sample with the key of an earlier one."""
 
     position: int
     sample_key: str
-    content_hash: str | None
-    first_key: str | None
-    is_validation: bool = False  #: with a repeated key: it is never trained
+    content_hash: str
+    is_validation: bool  #: it is never trained
 
 
 def insert_manifest(
@@ -233,23 +232,9 @@ def list_duplicate_keys(session: Session, manifest_id: int, limit: int) -> list[
     """Return samples with the key of an earlier sample, in order."""
     rows = session.fetch_all("list_duplicate_keys", manifest_id=manifest_id, row_limit=limit)
     return [
-        RepeatedSample(
-            int(r.position), r.sample_key, r.content_hash, r.sample_key, bool(r.is_validation)
-        )
+        RepeatedSample(int(r.position), r.sample_key, r.content_hash, bool(r.is_validation))
         for r in rows
     ]
-
-
-def count_duplicate_contents(session: Session, manifest_id: int) -> int:
-    """Count the samples with the content of an earlier sample."""
-    row = session.fetch_one("count_duplicate_contents", manifest_id=manifest_id)
-    return 0 if row is None else int(row.duplicates)
-
-
-def list_duplicate_contents(session: Session, manifest_id: int, limit: int) -> list[RepeatedSample]:
-    """Return samples with the content of an earlier sample, in order."""
-    rows = session.fetch_all("list_duplicate_contents", manifest_id=manifest_id, row_limit=limit)
-    return [RepeatedSample(int(r.position), r.sample_key, None, r.first_key) for r in rows]
 
 
 def list_removed_positions(session: Session, manifest_id: int) -> list[int]:

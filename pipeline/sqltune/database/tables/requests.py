@@ -18,6 +18,8 @@ from sqltune.records import Adapter, DesiredState, OpenRun, RunRequest, parse_fl
 
 #: Rows that one scan reads; what is beyond them comes with a later one.
 _MOST_ROWS = 10_000
+#: Kinds of requests of one adapter that a plan names.
+_MOST_KINDS = 20
 #: The words that people may write into runs.desired_state.
 DESIRED_STATES = frozenset(state.value for state in DesiredState)
 
@@ -57,22 +59,24 @@ def list_open_runs(session: Session) -> list[OpenRun]:
 def find_request(session: Session, adapter_name: str) -> RunRequest | None:
     """Return the first of an adapter's requests that are not paused, if any."""
     row = session.fetch_one("find_request", adapter_name=adapter_name)
-    if row is None:
-        return None
-    return RunRequest(
-        run_id=row.run_id,
-        adapter_name=adapter_name,
-        backend=row.backend,
-        base_model=row.base_model,
-        manifest_id=row.manifest_id,
-        is_forced=parse_flag(row.is_forced),
-        trigger_reason=row.trigger_reason,
-        from_run_id=row.from_run_id,
-        from_epoch=row.from_epoch,
-        run_kind=row.run_kind,
-        version_number=row.version_number,
-        queued_at=parse_time(row.queued_at),
-    )
+    return None if row is None else _request(row, adapter_name, row.trigger_reason)
+
+
+@dataclass(frozen=True, slots=True)
+class EqualAsked:
+    """Requests that ask for the same, whatever reason they give."""
+
+    request: RunRequest  #: the first of them
+    count: int
+
+
+def list_asked(session: Session, adapter_name: str) -> list[EqualAsked]:
+    """Return an adapter's requests that are not paused, equal ones together; the first kinds."""
+    rows = session.fetch_all("list_asked", adapter_name=adapter_name, row_limit=_MOST_KINDS)
+    return [
+        EqualAsked(_request(row, adapter_name, trigger_reason=None), int(row.request_count))
+        for row in rows
+    ]
 
 
 def find_newest_request(session: Session, adapter_name: str) -> int:
@@ -196,6 +200,23 @@ def refuse_alias_requests(
     """Refuse alias requests about an adapter that is not declared."""
     session.execute(
         "refuse_alias_requests", adapter_name=adapter_name, reason=reason, now=format_time(now)
+    )
+
+
+def _request(row: Any, adapter_name: str, trigger_reason: str | None) -> RunRequest:
+    return RunRequest(
+        run_id=row.run_id,
+        adapter_name=adapter_name,
+        backend=row.backend,
+        base_model=row.base_model,
+        manifest_id=row.manifest_id,
+        is_forced=parse_flag(row.is_forced),
+        trigger_reason=trigger_reason,
+        from_run_id=row.from_run_id,
+        from_epoch=row.from_epoch,
+        run_kind=row.run_kind,
+        version_number=row.version_number,
+        queued_at=parse_time(row.queued_at),
     )
 
 

@@ -103,6 +103,12 @@ def get_run_settings(session: Session, run_id: int) -> dict[str, Any]:
     return settings if isinstance(settings, dict) else {}
 
 
+def get_sample_counts(session: Session, run_id: int) -> tuple[int, int]:
+    """Return how many samples a run selected, and how many of them it left out."""
+    row = session.fetch_one("get_sample_counts", run_id=run_id)
+    return (0, 0) if row is None else (int(row.selected), int(row.skipped))
+
+
 def find_unfinished_run(session: Session, adapter_name: str) -> Run | None:
     """Return the run that a runner began and that has not ended, if any."""
     rows = session.fetch_all("list_unfinished_runs", adapter_name=adapter_name)

@@ -34,6 +34,17 @@ class WaitingCall:
     attempt_count: int
 
 
+def get_begin(session: Session, webhook_key: str) -> datetime | None:
+    """Return since when an address is called; None: it is new."""
+    row = session.fetch_one("get_webhook", webhook_key=webhook_key)
+    return None if row is None else parse_time(row.begun_at)
+
+
+def insert_webhook(session: Session, webhook_key: str, *, now: datetime) -> None:
+    """Record that an address is called from now on, unless another runner did."""
+    session.execute("insert_webhook", webhook_key=webhook_key, now=format_time(now))
+
+
 def find_news(session: Session, *, since: datetime) -> list[Notice]:
     """Return what happened since then, or is so now, and has no call yet, the oldest first."""
     values = {"since": format_time(since), "page_size": PAGE_SIZE}

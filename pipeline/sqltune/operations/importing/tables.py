@@ -46,7 +46,7 @@ COLUMNS = {
         ("prompt", "response"), ("system_prompt", "weight", "group_key", "split")
     ),
     InputTable.EVAL_PROMPTS: Columns(
-        ("prompt",), ("expected", "system_prompt", "category", "scorer")
+        ("prompt",), ("expected", "system_prompt", "category", "scorer", "group_key")
     ),
 }
 
