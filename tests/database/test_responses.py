@@ -13,7 +13,7 @@ from sqltune.backends.base import Answer
 from sqltune.database.connection import Database
 from sqltune.database.queries import load_statements
 from sqltune.errors import BackendUnavailable, LeaseLost, RunInterrupted
-from sqltune.evaluation import answer_store, asking, forget_errors, prompt_chunks
+from sqltune.evaluation import answer_faults, asking, forget_errors, prompt_chunks
 from sqltune.evaluation.answer_store import AnswerStore
 from sqltune.records import Claim, Phase
 from tests.database.evaluated_run import CLAIM, SCORING, EvaluatedRun, content_hash, right_answers
@@ -237,7 +237,7 @@ def _answer(key: str, text: str | None, **fields: str) -> Answer:
     [
         ("half an emoji \ud83d", "lone surrogate at character 14"),
         (None, "neither an answer nor an error"),
-        ("x" * (answer_store.MAX_ANSWER_CHARACTERS + 1), "4,000,001 characters"),
+        ("x" * (answer_faults.MAX_ANSWER_CHARACTERS + 1), "4,000,001 characters"),
     ],
     ids=["surrogate", "nothing", "too long"],
 )
@@ -279,7 +279,7 @@ def test_words_of_a_service_are_cut_to_what_their_columns_hold(
     store.add([error])
     assert len(run.value("SELECT finish_reason FROM responses WHERE response = 'yes'")) == 32
     (row,) = run.rows("SELECT error_code, error_message FROM responses WHERE response IS NULL")
-    assert (len(row[0]), len(row[1])) == (64, answer_store.MAX_MESSAGE_CHARACTERS)
+    assert (len(row[0]), len(row[1])) == (64, answer_faults.MAX_MESSAGE_CHARACTERS)
 
 
 @pytest.mark.parametrize(

@@ -9,18 +9,15 @@ from sqltune.backends.base import Answer
 from sqltune.database.connection import Session
 from sqltune.database.run_scope import RunScope
 from sqltune.database.tables import responses, scores
+from sqltune.evaluation.answer_faults import FORGOTTEN_ANSWER, clean_message, find_fault
 from sqltune.evaluation.answering_model import AnsweringModel
 from sqltune.evaluation.asking import BATCH_CHARACTERS, BATCH_SIZE
 from sqltune.evaluation.scoring import Scoring, score_answer
 from sqltune.records import Phase, Response, RunPrompt, Score
 
-#: A longer answer is an error: it could not be stored on every server.
-MAX_ANSWER_CHARACTERS = 4_000_000
 #: Reused answers are in the database already, so losing more of them at once costs little; their
 #: transaction with scores stays far below 200 ms.
 REUSED_AT_ONCE = 200
-#: Longest error message that is stored.
-MAX_MESSAGE_CHARACTERS = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,20 +150,19 @@ class AnswerStore:
         ]
 
     def _row_of(self, prompt: RunPrompt, answer: Answer) -> Response:
-        if answer.error_code is None and (fault := _find_fault(answer.text)):
+        if answer.error_code is None and (fault := find_fault(answer.text)):
             return self._error_row(prompt, "unexpected_reply", fault, answer)
         if answer.error_code is not None:
             return self._error_row(prompt, answer.error_code, answer.error_message, answer)
         if self._model.is_forgotten(answer.text or ""):
-            message = "the answer is a text that `sqltune forget` removed, so it is not stored"
-            return self._error_row(prompt, "forgotten", message, answer)
+            return self._error_row(prompt, "forgotten", FORGOTTEN_ANSWER, answer)
         return self._blank_row(prompt, answer, response=answer.text)
 
     def _error_row(
         self, prompt: RunPrompt, code: str, message: str | None, answer: Answer | None = None
     ) -> Response:
         row = self._blank_row(prompt, answer, response=None)
-        return replace(row, error_code=code[:64], error_message=_clean_message(message or code))
+        return replace(row, error_code=code[:64], error_message=clean_message(message or code))
 
     def _blank_row(
         self, prompt: RunPrompt, answer: Answer | None, *, response: str | None
@@ -200,23 +196,3 @@ def split_rows(rows: Sequence[Response], size: int = BATCH_SIZE) -> Iterator[lis
             batch, characters = [], 0
     if batch:
         yield batch
-
-
-def _clean_message(message: str) -> str:
-    """Return what every database can store of a foreign message."""
-    return message[:MAX_MESSAGE_CHARACTERS].encode("utf-8", "replace").decode()
-
-
-def _find_fault(text: str | None) -> str | None:
-    """Return why an answer cannot be stored; None: it can."""
-    if text is None:
-        return "the backend returned neither an answer nor an error"
-    if len(text) > MAX_ANSWER_CHARACTERS:
-        return (
-            f"the answer has {len(text):,} characters; at most {MAX_ANSWER_CHARACTERS:,} are stored"
-        )
-    try:
-        text.encode()
-    except UnicodeEncodeError as exc:
-        return f"the answer is not valid Unicode: lone surrogate at character {exc.start}"
-    return None
