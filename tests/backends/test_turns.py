@@ -12,7 +12,7 @@ import pytest
 
 from sqltune.backends.base import Backend, TrainedAdapter
 from sqltune.backends.local.backend import LocalBackend
-from sqltune.backends.local.turns import ModelKey, Turns
+from sqltune.backends.local.turns import ModelKey, ModelTurns
 from tests.backends.cases import BackendCase, ask, train
 from tests.backends.journals import KeptJournal
 from tests.backends.test_local import make_case
@@ -28,13 +28,13 @@ def others() -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
-def await_waiting(turns: Turns, count: int) -> None:
+def await_waiting(turns: ModelTurns, count: int) -> None:
     pause = threading.Event()
     while len(turns._waiting) < count:
         pause.wait(0.01)
 
 
-def use(turns: Turns, key: ModelKey, done: list[str], name: str) -> None:
+def use(turns: ModelTurns, key: ModelKey, done: list[str], name: str) -> None:
     with turns.take(key):
         done.append(name)
 
@@ -42,7 +42,7 @@ def use(turns: Turns, key: ModelKey, done: list[str], name: str) -> None:
 def test_who_needs_the_same_model_is_let_in_and_who_needs_another_waits_for_the_end(
     others: ThreadPoolExecutor,
 ) -> None:
-    turns, done = Turns(), list[str]()
+    turns, done = ModelTurns(), list[str]()
     with turns.take(ONE) as give_way:
         other = others.submit(use, turns, TWO, done, "other")
         await_waiting(turns, 1)
@@ -62,7 +62,7 @@ def test_who_needs_the_same_model_is_let_in_and_who_needs_another_waits_for_the_
 
 def test_who_gave_way_works_as_long_as_it_waited(others: ThreadPoolExecutor) -> None:
     clock = [0.0]
-    turns, done = Turns(lambda: clock[0]), list[str]()
+    turns, done = ModelTurns(lambda: clock[0]), list[str]()
 
     def take_long() -> None:
         with turns.take(ONE):
@@ -87,7 +87,7 @@ class AskingJournal(KeptJournal):
     """A journal whose training is asked a question in another thread before each step."""
 
     ask: Callable[[], Future[dict[str, str | None]]] | None = None
-    turns: Turns | None = None
+    turns: ModelTurns | None = None
     asked: list[Future[dict[str, str | None]]] = field(default_factory=list)
 
     def check(self) -> None:
@@ -116,7 +116,7 @@ def test_a_training_between_whose_steps_questions_are_answered_ends_with_the_sam
     backend: Backend = case.open()
     assert isinstance(backend, LocalBackend)
     # However long the answers take, the next step is followed by the next question.
-    backend._turns = Turns(lambda: 0.0)
+    backend._turns = ModelTurns(lambda: 0.0)
     earlier = train(backend, case, run_key="earlier", epochs=1)
     whole = train(backend, case, run_key="whole")
     expected = ask(backend, case, earlier)

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 
-from sqltune import wanted_keys
 from sqltune.backends.base import AnswerRequest
 from sqltune.database.named_versions import find_named_version
-from sqltune.errors import BackendError
+from sqltune.operations.asking import ask_version
+from sqltune.questions.choosing import decoding_of
 from sqltune.records import Adapter, AdapterVersion, Sample
-from sqltune.run.versions import trained_adapter
 from sqltune.runtime import Runtime
 from sqltune.selection import read_samples
 
@@ -79,20 +77,9 @@ def explain(runtime: Runtime, name: str, question: AskedPrompt, *, limit: int) -
     return Explanation(adapter.adapter_name, version.version_number, answer, nearest)
 
 
-def _ask(runtime: Runtime, adapter: Adapter, version: AdapterVersion, question: AskedPrompt) -> str:
-    backend = runtime.backend(version.backend)
-    base_model = backend.describe(version.base_model, version.base_model_revision)
-    request = AnswerRequest("why", question.prompt, question.system_prompt)
-    decoding = wanted_keys.decoding_of(adapter)
-    trained = trained_adapter(version)
-    with (
-        runtime.reporter.busy(f"asking v{version.version_number}"),
-        closing(backend.answer(base_model, trained, [request], decoding)) as answers,
-    ):
-        answer = next(answers)
-    if answer.text is None:
-        raise BackendError(f"the answer is an error: {answer.error_message}")
-    return answer.text
+def _ask(runtime: Runtime, adapter: Adapter, version: AdapterVersion, asked: AskedPrompt) -> str:
+    request = AnswerRequest("why", asked.prompt, asked.system_prompt)
+    return ask_version(runtime, version, request, decoding_of(adapter, version)).answer
 
 
 def _report(runtime: Runtime, manifest_id: int) -> Iterator[Sample]:

@@ -42,7 +42,7 @@ _DIED = (
 
 
 @dataclass(slots=True)
-class _Pause:
+class _Outage:
     """How long the questions to one adapter are left alone."""
 
     seconds: float
@@ -61,7 +61,7 @@ class Answering:
     answered: int = 0
     failed: int = 0
     #: Adapters whose backend was out of order.
-    paused: dict[Any, _Pause] = field(default_factory=dict)
+    paused: dict[Any, _Outage] = field(default_factory=dict)
 
     def answer_waiting(self) -> None:
         """Answer until no question waits that can be answered now.
@@ -214,7 +214,7 @@ class Answering:
         earlier = self.paused.get(name)
         seconds = min(2 * earlier.seconds, _LONGEST_PAUSE_SECONDS) if earlier else 0.0
         seconds = max(seconds, _FIRST_PAUSE_SECONDS)
-        self.paused[name] = _Pause(seconds, self.monotonic() + seconds, str(error))
+        self.paused[name] = _Outage(seconds, self.monotonic() + seconds, str(error))
 
     def _take_back(self) -> None:
         """Return the questions of runners that died to those that wait."""

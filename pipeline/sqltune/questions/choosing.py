@@ -11,7 +11,7 @@ from sqltune import wanted_keys
 from sqltune.backends.base import AnswerRequest, Decoding
 from sqltune.database.connection import Session
 from sqltune.database.named_versions import VersionName, find_version
-from sqltune.database.tables.questions import Question
+from sqltune.database.tables.questions import QuestionRow
 from sqltune.errors import ConfigError, DataError, PipelineError
 from sqltune.records import Adapter, AdapterVersion, Message, SelectionName
 from sqltune.run.versions import trained_adapter
@@ -43,7 +43,7 @@ class RefusedQuestion:
 
 
 def choose_versions(
-    session: Session, questions: Iterable[Question]
+    session: Session, questions: Iterable[QuestionRow]
 ) -> list[AskedQuestion | RefusedQuestion]:
     """Return the questions with the version that each is for, or with what is wrong."""
     known: dict[VersionName, tuple[Adapter, AdapterVersion] | ConfigError] = {}
@@ -68,7 +68,7 @@ def decoding_of(
 
 def _choose(
     session: Session,
-    question: Question,
+    question: QuestionRow,
     known: dict[VersionName, tuple[Adapter, AdapterVersion] | ConfigError],
 ) -> AskedQuestion | RefusedQuestion:
     name = VersionName(question.adapter_name, question.alias, question.version_number)
@@ -100,7 +100,7 @@ def _find(session: Session, name: VersionName) -> tuple[Adapter, AdapterVersion]
     return adapter, version
 
 
-def make_request(question: Question) -> AnswerRequest:
+def make_request(question: QuestionRow) -> AnswerRequest:
     """Return what a model is asked.
 
     Raises:

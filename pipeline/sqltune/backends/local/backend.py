@@ -34,7 +34,7 @@ from sqltune.backends.local.requirements import (
     require_torch,
     require_weights,
 )
-from sqltune.backends.local.turns import ModelKey, Turns
+from sqltune.backends.local.turns import ModelKey, ModelTurns
 from sqltune.backends.merging import MergedForm
 from sqltune.backends.recipes import Recipe
 from sqltune.errors import RequestRejected
@@ -93,7 +93,7 @@ class LocalBackend:
         self._rates = MeasuredRates(artifacts / "rates.json")
         self._identities = Identities(artifacts / "identities.json", self._inspect)
         self._loaded: tuple[ModelKey, LoadedModel] | None = None
-        self._turns = Turns()
+        self._turns = ModelTurns()
         self._asked: list[str] = []  # adapters on the base model, the one asked last at the end
 
     def describe(self, base_model: str, revision: str | None) -> BaseModel:

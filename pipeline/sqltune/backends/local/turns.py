@@ -19,7 +19,7 @@ ModelKey = tuple[str, str | None, str]  #: name, revision and quantization of a 
 
 @dataclass(eq=False)
 class _User:
-    """One who uses the model, or waits for it."""
+    """A user of the model, or one who waits for it."""
 
     key: ModelKey
     gave_way: _User | None = None  #: who has the model again afterwards
@@ -27,8 +27,8 @@ class _User:
     waited_seconds: float = 0.0  #: how long it had given way before
 
 
-class Turns:
-    """Who uses the model, and who is next."""
+class ModelTurns:
+    """The users of the model: the one who has it, and those who wait."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         """Begin with a model that nobody uses."""

@@ -15,12 +15,12 @@ from sqltune.database.connection import Session
 from sqltune.database.times import format_time
 
 WAITING, ANSWERED, FAILED = "waiting", "answered", "failed"
-#: Claims that one look takes back.
+#: Claims that one scan takes back.
 _MOST_CLAIMS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class QuestionRow:
     """What a person asks, as it was read: SQLite stores any value in any column."""
 
     question_id: int
@@ -72,13 +72,13 @@ def find_waiting_adapter(session: Session, after: Any = None) -> Any:
     return None if row is None else row.adapter_name
 
 
-def fetch_waiting(session: Session, adapter_name: Any, page_size: int) -> list[Question]:
+def fetch_waiting(session: Session, adapter_name: Any, page_size: int) -> list[QuestionRow]:
     """Return the questions to an adapter that wait longest."""
     rows = session.fetch_all(
         "fetch_waiting_questions", adapter_name=adapter_name, page_size=page_size
     )
     return [
-        Question(**{name: getattr(row, name) for name in Question.__dataclass_fields__})
+        QuestionRow(**{name: getattr(row, name) for name in QuestionRow.__dataclass_fields__})
         for row in rows
     ]
 
