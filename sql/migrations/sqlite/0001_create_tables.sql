@@ -593,8 +593,8 @@ CREATE TABLE erasures (
     requested_by        VARCHAR(191) NOT NULL,          -- the user of the computer who asked
     sample_count        BIGINT NOT NULL,                -- rows that were asked to be forgotten
     samples_removed     BIGINT NOT NULL DEFAULT 0,      -- texts of samples, an edited row once per text
-    prompts_removed     BIGINT NOT NULL DEFAULT 0,      -- evaluation prompts that had the text in them
-    answers_removed     BIGINT NOT NULL DEFAULT 0,      -- answers that had it in them, or answered such a prompt
+    prompts_removed     BIGINT NOT NULL DEFAULT 0,      -- evaluation prompts and questions that had the text in them
+    answers_removed     BIGINT NOT NULL DEFAULT 0,      -- answers and corrections that had it in them, or were about such a prompt
     messages_removed    BIGINT NOT NULL DEFAULT 0,      -- findings, events and errors that had it in them
     files_removed       BIGINT NOT NULL DEFAULT 0,      -- checkpoints of ended runs, which may hold it
     samples_left        BIGINT NOT NULL,                -- samples of other rows that hold the text; forget them too
