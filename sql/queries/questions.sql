@@ -23,13 +23,14 @@ SELECT question_id, adapter_name, alias, version_number, prompt, system_prompt, 
  LIMIT :page_size;
 
 -- name: claim_question
--- Take a question to answer it. No row matched: another runner was first, or it was withdrawn.
+-- Take a question to answer it, also again, where the reply to a first COMMIT was lost. No row matched: another runner was first,
+-- or it was withdrawn.
 UPDATE questions
    SET state = 'answering',
        claimed_by = :owner,
        claim_expires_at = :expires_at
  WHERE question_id = :question_id
-   AND state = 'waiting';
+   AND (state = 'waiting' OR claimed_by = :owner);
 
 -- name: renew_question_claims
 -- The runner is alive and still answers these.

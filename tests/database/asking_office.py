@@ -62,7 +62,6 @@ class Office:
             now=utc_now,
             new_id=new_id,
             reporter=SilentReporter(),
-            pauses_seconds=(),
         )
 
     def answering(self, *names: str, **settings: Any) -> Answering:

@@ -15,6 +15,7 @@ from sqltune.database.patience import with_patience
 from sqltune.database.tables import questions
 from sqltune.database.tables.questions import SettledQuestion
 from sqltune.errors import DatabaseError, PipelineError, RunInterrupted
+from sqltune.evaluation.answer_faults import clean_message
 from sqltune.runtime import Runtime
 
 logger = logging.getLogger(__name__)
@@ -37,14 +38,19 @@ class Claims:
 
     def claim(self, question_ids: Iterable[int]) -> set[int]:
         """Claim questions; return those that no other runner took first."""
-        with self._runtime.database.transaction() as session:
-            return {
-                question_id
-                for question_id in question_ids
-                if questions.claim_question(
-                    session, question_id, owner=self._owner, expires_at=self._expiry()
-                )
-            }
+        wanted = sorted(question_ids)
+
+        def claim_them() -> set[int]:
+            with self._runtime.database.transaction() as session:
+                return {
+                    question_id
+                    for question_id in wanted
+                    if questions.claim_question(
+                        session, question_id, owner=self._owner, expires_at=self._expiry()
+                    )
+                }
+
+        return with_patience(claim_them, self._stop, self._runtime.pauses_seconds)
 
     def check(self) -> None:
         """Renew the claims in time.
@@ -72,11 +78,13 @@ class Claims:
         """Store answers and errors, each only while its question is claimed."""
         if not settled:
             return
+        # Two runners that lock rows in one order cannot wait for each other.
+        ordered = sorted(settled, key=lambda each: each.question_id)
 
         def store() -> None:
             with self._runtime.database.transaction() as session:
                 questions.settle_questions(
-                    session, settled, owner=self._owner, now=self._runtime.now()
+                    session, ordered, owner=self._owner, now=self._runtime.now()
                 )
 
         with_patience(store, self._stop, self._runtime.pauses_seconds)
@@ -86,13 +94,17 @@ class Claims:
 
     def give_back(self, reason: PipelineError | None = None) -> None:
         """Return what is not settled to those that wait, with the reason."""
-        with self._runtime.database.transaction() as session:
-            questions.return_questions(
-                session,
-                owner=self._owner,
-                code=reason.code if reason else None,
-                reason=str(reason) if reason else None,
-            )
+
+        def return_them() -> None:
+            with self._runtime.database.transaction() as session:
+                questions.return_questions(
+                    session,
+                    owner=self._owner,
+                    code=reason.code if reason else None,
+                    reason=clean_message(str(reason)) if reason else None,
+                )
+
+        with_patience(return_them, self._stop, self._runtime.pauses_seconds)
 
     def _expiry(self) -> datetime:
         return self._runtime.now() + timedelta(seconds=self._runtime.settings.lease_seconds)
