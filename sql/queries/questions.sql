@@ -19,7 +19,7 @@ SELECT question_id, adapter_name, alias, version_number, prompt, system_prompt, 
   FROM questions
  WHERE state = 'waiting'
    AND adapter_name = :adapter_name
- ORDER BY asked_at, question_id
+ ORDER BY asked_at
  LIMIT :page_size;
 
 -- name: claim_question
@@ -63,6 +63,7 @@ UPDATE questions
 -- What a runner has claimed and not answered waits again, and says why.
 UPDATE questions
    SET state = 'waiting',
+       crash_count = 0,
        claimed_by = NULL,
        claim_expires_at = NULL,
        error_code = :error_code,

@@ -143,7 +143,7 @@ class Worker:
     def _keep_answering(self) -> None:
         """Answer questions, also while a run takes hours."""
         answering = Answering(self.runtime, self.names, self.stop, self.monotonic)
-        self._keep(answering.answer_waiting)
+        self._keep(lambda: self._answer(answering))
 
     def _keep(self, work: Callable[[], None]) -> None:
         """Do this at every poll, and less often while it fails."""
@@ -167,6 +167,13 @@ class Worker:
 
     def _announce(self) -> None:
         announce(self.runtime.database, self.runtime.settings, now=self.runtime.now())
+
+    def _answer(self, answering: Answering) -> None:
+        answered, failed = answering.answered, answering.failed
+        try:
+            answering.answer_waiting()
+        finally:
+            self.watcher.answered(answering.answered - answered, answering.failed - failed)
 
     def _report_end(self, request: OpenRun, end: RunEnd) -> None:
         logger.warning(
