@@ -13,6 +13,7 @@ import pytest
 from sqltune.backends.base import Backend, TrainedAdapter
 from sqltune.backends.local.backend import LocalBackend
 from sqltune.backends.local.turns import ModelKey, ModelTurns
+from sqltune.errors import BackendUnavailable
 from tests.backends.cases import BackendCase, ask, train
 from tests.backends.journals import KeptJournal
 from tests.backends.test_local import make_case
@@ -51,13 +52,17 @@ def test_who_needs_the_same_model_is_let_in_and_who_needs_another_waits_for_the_
         give_way()
         same.result()
         done.append("the rest")
-        assert not turns.is_free_for(TWO)
-        assert turns.is_free_for(ONE)
+        with (
+            pytest.raises(BackendUnavailable, match="'one' is in use"),
+            turns.take(TWO, waits=False),
+        ):
+            pass
         give_way()
     other.result()
     assert done == ["same", "the rest", "other"]
-    assert turns.is_free_for(ONE)
-    assert turns.is_free_for(TWO)
+    with turns.take(TWO, waits=False):
+        done.append("at once")
+    assert done[-1] == "at once"
 
 
 def test_who_gave_way_works_as_long_as_it_waited(others: ThreadPoolExecutor) -> None:

@@ -38,7 +38,7 @@ tests/backends/contract.py checks:
    never given such samples.
 10. A backend object trains, or answers for a run, in one thread at a time, not always the same one,
     while one other thread may call `describe` and `answer`. Where both need the same memory, they
-    take turns at least between two steps and two batches (sharing.py). It must be closed; `close`
+    take turns, at least between two steps and two batches (sharing.py). It must be closed; `close`
     may be called by another thread and ends every call that is still waiting.
 """
 

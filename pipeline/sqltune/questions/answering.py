@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import Any
 
 from sqltune.backends.base import Answer
-from sqltune.backends.sharing import can_answer_now
+from sqltune.backends.sharing import answer_now
 from sqltune.database.tables import questions
 from sqltune.database.tables.questions import SettledQuestion
 from sqltune.errors import BackendError, DatabaseError, PipelineError, RunInterrupted
@@ -70,19 +70,14 @@ class Answering:
             RunInterrupted: `stop` was set; what was not answered waits.
             DatabaseError: rows could not be read or written; claims end by time.
         """
-        self._take_back()
-        skipped: set[Any] = set()
         while True:
             claimed = 0
+            self._take_back()
             for name in self._waiting_adapters():
                 if self.stop.is_set():
                     raise RunInterrupted("this process was asked to stop")
-                if name in skipped or self._is_paused(name):
-                    continue
-                count = self._answer_batch(name)
-                claimed += count
-                if not count:
-                    skipped.add(name)
+                if not self._is_paused(name):
+                    claimed += self._answer_batch(name)
             if not claimed:
                 return
 
@@ -107,12 +102,11 @@ class Answering:
         with self.runtime.database.read() as session:
             waiting = questions.fetch_waiting(session, name, BATCH_SIZE)
             chosen = choose_versions(session, waiting)
-        askable = [q for q in chosen if isinstance(q, RefusedQuestion) or self._can_ask(q)]
-        if not askable:
+        if not chosen:
             return 0
         claims = Claims(self.runtime, self.stop, self.monotonic)
-        ours = claims.claim(question.question_id for question in askable)
-        mine = [question for question in askable if question.question_id in ours]
+        ours = claims.claim(question.question_id for question in chosen)
+        mine = [question for question in chosen if question.question_id in ours]
         try:
             self._answer_claimed(claims, mine)
         except RunInterrupted:
@@ -128,17 +122,6 @@ class Answering:
             self.failed += claims.failed
             self._log(name, claims)
         return len(ours)
-
-    def _can_ask(self, question: AskedQuestion) -> bool:
-        """Whether the model is free; one that is used for another base model leaves it waiting."""
-        version = question.version
-        try:
-            backend = self.runtime.backend(version.backend)
-        except PipelineError:
-            return True  # asking it fails with the same error, which its row then has
-        return can_answer_now(
-            backend, version.base_model, version.base_model_revision, version.quantization
-        )
 
     def _answer_claimed(
         self, claims: Claims, mine: Sequence[AskedQuestion | RefusedQuestion]
@@ -208,7 +191,8 @@ class Answering:
         backend = self.runtime.backend(version.backend)
         base_model = backend.describe(version.base_model, version.base_model_revision)
         requests = [question.request for question in group]
-        yield from backend.answer(base_model, trained_adapter(version), requests, decoding)
+        trained = trained_adapter(version)
+        yield from answer_now(backend, base_model, trained, requests, decoding)
 
     def _pause(self, name: Any, error: BackendError) -> None:
         earlier = self.paused.get(name)

@@ -214,9 +214,31 @@ class LocalBackend:
         decoding: Decoding,
     ) -> Generator[Answer, None, None]:
         """Answer in batches of 32, in the order given."""
+        yield from self._answer(base_model, adapter, requests, decoding, waits=True)
+
+    def answer_now(
+        self,
+        base_model: BaseModel,
+        adapter: TrainedAdapter | None,
+        requests: Sequence[AnswerRequest],
+        decoding: Decoding,
+    ) -> Generator[Answer, None, None]:
+        """Do the same, unless another base model is in use."""
+        yield from self._answer(base_model, adapter, requests, decoding, waits=False)
+
+    def _answer(
+        self,
+        base_model: BaseModel,
+        adapter: TrainedAdapter | None,
+        requests: Sequence[AnswerRequest],
+        decoding: Decoding,
+        *,
+        waits: bool,
+    ) -> Generator[Answer, None, None]:
         # A version was trained on quantised weights, so it is asked on the same.
         chosen = adapter.options if adapter is not None else decoding
-        with self._turns.take(_key_of(base_model, chosen.quantization)) as give_way:
+        key = _key_of(base_model, chosen.quantization)
+        with self._turns.take(key, waits=waits) as give_way:
             base = self._load(base_model, chosen.quantization)
             from sqltune.backends.local.answering import answer_batch
 
@@ -225,10 +247,6 @@ class LocalBackend:
                 name = self._load_adapter(base, adapter) if adapter is not None else None
                 yield from answer_batch(base, name, requests[first : first + _BATCH_SIZE], decoding)
                 give_way()
-
-    def can_answer_now(self, base_model: str, revision: str | None, quantization: str) -> bool:
-        """Whether no other base model is in use."""
-        return self._turns.is_free_for((base_model, revision, quantization))
 
     def explain_variation(self) -> str | None:
         """Return that narrow numbers round differently in another batch."""

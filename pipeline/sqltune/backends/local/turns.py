@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from sqltune.errors import BackendUnavailable
+
 ModelKey = tuple[str, str | None, str]  #: name, revision and quantization of a base model
 
 
@@ -37,16 +39,25 @@ class ModelTurns:
         self._user: _User | None = None
         self._waiting: list[_User] = []
 
-    def is_free_for(self, key: ModelKey) -> bool:
-        """Whether no other base model is in use."""
-        with self._changed:
-            return self._user is None or self._user.key == key
-
     @contextmanager
-    def take(self, key: ModelKey) -> Iterator[Callable[[], None]]:
-        """Wait for a turn and yield what gives way to others, to be called now and then."""
+    def take(self, key: ModelKey, *, waits: bool = True) -> Iterator[Callable[[], None]]:
+        """Wait for a turn and yield what gives way to others, to be called now and then.
+
+        Args:
+            key: the base model.
+            waits: also until another base model is no longer in use.
+
+        Raises:
+            BackendUnavailable: another one is in use, and `waits` is False.
+        """
         me = _User(key)
         with self._changed:
+            if not waits and self._user is not None and self._user.key != key:
+                raise BackendUnavailable(
+                    f"base model {self._user.key[0]!r} is in use, and one is in memory at a time: "
+                    "it is tried again, or another worker answers",
+                    code="model_in_use",
+                )
             self._waiting.append(me)
             if self._user is None:
                 self._pass_on(self._waiting.pop(0))
