@@ -2,6 +2,7 @@
 
 PipelineError                   code, retryable
 ├── ConfigError (ValueError)    a setting, an option or an adapter's column is missing or wrong
+│   ├── UnknownVersion          there is no such adapter, alias or version
 │   └── VersionRetired          the weights of a version were removed on purpose
 ├── DataError (ValueError)      a row or a query cannot be used
 │   ├── BadRows                 more rows are bad than the adapter tolerates
@@ -50,6 +51,12 @@ class ConfigError(PipelineError, ValueError):
     """Raised when a setting, a command's option or a column of `adapters` is missing or wrong."""
 
     code = "config_error"
+
+
+class UnknownVersion(ConfigError):
+    """Raised when a person names an adapter, an alias or a version that there is not."""
+
+    code = "unknown_version"
 
 
 class VersionRetired(ConfigError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -112,6 +113,7 @@ class BackendShelf:
         self._settings = settings
         self._reporter = reporter or SilentReporter()
         self._built: dict[str, Backend] = {}
+        self._building = threading.Lock()  # runs and questions ask for backends in two threads
 
     def get(self, name: str) -> Backend:
         """Return the backend of this name.
@@ -128,9 +130,10 @@ class BackendShelf:
                 f"backend {name!r} is not allowed here: SQLTUNE_BACKENDS lists "
                 f"{_list(self._settings.backends)}"
             )
-        if name not in self._built:
-            self._built[name] = _BUILDERS[name](self._settings, self._reporter)
-        return self._built[name]
+        with self._building:
+            if name not in self._built:
+                self._built[name] = _BUILDERS[name](self._settings, self._reporter)
+            return self._built[name]
 
     def close(self) -> None:
         """Close every backend that was built."""

@@ -349,3 +349,62 @@ SELECT COUNT(*) AS samples
 UPDATE manifests
    SET forgotten_count = :forgotten_count
  WHERE manifest_id = :manifest_id;
+
+-- name: select_all_questions
+-- Every question with its answer; streamed.
+SELECT question_id, answer, prompt, system_prompt, messages
+  FROM questions;
+
+-- name: forget_question
+-- A question that holds a forgotten text, with its answer; a runner that has it stores nothing.
+UPDATE questions
+   SET state = 'failed',
+       prompt = :shown,
+       system_prompt = NULL,
+       messages = NULL,
+       answer = NULL,
+       claimed_by = NULL,
+       claim_expires_at = NULL,
+       error_code = 'forgotten',
+       error_message = :message
+ WHERE question_id = :question_id;
+
+-- name: forget_answer_to_question
+-- An answer that holds a forgotten text.
+UPDATE questions
+   SET state = 'failed',
+       answer = NULL,
+       error_code = 'forgotten',
+       error_message = :message
+ WHERE question_id = :question_id;
+
+-- name: select_messages_of_questions
+-- Every error of a question; streamed.
+SELECT question_id, error_message
+  FROM questions
+ WHERE error_message IS NOT NULL;
+
+-- name: set_message_of_question
+-- An error of a question without a forgotten text.
+UPDATE questions
+   SET error_message = :message
+ WHERE question_id = :question_id;
+
+-- name: select_all_corrections
+-- Every correction; streamed.
+SELECT feedback_id, correction
+  FROM feedback
+ WHERE correction IS NOT NULL;
+
+-- name: forget_correction
+-- A correction that holds a forgotten text. It may be selected for training, so that nothing is put in its place.
+UPDATE feedback
+   SET correction = NULL
+ WHERE feedback_id = :feedback_id;
+
+-- name: forget_corrections_of_question
+-- The corrections of a question that is forgotten.
+UPDATE feedback
+   SET correction = NULL
+ WHERE question_id = :question_id
+   AND correction IS NOT NULL;

@@ -71,3 +71,30 @@ SELECT COUNT(*) AS samples
   FROM manifest_samples
  WHERE manifest_id = :manifest_id
    AND content_hash = :expired_hash;
+
+-- name: fetch_old_questions
+-- The next questions that were answered before a time and still have their texts; one with a correction may be trained on.
+SELECT q.question_id
+  FROM questions q
+ WHERE q.question_id > :after_id
+   AND q.state IN ('answered', 'failed')
+   AND q.answered_at < :before
+   AND COALESCE(q.error_code, '') <> 'expired'
+   AND NOT EXISTS (SELECT 1
+                     FROM feedback f
+                    WHERE f.question_id = q.question_id
+                      AND f.correction IS NOT NULL)
+ ORDER BY q.question_id
+ LIMIT :page_size;
+
+-- name: expire_question
+-- Remove the texts of a question and its answer; its figures are kept.
+UPDATE questions
+   SET prompt = :shown,
+       system_prompt = NULL,
+       messages = NULL,
+       answer = NULL,
+       error_code = 'expired',
+       error_message = :message
+ WHERE question_id = :question_id
+   AND state IN ('answered', 'failed');

@@ -500,3 +500,57 @@ SELECT o.adapter_name AS adapter_name,
        o.error_message AS error_message
   FROM orphans o
   LEFT JOIN adapter_versions v ON v.adapter_name = o.adapter_name AND v.version_number = o.version_number;
+
+-- view: report_questions
+-- One row per question, with its answer once there is one. version_number is the version that answered, asked_version what the row asks for.
+SELECT q.adapter_name AS adapter_name,
+       q.answered_version AS version_number,
+       q.question_id AS question_id,
+       COALESCE(v.adapter_label, q.adapter_name) AS adapter_label,
+       v.base_model AS base_model,
+       v.backend AS backend,
+       q.alias AS alias,
+       q.version_number AS asked_version,
+       q.state AS state,
+       q.prompt AS prompt,
+       q.system_prompt AS system_prompt,
+       q.messages AS messages,
+       q.answer AS answer,
+       q.finish_reason AS finish_reason,
+       q.prompt_tokens AS prompt_tokens,
+       q.output_tokens AS output_tokens,
+       q.latency_ms AS latency_ms,
+       q.asked_by AS asked_by,
+       q.asked_at AS asked_at,
+       DATE(q.asked_at) AS asked_date,
+       q.answered_at AS answered_at,
+       q.error_code AS error_code,
+       q.error_message AS error_message
+  FROM questions q
+  LEFT JOIN adapter_versions v ON v.adapter_name = q.adapter_name AND v.version_number = q.answered_version;
+
+-- view: report_feedback
+-- One row per feedback, with the answer that it is about: of a question, or of the version that a run evaluated. adapter_name is NULL where
+-- there is no such question and no such answer.
+SELECT COALESCE(q.adapter_name, r.adapter_name) AS adapter_name,
+       COALESCE(q.answered_version, r.version_number) AS version_number,
+       f.feedback_id AS feedback_id,
+       f.question_id AS question_id,
+       f.run_id AS run_id,
+       f.prompt_key AS prompt_key,
+       COALESCE(v.adapter_label, q.adapter_name, r.adapter_name) AS adapter_label,
+       COALESCE(q.prompt, c.prompt) AS prompt,
+       COALESCE(q.answer, a.response) AS answer,
+       f.rating AS rating,
+       f.correction AS correction,
+       f.given_by AS given_by,
+       f.given_at AS given_at,
+       DATE(f.given_at) AS given_date
+  FROM feedback f
+  LEFT JOIN questions q ON q.question_id = f.question_id
+  LEFT JOIN run_prompts p ON p.run_id = f.run_id AND p.prompt_key = f.prompt_key
+  LEFT JOIN runs r ON r.run_id = p.run_id
+  LEFT JOIN contents c ON c.content_hash = p.content_hash
+  LEFT JOIN responses a ON a.run_id = p.run_id AND a.prompt_key = p.prompt_key AND a.phase = 'after'
+  LEFT JOIN adapter_versions v ON v.adapter_name = COALESCE(q.adapter_name, r.adapter_name)
+                              AND v.version_number = COALESCE(q.answered_version, r.version_number);

@@ -8,6 +8,7 @@ adapters is compared by their artifacts, or as the case says.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -117,6 +118,17 @@ class BackendContract:
         first = train(backend, case, run_key="contract-1")
         second = train(backend, case, run_key="contract-2")
         assert case.content_of(first) == case.content_of(second)
+
+    def test_a_training_during_which_another_thread_asks_gives_an_equal_adapter(
+        self, backend: Backend, case: BackendCase
+    ) -> None:
+        first = train(backend, case, run_key="contract-1")
+        expected = ask(backend, case, first)
+        with ThreadPoolExecutor(1) as other:
+            asked = other.submit(ask, backend, case, first)
+            second = train(backend, case, run_key="contract-2")
+        assert asked.result() == expected
+        assert case.content_of(second) == case.content_of(first)
 
     @pytest.mark.parametrize(
         "stop", [RunInterrupted("stop"), Dies()], ids=["interrupted", "killed"]

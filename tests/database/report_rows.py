@@ -39,6 +39,7 @@ def insert_history(database: Database) -> None:
     _insert_predictions(database)
     _insert_erasure(database)
     _insert_findings(database)
+    _insert_questions(database)
 
 
 def _insert_predictions(database: Database) -> None:
@@ -284,3 +285,32 @@ def _insert_findings(database: Database) -> None:
     insert(database, "data_issues", [finding | {"run_id": 1}])
     insert(database, "row_checks", [{"adapter_name": ADAPTER, "checked_at": _TIME.format(7)}])
     insert(database, "row_check_issues", [finding | {"adapter_name": ADAPTER}])
+
+
+def _insert_questions(database: Database) -> None:
+    """Insert one that is answered, one that failed, one that waits, and what was said."""
+    asked = {"adapter_name": ADAPTER, "asked_at": _TIME.format(1)}
+    columns = ("state", "version_number", "answered_version", "answer", "error_code")
+    rows = [
+        ("answered", None, 1, "a1", None),
+        ("failed", 9, None, None, "unknown_version"),
+        ("waiting", None, None, None, None),
+    ]
+    insert(
+        database,
+        "questions",
+        [
+            asked | {"question_id": n, "prompt": f"q{n}"} | dict(zip(columns, row, strict=True))
+            for n, row in enumerate(rows, 1)
+        ],
+    )
+    columns = ("question_id", "run_id", "prompt_key", "rating", "correction")
+    said = [(1, None, None, 0, "better"), (None, 2, "k1", 1, None), (99, None, None, 1, None)]
+    insert(
+        database,
+        "feedback",
+        [
+            {"feedback_id": n, "given_at": _TIME.format(2)} | dict(zip(columns, row, strict=True))
+            for n, row in enumerate(said, 1)
+        ],
+    )

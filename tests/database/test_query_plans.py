@@ -30,6 +30,12 @@ HOT = {
     "count_further_copies": ["manifest_samples", "other"],
     "add_responses_stored": ["runs"],
     "get_version": ["adapter_versions"],
+    "find_next_waiting_adapter": ["questions"],
+    "fetch_waiting_questions": ["questions"],
+    "claim_question": ["questions"],
+    "renew_question_claims": ["questions"],
+    "settle_question": ["questions"],
+    "list_expired_claims": ["questions"],
 }
 VIEWS = {
     "report_before_after": ["v", "g", "p", "c", "r0", "rb", "ra", "s0", "sb", "sa"],
@@ -95,8 +101,13 @@ INSERT INTO adapter_versions (adapter_name, version_number, adapter_label, state
                               base_model, method, epochs, rehearsal, seed, sample_count, created_at)
 SELECT CONCAT('a', seq), 2, 'l', 'accepted', 0, seq, seq, 2, 'f', 't', 'b', 'm', 'lora', 3, 'off',
        0, 1, {_TIME} FROM numbers WHERE seq <= 40;
+INSERT INTO questions (adapter_name, prompt, state)
+SELECT CONCAT('a', seq), 'p', CASE WHEN MOD(seq, 40) = 0 THEN 'waiting' ELSE 'answered' END
+  FROM numbers;
+INSERT INTO feedback (question_id, rating) SELECT seq, 1 FROM numbers;
 ANALYZE TABLE contents, runs, adapter_states, run_prompts, responses, scores, manifests,
-              manifest_samples, training_metrics, gate_decisions, adapter_versions;
+              manifest_samples, training_metrics, gate_decisions, adapter_versions, questions,
+              feedback;
 """
 
 
@@ -159,6 +170,23 @@ def test_the_reports_of_one_adapter_are_found_by_keys(filled: Database) -> None:
     for name, tables in VIEWS.items():
         statement = f"SELECT * FROM {name} WHERE adapter_name = :name"
         assert_found_by_keys(filled, statement, tables, name)
+
+
+def test_the_oldest_questions_are_found_without_sorting_those_that_wait(filled: Database) -> None:
+    if filled.kind is not EngineKind.SQLITE:
+        with filled.transaction() as session:
+            session.connection.exec_driver_sql(
+                "UPDATE questions SET state = 'waiting', adapter_name = '7'"
+            )
+            session.connection.exec_driver_sql("ANALYZE TABLE questions")
+    statement = load_statements(filled.kind.value)["fetch_waiting_questions"]
+    explain = "EXPLAIN QUERY PLAN" if filled.kind is EngineKind.SQLITE else "EXPLAIN"
+    values = {"adapter_name": "7", "page_size": 7}
+    with filled.read() as session:
+        plan = repr(session.connection.execute(text(f"{explain} {statement}"), values).all())
+    assert "questions_by_state" in plan
+    assert "filesort" not in plan
+    assert "TEMP B-TREE" not in plan
 
 
 @pytest.mark.parametrize("question", QUESTIONS)

@@ -71,6 +71,11 @@ CONTRACT = {
     "report_orphans": "adapter_name version_number orphan_key run_id adapter_label orphan_kind "
     "backend place external_id address is_unknown_run state reason size_bytes found_at found_date "
     "last_seen_at removed_at error_message",
+    "report_questions": "adapter_name version_number question_id adapter_label base_model backend "
+    "alias asked_version state prompt system_prompt messages answer finish_reason prompt_tokens "
+    "output_tokens latency_ms asked_by asked_at asked_date answered_at error_code error_message",
+    "report_feedback": "adapter_name version_number feedback_id question_id run_id prompt_key "
+    "adapter_label prompt answer rating correction given_by given_at given_date",
 }
 
 
@@ -267,6 +272,36 @@ def test_only_manifests_that_are_complete_are_shown(reported: Database) -> None:
     ) == [(1, "s", "prompt k1"), (2, "s", "prompt k2")]
 
 
+def test_a_question_is_shown_with_the_version_that_answered_it(reported: Database) -> None:
+    rows = select(
+        reported,
+        "question_id, adapter_label, version_number, base_model, alias, asked_version, state,"
+        " prompt, answer, asked_date, error_code",
+        "report_questions ORDER BY question_id",
+    )
+    day = "2026-11-23"
+    assert rows == [
+        (1, "support-bot v1", 1, "toy", "live", None, "answered", "q1", "a1", day, None),
+        (2, "support-bot", None, None, "live", 9, "failed", "q2", None, day, "unknown_version"),
+        (3, "support-bot", None, None, "live", None, "waiting", "q3", None, day, None),
+    ]
+
+
+def test_feedback_is_shown_with_the_answer_that_it_is_about(reported: Database) -> None:
+    rows = select(
+        reported,
+        "feedback_id, adapter_label, version_number, question_id, run_id, prompt_key, prompt,"
+        " answer, rating, correction, given_date",
+        "report_feedback ORDER BY feedback_id",
+    )
+    day = "2026-11-23"
+    assert rows == [
+        (1, "support-bot v1", 1, 1, None, None, "q1", "a1", 0, "better", day),
+        (2, "support-bot v2", 2, None, 2, "k1", "prompt k1", "after k1", 1, None, day),
+        (3, None, None, 99, None, None, None, None, 1, None, day),
+    ]
+
+
 #: The questions that a join answers, the join, and how many rows the history has for it.
 JOINS = {
     "which versions were trained on a row": (
@@ -309,6 +344,12 @@ JOINS = {
     "the samples behind a regression": (
         "report_before_after b JOIN report_samples s ON s.manifest_id = b.manifest_id"
         " WHERE b.is_regressed = 1",
+        1,
+    ),
+    "what was said about the answers of a version": (
+        "report_adapter_versions v JOIN report_questions q ON q.adapter_name = v.adapter_name"
+        " AND q.version_number = v.version_number"
+        " JOIN report_feedback f ON f.question_id = q.question_id",
         1,
     ),
     "what became of the version of an orphan": (

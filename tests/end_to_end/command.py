@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from sqlalchemy import inspect, text
 
@@ -93,13 +93,13 @@ class Sqltune:
         assert done.code == 0, f"exit {done.code}\n{done.said}"
         return done
 
-    def start(self, *arguments: str, **environment: str) -> Running:
+    def start(self, *arguments: str, stdin: IO[str] | None = None, **environment: str) -> Running:
         """Start the command."""
         process = subprocess.Popen(
             [COMMAND, *arguments],
             cwd=self.folder,
             env=self.environment | environment,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if stdin is None else stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,23 @@ def quote_it(people: People) -> None:
     )
 
 
+def ask_it(people: People) -> None:
+    """Put the text into questions, answers and corrections."""
+    quoting = f"In {SECRET_ANSWER} a word is wrong"
+    asked = [
+        {"state": "answered", "prompt": SECRET_QUESTION, "answer": "I do not know."},
+        {"state": "answered", "prompt": "Tell me about cards", "answer": quoting},
+        {"state": "failed", "prompt": "Who?", "error_message": quoting},
+        {"state": "answered", "prompt": "How?", "system_prompt": quoting},
+        {"state": "waiting", "prompt": None, "messages": json.dumps([quoting])},
+        {"state": "answered", "prompt": "What?", "answer": "That."},
+    ]
+    for number, columns in enumerate(asked, 1):
+        people.insert("questions", question_id=number, adapter_name="office", **columns)
+    for question, correction in ((1, "Ask her."), (6, quoting), (6, "Those.")):
+        people.insert("feedback", question_id=question, rating=0, correction=correction)
+
+
 def remove_source(people: People) -> None:
     people.do("DELETE FROM training_samples WHERE sample_id = 2")
     people.do("DELETE FROM eval_prompts WHERE expected = :text", text=SECRET_ANSWER)
@@ -86,7 +104,9 @@ def test_no_byte_of_a_forgotten_row_is_left_once_its_versions_are_retired(
     sqltune_on: Sqltune, informed: People
 ) -> None:
     quote_it(informed)
-    assert {"contents", "row_checks", "webhook_calls"} <= set(holding(sqltune_on, informed))
+    ask_it(informed)
+    holders = {"contents", "row_checks", "webhook_calls", "questions", "feedback"}
+    assert holders <= set(holding(sqltune_on, informed))
     remove_source(informed)
     sqltune_on.well(*FORGET, "--yes")
     assert holding(sqltune_on, informed) == ["artifacts"]
@@ -94,6 +114,25 @@ def test_no_byte_of_a_forgotten_row_is_left_once_its_versions_are_retired(
     sqltune_on.well("retire", "office", "1")
     sqltune_on.well("retire", "office", "2")
     assert holding(sqltune_on, informed) == []
+
+
+def test_what_was_asked_about_a_forgotten_row_is_gone_and_what_was_not_is_kept(
+    sqltune_on: Sqltune, informed: People
+) -> None:
+    ask_it(informed)
+    sqltune_on.well(*FORGET, "--yes")
+    assert informed.rows(
+        "SELECT state, prompt, answer, error_code FROM questions ORDER BY question_id"
+    ) == [
+        ("failed", "[forgotten]", None, "forgotten"),
+        ("failed", "Tell me about cards", None, "forgotten"),
+        ("failed", "Who?", None, None),
+        ("failed", "[forgotten]", None, "forgotten"),
+        ("failed", "[forgotten]", None, "forgotten"),
+        ("answered", "What?", "That.", None),
+    ]
+    corrections = informed.rows("SELECT question_id, correction FROM feedback ORDER BY feedback_id")
+    assert corrections == [(1, None), (6, None), (6, "Those.")]
 
 
 def test_the_next_sync_trains_without_it_while_the_source_row_is_there(

@@ -150,3 +150,36 @@ def test_a_version_whose_own_backend_is_unavailable_is_waited_for_before_another
     sqltune.well("sync")
     assert people.count("run_events", "event = 'before_not_answered'") == 1
     assert people.value("SELECT version_number FROM aliases") == 2
+
+
+def test_a_worker_answers_between_two_steps_and_another_base_model_when_the_training_has_ended(
+    sqltune: Sqltune, people: People, tiny_model: Path
+) -> None:
+    other_model = shutil.copytree(tiny_model, tiny_model.parent / "other")
+    (other_model / "README.md").write_text("Another model.", encoding="utf-8")
+    sqltune.environment["SQLTUNE_BASE_MODEL_FOLDERS"] = str(tiny_model.parent)
+    sqltune.environment["SQLTUNE_THREADS"] = "1"
+    columns = {"backend": "local", "max_new_tokens": 4, "rehearsal": "off"}
+    for name, model in (("office", tiny_model), ("cellar", other_model)):
+        people.declare(name, base_model=str(model), **columns)
+        people.teach(name, QUESTION, ANSWER)
+    sqltune.well("sync")
+    people.declare("attic", base_model=str(tiny_model), **{**columns, "epochs": 1_000_000})
+    people.teach("attic", QUESTION, ANSWER)
+    people.insert("runs", adapter_name="attic")
+    worker = sqltune.start("worker", "--poll-seconds", "0.1")
+    people.await_row("SELECT 1 FROM runs WHERE state = 'training' AND steps_done > 0")
+    for name in ("cellar", "office"):
+        people.insert("questions", adapter_name=name, prompt=QUESTION)
+    people.await_row("SELECT 1 FROM questions WHERE state = 'answered'")
+    people.await_row("SELECT 1 FROM questions WHERE error_code = 'model_in_use'")
+    assert people.rows("SELECT adapter_name, state FROM questions ORDER BY 1") == [
+        ("cellar", "waiting"),
+        ("office", "answered"),
+    ]
+    people.do("UPDATE runs SET desired_state = 'cancelled' WHERE adapter_name = 'attic'")
+    people.await_row("SELECT 1 FROM questions WHERE adapter_name = 'cellar' AND state = 'answered'")
+    assert people.value("SELECT state FROM runs WHERE adapter_name = 'attic'") == "cancelled"
+    worker.signal(signal.SIGTERM)
+    done = worker.finish()
+    assert (done.code, "Traceback" in done.err) == (0, False), done.said

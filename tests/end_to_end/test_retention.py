@@ -92,3 +92,24 @@ def test_what_a_version_with_an_alias_needs_is_kept_however_old_it_is(
     sqltune_on.well("gc", "--remove", **DAYS)
     assert "[expired]" not in [prompt for _, prompt in aged.rows(TEXTS)]
     assert (2, 0) in aged.rows(ANSWERS)
+
+
+def test_questions_of_long_ago_lose_their_texts_unless_their_correction_may_be_trained(
+    sqltune_on: Sqltune, office_on: People
+) -> None:
+    old = "2020-01-01 00:00:00.000000"
+    for number in range(1, 5):
+        office_on.insert("questions", question_id=number, adapter_name="office", prompt=QUESTION)
+    sqltune_on.well("sync")
+    office_on.do("UPDATE questions SET answered_at = :old WHERE question_id < 4", old=old)
+    office_on.do("UPDATE questions SET state = 'waiting' WHERE question_id = 3")
+    office_on.insert("feedback", question_id=1, rating=1)
+    office_on.insert("feedback", question_id=2, correction="In Delft.")
+    done = sqltune_on.well("gc", **DAYS)
+    assert "0 answers, 1 questions and 0 texts of samples (--remove does)" in done.err
+    sqltune_on.well("gc", "--remove", **DAYS)
+    rows = office_on.rows(
+        "SELECT prompt, answer, output_tokens, error_code FROM questions ORDER BY question_id"
+    )
+    assert rows == [("[expired]", None, 7, "expired"), *[(QUESTION, ANSWER, 7, None)] * 3]
+    assert "older than" not in sqltune_on.well("gc", "--remove", **DAYS).err

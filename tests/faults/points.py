@@ -25,6 +25,8 @@ EXCLUDED = {
     "database.server_reading.*": "reads a selection, and rolls back",
     "syncing.lease_keeper.*": "a heartbeat in a thread of its own, which only moves the end of the "
     "lease; each case begins by ending the lease",
+    "questions.claims.Claims.check": "a heartbeat, which only moves the end of claims; each case "
+    "begins by ending them",
     "operations.check.*": "`check`: rolls back what it tries, and changes nothing outside",
     "database.tables.row_checks.*": "`validate`, in one transaction; no run reads what it stores",
     "operations.demo.*": "what a person would insert, in one transaction",
@@ -38,7 +40,7 @@ EXCLUDED = {
     "tests/end_to_end/test_forget.py kills it",
     "operations.gc.expiring.*": "`gc` with a limit of days: each step is a transaction of its "
     "own, and the next `gc` does what is left; tests/end_to_end/test_retention.py",
-    "operations.explaining.*": "`why`: asks one prompt and stores nothing",
+    "operations.asking.*": "`ask` and `why`: ask one prompt and store nothing",
     "operations.importing.*": "`import`, in one transaction",
     "operations.retiring.*": "`retire`: a second one, or `gc`, removes what a killed one left; "
     "tests/end_to_end/test_retire.py",

@@ -77,8 +77,28 @@ def improve(world: World) -> None:
         people.insert("alias_changes", adapter_name="office", alias="none", version_number=7)
 
 
+def ask_questions(world: World) -> None:
+    """Ask the live version, an unknown adapter, and what a runner left that died."""
+    with world.people() as people:
+        for number in (1, 2, 3):
+            people.insert("questions", adapter_name="office", prompt=f"What is room {number}?")
+        people.insert("questions", adapter_name="unknown", prompt="What is room 1?")
+        people.do(
+            "UPDATE questions SET state = 'answering', claimed_by = 'gone',"
+            " claim_expires_at = '2020-01-01 00:00:00.000000' WHERE prompt = 'What is room 3?'"
+        )
+
+
+def break_answers(world: World) -> None:
+    """Ask while the service is out of order."""
+    world.play(faults=[{"at": "answer", "kind": "raise"}])
+    with world.people() as people:
+        people.insert("questions", adapter_name="office", prompt="What is room 2?")
+
+
 def expect_otherwise(world: World) -> None:
-    """Write another expected answer, for which nothing is trained."""
+    """Write another expected answer, for which nothing is trained; the service works again."""
+    world.play()
     with world.people() as people:
         people.do("UPDATE eval_prompts SET expected = 'blue' WHERE prompt = 'What is room 2?'")
 
@@ -247,6 +267,8 @@ SCENES = (
     Scene("first_version", declare),
     Scene("second_version", improve),
     Scene("nothing_to_do", nothing),
+    Scene("questions", ask_questions),
+    Scene("questions_that_wait", break_answers),
     Scene("only_evaluation", expect_otherwise),
     Scene("refused_by_the_gate", spoil),
     Scene("same_samples", repeat_samples),

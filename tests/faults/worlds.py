@@ -152,9 +152,10 @@ class World:
         self.end_leases()
 
     def end_leases(self) -> None:
-        """Let the lease of a dead runner end."""
+        """Let the lease of a dead runner end, and its claims of questions."""
         with self.people() as people:
             people.do("UPDATE adapter_states SET lease_until_ms = 0 WHERE lease_owner IS NOT NULL")
+            people.do("UPDATE questions SET claim_expires_at = NULL WHERE state = 'answering'")
 
     def recover(self, commands: Sequence[Command]) -> list[Passed]:
         """Let the lease of a dead runner end, and run these commands."""

@@ -48,6 +48,15 @@ def test_a_worker_that_scans_and_ends_its_rounds_is_healthy() -> None:
     assert (is_healthy, reply["status"], reply["adapter"]) == (True, "ok", None)
 
 
+def test_questions_are_counted_by_what_became_of_them() -> None:
+    metrics, _ = make_metrics()
+    metrics.answered(3, 1)
+    metrics.answered(2, 0)
+    text = scrape(metrics)
+    assert 'sqltune_worker_questions_total{state="answered"} 5.0' in text
+    assert 'sqltune_worker_questions_total{state="failed"} 1.0' in text
+
+
 def test_a_worker_that_cannot_read_the_database_is_unhealthy() -> None:
     metrics, clock = make_metrics()
     clock.now += LONG

@@ -36,8 +36,10 @@ tests/backends/contract.py checks:
    the options ask, and then plans the number of steps that it has done. What it has measured
    survives a crash as the weights do. A backend that cannot do this is named in options.py, and is
    never given such samples.
-10. A backend object is used by one thread at a time, not always the same one, and must be closed.
-    `close` may be called by another thread and ends every call that is still waiting.
+10. A backend object trains, or answers for a run, in one thread at a time, not always the same one,
+    while one other thread may call `describe` and `answer`. Where both need the same memory, they
+    take turns, at least between two steps and two batches (sharing.py). It must be closed; `close`
+    may be called by another thread and ends every call that is still waiting.
 """
 
 from __future__ import annotations

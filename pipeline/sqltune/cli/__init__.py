@@ -15,6 +15,7 @@ from io import TextIOWrapper
 import typer
 
 from sqltune.cli import (
+    ask_command,
     data_commands,
     gc_commands,
     lineage_commands,
@@ -51,6 +52,7 @@ for commands in (
     serve_commands,
     gc_commands,
     lineage_commands,
+    ask_command,
 ):
     commands.add_to(app)
 

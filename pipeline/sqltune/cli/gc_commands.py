@@ -57,7 +57,7 @@ def gc(
             gc.remove_orphans(runtime, report, unknown_runs=unknown_runs)
         expired = gc.expire(runtime, removes=remove)
     _show(report, as_json=as_json)
-    if expired.answers or expired.texts:
+    if expired:
         say(f"older than it is kept: {expired}{': removed' if remove else ' (--remove does)'}")
     for problem in report.problems:
         say(f"sqltune: {problem}")

@@ -32,7 +32,8 @@ def add_to(app: typer.Typer) -> None:
 
 def why(
     adapter: Annotated[
-        str, typer.Argument(help="An adapter, whose live version is meant, or NAME@v3.")
+        str,
+        typer.Argument(help="An adapter, whose live version is meant, or NAME@live, or NAME@v3."),
     ],
     prompt: Annotated[str, typer.Argument(help="The prompt to ask.")],
     answer: Annotated[

@@ -70,6 +70,11 @@ def write_line(text: str) -> None:
     typer.echo(visible(text))
 
 
+def write_text(text: str) -> None:
+    """Write a text of somebody to stdout, its lines kept."""
+    typer.echo(visible(text, keep="\n\t"))
+
+
 def write_json(value: object) -> None:
     """Write one JSON document to stdout; letters stay, what a terminal does not show is escaped."""
     typer.echo(visible_json(json.dumps(value, ensure_ascii=False, indent=2, default=_plain)))

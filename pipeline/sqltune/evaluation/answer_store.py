@@ -158,7 +158,7 @@ class AnswerStore:
                 self._scores += score_answer(self._scoring, self._phase, prompt, response)
 
     def _row_of(self, prompt: RunPrompt, answer: Answer) -> Response:
-        answer = make_storable(self._model, answer)
+        answer = make_storable(answer, self._model.is_forgotten)
         return Response(
             prompt_key=prompt.prompt_key,
             phase=self._phase,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from sqltune.backends.base import Answer
-from sqltune.evaluation.answering_model import AnsweringModel
 
 #: A longer answer is an error: it could not be stored on every server.
 MAX_ANSWER_CHARACTERS = 4_000_000
@@ -14,21 +14,26 @@ MAX_MESSAGE_CHARACTERS = 4_000
 _FORGOTTEN = "the answer is a text that `sqltune forget` removed, so it is not stored"
 
 
-def make_storable(model: AnsweringModel, answer: Answer) -> Answer:
-    """Return an answer of a model as it is stored: a text, or an error with its code."""
+def make_storable(answer: Answer, is_forgotten: Callable[[str], bool]) -> Answer:
+    """Return an answer as it is stored: a text, or an error with its code and a message."""
     if answer.error_code is not None:
         return make_error(answer, answer.error_code, answer.error_message)
     if fault := _find_fault(answer.text):
         return make_error(answer, "unexpected_reply", fault)
-    if model.is_forgotten(answer.text or ""):
+    if is_forgotten(answer.text or ""):
         return make_error(answer, "forgotten", _FORGOTTEN)
     return answer
 
 
 def make_error(answer: Answer, code: str, message: str | None) -> Answer:
     """Return an answer without its text, and with what every database can store of an error."""
-    cleaned = (message or code)[:MAX_MESSAGE_CHARACTERS].encode("utf-8", "replace").decode()
+    cleaned = clean_message(message or code)
     return replace(answer, text=None, error_code=code[:64], error_message=cleaned)
+
+
+def clean_message(message: str) -> str:
+    """Return what every database can store of a foreign message."""
+    return message[:MAX_MESSAGE_CHARACTERS].encode("utf-8", "replace").decode()
 
 
 def make_missing(key: str) -> Answer:

@@ -7,22 +7,17 @@ weights is not measured, and an answer may come from the base model alone.
 from __future__ import annotations
 
 import heapq
-import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 
-from sqltune import wanted_keys
 from sqltune.backends.base import AnswerRequest
-from sqltune.database.connection import Session
-from sqltune.database.tables import adapters, aliases, versions
-from sqltune.errors import BackendError, ConfigError
+from sqltune.database.named_versions import find_named_version
+from sqltune.operations.asking import ask_version
+from sqltune.questions.choosing import decoding_of
 from sqltune.records import Adapter, AdapterVersion, Sample
-from sqltune.run.versions import trained_adapter
 from sqltune.runtime import Runtime
 from sqltune.selection import read_samples
 
-_VERSION_NAME = re.compile(r"(?P<name>.+)@v(?P<number>\d{1,9})")
 #: Samples between two reports of the progress.
 _REPORTED_EVERY = 1_000
 
@@ -63,16 +58,16 @@ def explain(runtime: Runtime, name: str, question: AskedPrompt, *, limit: int) -
 
     Args:
         runtime: the parts to work with.
-        name: an adapter, whose live version is meant, or an adapter and a version as `NAME@v3`.
+        name: an adapter, whose live version is meant, or a version as `NAME@live` or `NAME@v3`.
         question: what to ask.
         limit: how many samples to return.
 
     Raises:
-        ConfigError: there is no such adapter or version.
+        UnknownVersion: there is no such adapter or version.
         BackendError: the version cannot be asked, or answers with an error.
     """
     with runtime.database.read() as session:
-        adapter, version = _find_version(session, name)
+        adapter, version = find_named_version(session, name)
     answer = question.answer
     if answer is None:
         answer = _ask(runtime, adapter, version, question)
@@ -82,39 +77,9 @@ def explain(runtime: Runtime, name: str, question: AskedPrompt, *, limit: int) -
     return Explanation(adapter.adapter_name, version.version_number, answer, nearest)
 
 
-def _find_version(session: Session, name: str) -> tuple[Adapter, AdapterVersion]:
-    adapter, number = adapters.get_adapter(session, name), None
-    if adapter is None and (match := _VERSION_NAME.fullmatch(name)):
-        adapter, number = adapters.get_adapter(session, match["name"]), int(match["number"])
-    if adapter is None:
-        raise ConfigError(f"there is no adapter {name!r} in table adapters")
-    if number is None:
-        number = aliases.fetch_alias(session, adapter.adapter_name)
-        if number is None:
-            raise ConfigError(f"no version of {name!r} is live: name one, such as '{name}@v1'")
-    version = versions.get_version(session, adapter.adapter_name, number)
-    if version is None:
-        raise ConfigError(
-            f"adapter {adapter.adapter_name!r} has no version {number}: report_adapter_versions "
-            "lists them"
-        )
-    return adapter, version
-
-
-def _ask(runtime: Runtime, adapter: Adapter, version: AdapterVersion, question: AskedPrompt) -> str:
-    backend = runtime.backend(version.backend)
-    base_model = backend.describe(version.base_model, version.base_model_revision)
-    request = AnswerRequest("why", question.prompt, question.system_prompt)
-    decoding = wanted_keys.decoding_of(adapter)
-    trained = trained_adapter(version)
-    with (
-        runtime.reporter.busy(f"asking v{version.version_number}"),
-        closing(backend.answer(base_model, trained, [request], decoding)) as answers,
-    ):
-        answer = next(answers)
-    if answer.text is None:
-        raise BackendError(f"the answer is an error: {answer.error_message}")
-    return answer.text
+def _ask(runtime: Runtime, adapter: Adapter, version: AdapterVersion, asked: AskedPrompt) -> str:
+    request = AnswerRequest("why", asked.prompt, asked.system_prompt)
+    return ask_version(runtime, version, request, decoding_of(adapter, version)).answer
 
 
 def _report(runtime: Runtime, manifest_id: int) -> Iterator[Sample]:

@@ -52,14 +52,14 @@ def plan_predictions(
         version = _find_live(runtime, adapter)
         if version is None:
             return None
-        found = describe_waiting(runtime, adapter, version, check=check)
+        found = describe_rows_to_ask(runtime, adapter, version, check=check)
         return None if found is None else _plan(runtime, adapter, version, found)
     except BaseException as error:
         refusal = Refuse(refusal_of(error))
         return AdapterPlan(adapter, refusal, is_trial=True, run_kind=RunKind.PREDICT)
 
 
-def describe_waiting(
+def describe_rows_to_ask(
     runtime: Runtime, adapter: Adapter, version: AdapterVersion, *, check: Callable[[], None]
 ) -> str | None:
     """Return which rows are to be asked, in words; None: none.

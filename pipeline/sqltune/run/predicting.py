@@ -148,7 +148,7 @@ class _PredictionStore:
         wanted = {a.prompt_key: a for a in answers if a.prompt_key in self.waiting}
         rows = []
         for key, answer in wanted.items():
-            row, stored = self.waiting.pop(key), make_storable(self.model, answer)
+            row, stored = self.waiting.pop(key), make_storable(answer, self.model.is_forgotten)
             self.asked += 1
             if stored.error_code is not None:
                 self.errors += 1

@@ -117,7 +117,8 @@ class Settings:
     #: Secret of the hashes of what was forgotten, at least 16 characters; None: the database makes
     #: one. Keep it: without it nothing is trained.
     forget_key: str | None = _setting(None, parse_forget_key, is_secret=True)
-    #: Days after which `sqltune gc --remove` removes answers that no alias needs; None: never.
+    #: Days after which `sqltune gc --remove` removes answers that no alias needs, and questions
+    #: with their answers; None: never.
     keep_answers_days: float | None = _setting(None, number(float, above=0))
     #: Days after which `sqltune gc --remove` removes the texts of samples that neither the latest
     #: version of an adapter nor one with an alias saw; None: never.

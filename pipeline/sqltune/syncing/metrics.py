@@ -74,6 +74,12 @@ class WorkerMetrics:
             ["adapter", "state"],
             registry=registry,
         )
+        self._questions = Counter(
+            "sqltune_worker_questions",
+            "Questions that this worker answered, or found that it cannot, by final state.",
+            ["state"],
+            registry=registry,
+        )
         self._seconds = Histogram(
             "sqltune_worker_turn_seconds",
             "Duration of an adapter's turn: planning, training and evaluation.",
@@ -125,6 +131,11 @@ class WorkerMetrics:
         for outcome in outcomes:
             if outcome.is_new and outcome.state is not None:
                 self._runs.labels(outcome.adapter_name, outcome.state.value).inc()
+
+    def answered(self, answered: int, failed: int) -> None:
+        """Count the questions."""
+        self._questions.labels("answered").inc(answered)
+        self._questions.labels("failed").inc(failed)
 
     def failed(self, error: BaseException) -> None:
         """Count the failure; the log has the error."""

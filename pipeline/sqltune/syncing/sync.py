@@ -1,4 +1,4 @@
-"""Bring adapters up to date once: what `sqltune sync` and the Python API do.
+"""Bring adapters up to date once, then answer questions: what `sqltune sync` and the API do.
 
 Everything that is to be done is in rows, so any number of syncs and workers may run at the same
 time, on any number of machines.
@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from sqltune.database.patience import with_patience
 from sqltune.errors import PipelineError, RunInterrupted
 from sqltune.planning.refusing import ENDS_PROCESS, internal_error
+from sqltune.questions.answering import Answering
 from sqltune.records import Adapter, OpenRun, RunState, SyncDecision
 from sqltune.runtime import Runtime
 from sqltune.syncing.due import choose_adapters, find_abandoned, read_declared
@@ -54,8 +55,21 @@ def sync(
         for adapter, turn in turns:
             outcomes += _sync_one(runtime, adapter, turn, stop)
         turns = [(adapter, turn) for adapter, turn in turns if turn.has_more]
+    _answer_questions(runtime, names, stop)
     _try_webhook(lambda: announce(runtime.database, runtime.settings, now=runtime.now()))
     return outcomes
+
+
+def _answer_questions(runtime: Runtime, names: Sequence[str], stop: threading.Event) -> None:
+    """Answer the questions that wait, with the versions that are live now."""
+    answering = Answering(runtime, names, stop)
+    with_patience(answering.answer_waiting, stop, runtime.pauses_seconds)
+    if answering.answered or answering.failed:
+        runtime.reporter.say(
+            f"questions: {answering.answered:,} answered, {answering.failed:,} failed"
+        )
+    for name, pause in answering.paused.items():
+        runtime.reporter.say(f"questions to {name} wait: {pause.reason}")
 
 
 def _try_webhook(work: Callable[[], object]) -> None:

@@ -33,6 +33,10 @@ class Watcher(Protocol):
         """The adapter's turn is over."""
         ...
 
+    def answered(self, answered: int, failed: int) -> None:
+        """The worker wrote so many answers to questions, and errors in place of one."""
+        ...
+
     def failed(self, error: BaseException) -> None:
         """A scan failed, or an adapter failed in a way that no row records."""
         ...
@@ -51,6 +55,9 @@ class SilentWatcher:
         """Ignore it."""
 
     def turn_ended(self, outcomes: Sequence[Outcome], seconds: float) -> None:
+        """Ignore it."""
+
+    def answered(self, answered: int, failed: int) -> None:
         """Ignore it."""
 
     def failed(self, error: BaseException) -> None:

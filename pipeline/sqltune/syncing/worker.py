@@ -18,6 +18,7 @@ from sqltune.errors import (
     SchemaOutOfDate,
 )
 from sqltune.planning.refusing import ENDS_PROCESS
+from sqltune.questions.answering import Answering
 from sqltune.records import Adapter, OpenRun
 from sqltune.runtime import Runtime
 from sqltune.syncing.due import find_due, read_declared, require_declared
@@ -44,7 +45,7 @@ class _Pause:
 
 @dataclass(frozen=True)
 class Worker:
-    """The parts that a worker's two loops share."""
+    """The parts that a worker's loops share."""
 
     runtime: Runtime
     names: Sequence[str]  #: adapters to work on; none means all
@@ -67,6 +68,7 @@ class Worker:
             for name, loop in (
                 ("reconciling", self._keep_reconciling),
                 ("announcing", self._keep_announcing),
+                ("answering", self._keep_answering),
             )
         ]
         for thread in loops:
@@ -138,6 +140,11 @@ class Worker:
         if self.runtime.settings.webhook_url is not None:
             self._keep(self._announce)
 
+    def _keep_answering(self) -> None:
+        """Answer questions, also while a run takes hours."""
+        answering = Answering(self.runtime, self.names, self.stop, self.monotonic)
+        self._keep(lambda: self._answer(answering))
+
     def _keep(self, work: Callable[[], None]) -> None:
         """Do this at every poll, and less often while it fails."""
         pause = self.runtime.settings.poll_seconds
@@ -145,6 +152,8 @@ class Worker:
             try:
                 work()
                 pause = self.runtime.settings.poll_seconds
+            except RunInterrupted:
+                return
             except Exception as error:
                 self._report(error)
                 pause = self._grow(pause)
@@ -158,6 +167,13 @@ class Worker:
 
     def _announce(self) -> None:
         announce(self.runtime.database, self.runtime.settings, now=self.runtime.now())
+
+    def _answer(self, answering: Answering) -> None:
+        answered, failed = answering.answered, answering.failed
+        try:
+            answering.answer_waiting()
+        finally:
+            self.watcher.answered(answering.answered - answered, answering.failed - failed)
 
     def _report_end(self, request: OpenRun, end: RunEnd) -> None:
         logger.warning(

@@ -623,8 +623,8 @@ CREATE TABLE erasures (
     requested_by        VARCHAR(191) COLLATE utf8mb4_bin NOT NULL COMMENT 'the user of the computer who asked',
     sample_count        BIGINT NOT NULL COMMENT 'rows that were asked to be forgotten',
     samples_removed     BIGINT NOT NULL DEFAULT 0 COMMENT 'texts of samples, an edited row once per text',
-    prompts_removed     BIGINT NOT NULL DEFAULT 0 COMMENT 'evaluation prompts that had the text in them',
-    answers_removed     BIGINT NOT NULL DEFAULT 0 COMMENT 'answers that had it in them, or answered such a prompt',
+    prompts_removed     BIGINT NOT NULL DEFAULT 0 COMMENT 'evaluation prompts and questions that had the text in them',
+    answers_removed     BIGINT NOT NULL DEFAULT 0 COMMENT 'answers and corrections that had it in them, or were about such a prompt',
     messages_removed    BIGINT NOT NULL DEFAULT 0 COMMENT 'findings, events and errors that had it in them',
     files_removed       BIGINT NOT NULL DEFAULT 0 COMMENT 'checkpoints of ended runs, which may hold it',
     samples_left        BIGINT NOT NULL COMMENT 'samples of other rows that hold the text; forget them too',
@@ -677,4 +677,50 @@ CREATE TABLE row_check_counts (
     severity            VARCHAR(8) COLLATE utf8mb4_bin NOT NULL COMMENT 'error | warning',
     issue_count         BIGINT NOT NULL,
     PRIMARY KEY (adapter_name, selection, rule, severity)
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+-- Questions to the models: people insert what is asked, the runner writes the answer into the row.
+CREATE TABLE questions (
+    question_id         BIGINT NOT NULL AUTO_INCREMENT COMMENT 'unique; neither an order nor a watermark',
+    adapter_name        VARCHAR(100) COLLATE utf8mb4_bin NOT NULL,
+    alias               VARCHAR(64) COLLATE utf8mb4_bin NOT NULL DEFAULT 'live' COMMENT 'the version to which this alias points when the question is answered, unless version_number is given',
+    version_number      INT NULL COMMENT 'the version to ask; NULL: that of alias',
+    prompt              LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'what is asked; NULL: the row has messages',
+    system_prompt       LONGTEXT COLLATE utf8mb4_bin NULL,
+    messages            LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'a conversation that ends with the user''s turn, as in eval_prompts, in place of prompt and system_prompt',
+    max_new_tokens      INT NULL COMMENT 'of the answer; NULL: as in adapters',
+    temperature         DOUBLE NULL COMMENT '0: greedy; NULL: as in adapters',
+    asked_by            VARCHAR(191) COLLATE utf8mb4_bin NULL DEFAULT (CURRENT_USER()) COMMENT 'the user of the database, where the engine fills it in',
+    asked_at            DATETIME(6) NOT NULL DEFAULT (UTC_TIMESTAMP(6)),
+    state               VARCHAR(16) COLLATE utf8mb4_bin NOT NULL DEFAULT 'waiting' COMMENT 'waiting -> answering -> answered | failed; people may write waiting, to ask again',
+    answered_version    INT NULL COMMENT 'the version that answered',
+    answer              LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'NULL: there is none yet, or an error',
+    finish_reason       VARCHAR(32) COLLATE utf8mb4_bin NULL COMMENT 'stop, length, or the word of the service',
+    prompt_tokens       INT NULL,
+    output_tokens       INT NULL,
+    latency_ms          DOUBLE NULL,
+    answered_at         DATETIME(6) NULL COMMENT 'when the answer or the error was stored',
+    crash_count         INT NOT NULL DEFAULT 0 COMMENT 'how many runners in a row died while they answered it',
+    claimed_by          VARCHAR(100) COLLATE utf8mb4_bin NULL COMMENT 'the runner that answers it',
+    claim_expires_at    DATETIME(6) NULL COMMENT 'with answering: when another runner may take it, unless the claim is renewed',
+    error_code          VARCHAR(64) COLLATE utf8mb4_bin NULL,
+    error_message       LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'what went wrong, or what it waits for, and the cure',
+    PRIMARY KEY (question_id),
+    -- Runners look for the oldest question that waits, adapter by adapter.
+    KEY questions_by_state (state, adapter_name, asked_at)
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+-- What people say about answers: a rating, a correction, or both.
+CREATE TABLE feedback (
+    feedback_id         BIGINT NOT NULL AUTO_INCREMENT COMMENT 'unique; neither an order nor a watermark',
+    question_id         BIGINT NULL COMMENT 'the question whose answer this is about; NULL: an answer of an evaluation',
+    run_id              BIGINT NULL COMMENT 'with prompt_key: the run whose answer, by the version that it evaluated, this is about',
+    prompt_key          VARCHAR(191) COLLATE utf8mb4_bin NULL,
+    rating              DOUBLE NULL COMMENT 'how good the answer is: 1 good, 0 bad, or a scale of your own',
+    correction          LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'what the answer should have been; NULL: nothing was corrected',
+    given_by            VARCHAR(191) COLLATE utf8mb4_bin NULL DEFAULT (CURRENT_USER()) COMMENT 'the user of the database, where the engine fills it in',
+    given_at            DATETIME(6) NOT NULL DEFAULT (UTC_TIMESTAMP(6)),
+    PRIMARY KEY (feedback_id),
+    -- From a question to what was said about its answer.
+    KEY feedback_by_question (question_id)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;

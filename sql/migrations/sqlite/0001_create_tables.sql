@@ -625,8 +625,8 @@ CREATE TABLE erasures (
     requested_by        VARCHAR(191) NOT NULL,          -- the user of the computer who asked
     sample_count        BIGINT NOT NULL,                -- rows that were asked to be forgotten
     samples_removed     BIGINT NOT NULL DEFAULT 0,      -- texts of samples, an edited row once per text
-    prompts_removed     BIGINT NOT NULL DEFAULT 0,      -- evaluation prompts that had the text in them
-    answers_removed     BIGINT NOT NULL DEFAULT 0,      -- answers that had it in them, or answered such a prompt
+    prompts_removed     BIGINT NOT NULL DEFAULT 0,      -- evaluation prompts and questions that had the text in them
+    answers_removed     BIGINT NOT NULL DEFAULT 0,      -- answers and corrections that had it in them, or were about such a prompt
     messages_removed    BIGINT NOT NULL DEFAULT 0,      -- findings, events and errors that had it in them
     files_removed       BIGINT NOT NULL DEFAULT 0,      -- checkpoints of ended runs, which may hold it
     samples_left        BIGINT NOT NULL,                -- samples of other rows that hold the text; forget them too
@@ -680,3 +680,49 @@ CREATE TABLE row_check_counts (
     issue_count         BIGINT NOT NULL,
     PRIMARY KEY (adapter_name, selection, rule, severity)
 );
+
+-- Questions to the models: people insert what is asked, the runner writes the answer into the row.
+CREATE TABLE questions (
+    question_id         INTEGER PRIMARY KEY AUTOINCREMENT, -- unique; neither an order nor a watermark
+    adapter_name        VARCHAR(100) NOT NULL,
+    alias               VARCHAR(64) NOT NULL DEFAULT 'live', -- the version to which this alias points when the question is answered, unless version_number is given
+    version_number      INTEGER NULL,                   -- the version to ask; NULL: that of alias
+    prompt              LONGTEXT NULL,                  -- what is asked; NULL: the row has messages
+    system_prompt       LONGTEXT NULL,
+    messages            LONGTEXT NULL,                  -- a conversation that ends with the user's turn, as in eval_prompts, in place of prompt and system_prompt
+    max_new_tokens      INTEGER NULL,                   -- of the answer; NULL: as in adapters
+    temperature         DOUBLE NULL,                    -- 0: greedy; NULL: as in adapters
+    asked_by            VARCHAR(191) NULL,              -- the user of the database, where the engine fills it in
+    asked_at            DATETIME(6) NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f000', 'now')),
+    state               VARCHAR(16) NOT NULL DEFAULT 'waiting', -- waiting -> answering -> answered | failed; people may write waiting, to ask again
+    answered_version    INTEGER NULL,                   -- the version that answered
+    answer              LONGTEXT NULL,                  -- NULL: there is none yet, or an error
+    finish_reason       VARCHAR(32) NULL,               -- stop, length, or the word of the service
+    prompt_tokens       INTEGER NULL,
+    output_tokens       INTEGER NULL,
+    latency_ms          DOUBLE NULL,
+    answered_at         DATETIME(6) NULL,               -- when the answer or the error was stored
+    crash_count         INTEGER NOT NULL DEFAULT 0,     -- how many runners in a row died while they answered it
+    claimed_by          VARCHAR(100) NULL,              -- the runner that answers it
+    claim_expires_at    DATETIME(6) NULL,               -- with answering: when another runner may take it, unless the claim is renewed
+    error_code          VARCHAR(64) NULL,
+    error_message       LONGTEXT NULL                   -- what went wrong, or what it waits for, and the cure
+);
+
+-- Runners look for the oldest question that waits, adapter by adapter.
+CREATE INDEX questions_by_state ON questions (state, adapter_name, asked_at);
+
+-- What people say about answers: a rating, a correction, or both.
+CREATE TABLE feedback (
+    feedback_id         INTEGER PRIMARY KEY AUTOINCREMENT, -- unique; neither an order nor a watermark
+    question_id         BIGINT NULL,                    -- the question whose answer this is about; NULL: an answer of an evaluation
+    run_id              BIGINT NULL,                    -- with prompt_key: the run whose answer, by the version that it evaluated, this is about
+    prompt_key          VARCHAR(191) NULL,
+    rating              DOUBLE NULL,                    -- how good the answer is: 1 good, 0 bad, or a scale of your own
+    correction          LONGTEXT NULL,                  -- what the answer should have been; NULL: nothing was corrected
+    given_by            VARCHAR(191) NULL,              -- the user of the database, where the engine fills it in
+    given_at            DATETIME(6) NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f000', 'now'))
+);
+
+-- From a question to what was said about its answer.
+CREATE INDEX feedback_by_question ON feedback (question_id);

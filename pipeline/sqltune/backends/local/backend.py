@@ -34,6 +34,7 @@ from sqltune.backends.local.requirements import (
     require_torch,
     require_weights,
 )
+from sqltune.backends.local.turns import ModelKey, ModelTurns
 from sqltune.backends.merging import MergedForm
 from sqltune.backends.recipes import Recipe
 from sqltune.errors import RequestRejected
@@ -49,12 +50,15 @@ if TYPE_CHECKING:
 #: Answers of one batch. A resumed evaluation asks only what is missing, in other batches, which in
 #: bf16 may change the last bits.
 _BATCH_SIZE = 32
+#: Adapters that stay on the base model beside one that is trained: those that were asked last.
+_ADAPTERS_KEPT = 8
 
 
 class LocalBackend:
     """Fulfils `Backend` and all that a backend may offer besides (the protocols beside base.py).
 
-    One base model is loaded at a time.
+    One base model is loaded at a time. Its users take turns (turns.py): a training gives way to
+    answers between two steps, and an answer to others between two batches.
     """
 
     def __init__(
@@ -88,7 +92,9 @@ class LocalBackend:
         self._busy = busy or (lambda activity: nullcontext())
         self._rates = MeasuredRates(artifacts / "rates.json")
         self._identities = Identities(artifacts / "identities.json", self._inspect)
-        self._loaded: tuple[tuple[str, str | None, str], LoadedModel] | None = None
+        self._loaded: tuple[ModelKey, LoadedModel] | None = None
+        self._turns = ModelTurns()
+        self._asked: list[str] = []  # adapters on the base model, the one asked last at the end
 
     def describe(self, base_model: str, revision: str | None) -> BaseModel:
         """Resolve the name from files, or from the Hub, without loading weights."""
@@ -154,18 +160,20 @@ class LocalBackend:
 
     def train(self, job: TrainingJob, samples: Samples, journal: Journal) -> TrainedAdapter:
         """Train step by step; a later attempt at the same run resumes from a checkpoint."""
-        base = self._load(job.base_model, job.options.quantization)
-        from sqltune.backends.local.files import TrainingFiles
-        from sqltune.backends.local.training import LocalTraining
+        with self._turns.take(_key_of(job.base_model, job.options.quantization)) as give_way:
+            base = self._load(job.base_model, job.options.quantization)
+            from sqltune.backends.local.files import TrainingFiles
+            from sqltune.backends.local.training import LocalTraining
 
-        training = LocalTraining(
-            base=base,
-            job=job,
-            samples=samples,
-            journal=journal,
-            files=TrainingFiles(self._artifacts, job.run_key, job.attempt),
-        )
-        trained = training.run()
+            training = LocalTraining(
+                base=base,
+                job=job,
+                samples=samples,
+                journal=journal,
+                files=TrainingFiles(self._artifacts, job.run_key, job.attempt),
+                give_way=give_way,
+            )
+            trained = training.run()
         rates = training.stopwatch.rates()
         if rates is not None:
             self._rates.record(job.base_model.revision, self._place, rates)
@@ -206,14 +214,39 @@ class LocalBackend:
         decoding: Decoding,
     ) -> Generator[Answer, None, None]:
         """Answer in batches of 32, in the order given."""
+        yield from self._answer(base_model, adapter, requests, decoding, waits=True)
+
+    def answer_now(
+        self,
+        base_model: BaseModel,
+        adapter: TrainedAdapter | None,
+        requests: Sequence[AnswerRequest],
+        decoding: Decoding,
+    ) -> Generator[Answer, None, None]:
+        """Do the same, unless another base model is in use."""
+        yield from self._answer(base_model, adapter, requests, decoding, waits=False)
+
+    def _answer(
+        self,
+        base_model: BaseModel,
+        adapter: TrainedAdapter | None,
+        requests: Sequence[AnswerRequest],
+        decoding: Decoding,
+        *,
+        waits: bool,
+    ) -> Generator[Answer, None, None]:
         # A version was trained on quantised weights, so it is asked on the same.
         chosen = adapter.options if adapter is not None else decoding
-        base = self._load(base_model, chosen.quantization)
-        from sqltune.backends.local.answering import answer_batch
+        key = _key_of(base_model, chosen.quantization)
+        with self._turns.take(key, waits=waits) as give_way:
+            base = self._load(base_model, chosen.quantization)
+            from sqltune.backends.local.answering import answer_batch
 
-        name = self._load_adapter(base, adapter) if adapter is not None else None
-        for first in range(0, len(requests), _BATCH_SIZE):
-            yield from answer_batch(base, name, requests[first : first + _BATCH_SIZE], decoding)
+            for first in range(0, len(requests), _BATCH_SIZE):
+                # Others may have put so many adapters on it meanwhile that this one is gone.
+                name = self._load_adapter(base, adapter) if adapter is not None else None
+                yield from answer_batch(base, name, requests[first : first + _BATCH_SIZE], decoding)
+                give_way()
 
     def explain_variation(self) -> str | None:
         """Return that narrow numbers round differently in another batch."""
@@ -300,7 +333,7 @@ class LocalBackend:
         return f"{self._device} of {socket.gethostname()}"
 
     def _load(self, base_model: BaseModel, quantization: str) -> LoadedModel:
-        key = (base_model.name, base_model.revision, quantization)
+        key = _key_of(base_model, quantization)
         if self._loaded is None or self._loaded[0] != key:
             self._loaded = None  # two base models at once may not fit into memory
             with self._busy(f"loading base model {base_model.name}"):
@@ -329,5 +362,13 @@ class LocalBackend:
         folder = find_own_folder(self._artifacts, adapter)
         require_weights(folder, adapter)
         if name not in base.adapters:
+            self._asked = [known for known in self._asked if known in base.adapters]
+            if len(self._asked) >= _ADAPTERS_KEPT:
+                base.unload_adapter(self._asked.pop(0))
             base.load_adapter(folder, name)
+        self._asked = [*(known for known in self._asked if known != name), name]
         return name
+
+
+def _key_of(base_model: BaseModel, quantization: str) -> ModelKey:
+    return base_model.name, base_model.revision, quantization

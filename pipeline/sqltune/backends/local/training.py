@@ -54,6 +54,8 @@ class LocalTraining:
     samples: Samples
     journal: Journal
     files: TrainingFiles
+    #: Called between two steps, while others may use the base model.
+    give_way: Callable[[], None] = lambda: None
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
     monotonic: Callable[[], float] = time.monotonic
 
@@ -135,6 +137,7 @@ class LocalTraining:
             for number in range(trainer.steps_done, len(ends.order)):
                 if ends.is_over(trainer):
                     break
+                self.give_way()
                 self.journal.check()
                 unrecorded.append(self._step(trainer, ends, number, pairs.pairs))
                 now = self.monotonic()

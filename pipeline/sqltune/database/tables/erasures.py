@@ -38,6 +38,7 @@ MESSAGES = {
         "set_message_of_webhook_call",
         ("adapter_name", "event", "event_number"),
     ),
+    "select_messages_of_questions": ("set_message_of_question", ("question_id",)),
 }
 
 
@@ -301,6 +302,33 @@ def forget_prediction(session: Session, adapter_name: str, row_key: str) -> None
     session.execute(
         "forget_prediction", adapter_name=adapter_name, row_key=row_key, message=ANSWER_MESSAGE
     )
+
+
+def forget_question(session: Session, question_id: int, *, is_asked: bool) -> int:
+    """Remove an answer that holds a forgotten text, or a question that does with all about it.
+
+    Args:
+        session: a transaction.
+        question_id: the question.
+        is_asked: whether the question holds the text itself.
+
+    Returns:
+        How many corrections were removed with it.
+    """
+    if not is_asked:
+        session.execute(
+            "forget_answer_to_question", question_id=question_id, message=ANSWER_MESSAGE
+        )
+        return 0
+    session.execute(
+        "forget_question", question_id=question_id, shown=FORGOTTEN_TEXT, message=ANSWER_MESSAGE
+    )
+    return session.execute("forget_corrections_of_question", question_id=question_id)
+
+
+def forget_correction(session: Session, feedback_id: int) -> None:
+    """Remove a correction that holds a forgotten text."""
+    session.execute("forget_correction", feedback_id=feedback_id)
 
 
 def count_forgotten(session: Session, manifest_id: int) -> int:

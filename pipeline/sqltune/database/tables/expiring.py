@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqltune.database.connection import Session
@@ -44,6 +45,27 @@ def expire_answers(session: Session, run_id: int, after_key: str, last_key: str)
     return session.execute(
         "expire_answers", run_id=run_id, after_key=after_key, last_key=last_key, message=_MESSAGE
     )
+
+
+def fetch_old_questions(
+    session: Session, *, before: datetime, after_id: int, page_size: int
+) -> list[int]:
+    """Return the next questions that were answered before and have their texts."""
+    rows = session.fetch_all(
+        "fetch_old_questions",
+        before=format_time(before),
+        after_id=after_id,
+        page_size=page_size,
+    )
+    return [int(row.question_id) for row in rows]
+
+
+def expire_questions(session: Session, question_ids: Sequence[int]) -> None:
+    """Remove the texts of questions and of their answers; their figures are kept."""
+    for question_id in question_ids:
+        session.execute(
+            "expire_question", question_id=question_id, shown=EXPIRED_TEXT, message=_MESSAGE
+        )
 
 
 def list_old_manifests(session: Session, *, before: datetime) -> dict[int, int]:

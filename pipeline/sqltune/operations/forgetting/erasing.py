@@ -61,6 +61,8 @@ def forget(runtime: Runtime, plan: ErasurePlan) -> str | None:
         erasing = _Erasing(runtime, plan, key, erasure_id)
         erasing.remove_answers()
         erasing.remove_predictions()
+        erasing.remove_questions()
+        erasing.remove_corrections()
         erasing.remove_messages()
         erasing.remove_files()
         erasing.remove_prompts()
@@ -167,6 +169,40 @@ class _Erasing:
                     erasures.forget_prediction(session, *prediction)
                 removed = Removed(answers=len(batch))
                 erasures.count_removed(session, self._erasure_id, removed)
+
+    def remove_questions(self) -> None:
+        """Remove questions that hold the text, and answers to others that do."""
+        found = []
+        with stream_rows(self._runtime, "select_all_questions") as rows:
+            for page in rows.pages():
+                for question_id, answer, *asked in page:
+                    is_asked = bool(self._plan.needles.find_in(*asked))
+                    if is_asked or self._plan.needles.find_in(answer):
+                        found.append((int(question_id), is_asked))
+        for batch in _batches(found, _ROWS):
+            with self._runtime.database.transaction() as session:
+                corrections = sum(
+                    erasures.forget_question(session, question_id, is_asked=is_asked)
+                    for question_id, is_asked in batch
+                )
+                prompts = sum(is_asked for _, is_asked in batch)
+                removed = Removed(prompts=prompts, answers=len(batch) + corrections)
+                erasures.count_removed(session, self._erasure_id, removed)
+
+    def remove_corrections(self) -> None:
+        """Remove the corrections that hold the text."""
+        with stream_rows(self._runtime, "select_all_corrections") as rows:
+            found = [
+                int(feedback_id)
+                for page in rows.pages()
+                for feedback_id, correction in page
+                if self._plan.needles.find_in(correction)
+            ]
+        for batch in _batches(found, _ROWS):
+            with self._runtime.database.transaction() as session:
+                for feedback_id in batch:
+                    erasures.forget_correction(session, feedback_id)
+                erasures.count_removed(session, self._erasure_id, Removed(answers=len(batch)))
 
     def remove_messages(self) -> None:
         """Remove the text from findings, events and errors."""

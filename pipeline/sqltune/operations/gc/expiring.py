@@ -24,14 +24,23 @@ class Expired:
 
     answers: int
     texts: int  #: of samples
+    questions: int = 0  #: with their answers
+
+    def __bool__(self) -> bool:
+        return bool(self.answers or self.texts or self.questions)
 
     def __str__(self) -> str:
-        return f"{self.answers:,} answers and {self.texts:,} texts of samples"
+        questions = f", {self.questions:,} questions" if self.questions else ""
+        return f"{self.answers:,} answers{questions} and {self.texts:,} texts of samples"
 
 
 def expire(runtime: Runtime, *, removes: bool) -> Expired:
     """Count, and with `removes` remove, what is older than SQLTUNE_KEEP_..._DAYS."""
-    return Expired(_expire_answers(runtime, removes), _expire_texts(runtime, removes))
+    return Expired(
+        answers=_expire_answers(runtime, removes),
+        texts=_expire_texts(runtime, removes),
+        questions=_expire_questions(runtime, removes),
+    )
 
 
 def _expire_answers(runtime: Runtime, removes: bool) -> int:
@@ -62,6 +71,25 @@ def _remove_answers(runtime: Runtime, run_id: int) -> int:
         with runtime.database.transaction() as session:
             count += expiring.expire_answers(session, run_id, after_key, keys[-1])
         after_key = keys[-1]
+
+
+def _expire_questions(runtime: Runtime, removes: bool) -> int:
+    """Count or remove questions with their answers, except those that have a correction."""
+    days = runtime.settings.keep_answers_days
+    if days is None:
+        return 0
+    before, after_id, count = runtime.now() - timedelta(days=days), 0, 0
+    while True:
+        with runtime.database.read() as session:
+            page = expiring.fetch_old_questions(
+                session, before=before, after_id=after_id, page_size=_PROMPTS
+            )
+        if not page:
+            return count
+        if removes:
+            with runtime.database.transaction() as session:
+                expiring.expire_questions(session, page)
+        count, after_id = count + len(page), page[-1]
 
 
 def _expire_texts(runtime: Runtime, removes: bool) -> int:

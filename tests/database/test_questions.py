@@ -1,0 +1,355 @@
+"""Questions in rows: each is answered once, by the version that it asks, or says why not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sqltune.backends.scripted.backend import ScriptedBackend
+from sqltune.database.clocks import utc_now
+from sqltune.database.connection import Database
+from sqltune.database.times import format_time
+from sqltune.errors import RunInterrupted
+from sqltune.questions import answering as answering_module
+from sqltune.questions.answering import Answering
+from tests.database.asking_office import ANSWER, QUESTION, Office
+from tests.end_to_end.command import await_condition
+from tests.engines import on_sqlite
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def office(database: Database, tmp_path: Path) -> Iterator[Office]:
+    office = Office(database, tmp_path)
+    office.train()
+    yield office
+    office.close()
+
+
+def asked_by(answering: Answering) -> int:
+    """How many prompts were sent to the backend of a process."""
+    backend = answering.runtime.backend("scripted")
+    assert isinstance(backend, ScriptedBackend)
+    return next(backend._answer_numbers) - 1
+
+
+def test_a_question_is_answered_in_its_row_by_the_live_version(office: Office) -> None:
+    office.ask()
+    office.answering().answer_waiting()
+    columns = "state, answered_version, answer, finish_reason, prompt_tokens, output_tokens"
+    assert office.rows(columns) == [("answered", 1, ANSWER, "stop", 5, 7)]
+    rest = "latency_ms > 0, answered_at >= asked_at, claimed_by, claim_expires_at, error_code"
+    assert office.rows(rest) == [(1, 1, None, None, None)]
+
+
+def test_what_waits_longest_is_answered_first_and_adapters_take_turns(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answering_module, "BATCH_SIZE", 1)
+    office.train("attic")
+    asked = [("office", 3), ("office", 2), ("office", 1), ("attic", 0)]
+    for number, (name, hours) in enumerate(asked, 1):
+        at = format_time(utc_now() - hours * HOUR)
+        office.ask(f"question {number}", adapter_name=name, asked_at=at)
+    office.answering().answer_waiting()
+    rows = office.rows("question_id", "questions ORDER BY answered_at, question_id")
+    assert [row[0] for row in rows] == [4, 1, 2, 3]
+
+
+def test_a_row_chooses_the_version_the_length_and_the_conversation(office: Office) -> None:
+    office.do("UPDATE adapters SET learning_rate = 0.5")
+    office.train("attic")
+    turns = [
+        {"role": "system", "content": "Be short."},
+        {"role": "user", "content": "Hello"},
+        {"role": "assistant", "content": "Hello."},
+        {"role": "user", "content": QUESTION},
+    ]
+    office.ask(version_number=1, max_new_tokens=2, temperature=0.5)
+    office.ask(None, messages=json.dumps(turns))
+    office.ask(alias="staging")
+    office.insert(
+        "aliases",
+        {
+            "adapter_name": "office",
+            "alias": "staging",
+            "version_number": 1,
+            "changed_at": format_time(utc_now()),
+        },
+    )
+    office.answering().answer_waiting()
+    assert office.rows("answered_version, answer, finish_reason") == [
+        (1, "Our offi", "length"),
+        (1, ANSWER, "stop"),
+        (1, ANSWER, "stop"),
+    ]
+
+
+BAD: list[tuple[dict[str, Any], str, str]] = [
+    ({"adapter_name": "cellar"}, "unknown_version", "there is no adapter 'cellar'"),
+    ({"adapter_name": "empty"}, "unknown_version", "no version of 'empty' is live"),
+    ({"version_number": 7}, "unknown_version", "has no version 7"),
+    ({"alias": "staging"}, "unknown_version", "has the alias 'staging': a row of alias_changes"),
+    ({"prompt": None}, "bad_prompt", "both NULL: give one of them"),
+    ({"prompt": " \n"}, "bad_prompt", "prompt is empty"),
+    ({"messages": "[]"}, "bad_prompt", "are both given"),
+    ({"prompt": None, "messages": "no JSON"}, "bad_messages", "messages is not JSON"),
+    (
+        {"prompt": None, "messages": '[{"role": "user", "content": "a"},'
+         ' {"role": "assistant", "content": "b"}]'},
+        "bad_messages",
+        "must end with the user's turn",
+    ),
+    ({"max_new_tokens": 0}, "bad_max_new_tokens", "max_new_tokens is 0: it must be at least 1"),
+    ({"temperature": -1}, "bad_temperature", "must be at least 0"),
+]  # fmt: skip
+
+
+def test_what_cannot_be_asked_fails_with_the_cure_and_the_queue_continues(office: Office) -> None:
+    office.do(
+        "INSERT INTO adapters (adapter_name, base_model, backend) VALUES ('empty', 't', 'scripted')"
+    )
+    for columns, _, _ in BAD:
+        office.ask(**{"prompt": QUESTION, **columns})
+    office.ask()
+    office.answering().answer_waiting()
+    *failed, last = office.rows("state, error_code, error_message")
+    for (columns, code, message), (state, found, text) in zip(BAD, failed, strict=True):
+        assert (state, found) == ("failed", code), columns
+        assert message in text
+    assert last == ("answered", None, None)
+
+
+@on_sqlite
+def test_what_sqlite_stores_in_any_column_fails_and_the_queue_continues(office: Office) -> None:
+    office.do("INSERT INTO questions (adapter_name, prompt) VALUES (X'FF', 'a'), ('office', X'FF')")
+    office.do(
+        "INSERT INTO questions (adapter_name, prompt, max_new_tokens, version_number)"
+        " VALUES ('office', 'a', 'many', NULL), ('office', 'a', NULL, 'latest'), ('', 'a', 1, 1)"
+    )
+    office.ask()
+    office.answering().answer_waiting()
+    states = [row[0] for row in office.rows("state")]
+    assert states == ["failed"] * 5 + ["answered"]
+
+
+def test_a_version_that_is_retired_or_whose_backend_is_not_allowed_says_so(
+    office: Office,
+) -> None:
+    office.ask()
+    office.answering(backends=("local",)).answer_waiting()
+    office.do("UPDATE adapter_versions SET retired_at = created_at")
+    office.ask()
+    office.answering().answer_waiting()
+    first, second = office.rows("error_code, error_message")
+    assert "backend 'scripted' is not allowed here" in first[1]
+    assert second[0] == "version_retired"
+    assert "choose another version" in second[1]
+
+
+def test_an_error_of_one_answer_fails_this_question_alone(office: Office) -> None:
+    fault = {"at": "answer", "prompt": "odd", "code": "prompt_too_long", "message": "too long"}
+    office.play(faults=[fault])
+    for prompt in (QUESTION, "odd"):
+        office.ask(prompt)
+    office.answering().answer_waiting()
+    assert office.rows("state, answered_version, error_code, error_message") == [
+        ("answered", 1, None, None),
+        ("failed", 1, "prompt_too_long", "too long"),
+    ]
+
+
+def test_what_fails_with_several_is_asked_one_by_one(office: Office) -> None:
+    fault = {"at": "answer", "prompt": "odd", "kind": "raise", "code": "out_of_memory"}
+    office.play(slots=1, faults=[fault])
+    for prompt in ("odd", QUESTION, "another"):
+        office.ask(prompt)
+    office.answering().answer_waiting()
+    states = office.rows("state, error_code")
+    assert states == [("failed", "out_of_memory"), ("answered", None), ("answered", None)]
+
+
+def test_questions_wait_while_the_backend_is_out_of_order_and_say_why(office: Office) -> None:
+    office.play(slots=1, faults=[{"at": "answer", "number": 1, "kind": "raise"}])
+    office.train("attic")
+    for name in ("office", "attic", "office"):
+        office.ask(adapter_name=name)
+    clock = [0.0]
+    answering = office.answering()
+    answering.monotonic = lambda: clock[0]
+    answering.answer_waiting()
+    # The adapters are asked in the order of their names.
+    assert office.rows("adapter_name, state, error_code", "questions ORDER BY 1") == [
+        ("attic", "waiting", "backend_unavailable"),
+        ("office", "answered", None),
+        ("office", "answered", None),
+    ]
+    assert list(answering.paused) == ["attic"]
+    answering.answer_waiting()
+    assert office.rows("state", "questions WHERE adapter_name = 'attic'") == [("waiting",)]
+    clock[0] += 2
+    answering.answer_waiting()
+    assert office.rows("state, error_message", "questions WHERE adapter_name = 'attic'") == [
+        ("answered", None)
+    ]
+
+
+def test_a_forgotten_text_is_stored_as_no_answer(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Forgotten:
+        def holds_answer(self, text: str) -> bool:
+            return text == ANSWER
+
+    answering = office.answering()
+    monkeypatch.setattr(type(answering.runtime), "load_forgotten", lambda self: Forgotten())
+    office.ask()
+    answering.answer_waiting()
+    assert office.rows("state, answer, error_code") == [("failed", None, "forgotten")]
+
+
+def test_two_runners_never_ask_one_question_twice(office: Office) -> None:
+    for number in range(100):
+        office.ask(f"question {number}")
+    runners = [office.answering() for _ in range(3)]
+    with ThreadPoolExecutor(3) as pool:
+        for done in [pool.submit(runner.answer_waiting) for runner in runners]:
+            done.result()
+    assert office.rows("state, COUNT(*)", "questions GROUP BY state") == [("answered", 100)]
+    assert sum(runner.answered for runner in runners) == 100
+    assert sum(asked_by(runner) for runner in runners) == 100
+
+
+def die_with(office: Office, owner: str = "dead") -> None:
+    """Leave a question as a runner that was killed leaves it."""
+    office.do(
+        "UPDATE questions SET state = 'answering', claimed_by = :owner, claim_expires_at = :then",
+        owner=owner,
+        then=format_time(utc_now() - HOUR),
+    )
+
+
+def test_a_question_of_a_runner_that_died_is_asked_again_after_its_claim(office: Office) -> None:
+    office.ask()
+    office.do(
+        "UPDATE questions SET state = 'answering', claimed_by = 'alive', claim_expires_at = :then",
+        then=format_time(utc_now() + timedelta(seconds=30)),
+    )
+    office.answering().answer_waiting()
+    assert office.rows("state") == [("answering",)]
+    die_with(office)
+    office.answering().answer_waiting()
+    assert office.rows("state, answer, crash_count") == [("answered", ANSWER, 0)]
+
+
+def test_a_claim_that_a_wrong_clock_wrote_ends_too(office: Office) -> None:
+    office.ask()
+    office.do(
+        "UPDATE questions SET state = 'answering', claimed_by = 'odd', claim_expires_at = :then",
+        then=format_time(utc_now() + 24 * HOUR),
+    )
+    office.answering().answer_waiting()
+    assert office.rows("state") == [("answered",)]
+
+
+def test_a_question_with_which_runners_die_fails_in_the_end(office: Office) -> None:
+    office.ask()
+    office.ask("another")
+    office.do("UPDATE questions SET crash_count = 2 WHERE prompt = 'another'")
+    die_with(office)
+    office.answering().answer_waiting()
+    first, second = office.rows("state, error_code")
+    assert (first, second) == (("answered", None), ("failed", "runner_died"))
+
+
+def test_an_answer_to_a_question_that_another_runner_has_now_is_not_stored(
+    office: Office,
+) -> None:
+    gate = office.folder / "go-on"
+    fault = {"at": "answer", "kind": "hang", "until": str(gate)}
+    office.play(faults=[fault], trained_answers={QUESTION: "of the one that was overtaken"})
+    office.ask()
+    slow = office.answering()
+    asked_by(slow)  # its backend has read its script
+    office.play(trained_answers={QUESTION: "of the other"})
+    with ThreadPoolExecutor(1) as pool:
+        overtaken = pool.submit(slow.answer_waiting)
+        await_rows(office, "questions WHERE state = 'answering'")
+        die_with(office, "another")
+        office.answering().answer_waiting()
+        gate.touch()
+        overtaken.result()
+    assert office.rows("state, answer") == [("answered", "of the other")]
+
+
+def await_rows(office: Office, rest: str) -> None:
+    await_condition(lambda: bool(office.rows("1", rest)), rest)
+
+
+def test_a_runner_renews_its_claims_while_it_waits_for_an_answer(office: Office) -> None:
+    gate = office.folder / "go-on"
+    office.play(faults=[{"at": "answer", "number": 1, "kind": "hang", "until": str(gate)}])
+    office.ask()
+    answering = office.answering(lease_seconds=1.0)
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(answering.answer_waiting)
+        await_rows(office, "questions WHERE state = 'answering'")
+        ((first,),) = office.rows("claim_expires_at")
+        then = str(first)
+        await_condition(
+            lambda: str(office.rows("claim_expires_at")[0][0]) > then, "a claim that was renewed"
+        )
+        gate.touch()
+        done.result()
+    assert office.rows("state") == [("answered",)]
+
+
+def test_a_runner_that_is_stopped_leaves_what_it_has_not_answered_waiting(
+    office: Office,
+) -> None:
+    gate = office.folder / "go-on"
+    fault = {"at": "answer", "prompt": "slow", "kind": "hang", "until": str(gate)}
+    office.play(slots=2, faults=[fault])
+    office.ask()
+    office.ask("slow")
+    answering = office.answering()
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(answering.answer_waiting)
+        await_rows(office, "questions WHERE state = 'answered'")
+        answering.stop.set()
+        gate.touch()
+        assert isinstance(done.exception(), RunInterrupted)
+    (first, second) = office.rows("state, claimed_by")
+    assert first == ("answered", None)
+    assert second[0] in ("waiting", "answered")
+
+
+def test_a_withdrawn_question_is_not_answered(office: Office) -> None:
+    office.ask()
+    office.do("DELETE FROM questions")
+    answering = office.answering()
+    answering.answer_waiting()
+    assert (answering.answered, answering.failed) == (0, 0)
+
+
+def test_only_the_named_adapters_are_asked(office: Office) -> None:
+    office.train("attic")
+    office.ask()
+    office.ask(adapter_name="attic")
+    office.answering("attic").answer_waiting()
+    assert office.rows("adapter_name, state") == [("office", "waiting"), ("attic", "answered")]
+
+
+def test_a_person_may_ask_a_failed_question_again(office: Office) -> None:
+    office.ask(adapter_name="cellar")
+    office.answering().answer_waiting()
+    office.do("UPDATE questions SET adapter_name = 'office', state = 'waiting'")
+    office.answering().answer_waiting()
+    assert office.rows("state, answer, error_message") == [("answered", ANSWER, None)]
