@@ -37,9 +37,9 @@ class WatchedModel:
         self._answer = base.answer
         self.batches: list[tuple[str | None, list[str]]] = []
 
-    def answer(self, questions: list[Question], *, adapter: str | None, sampling: Sampling) -> Any:
+    def answer(self, questions: list[Question], *, adapter: str | None, **how: Any) -> Any:
         self.batches.append((adapter, [question.prompt for question in questions]))
-        return self._answer(questions, adapter=adapter, sampling=sampling)
+        return self._answer(questions, adapter=adapter, **how)
 
 
 def find_untrained(adapter_id: str) -> ServedAdapter:

@@ -36,6 +36,7 @@ def serve(
     settings = read_settings(serve_host=host, serve_port=port)
     said = "stopping: a training in progress is rolled back"
     with stop_on_signals(said) as stop, open_server(settings, say) as address:
+        say(f"OPENAI_BASE_URL={address.openai_url}")
         say(f"GRADIENT_API_URL={address.url}")
         for slug, model in settings.serve_models:
             say(f"{slug} is {model}")

@@ -23,8 +23,10 @@ from sqltune.server.catalogue import Catalogue
 from sqltune.server.connections import Limits
 from sqltune.server.exposure import local_hosts
 from sqltune.server.folder_lock import lock_folder
+from sqltune.server.openai_api.routes import OpenAiRoutes
 from sqltune.server.running import ListenAddress, bind, most_connections, running
 from sqltune.server.service import Service
+from sqltune.server.tuned_models import TunedModels
 from sqltune.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -68,11 +70,13 @@ def open_server(
             patience_seconds=settings.stall_seconds,
         )
         service = Service(bases, catalogue, now=now, rng=rng, rehearses=settings.serve_rehearsal)
+        models = TunedModels(database, settings.artifacts, bases)
         metrics = CallMetrics()
         metrics.watch_waiting(lambda: sum(base.thread.waiting for base in bases.values()))
         app = make_app(
             service,
             metrics,
+            partial(OpenAiRoutes, models, now=now, rng=rng),
             token=settings.serve_token,
             hosts=None if settings.serve_token else local_hosts(settings.serve_host, listener),
         )

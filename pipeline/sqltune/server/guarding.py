@@ -16,12 +16,14 @@ from urllib.parse import unquote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sqltune.errors import CallRefused, PipelineError
 from sqltune.server import refusals
 from sqltune.server.call_metrics import CallMetrics
-from sqltune.server.replies import error_reply
+from sqltune.server.openai_api.errors import PREFIX, error_body
+from sqltune.server.replies import error_reply, plain_reply
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +33,9 @@ _OPEN_PATHS = frozenset({"/healthz"})
 _OWN_PATHS = frozenset({"/healthz", "/metrics"})
 #: Recorded for a call whose client disconnected before the reply, as proxies do.
 CLIENT_GONE = 499
+_OPENAI_ROUTES = frozenset(
+    f"{PREFIX}{path}" for path in ("models", "chat/completions", "completions")
+)
 _ROUTE = re.compile(r"^/models/[^/]+(?P<verb>/complete|/fine-tune)?$")
 
 
@@ -85,7 +90,8 @@ class Guard:
             _check_host(headers, self._hosts)
         if scope["path"] not in _OPEN_PATHS:
             self._check_token(headers.get(b"authorization", b""))
-        if scope["path"] not in _OWN_PATHS and not headers.get(b"x-gradient-workspace-id"):
+        needs_workspace = not (scope["path"] in _OWN_PATHS or _is_openai(scope["path"]))
+        if needs_workspace and not headers.get(b"x-gradient-workspace-id"):
             raise CallRefused("the header x-gradient-workspace-id is missing", status=400)
 
     def _check_token(self, header: bytes) -> None:
@@ -102,7 +108,8 @@ class Guard:
     ) -> None:
         refusal = _refusal(error, scope)
         if recorder.status is None:
-            await error_reply(refusal)(scope, receive, recorder)
+            reply = _error_reply_of(scope["path"], refusal)
+            await reply(scope, receive, recorder)
 
     def _note(self, scope: Scope, status: int | None, seconds: float) -> None:
         route = route_of(scope["path"])
@@ -145,11 +152,27 @@ def _any_of(words: Iterable[str]) -> str:
     return " or ".join(sorted(words))
 
 
+def _is_openai(path: str) -> bool:
+    return f"{path}/".startswith(PREFIX)
+
+
+def _error_reply_of(path: str, refusal: CallRefused) -> Response:
+    """Return an error in the shape of the API that the path belongs to."""
+    if not _is_openai(path):
+        return error_reply(refusal)
+    # What is wrong with the server's files does not go away within a client's retries.
+    headers = {"x-should-retry": "false"} if refusal.status == 500 else None
+    return plain_reply(error_body(refusal), refusal.status, headers)
+
+
 def _refusal(error: Exception, scope: Scope) -> CallRefused:
     if isinstance(error, PipelineError):
         return refusals.translate(error)
     if isinstance(error, HTTPException):
-        text = f"there is no such route for {scope['method']}; models are under /api/models"
+        known = (
+            "/v1/models and /v1/chat/completions" if _is_openai(scope["path"]) else "/api/models"
+        )
+        text = f"there is no such route for {scope['method']}; see {known}"
         return CallRefused(text, status=error.status_code)
     logger.error("an unexpected error ended a call", exc_info=error, extra={"event": "call_failed"})
     return CallRefused("an unexpected error in the server; its log has the details", status=500)
@@ -180,7 +203,9 @@ def clean_path(raw_path: bytes) -> str:
 
 def route_of(path: str) -> str:
     """Return a path without the client's own values, for logs and metrics."""
-    if path in {"/models", *_OWN_PATHS}:
+    if path in {"/models", *_OWN_PATHS, *_OPENAI_ROUTES}:
         return path
+    if path.startswith(f"{PREFIX}models/"):
+        return f"{PREFIX}models/{{id}}"
     match = _ROUTE.match(path)
     return f"/models/{{id}}{match['verb'] or ''}" if match else "other"

@@ -29,11 +29,7 @@ from sqltune.backends.base import (
     shorten_revision,
 )
 from sqltune.backends.inventory import ArtifactKind, StoredArtifact
-from sqltune.backends.local.requirements import (
-    find_own_folder,
-    require_torch,
-    require_weights,
-)
+from sqltune.backends.local.requirements import require_torch
 from sqltune.backends.merging import MergedForm
 from sqltune.backends.recipes import Recipe
 from sqltune.errors import RequestRejected
@@ -41,6 +37,7 @@ from sqltune.local_lora.base_models.converted import ConvertedModels
 from sqltune.local_lora.identity import Identities
 from sqltune.local_lora.measured_rates import MeasuredRates
 from sqltune.local_lora.sources import BaseModelSource, Place, find_base_model
+from sqltune.local_lora.stored_weights import find_own_folder, require_weights
 from sqltune.records import Sample
 
 if TYPE_CHECKING:
@@ -247,7 +244,7 @@ class LocalBackend:
 
     def delete(self, adapter: TrainedAdapter) -> None:
         """Remove the adapter's folder."""
-        folder = find_own_folder(self._artifacts, adapter)
+        folder = find_own_folder(self._artifacts, adapter.artifact_uri)
         if folder.exists():
             shutil.rmtree(folder)
 
@@ -326,8 +323,8 @@ class LocalBackend:
     def _load_adapter(self, base: LoadedModel, adapter: TrainedAdapter) -> str:
         """Load the adapter's weights, once; return their name on the base model."""
         name = adapter.artifact_sha256 or str(adapter.artifact_uri)
-        folder = find_own_folder(self._artifacts, adapter)
-        require_weights(folder, adapter)
+        folder = find_own_folder(self._artifacts, adapter.artifact_uri)
+        require_weights(folder, adapter.artifact_sha256)
         if name not in base.adapters:
             base.load_adapter(folder, name)
         return name
