@@ -57,7 +57,9 @@ def tuned(trained_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     url = copy_sqlite(template, tmp_path_factory.mktemp("tuned"))
     database, people = open_database(url), People(url)
     models = {SLUG: str(SMALL_MODEL)}
-    with start_server(database, trained_folder / "artifacts", models, threads=1) as server:
+    with start_server(
+        database, trained_folder / "artifacts", models, threads=1, serve_queue=15
+    ) as server:
         yield Tuned(server, people)
     people.close()
     database.close()

@@ -38,6 +38,7 @@ def make_app(
     metrics: CallMetrics,
     more: Callable[[Bodies], OpenAiRoutes],
     *,
+    new_id: Callable[[], str],
     token: str | None,
     hosts: frozenset[str] | None = None,
     seconds: Callable[[], float] = time.monotonic,
@@ -48,6 +49,7 @@ def make_app(
         service: what the routes do.
         metrics: counts the calls.
         more: makes the routes of OpenAI's API.
+        new_id: makes the id of a call.
         token: what clients must send; None accepts any token.
         hosts: the values of the header Host that are answered; None: any.
         seconds: a clock that never goes back.
@@ -68,7 +70,7 @@ def make_app(
         ],
         redirect_slashes=False,
     )
-    return Guard(router, token=token, hosts=hosts, metrics=metrics, seconds=seconds)
+    return Guard(router, token=token, hosts=hosts, metrics=metrics, seconds=seconds, new_id=new_id)
 
 
 class Routes:

@@ -77,6 +77,7 @@ def open_server(
             service,
             metrics,
             partial(OpenAiRoutes, models, now=now, rng=rng),
+            new_id=lambda: f"req_{rng.getrandbits(96):024x}",
             token=settings.serve_token,
             hosts=None if settings.serve_token else local_hosts(settings.serve_host, listener),
         )

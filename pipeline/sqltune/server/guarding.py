@@ -50,6 +50,7 @@ class Guard:
         hosts: frozenset[str] | None,
         metrics: CallMetrics,
         seconds: Callable[[], float],
+        new_id: Callable[[], str],
     ) -> None:
         """Guard an application.
 
@@ -59,12 +60,14 @@ class Guard:
             hosts: the values of the header Host that are answered; None: any.
             metrics: counts the calls.
             seconds: a clock that never goes back.
+            new_id: makes the id of a call, by which the log and the client name it.
         """
         self._app = app
         self._token = token
         self._hosts = hosts
         self._metrics = metrics
         self._seconds = seconds
+        self._new_id = new_id
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one call."""
@@ -72,7 +75,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         began = self._seconds()
-        recorder = _StatusRecorder(send)
+        recorder = _StatusRecorder(send, self._new_id())
         # With an app in its scope, the router raises instead of answering in its own shape.
         scope = {**scope, "path": clean_path(scope["raw_path"]), "root_path": "", "app": self}
         try:
@@ -82,7 +85,7 @@ class Guard:
             recorder.status = CLIENT_GONE
         except Exception as error:
             await self._answer_error(error, scope, receive, recorder)
-        self._note(scope, recorder.status, self._seconds() - began)
+        self._note(scope, recorder, self._seconds() - began)
 
     def _check(self, scope: Scope) -> None:
         headers = {name.lower(): value for name, value in scope["headers"]}
@@ -111,8 +114,8 @@ class Guard:
             reply = _error_reply_of(scope["path"], refusal)
             await reply(scope, receive, recorder)
 
-    def _note(self, scope: Scope, status: int | None, seconds: float) -> None:
-        route = route_of(scope["path"])
+    def _note(self, scope: Scope, recorder: _StatusRecorder, seconds: float) -> None:
+        route, status = route_of(scope["path"]), recorder.status
         self._metrics.count_call(scope["method"], route, status or 0, seconds)
         logger.info(
             "%s %s: %s after %.3f s",
@@ -126,6 +129,7 @@ class Guard:
                 "route": route,
                 "status": status,
                 "seconds": round(seconds, 4),
+                "request_id": recorder.request_id,
             },
         )
 
@@ -179,15 +183,18 @@ def _refusal(error: Exception, scope: Scope) -> CallRefused:
 
 
 class _StatusRecorder:
-    """Forwards what is sent, and records the status."""
+    """Forwards what is sent, with the id of the call, and records the status."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
+        self.request_id = request_id
         self.status: int | None = None
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            own = (b"x-request-id", self.request_id.encode())
+            message = {**message, "headers": [*message.get("headers", ()), own]}
         await self._send(message)
 
 

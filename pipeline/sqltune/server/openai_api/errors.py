@@ -32,12 +32,13 @@ def error_body(refusal: CallRefused) -> dict[str, Any]:
     status, payload = refusal.status, refusal.payload or {}
     default = _WRONG if status < 500 else _FAILED
     kind = refusal.type if "code" in payload else _TYPE.get(status, default)
+    found = payload.get("validationError")
     return {
         "error": {
             "message": str(refusal),
             "type": kind,
-            "param": payload.get("param") or _first_field(payload.get("validationError")),
-            "code": payload.get("code") or _CODE.get(status),
+            "param": payload.get("param") or _first_field(found),
+            "code": payload.get("code") or ("invalid_value" if found else _CODE.get(status)),
         }
     }
 
