@@ -68,6 +68,9 @@ CONTRACT = {
     "report_orphans": "adapter_name version_number orphan_key run_id adapter_label orphan_kind "
     "backend place external_id address is_unknown_run state reason size_bytes found_at found_date "
     "last_seen_at removed_at error_message",
+    "report_use": "adapter_name version_number hour_at hour_date model_name adapter_label "
+    "request_count answered_count error_count cancelled_count prompt_tokens output_tokens "
+    "latency_ms_mean latency_ms_p50 latency_ms_p95 latency_ms_p99 latency_ms_max",
 }
 
 
@@ -250,6 +253,17 @@ def test_only_manifests_that_are_complete_are_shown(reported: Database) -> None:
     assert select(
         reported, "manifest_id, sample_key, prompt_preview", "report_samples ORDER BY 1"
     ) == [(1, "s", "prompt k1"), (2, "s", "prompt k2")]
+
+
+def test_use_is_summed_over_processes_with_percentiles_rounded_up(reported: Database) -> None:
+    counts = "request_count, answered_count, error_count, cancelled_count, prompt_tokens"
+    times = "latency_ms_mean, latency_ms_p50, latency_ms_p95, latency_ms_p99, latency_ms_max"
+    shown = f"adapter_label, version_number, {counts}, output_tokens, {times}"
+    mean = (99 * 40 + 90 + 95 * 200 + 5 * 700_000) / 200
+    assert select(reported, shown, "report_use ORDER BY model_name") == [
+        ("support-bot v1", 1, 208, 200, 6, 2, 2000, 400, mean, 100, 250, 700_000, 700_000),
+        ("toy", None, 1, 0, 1, 0, 0, 0, None, None, None, None, None),
+    ]
 
 
 #: The questions that a join answers, the join, and how many rows the history has for it.

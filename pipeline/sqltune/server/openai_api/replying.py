@@ -11,6 +11,8 @@ from sqltune.errors import CallRefused
 from sqltune.local_lora.answering import FinishReason, GeneratedAnswer
 from sqltune.server.openai_api.errors import error_body, refuse_field
 
+#: The tokens of a request, by OpenAI's names.
+Usage = dict[str, int]
 #: The last event of a stream.
 DONE = b"data: [DONE]\n\n"
 
@@ -28,6 +30,26 @@ class ReplyForm:
     choices_each: int
     #: Whether a stream ends with what it used.
     includes_usage: bool = False
+
+    @property
+    def param(self) -> str:
+        """The field of the request that holds what is asked."""
+        return "messages" if self.is_chat else "prompt"
+
+    def require_answered(self, answer: GeneratedAnswer) -> None:
+        """Require that the base model could be asked this.
+
+        Raises:
+            CallRefused: it could not.
+        """
+        if answer.error is not None:
+            raise refuse_field(self.param, str(answer.error))
+        if answer.finish_reason is FinishReason.PROMPT_TOO_LONG:
+            raise refuse_field(
+                self.param,
+                f"the prompt has {answer.prompt_tokens} tokens, which leaves no room for an answer",
+                code="context_length_exceeded",
+            )
 
     def whole(self, answers: Sequence[GeneratedAnswer]) -> dict[str, Any]:
         """Return the reply to a request without a stream."""
@@ -51,7 +73,7 @@ class ReplyForm:
         """Return the chunk that says what the request used."""
         return self._head(self._chunk_kind) | {"choices": [], "usage": self.usage(answers)}
 
-    def usage(self, answers: Sequence[GeneratedAnswer]) -> dict[str, int]:
+    def usage(self, answers: Sequence[GeneratedAnswer]) -> Usage:
         """Return the tokens of a request: each prompt is read once."""
         prompt = sum(answer.prompt_tokens for answer in answers[:: self.choices_each])
         output = sum(answer.output_tokens for answer in answers)
@@ -89,26 +111,6 @@ class ReplyForm:
 
     def _end(self, index: int, content: dict[str, Any], reason: str | None) -> dict[str, Any]:
         return {"index": index, **content, "logprobs": None, "finish_reason": reason}
-
-
-def require_answered(answer: GeneratedAnswer, param: str) -> None:
-    """Require that the base model could be asked this.
-
-    Args:
-        answer: what came back.
-        param: the field that holds what was asked.
-
-    Raises:
-        CallRefused: it could not.
-    """
-    if answer.error is not None:
-        raise refuse_field(param, str(answer.error))
-    if answer.finish_reason is FinishReason.PROMPT_TOO_LONG:
-        raise refuse_field(
-            param,
-            f"the prompt has {answer.prompt_tokens} tokens, which leaves no room for an answer",
-            code="context_length_exceeded",
-        )
 
 
 def event(content: dict[str, Any]) -> bytes:

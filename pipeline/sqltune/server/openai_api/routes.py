@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive
@@ -25,10 +26,11 @@ from sqltune.server.openai_api.asking import (
     make_sampling,
 )
 from sqltune.server.openai_api.errors import PREFIX
-from sqltune.server.openai_api.replying import ReplyForm, require_answered
+from sqltune.server.openai_api.replying import ReplyForm, Usage
 from sqltune.server.openai_api.streaming import AnswerStream, GrowingAnswers
 from sqltune.server.replies import plain_reply
 from sqltune.server.tuned_models import AskedModel, ListedModel, TunedModels
+from sqltune.server.use_recording import EndedRequest, Outcome
 from sqltune.server.waiting import wait_for_all, wait_with
 from sqltune.wire.openai import AnsweringRequest, ChatRequest, CompletionRequest
 
@@ -43,8 +45,44 @@ class _Asked:
     questions: Sequence[Question]
     sampling: Sampling
     form: ReplyForm
-    #: The field that holds what is asked.
-    param: str
+
+
+class _Ending:
+    """Counts a request once, when it has ended: in the block, or later where it is streamed."""
+
+    def __init__(
+        self, model: AskedModel, began: float, count: Callable[[EndedRequest], None]
+    ) -> None:
+        self._model = model
+        self._began = began
+        self._count = count
+        self._is_noted = False
+
+    def __enter__(self) -> _Ending:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, Exception) and not isinstance(error, ClientDisconnect):
+            self.note(None, error)
+        elif error is not None:
+            self.note(None, None)
+
+    def note(self, usage: Usage | None, error: Exception | None) -> None:
+        """Note what was used, or what went wrong; neither where the client is gone."""
+        if self._is_noted:
+            return
+        self._is_noted = True
+        failed = Outcome.CANCELLED if error is None else Outcome.FAILED
+        self._count(
+            EndedRequest(
+                self._model.name,
+                self._model.version_number,
+                self._model.label,
+                failed if usage is None else Outcome.ANSWERED,
+                time.monotonic() - self._began,
+                **({} if usage is None else _tokens(usage)),
+            )
+        )
 
 
 class OpenAiRoutes:
@@ -55,6 +93,7 @@ class OpenAiRoutes:
         models: TunedModels,
         bodies: Bodies,
         *,
+        count: Callable[[EndedRequest], None],
         now: Callable[[], datetime],
         rng: random.Random,
     ) -> None:
@@ -63,11 +102,13 @@ class OpenAiRoutes:
         Args:
             models: finds models by name.
             bodies: reads bodies, with one bound for all.
+            count: counts a request that has ended; must not block.
             now: returns the time, in UTC.
             rng: makes ids and seeds.
         """
         self._models = models
         self._bodies = bodies
+        self._count = count
         self._now = now
         self._rng = rng
         self._started = _timestamp(now())
@@ -95,19 +136,23 @@ class OpenAiRoutes:
 
     async def chat(self, request: Request) -> Any:
         """`POST /v1/chat/completions`."""
+        began = time.monotonic()
         async with self._bodies.read(request, ChatRequest) as body:
             model = await run_in_threadpool(self._models.find, body.model)
-            questions = make_chat_questions(body, model, self._rng.getrandbits(63))
-            asked = self._understand(body, model, questions)
-            return await self._answer(request, asked, is_streamed=bool(body.stream))
+            with _Ending(model, began, self._count) as ending:
+                questions = make_chat_questions(body, model, self._rng.getrandbits(63))
+                asked = self._understand(body, model, questions)
+                return await self._answer(request, asked, ending, is_streamed=bool(body.stream))
 
     async def complete(self, request: Request) -> Any:
         """`POST /v1/completions`."""
+        began = time.monotonic()
         async with self._bodies.read(request, CompletionRequest) as body:
             model = await run_in_threadpool(self._models.find, body.model)
-            questions = make_completion_questions(body, model, self._rng.getrandbits(63))
-            asked = self._understand(body, model, questions)
-            return await self._answer(request, asked, is_streamed=bool(body.stream))
+            with _Ending(model, began, self._count) as ending:
+                questions = make_completion_questions(body, model, self._rng.getrandbits(63))
+                asked = self._understand(body, model, questions)
+                return await self._answer(request, asked, ending, is_streamed=bool(body.stream))
 
     def _understand(
         self, body: AnsweringRequest, model: AskedModel, questions: Sequence[Question]
@@ -123,33 +168,33 @@ class OpenAiRoutes:
             choices_each=body.n or 1,
             includes_usage=bool(options and options.include_usage),
         )
-        param = "messages" if is_chat else "prompt"
-        return _Asked(model, questions, make_sampling(body), form, param)
+        return _Asked(model, questions, make_sampling(body), form)
 
-    async def _answer(self, request: Request, asked: _Asked, *, is_streamed: bool) -> Any:
+    async def _answer(
+        self, request: Request, asked: _Asked, ending: _Ending, *, is_streamed: bool
+    ) -> Any:
         if is_streamed:
-            return await self._stream(request.receive, asked)
-        answers = await wait_for_all(request.receive, self._ask(asked))
-        for answer in answers:
-            require_answered(answer, asked.param)
-        return plain_reply(asked.form.whole(answers))
+            answers = await self._begin(request.receive, asked)
+            return AnswerStream(asked.form, answers, ending.note)
+        given = await wait_for_all(request.receive, self._ask(asked))
+        for answer in given:
+            asked.form.require_answered(answer)
+        ending.note(asked.form.usage(given), None)
+        return plain_reply(asked.form.whole(given))
 
-    async def _stream(self, receive: Receive, asked: _Asked) -> AnswerStream:
-        """Begin the answers: what is refused by then is refused with its status."""
+    async def _begin(self, receive: Receive, asked: _Asked) -> GrowingAnswers:
+        """Begin the answers of a stream: what is refused by then is refused with its status."""
         answers = GrowingAnswers(len(asked.questions))
         try:
             for future in self._ask(asked, answers):
                 answers.add(future)
             await wait_with(receive, asyncio.ensure_future(answers.change()))
-            if (error := answers.failure()) is not None:
+            if (error := answers.failure(asked.form)) is not None:
                 raise error
-            for future in answers.futures:
-                if future.done():
-                    require_answered(future.result(), asked.param)
         except BaseException:
             answers.cancel()
             raise
-        return AnswerStream(asked.form, answers, lambda answers, error: None)
+        return answers
 
     def _ask(
         self, asked: _Asked, answers: GrowingAnswers | None = None
@@ -170,6 +215,10 @@ class OpenAiRoutes:
     def _item(self, model: ListedModel) -> dict[str, object]:
         created = self._started if model.since is None else _timestamp(model.since)
         return {"id": model.name, "object": "model", "created": created, "owned_by": _OWNER}
+
+
+def _tokens(usage: Usage) -> dict[str, int]:
+    return {"prompt_tokens": usage["prompt_tokens"], "output_tokens": usage["completion_tokens"]}
 
 
 def _timestamp(moment: datetime) -> int:

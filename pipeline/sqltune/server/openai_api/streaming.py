@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
 
 from starlette.types import Receive, Scope, Send
@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 from sqltune.errors import CallRefused, PipelineError
 from sqltune.local_lora.answering import GeneratedAnswer
 from sqltune.server import refusals
-from sqltune.server.openai_api.replying import DONE, ReplyForm, error_event, event
+from sqltune.server.openai_api.replying import DONE, ReplyForm, Usage, error_event, event
 from sqltune.server.waiting import wait_with
 
 _HEADERS = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
@@ -54,11 +54,15 @@ class GrowingAnswers:
         for future in self.futures:
             future.cancel()
 
-    def failure(self) -> Exception | None:
+    def failure(self, form: ReplyForm) -> Exception | None:
         """Return what ended an answer in place of its end; None: nothing did."""
-        ended = [f for f in self.futures if f.done() and not f.cancelled()]
-        errors = (f.exception() for f in ended)
-        return next((error for error in errors if isinstance(error, Exception)), None)
+        for future in self.futures:
+            if future.done() and not future.cancelled():
+                try:
+                    form.require_answered(future.result())
+                except Exception as error:
+                    return error
+        return None
 
     def _wake(self) -> None:
         self._loop.call_soon_threadsafe(self._changed.set)
@@ -71,15 +75,15 @@ class AnswerStream:
         self,
         form: ReplyForm,
         answers: GrowingAnswers,
-        note_end: Callable[[Sequence[GeneratedAnswer] | None, Exception | None], None],
+        note_end: Callable[[Usage | None, Exception | None], None],
     ) -> None:
         """Send these answers in this form.
 
         Args:
             form: of the reply.
             answers: to all choices.
-            note_end: called once with all answers or with what went wrong; with neither where the
-                client is gone.
+            note_end: called with what was used or with what went wrong; with neither where the
+                client is gone, perhaps after the end.
         """
         self._form = form
         self._answers = answers
@@ -112,7 +116,7 @@ class AnswerStream:
             for index in indexes:
                 yield event(self._form.first_chunk(index))
         while open_indexes:
-            error = self._answers.failure()
+            error = self._answers.failure(self._form)
             if error is not None:
                 self._note_end(None, error)
                 yield error_event(_as_refusal(error))
@@ -131,7 +135,7 @@ class AnswerStream:
             if open_indexes:
                 await self._answers.change()
         answers = [future.result() for future in self._answers.futures]
-        self._note_end(answers, None)
+        self._note_end(self._form.usage(answers), None)
         if self._form.includes_usage:
             yield event(self._form.usage_chunk(answers))
         yield DONE
