@@ -17,7 +17,7 @@ from pathlib import Path
 from sqltune.database.connection import Database
 from sqltune.database.tables import aliases, versions
 from sqltune.database.tables.aliases import AliasTarget
-from sqltune.errors import BackendError, DatabaseUnavailable
+from sqltune.errors import BackendError, DatabaseError
 from sqltune.local_lora.stored_weights import find_own_folder
 from sqltune.records import AdapterVersion
 from sqltune.server.bases import ServedBase
@@ -119,7 +119,7 @@ class TunedModels:
     def _version(self, name: str) -> AdapterVersion:
         try:
             version = self._read(name)
-        except DatabaseUnavailable as error:
+        except DatabaseError as error:
             known = self._known.get(name)
             if known is None:
                 raise
