@@ -9,6 +9,7 @@ import pytest
 
 from tests.server.tuned import FIRST, OTHER, PROMPT, SECOND, Tuned, chat, read_events
 from tests.serving import SLUG
+from tests.small_model import SMALL_MODEL
 
 
 def answer(client: httpx.Client, body: dict[str, Any]) -> dict[str, Any]:
@@ -48,6 +49,7 @@ def test_a_base_model_answers_by_its_slug_and_otherwise_than_its_adapters(
     openai: httpx.Client,
 ) -> None:
     assert answer(openai, chat(SLUG))["model"] == SLUG
+    assert answer(openai, chat(SMALL_MODEL.name))["model"] == SLUG, "its own name means it too"
     assert text_of(openai, SLUG) not in (FIRST, SECOND, OTHER)
 
 

@@ -169,7 +169,7 @@ def test_a_version_is_asked_as_it_was_while_the_database_does_not_answer(
     class Served:
         """What is known of a base model that nobody asks."""
 
-        model = base
+        model, slug, public_name = base, "small", "small"
 
     models = TunedModels(database, tuned.server.artifacts, {"small": Served()})  # type: ignore[dict-item]  # it is not asked
     known = models.find("support-bot@v2")

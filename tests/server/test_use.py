@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sqltune.server.use_recording import EndedRequest, Outcome, UseRecorder
+from sqltune.server.use_recording import EndedRequest, RequestOutcome, UseRecorder
 from tests.databases import copy_sqlite
 from tests.end_to_end.command import People, await_condition
 from tests.server.tuned import PROMPT, Tuned, chat
@@ -97,7 +97,7 @@ def people(sqlite_template: Path, tmp_path: Path) -> Iterator[People]:
 
 
 def answered(seconds: float = 0.2) -> EndedRequest:
-    return EndedRequest("bot", 3, "bot@v3", Outcome.ANSWERED, seconds, 10, 2)
+    return EndedRequest("bot", 3, "bot@v3", RequestOutcome.ANSWERED, seconds, 10, 2)
 
 
 def test_an_hour_has_a_row_and_a_clock_that_goes_back_spoils_none(

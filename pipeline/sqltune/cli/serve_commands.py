@@ -1,4 +1,4 @@
-"""The command that serves Gradient's API to other programs: serve."""
+"""The command that serves OpenAI's and Gradient's API to other programs: serve."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def serve(
         typer.Option(help="Port, 0 for a free one [default: 8400; env: SQLTUNE_SERVE_PORT]."),
     ] = None,
 ) -> None:
-    """Serve Gradient's API from this machine: other programs create, tune and query adapters.
+    """Serve OpenAI's and Gradient's API: other programs ask what sync trained, and tune adapters.
 
     Exits with 0 on Ctrl-C and SIGTERM; a training in progress is rolled back and its client gets an
     error.

@@ -96,7 +96,7 @@ TokenWatcher = Callable[[int, GrowingText], bool]
 
 @dataclass(frozen=True)
 class Observers:
-    """Who follows the answering, after each token."""
+    """Functions that follow the answering, called after each token."""
 
     #: Gets the number of answers that are done, those begun counted by their share.
     on_progress: Callable[[float], None] | None = None

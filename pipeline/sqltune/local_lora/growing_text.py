@@ -12,7 +12,7 @@ _HALF_CHARACTER = "\ufffd"
 
 @dataclass
 class GrowingText:
-    """The answer that a list of token ids stands for; whoever adds to the list sees it grow."""
+    """The answer that a list of token ids stands for; it grows as ids are added to the list."""
 
     tokenizer: Any
     ids: list[int]

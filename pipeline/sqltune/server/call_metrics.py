@@ -7,7 +7,7 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from sqltune.database.tables.served_use import LATENCY_BOUNDS_MS
-from sqltune.server.use_recording import EndedRequest, Outcome
+from sqltune.server.use_recording import EndedRequest, RequestOutcome
 
 #: A training call takes minutes, a listing a millisecond.
 _BUCKETS = (0.005, 0.02, 0.1, 0.5, 2, 10, 60, 300, 1800)
@@ -76,7 +76,7 @@ class CallMetrics:
     def count_request(self, request: EndedRequest) -> None:
         """Count a request for a model."""
         self._asked.labels(request.label, request.outcome.value).inc()
-        if request.outcome is Outcome.ANSWERED:
+        if request.outcome is RequestOutcome.ANSWERED:
             self._tokens.labels(request.label, "prompt").inc(request.prompt_tokens)
             self._tokens.labels(request.label, "answer").inc(request.output_tokens)
             self._latency.labels(request.label).observe(request.seconds)

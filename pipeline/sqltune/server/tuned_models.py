@@ -83,15 +83,15 @@ class TunedModels:
         self._known: dict[str, AdapterVersion] = {}
 
     def find(self, name: str) -> AskedModel:
-        """Return the model with this name: a base model's slug, else an adapter.
+        """Return the model with this name: a base model's slug or own name, else an adapter.
 
         Raises:
             CallRefused: there is none, or it cannot be asked here.
             DatabaseError: the rows cannot be read.
         """
-        base = self._bases.get(name)
-        if base is not None:
-            return AskedModel(name, None, base, BASE_LANE, None, base.model.revision)
+        named = (b for b in self._bases.values() if name in (b.slug, b.public_name))
+        if (base := next(named, None)) is not None:
+            return AskedModel(base.slug, None, base, BASE_LANE, None, base.model.revision)
         version = self._version(name)
         base = self._base_of(version)
         weights = VersionWeights(self._folder_of(version), version.artifact_sha256 or "")

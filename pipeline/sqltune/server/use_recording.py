@@ -25,7 +25,7 @@ PAUSE_SECONDS = 2.0
 _LAST_ATTEMPTS = 3
 
 
-class Outcome(StrEnum):
+class RequestOutcome(StrEnum):
     """How a request ended."""
 
     ANSWERED = "answered"
@@ -43,7 +43,7 @@ class EndedRequest:
     version_number: int | None
     #: Both as one name.
     label: str
-    outcome: Outcome
+    outcome: RequestOutcome
     seconds: float
     #: Of the answers; 0 where there are none.
     prompt_tokens: int = 0
@@ -93,9 +93,9 @@ class UseRecorder:
             key = UseKey(request.model_name, request.version_number or 0, self._hour)
             counts = self._counts.setdefault(key, UseCounts())
             counts.request_count += 1
-            counts.error_count += request.outcome is Outcome.FAILED
-            counts.cancelled_count += request.outcome is Outcome.CANCELLED
-            if request.outcome is Outcome.ANSWERED:
+            counts.error_count += request.outcome is RequestOutcome.FAILED
+            counts.cancelled_count += request.outcome is RequestOutcome.CANCELLED
+            if request.outcome is RequestOutcome.ANSWERED:
                 tokens = (request.prompt_tokens, request.output_tokens)
                 counts.add_answer(round(request.seconds * 1000, 3), *tokens)
             self._unsaved.add(key)

@@ -23,17 +23,17 @@ Stop = Annotated[str, Field(min_length=1, max_length=MOST_STOP)]
 Tokens = Annotated[int, Field(ge=1, le=_MOST_TOKENS)]
 
 
-class _Request(BaseModel):
+class _StrictRequest(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
 
 
-class StreamOptions(_Request):
+class StreamOptions(_StrictRequest):
     """What a stream says beside the answer."""
 
     include_usage: bool | None = None
 
 
-class AnsweringRequest(_Request):
+class AnsweringRequest(_StrictRequest):
     """What both kinds of requests have; null is the default of every field."""
 
     model: Annotated[str, Field(min_length=1, max_length=MOST_NAME)]
@@ -51,7 +51,7 @@ class AnsweringRequest(_Request):
     logit_bias: dict[str, Any] | None = None
 
 
-class ChatMessage(_Request):
+class ChatMessage(_StrictRequest):
     """One message of a conversation."""
 
     role: str

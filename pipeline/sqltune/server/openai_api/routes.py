@@ -30,7 +30,7 @@ from sqltune.server.openai_api.replying import ReplyForm, Usage
 from sqltune.server.openai_api.streaming import AnswerStream, GrowingAnswers
 from sqltune.server.replies import plain_reply
 from sqltune.server.tuned_models import AskedModel, ListedModel, TunedModels
-from sqltune.server.use_recording import EndedRequest, Outcome
+from sqltune.server.use_recording import EndedRequest, RequestOutcome
 from sqltune.server.waiting import wait_for_all, wait_with
 from sqltune.wire.openai import AnsweringRequest, ChatRequest, CompletionRequest
 
@@ -38,7 +38,7 @@ _OWNER = "sqltune"
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _UnderstoodRequest:
     """A request that was understood."""
 
     model: AskedModel
@@ -72,13 +72,13 @@ class _Ending:
         if self._is_noted:
             return
         self._is_noted = True
-        failed = Outcome.CANCELLED if error is None else Outcome.FAILED
+        failed = RequestOutcome.CANCELLED if error is None else RequestOutcome.FAILED
         self._count(
             EndedRequest(
                 self._model.name,
                 self._model.version_number,
                 self._model.label,
-                failed if usage is None else Outcome.ANSWERED,
+                failed if usage is None else RequestOutcome.ANSWERED,
                 time.monotonic() - self._began,
                 **({} if usage is None else _tokens(usage)),
             )
@@ -156,7 +156,7 @@ class OpenAiRoutes:
 
     def _understand(
         self, body: AnsweringRequest, model: AskedModel, questions: Sequence[Question]
-    ) -> _Asked:
+    ) -> _UnderstoodRequest:
         is_chat = isinstance(body, ChatRequest)
         options = body.stream_options
         form = ReplyForm(
@@ -168,10 +168,10 @@ class OpenAiRoutes:
             choices_each=body.n or 1,
             includes_usage=bool(options and options.include_usage),
         )
-        return _Asked(model, questions, make_sampling(body), form)
+        return _UnderstoodRequest(model, questions, make_sampling(body), form)
 
     async def _answer(
-        self, request: Request, asked: _Asked, ending: _Ending, *, is_streamed: bool
+        self, request: Request, asked: _UnderstoodRequest, ending: _Ending, *, is_streamed: bool
     ) -> Any:
         if is_streamed:
             answers = await self._begin(request.receive, asked)
@@ -182,7 +182,7 @@ class OpenAiRoutes:
         ending.note(asked.form.usage(given), None)
         return plain_reply(asked.form.whole(given))
 
-    async def _begin(self, receive: Receive, asked: _Asked) -> GrowingAnswers:
+    async def _begin(self, receive: Receive, asked: _UnderstoodRequest) -> GrowingAnswers:
         """Begin the answers of a stream: what is refused by then is refused with its status."""
         answers = GrowingAnswers(len(asked.questions))
         try:
@@ -197,7 +197,7 @@ class OpenAiRoutes:
         return answers
 
     def _ask(
-        self, asked: _Asked, answers: GrowingAnswers | None = None
+        self, asked: _UnderstoodRequest, answers: GrowingAnswers | None = None
     ) -> list[Future[GeneratedAnswer]]:
         """Queue all questions, or none."""
         futures: list[Future[GeneratedAnswer]] = []
