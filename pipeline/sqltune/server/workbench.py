@@ -120,7 +120,7 @@ class Workbench:
 
     def _open(self, adapter: ServedAdapter) -> LoraTrainer:
         idle = [name for name in self._trainers if name not in self._in_training]
-        for name in idle[: len(self._trainers) - MOST_ADAPTERS + 1]:
+        for name in idle[: max(0, len(self._trainers) - MOST_ADAPTERS + 1)]:
             self._trainers.pop(name).close()
         name = adapter.adapter_id
         if self._checkpoint(name).exists():
