@@ -46,6 +46,7 @@ EVENTS = frozenset(
         "adapter_deleted",
         "fine_tuned",
         "step_not_settled",
+        "use_not_saved",
     }
 )
 

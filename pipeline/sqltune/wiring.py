@@ -81,7 +81,7 @@ def open_migrated_runtime(settings: Settings, reporter: Reporter) -> Iterator[Ru
 
 @contextmanager
 def open_server(settings: Settings, say: Callable[[str], None]) -> Iterator[ListenAddress]:
-    """Serve Gradient's API for as long as the block lasts, and report with `say` what takes long.
+    """Serve both APIs for as long as the block lasts, and report with `say` what takes long.
 
     Raises:
         ConfigError: a package is missing, the address cannot be used, or it is open to other

@@ -78,3 +78,13 @@ SELECT alias
  WHERE adapter_name = :adapter_name
    AND version_number = :version_number
  ORDER BY alias;
+
+-- name: list_alias_versions
+-- Every alias with the version that it points to.
+SELECT a.adapter_name, a.alias, a.version_number, a.changed_at, v.backend, v.base_model, v.base_model_revision,
+       v.quantization, v.retired_at
+  FROM aliases a
+  JOIN adapter_versions v
+    ON v.adapter_name = a.adapter_name
+   AND v.version_number = a.version_number
+ ORDER BY a.adapter_name, a.alias;

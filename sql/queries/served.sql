@@ -62,3 +62,41 @@ SELECT a.adapter_id, s.step_number, s.state, s.optimizer_steps_before
     ON s.adapter_id = a.adapter_id
    AND s.step_number = a.last_step
  WHERE a.state = 'active';
+
+-- name: update_served_use
+-- What this process has counted so far for one model and hour; it is all there is, so that a repetition changes nothing.
+UPDATE served_use
+   SET request_count = :request_count,
+       error_count = :error_count,
+       cancelled_count = :cancelled_count,
+       prompt_tokens = :prompt_tokens,
+       output_tokens = :output_tokens,
+       latency_ms_sum = :latency_ms_sum,
+       latency_ms_max = :latency_ms_max,
+       within_50_ms = :within_50_ms,
+       within_100_ms = :within_100_ms,
+       within_250_ms = :within_250_ms,
+       within_500_ms = :within_500_ms,
+       within_1000_ms = :within_1000_ms,
+       within_2500_ms = :within_2500_ms,
+       within_5000_ms = :within_5000_ms,
+       within_10000_ms = :within_10000_ms,
+       within_30000_ms = :within_30000_ms,
+       within_60000_ms = :within_60000_ms,
+       within_300000_ms = :within_300000_ms,
+       updated_at = :updated_at
+ WHERE model_name = :model_name
+   AND version_number = :version_number
+   AND hour_at = :hour_at
+   AND server_key = :server_key;
+
+-- name: insert_served_use
+-- The first counts of this process for one model and hour.
+INSERT INTO served_use (model_name, version_number, hour_at, server_key, request_count, error_count, cancelled_count,
+                        prompt_tokens, output_tokens, latency_ms_sum, latency_ms_max, within_50_ms, within_100_ms,
+                        within_250_ms, within_500_ms, within_1000_ms, within_2500_ms, within_5000_ms, within_10000_ms,
+                        within_30000_ms, within_60000_ms, within_300000_ms, updated_at)
+VALUES (:model_name, :version_number, :hour_at, :server_key, :request_count, :error_count, :cancelled_count,
+        :prompt_tokens, :output_tokens, :latency_ms_sum, :latency_ms_max, :within_50_ms, :within_100_ms,
+        :within_250_ms, :within_500_ms, :within_1000_ms, :within_2500_ms, :within_5000_ms, :within_10000_ms,
+        :within_30000_ms, :within_60000_ms, :within_300000_ms, :updated_at);

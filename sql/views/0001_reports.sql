@@ -554,3 +554,85 @@ SELECT COALESCE(q.adapter_name, r.adapter_name) AS adapter_name,
   LEFT JOIN responses a ON a.run_id = p.run_id AND a.prompt_key = p.prompt_key AND a.phase = 'after'
   LEFT JOIN adapter_versions v ON v.adapter_name = COALESCE(q.adapter_name, r.adapter_name)
                               AND v.version_number = COALESCE(q.answered_version, r.version_number);
+
+-- view: report_use
+-- One row per model, version and hour in which it was asked through OpenAI's API. Percentiles are upper bounds: the answers took
+-- no longer than 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000 or 300000 ms, or than the longest one.
+SELECT CASE WHEN u.version_number > 0 THEN u.model_name ELSE NULL END AS adapter_name,
+       CASE WHEN u.version_number > 0 THEN u.version_number ELSE NULL END AS version_number,
+       u.hour_at AS hour_at,
+       DATE(u.hour_at) AS hour_date,
+       u.model_name AS model_name,
+       COALESCE(v.adapter_label, u.model_name) AS adapter_label,
+       u.request_count AS request_count,
+       u.answered_count AS answered_count,
+       u.error_count AS error_count,
+       u.cancelled_count AS cancelled_count,
+       u.prompt_tokens AS prompt_tokens,
+       u.output_tokens AS output_tokens,
+       CASE WHEN u.answered_count = 0 THEN NULL ELSE u.latency_ms_sum / u.answered_count END AS latency_ms_mean,
+       CASE WHEN u.answered_count = 0 THEN NULL
+            WHEN u.within_50_ms >= 0.5 * u.answered_count THEN 50
+            WHEN u.within_100_ms >= 0.5 * u.answered_count THEN 100
+            WHEN u.within_250_ms >= 0.5 * u.answered_count THEN 250
+            WHEN u.within_500_ms >= 0.5 * u.answered_count THEN 500
+            WHEN u.within_1000_ms >= 0.5 * u.answered_count THEN 1000
+            WHEN u.within_2500_ms >= 0.5 * u.answered_count THEN 2500
+            WHEN u.within_5000_ms >= 0.5 * u.answered_count THEN 5000
+            WHEN u.within_10000_ms >= 0.5 * u.answered_count THEN 10000
+            WHEN u.within_30000_ms >= 0.5 * u.answered_count THEN 30000
+            WHEN u.within_60000_ms >= 0.5 * u.answered_count THEN 60000
+            WHEN u.within_300000_ms >= 0.5 * u.answered_count THEN 300000
+            ELSE u.latency_ms_max END AS latency_ms_p50,
+       CASE WHEN u.answered_count = 0 THEN NULL
+            WHEN u.within_50_ms >= 0.95 * u.answered_count THEN 50
+            WHEN u.within_100_ms >= 0.95 * u.answered_count THEN 100
+            WHEN u.within_250_ms >= 0.95 * u.answered_count THEN 250
+            WHEN u.within_500_ms >= 0.95 * u.answered_count THEN 500
+            WHEN u.within_1000_ms >= 0.95 * u.answered_count THEN 1000
+            WHEN u.within_2500_ms >= 0.95 * u.answered_count THEN 2500
+            WHEN u.within_5000_ms >= 0.95 * u.answered_count THEN 5000
+            WHEN u.within_10000_ms >= 0.95 * u.answered_count THEN 10000
+            WHEN u.within_30000_ms >= 0.95 * u.answered_count THEN 30000
+            WHEN u.within_60000_ms >= 0.95 * u.answered_count THEN 60000
+            WHEN u.within_300000_ms >= 0.95 * u.answered_count THEN 300000
+            ELSE u.latency_ms_max END AS latency_ms_p95,
+       CASE WHEN u.answered_count = 0 THEN NULL
+            WHEN u.within_50_ms >= 0.99 * u.answered_count THEN 50
+            WHEN u.within_100_ms >= 0.99 * u.answered_count THEN 100
+            WHEN u.within_250_ms >= 0.99 * u.answered_count THEN 250
+            WHEN u.within_500_ms >= 0.99 * u.answered_count THEN 500
+            WHEN u.within_1000_ms >= 0.99 * u.answered_count THEN 1000
+            WHEN u.within_2500_ms >= 0.99 * u.answered_count THEN 2500
+            WHEN u.within_5000_ms >= 0.99 * u.answered_count THEN 5000
+            WHEN u.within_10000_ms >= 0.99 * u.answered_count THEN 10000
+            WHEN u.within_30000_ms >= 0.99 * u.answered_count THEN 30000
+            WHEN u.within_60000_ms >= 0.99 * u.answered_count THEN 60000
+            WHEN u.within_300000_ms >= 0.99 * u.answered_count THEN 300000
+            ELSE u.latency_ms_max END AS latency_ms_p99,
+       CASE WHEN u.answered_count = 0 THEN NULL ELSE u.latency_ms_max END AS latency_ms_max
+  FROM (SELECT s.model_name AS model_name,
+               s.version_number AS version_number,
+               s.hour_at AS hour_at,
+               CAST(SUM(s.request_count) AS SIGNED) AS request_count,
+               CAST(SUM(s.request_count - s.error_count - s.cancelled_count) AS SIGNED) AS answered_count,
+               CAST(SUM(s.error_count) AS SIGNED) AS error_count,
+               CAST(SUM(s.cancelled_count) AS SIGNED) AS cancelled_count,
+               CAST(SUM(s.prompt_tokens) AS SIGNED) AS prompt_tokens,
+               CAST(SUM(s.output_tokens) AS SIGNED) AS output_tokens,
+               SUM(s.latency_ms_sum) AS latency_ms_sum,
+               MAX(s.latency_ms_max) AS latency_ms_max,
+               SUM(s.within_50_ms) AS within_50_ms,
+               SUM(s.within_100_ms) AS within_100_ms,
+               SUM(s.within_250_ms) AS within_250_ms,
+               SUM(s.within_500_ms) AS within_500_ms,
+               SUM(s.within_1000_ms) AS within_1000_ms,
+               SUM(s.within_2500_ms) AS within_2500_ms,
+               SUM(s.within_5000_ms) AS within_5000_ms,
+               SUM(s.within_10000_ms) AS within_10000_ms,
+               SUM(s.within_30000_ms) AS within_30000_ms,
+               SUM(s.within_60000_ms) AS within_60000_ms,
+               SUM(s.within_300000_ms) AS within_300000_ms
+          FROM served_use s
+         GROUP BY s.model_name, s.version_number, s.hour_at) u
+  LEFT JOIN adapter_versions v ON v.adapter_name = u.model_name AND v.version_number = u.version_number;

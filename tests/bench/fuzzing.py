@@ -36,6 +36,8 @@ from tests.small_model import SMALL_MODEL
 
 CLIENTS = 8
 NAMES = ["query", "model", "samples", "inputs", "temperature", "topK", "topP", "guidance", "rag"]
+NAMES += ["messages", "role", "content", "prompt", "n", "stop", "seed", "stream", "max_tokens"]
+NAMES += ["tools", "response_format", "logprobs", "top_p", "stream_options", "tool_calls"]
 TEXTS = [
     "",
     "a",
@@ -135,7 +137,7 @@ def fuzz(targets: list[Target], requests: int, seed: int) -> Tally:
 def send_one(http: httpx.Client, target: Target, rng: random.Random, tally: Tally) -> None:
     """Send one request, by the HTTP library or as bytes that end anywhere."""
     path, body, headers = make_path(target, rng), make_body(target, rng), make_headers(rng)
-    posts = path.endswith(("/models", "/complete", "/fine-tune"))
+    posts = path.endswith(("/models", "/complete", "/fine-tune", "/completions"))
     method = rng.choice(METHODS) if rng.random() < 0.1 else "POST" if posts else "GET"
     shown = f"{method} {path} {headers} {body!r}"
     if rng.random() < 0.1:
@@ -178,6 +180,10 @@ def make_path(target: Target, rng: random.Random) -> str:
     routes = ["/models", f"/models/{model}", f"/models/{model}/complete", "/healthz", "/metrics"]
     routes += [f"/models/{model}/fine-tune", f"/models/{model}/complete", "/nothing", "/%2e%2e/"]
     query = rng.choice(["", "", "", "?onlyBase=true", "?onlyBase=x", "?capability=any", "?%ff=%00"])
+    if rng.random() < 0.5:
+        routes = [f"/models/{SLUG}", f"/models/{SLUG}@v1", "/models/a@live", "/models/%40%00"]
+        routes += ["/models", "/nothing", *["/chat/completions"] * 8, *["/completions"] * 4]
+        return rng.choice(["/v1", "/v1", "/api/v1", "//v1/"]) + rng.choice(routes) + query
     return rng.choice(["/api", "/api", "", "//api/"]) + rng.choice(routes) + query
 
 
@@ -222,8 +228,34 @@ def _right_body(target: Target, rng: random.Random) -> dict[str, Any]:
             {"samples": [{"inputs": "Who? A writer."}]},
             {"samples": [{"inputs": [{"value": "Who?", "trainable": False}, {"value": " A."}]}]},
             {"model": {"baseModelId": base, "name": "fuzzed"}},
+            *_openai_bodies(rng),
         ]
     )
+
+
+def _openai_bodies(rng: random.Random) -> list[dict[str, Any]]:
+    """Return bodies of OpenAI's API, most of them for a model that is there."""
+    common = {
+        "model": rng.choice([SLUG, SLUG, SLUG, "a@v1", "a", "@", "\0"]),
+        "max_tokens": 2,
+        "temperature": rng.choice([None, 0.5, 2]),
+        "n": rng.choice([None, 2]),
+        "stop": rng.choice([None, "a", ["a", "b"]]),
+        "stream": rng.random() < 0.3,
+        "stream_options": {"include_usage": True},
+    }
+    turns = [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": "A."}]
+    parts = [{"type": "text", "text": "Who?"}, {"type": "image_url", "image_url": {}}]
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    called = {"role": "assistant", "content": None, "tool_calls": [call]}
+    result = {"role": "tool", "content": "7", "tool_call_id": "c"}
+    return [
+        {**common, "messages": [turns[0]]},
+        {**common, "messages": [{"role": "system", "content": "Be brief."}, *turns, turns[0]]},
+        {**common, "messages": [{"role": "user", "content": parts[: rng.randrange(3)]}]},
+        {**common, "messages": [turns[0], called, result]},
+        {**common, "prompt": rng.choice(["Who?", ["Who?", "Where?"], [1, 2], [[1]], []])},
+    ]
 
 
 def _mutated(value: Any, rng: random.Random) -> Any:

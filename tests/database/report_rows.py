@@ -7,10 +7,12 @@ rejected. A third run failed. Prompts: k1 got better, k2 worse, k3 expects nothi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from sqlalchemy import text
 
 from sqltune.database.connection import Database
+from sqltune.database.tables.served_use import UseCounts, UseKey, save_served_use
 
 ADAPTER = "support-bot"
 _TIME = "2026-11-23 10:00:0{}.000000"
@@ -39,6 +41,7 @@ def insert_history(database: Database) -> None:
     _insert_predictions(database)
     _insert_erasure(database)
     _insert_findings(database)
+    _insert_use(database)
     _insert_questions(database)
 
 
@@ -314,3 +317,18 @@ def _insert_questions(database: Database) -> None:
             for n, row in enumerate(said, 1)
         ],
     )
+
+
+def _insert_use(database: Database) -> None:
+    """Version 1 answered two hundred times, counted by two processes, and the base model never."""
+    key = UseKey(ADAPTER, 1, datetime(2026, 11, 23, 10))
+    for server, latencies in (("s1", [40.0] * 99 + [90.0]), ("s2", [200.0] * 95 + [700_000.0] * 5)):
+        counts = UseCounts(request_count=104, error_count=3, cancelled_count=1)
+        for latency_ms in latencies:
+            counts.add_answer(latency_ms, 10, 2)
+        with database.transaction() as session:
+            save_served_use(session, key, counts, server_key=server, now=key.hour_at)
+    refused = UseCounts(request_count=1, error_count=1)
+    with database.transaction() as session:
+        base = UseKey("toy", 0, key.hour_at)
+        save_served_use(session, base, refused, server_key="s1", now=key.hour_at)

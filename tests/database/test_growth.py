@@ -15,7 +15,8 @@ SMALL = frozenset(
     {"forget_keys", "forgotten_samples", "erasures", "erasure_versions"}
     | {"adapters", "adapter_states", "aliases", "alias_changes", "alias_history"}
     | {"adapter_versions", "gate_decisions", "manifests", "schema_migrations", "schema_views"}
-    | {"served_adapters", "orphans"}
+    # A row per model, hour and server process.
+    | {"served_adapters", "served_use", "orphans"}
 )
 #: Statements that read a whole table on purpose.
 READS_ALL = {

@@ -14,7 +14,8 @@ from sqltune.database import migrations, rights
 from sqltune.database.connection import Database, EngineKind
 from sqltune.database.queries import find_sql_folder, strip_comments
 from sqltune.database.scripts import View, read_migrations, read_views, split_script
-from sqltune.database.tables import states
+from sqltune.database.tables import aliases, served, states, versions
+from sqltune.database.tables.served_use import UseCounts, UseKey, save_served_use
 from sqltune.errors import DatabaseError
 from tests.database.not_compared_reasons import REASONS
 from tests.databases import MIGRATED_AT
@@ -51,7 +52,7 @@ def test_each_table_is_described_once_in_two_lines() -> None:
 
 def test_each_table_says_who_writes_it() -> None:
     entries = re.findall(r"^- \*\*`\w+`\*\*: .+\n  (.+)$", README, re.MULTILINE)
-    assert len(entries) == 39
+    assert len(entries) == 40
     assert [line for line in entries if not line.startswith("Written by ")] == []
 
 
@@ -156,6 +157,24 @@ def test_the_runner_may_work_but_not_change_the_schema(granted_server: SqlServer
             session.fetch_all("list_status")
         assert refused(runner, "DROP TABLE runs")
         assert refused(runner, "CREATE TABLE more (id INT)")
+
+
+def test_the_server_finds_versions_counts_use_and_reads_no_text(granted_server: SqlServer) -> None:
+    with opened(granted_server, "server") as server:
+        migrations.require_current(server)
+        with server.transaction() as session:
+            assert aliases.list_alias_versions(session) == []
+            assert aliases.fetch_alias(session, "a") is None
+            assert versions.get_version(session, "a", 1) is None
+            assert served.list_served_adapters(session) == []
+            assert served.list_unsettled_served_steps(session) == []
+            key = UseKey("a", 1, MIGRATED_AT)
+            for _ in range(2):
+                save_served_use(session, key, UseCounts(), server_key="s", now=MIGRATED_AT)
+        for table in ("training_samples", "contents", "responses", "runs"):
+            assert refused(server, f"SELECT COUNT(*) FROM {table}")
+        assert refused(server, "UPDATE aliases SET version_number = 1")
+        assert refused(server, "DELETE FROM served_use")
 
 
 def test_bi_tools_may_read_the_views_and_nothing_else(granted_server: SqlServer) -> None:

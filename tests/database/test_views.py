@@ -76,6 +76,9 @@ CONTRACT = {
     "output_tokens latency_ms asked_by asked_at asked_date answered_at error_code error_message",
     "report_feedback": "adapter_name version_number feedback_id question_id run_id prompt_key "
     "adapter_label prompt answer rating correction given_by given_at given_date",
+    "report_use": "adapter_name version_number hour_at hour_date model_name adapter_label "
+    "request_count answered_count error_count cancelled_count prompt_tokens output_tokens "
+    "latency_ms_mean latency_ms_p50 latency_ms_p95 latency_ms_p99 latency_ms_max",
 }
 
 
@@ -299,6 +302,17 @@ def test_feedback_is_shown_with_the_answer_that_it_is_about(reported: Database) 
         (1, "support-bot v1", 1, 1, None, None, "q1", "a1", 0, "better", day),
         (2, "support-bot v2", 2, None, 2, "k1", "prompt k1", "after k1", 1, None, day),
         (3, None, None, 99, None, None, None, None, 1, None, day),
+    ]
+
+
+def test_use_is_summed_over_processes_with_percentiles_rounded_up(reported: Database) -> None:
+    counts = "request_count, answered_count, error_count, cancelled_count, prompt_tokens"
+    times = "latency_ms_mean, latency_ms_p50, latency_ms_p95, latency_ms_p99, latency_ms_max"
+    shown = f"adapter_label, version_number, {counts}, output_tokens, {times}"
+    mean = (99 * 40 + 90 + 95 * 200 + 5 * 700_000) / 200
+    assert select(reported, shown, "report_use ORDER BY model_name") == [
+        ("support-bot v1", 1, 208, 200, 6, 2, 2000, 400, mean, 100, 250, 700_000, 700_000),
+        ("toy", None, 1, 0, 1, 0, 0, 0, None, None, None, None, None),
     ]
 
 

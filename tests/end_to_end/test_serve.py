@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.end_to_end.command import Finished, Running, Sqltune
+from tests.end_to_end.command import Finished, People, Running, Sqltune
 from tests.small_model import SMALL_MODEL
 
 TOKEN = "s3cr3t-token-of-the-server"
@@ -50,7 +50,7 @@ def headers(token: str) -> dict[str, str]:
 
 
 def test_it_answers_until_it_is_stopped_and_logs_neither_prompts_nor_secrets(
-    sqltune: Sqltune,
+    sqltune: Sqltune, people: People
 ) -> None:
     with serving(sqltune, SQLTUNE_SERVE_TOKEN=TOKEN, **LOUD) as (address, ended):
         root = address.removesuffix("/api")
@@ -63,6 +63,10 @@ def test_it_answers_until_it_is_stopped_and_logs_neither_prompts_nor_secrets(
             path = f"{address}/models/{base['id']}/complete"
             assert client.post(path, headers=headers(TOKEN), json=body).status_code == 200
             client.post(path, headers=headers(TOKEN), json={"query": PROMPT, "topK": PROMPT})
+            chat = {"model": "nous-hermes2", "messages": [{"role": "user", "content": PROMPT}]}
+            own = {"authorization": f"Bearer {TOKEN}"}
+            asked = client.post(f"{root}/v1/chat/completions", headers=own, json=chat)
+            assert asked.status_code == 200, asked.text
             figures = client.get(f"{root}/metrics", headers=headers(TOKEN)).text
     assert base["slug"] == "nous-hermes2"
     assert base["name"].startswith(SMALL_MODEL.name)
@@ -74,7 +78,9 @@ def test_it_answers_until_it_is_stopped_and_logs_neither_prompts_nor_secrets(
     assert TOKEN not in done.said
     lines = [json.loads(line) for line in done.err.splitlines() if line.startswith("{")]
     events = [line.get("event") for line in lines]
-    assert events.count("call_answered") == 6
+    assert events.count("call_answered") == 7
+    assert people.rows("SELECT model_name, request_count FROM report_use") == [("nous-hermes2", 1)]
+    assert PROMPT not in str(people.rows("SELECT * FROM served_use"))
     assert {"serve_started", "serve_stopped"} <= set(events)
 
 
@@ -89,6 +95,8 @@ def test_without_a_token_only_this_machine_may_connect(sqltune: Sqltune) -> None
     [
         ({"SQLTUNE_SERVE_MODELS": "nous-hermes2"}, "SQLTUNE_SERVE_MODELS"),
         ({"SQLTUNE_SERVE_MODELS": "a=/x,a=/y"}, "each slug once"),
+        ({"SQLTUNE_SERVE_MODELS": "/x/a,/y/a"}, "each slug once"),
+        ({"SQLTUNE_SERVE_MODELS": f"{'a' * 101}=/x"}, "at most 100 characters"),
         ({"SQLTUNE_SERVE_TOKEN": "short"}, "SQLTUNE_SERVE_TOKEN: must have at least 10"),
         ({"SQLTUNE_SERVE_PORT": "many"}, "SQLTUNE_SERVE_PORT"),
         ({"SQLTUNE_SERVE_PORT": "0", "SQLTUNE_SERVE_MODELS": "a=/no/such/folder"}, "'/no/such"),
@@ -102,6 +110,17 @@ def test_a_wrong_setting_is_named_before_anything_listens(
     assert named in done.err
     assert "short" not in done.err.replace("shorten", "")
     assert "Traceback" not in done.err
+
+
+def test_a_base_model_without_a_slug_is_served_by_its_own_name(sqltune: Sqltune) -> None:
+    running = sqltune.start("serve", "--port", "0", SQLTUNE_SERVE_MODELS=str(SMALL_MODEL))
+    address, _ = await_address(running)
+    listed = httpx.get(
+        f"{address.removesuffix('/api')}/v1/models", headers=headers("any-token"), trust_env=False
+    )
+    assert [model["id"] for model in listed.json()["data"]] == [SMALL_MODEL.name]
+    running.signal(signal.SIGTERM)
+    assert running.finish().code == 0
 
 
 def test_a_token_in_the_settings_file_is_refused(sqltune: Sqltune, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from sqltune.local_lora.loading import load_base_model
 from sqltune.local_lora.sampling import Sampling
 from sqltune.server.lanes import Work, in_one_piece
 from sqltune.server.model_thread import ModelThread
-from sqltune.server.workbench import BASE_LANE, Workbench
+from sqltune.server.workbench import BASE_LANE, MOST_ADAPTERS, Workbench
 
 SAMPLING = Sampling(max_new_tokens=4)
 PATIENCE_SECONDS = 60
@@ -37,9 +37,9 @@ class WatchedModel:
         self._answer = base.answer
         self.batches: list[tuple[str | None, list[str]]] = []
 
-    def answer(self, questions: list[Question], *, adapter: str | None, sampling: Sampling) -> Any:
+    def answer(self, questions: list[Question], *, adapter: str | None, **how: Any) -> Any:
         self.batches.append((adapter, [question.prompt for question in questions]))
-        return self._answer(questions, adapter=adapter, sampling=sampling)
+        return self._answer(questions, adapter=adapter, **how)
 
 
 def find_untrained(adapter_id: str) -> ServedAdapter:
@@ -184,6 +184,25 @@ def test_trainings_of_two_adapters_take_turns(thread: ModelThread) -> None:
     for future in both:
         future.result(PATIENCE_SECONDS)
     assert order == ["a", "b"] * 3
+
+
+def test_more_adapters_than_fit_into_memory_are_all_answered(
+    bench: Workbench, thread: ModelThread
+) -> None:
+    """The one that is asked first must be there when its turn comes, whatever waits behind it."""
+    lanes = [f"adapter-{n}" for n in range(MOST_ADAPTERS + 3)]
+    for lane in lanes:
+        thread.do(lane, partial(train_once, bench, lane)).result(PATIENCE_SECONDS)
+    blocker = Blocker(thread)
+    futures = [ask(thread, lane, "Who?") for lane in lanes]
+    blocker.open()
+    assert all(future.result(PATIENCE_SECONDS) for future in futures)
+    assert len(bench.base.adapters) == MOST_ADAPTERS
+
+
+def train_once(bench: Workbench, lane: str) -> Work:
+    with bench.training(lane):
+        yield
 
 
 def test_a_full_queue_refuses_calls_until_it_has_room_again(thread: ModelThread) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,19 +45,41 @@ def test_names_of_this_machine_are_answered(root: httpx.URL, name: str) -> None:
     "127.0.0.1.nip.io:{port}", "localhost.attacker.example:{port}", "",
     "127.0.0.1:{port}@attacker.example",
 ])  # fmt: skip
-@pytest.mark.parametrize("path", ["/api/models", "/healthz", "/metrics"])
+@pytest.mark.parametrize("path", ["/api/models", "/healthz", "/metrics", "/v1/models"])
 def test_a_name_that_leads_here_from_elsewhere_is_refused(
     root: httpx.URL, host: str, path: str
 ) -> None:
     refused = ask(root, path, host=host.format(port=root.port))
     assert refused.status_code == 403
-    assert "SQLTUNE_SERVE_TOKEN" in refused.json()["message"]
+    assert "SQLTUNE_SERVE_TOKEN" in message_of(refused)
 
 
 @pytest.mark.parametrize("origin", [
     "http://attacker.example", "https://localhost:{port}", "http://localhost:3000", "null", "",
 ])  # fmt: skip
-def test_a_page_of_another_server_is_refused(root: httpx.URL, origin: str) -> None:
-    refused = ask(root, origin=origin.format(port=root.port))
+@pytest.mark.parametrize("path", ["/api/models", "/v1/models"])
+def test_a_page_of_another_server_is_refused(root: httpx.URL, origin: str, path: str) -> None:
+    refused = ask(root, path, origin=origin.format(port=root.port))
     assert refused.status_code == 403
-    assert "Origin" in refused.json()["message"]
+    assert "Origin" in message_of(refused)
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/completions"])
+def test_a_page_of_the_web_cannot_ask_and_reads_nothing(root: httpx.URL, path: str) -> None:
+    """What a browser sends without asking first: a form's content type, and no header of ours."""
+    message = {"role": "user", "content": "a"}
+    body = json.dumps({"model": SLUG, "prompt": "a", "messages": [message]})
+    headers = {"content-type": "text/plain", "origin": "http://attacker.example"}
+    url = root.copy_with(path=path)
+    for sent in (headers, headers | HEADERS, {"content-type": "text/plain"}):
+        refused = httpx.post(url, content=body, headers=sent, trust_env=False)
+        assert refused.status_code in (401, 403)
+        assert "access-control-allow-origin" not in refused.headers
+    asked = httpx.options(url, headers=headers, trust_env=False)
+    assert asked.status_code == 403
+
+
+def message_of(refused: httpx.Response) -> str:
+    """What the client reads, in the shape of either API."""
+    content = refused.json()
+    return str(content["message"] if "message" in content else content["error"]["message"])

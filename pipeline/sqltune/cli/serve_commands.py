@@ -1,4 +1,4 @@
-"""The command that serves Gradient's API to other programs: serve."""
+"""The command that serves OpenAI's and Gradient's API to other programs: serve."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def serve(
         typer.Option(help="Port, 0 for a free one [default: 8400; env: SQLTUNE_SERVE_PORT]."),
     ] = None,
 ) -> None:
-    """Serve Gradient's API from this machine: other programs create, tune and query adapters.
+    """Serve OpenAI's and Gradient's API: other programs ask what sync trained, and tune adapters.
 
     Exits with 0 on Ctrl-C and SIGTERM; a training in progress is rolled back and its client gets an
     error.
@@ -36,6 +36,7 @@ def serve(
     settings = read_settings(serve_host=host, serve_port=port)
     said = "stopping: a training in progress is rolled back"
     with stop_on_signals(said) as stop, open_server(settings, say) as address:
+        say(f"OPENAI_BASE_URL={address.openai_url}")
         say(f"GRADIENT_API_URL={address.url}")
         for slug, model in settings.serve_models:
             say(f"{slug} is {model}")

@@ -18,7 +18,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sqltune.errors import DataError
 from sqltune.local_lora.conversations import tokenise_question, words_of
+from sqltune.local_lora.growing_text import GrowingText
 from sqltune.local_lora.prompt_format import end_ids
 from sqltune.local_lora.sampling import Sampling, TokenChooser
 from sqltune.local_lora.text_bounds import count_at_least
@@ -41,6 +43,10 @@ class FinishReason(StrEnum):
     LENGTH = "length"
     #: The prompt leaves no room for an answer; there is no text.
     PROMPT_TOO_LONG = "prompt_too_long"
+    #: The base model cannot be asked this; there is no text.
+    REFUSED = "refused"
+    #: Nobody waits for it any more.
+    DROPPED = "dropped"
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,10 @@ class Question:
     messages: tuple[Message, ...] | None = None
     #: Decides the draws beside the seed, so that equal questions may get different answers.
     draw: int | None = None
+    #: Longest answer, where it is shorter than the sampling's; None: the sampling's.
+    max_new_tokens: int | None = None
+    #: Texts that end the answer and do not belong to it.
+    stops: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,6 +85,23 @@ class GeneratedAnswer:
     output_tokens: int
     #: From the start of its batch to its last token.
     latency_seconds: float
+    #: Why the base model cannot be asked this; None: it can.
+    error: DataError | None = None
+
+
+#: Called after each token of an answer with its question's position and its text so far; returns
+#: whether anybody still waits for it.
+TokenWatcher = Callable[[int, GrowingText], bool]
+
+
+@dataclass(frozen=True)
+class Observers:
+    """Functions that follow the answering, called after each token."""
+
+    #: Gets the number of answers that are done, those begun counted by their share.
+    on_progress: Callable[[float], None] | None = None
+    #: Ends answers that nobody waits for any more.
+    watch: TokenWatcher | None = None
 
 
 @dataclass
@@ -88,9 +115,15 @@ class _Row:
     #: What the draws depend on beside seed and position.
     drawn_by: tuple[int, ...]
     room: int
-    output_ids: list[int]
+    text: GrowingText
     finish_reason: FinishReason | None = None
     seconds: float = 0.0
+    error: DataError | None = None
+
+    @property
+    def output_ids(self) -> list[int]:
+        """The tokens of the answer so far."""
+        return self.text.ids
 
 
 def answer_questions(
@@ -101,7 +134,7 @@ def answer_questions(
     *,
     max_length: int,
     activate: Callable[[], AbstractContextManager[None]],
-    on_progress: Callable[[float], None] | None = None,
+    observers: Observers,
 ) -> Iterator[list[GeneratedAnswer]]:
     """Yield the answers, those that end with the same token of a batch as one list.
 
@@ -113,8 +146,7 @@ def answer_questions(
         max_length: tokens of prompt and answer together that the network reads.
         activate: switches the adapter on while tokens are computed, so that the network can be
             used otherwise between two lists.
-        on_progress: called after each token with the number of answers that are done, those begun
-            counted by their share.
+        observers: who follows.
     """
     rows = [
         _row(index, question, tokenizer, sampling, max_length)
@@ -122,19 +154,19 @@ def answer_questions(
     ]
     refused = [row for row in rows if row.room < 1]
     if refused:
-        yield [_answer(row, tokenizer) for row in refused]
+        yield [_answer(row) for row in refused]
     ends = _end_ids(network, tokenizer)
     answered = float(len(refused))
     for rows_at_once in _batches([row for row in rows if row.room > 0]):
-        batch = _OpenBatch(network, rows_at_once, TokenChooser(sampling), ends)
+        batch = _OpenBatch(network, rows_at_once, TokenChooser(sampling), ends, observers.watch)
         while batch.rows:
             ended: list[_Row] = []
             with activate(), torch.no_grad():
                 while not ended:
                     ended = batch.advance()
-                    if on_progress is not None:
-                        on_progress(answered + batch.done())
-            yield [_answer(row, tokenizer) for row in ended]
+                    if observers.on_progress is not None:
+                        observers.on_progress(answered + batch.done())
+            yield [_answer(row) for row in ended]
         answered += len(rows_at_once)
 
 
@@ -145,14 +177,19 @@ def _row(
     sampling: Sampling,
     max_length: int,
 ) -> _Row:
+    text = GrowingText(tokenizer, [], question.stops)
     least = count_at_least(_words_of(question), tokenizer, max_length)
     if least is not None:
-        return _Row(index, (), least, (), 0, [], FinishReason.PROMPT_TOO_LONG)
-    ids = _tokenise(question, tokenizer, question.prompt_format or PLAIN)
+        return _Row(index, (), least, (), 0, text, FinishReason.PROMPT_TOO_LONG)
+    try:
+        ids = _tokenise(question, tokenizer, question.prompt_format or PLAIN)
+    except DataError as error:
+        return _Row(index, (), 0, (), 0, text, FinishReason.REFUSED, error=error)
     drawn_by = ids if question.draw is None else (*ids, question.draw)
-    room = min(sampling.max_new_tokens, max_length - len(ids))
+    longest = min(sampling.max_new_tokens, question.max_new_tokens or sampling.max_new_tokens)
+    room = min(longest, max_length - len(ids))
     reason = FinishReason.PROMPT_TOO_LONG if room < 1 else None
-    return _Row(index, ids, len(ids), drawn_by, room, [], reason)
+    return _Row(index, ids, len(ids), drawn_by, room, text, reason)
 
 
 def _words_of(question: Question) -> list[str]:
@@ -189,9 +226,15 @@ class _OpenBatch:
     """Prompts that are answered together, token by token; rows leave it as they end."""
 
     def __init__(
-        self, network: Any, rows: list[_Row], chooser: TokenChooser, ends: frozenset[int]
+        self,
+        network: Any,
+        rows: list[_Row],
+        chooser: TokenChooser,
+        ends: frozenset[int],
+        watch: TokenWatcher | None,
     ) -> None:
         self.rows = rows
+        self._watch = watch
         self._all = list(rows)
         self._network = network
         self._chooser = chooser
@@ -217,6 +260,8 @@ class _OpenBatch:
         chosen = self._chooser.choose(logits, [(row.drawn_by, len(row.output_ids)) for row in rows])
         for row, token in zip(rows, chosen.tolist(), strict=True):
             _extend(row, token, self._ends, time.monotonic() - self._started)
+            if self._watch is not None and not self._watch(row.index, row.text):
+                row.finish_reason = FinishReason.DROPPED
         self._keep([place for place, row in enumerate(rows) if row.finish_reason is None], chosen)
         return [row for row in rows if row.finish_reason is not None]
 
@@ -265,7 +310,9 @@ def _extend(row: _Row, token: int, ends: frozenset[int], seconds: float) -> None
         row.finish_reason = FinishReason.STOP
     else:
         row.output_ids.append(token)
-        if len(row.output_ids) == row.room:
+        if row.text.is_stopped:
+            row.finish_reason = FinishReason.STOP
+        elif len(row.output_ids) == row.room:
             row.finish_reason = FinishReason.LENGTH
     row.seconds = seconds
 
@@ -288,11 +335,14 @@ def _end_ids(network: Any, tokenizer: Any) -> frozenset[int]:
     return frozenset(i for i in ids if i is not None) | end_ids(tokenizer)
 
 
-def _answer(row: _Row, tokenizer: Any) -> GeneratedAnswer:
+def _answer(row: _Row) -> GeneratedAnswer:
     assert row.finish_reason is not None  # noqa: S101  every row of a finished batch has ended
-    text = None
-    if row.finish_reason is not FinishReason.PROMPT_TOO_LONG:
-        text = tokenizer.decode(row.output_ids, skip_special_tokens=True).strip()
     return GeneratedAnswer(
-        row.index, text, row.finish_reason, row.prompt_tokens, len(row.output_ids), row.seconds
+        index=row.index,
+        text=row.text.final if row.room > 0 else None,
+        finish_reason=row.finish_reason,
+        prompt_tokens=row.prompt_tokens,
+        output_tokens=len(row.output_ids),
+        latency_seconds=row.seconds,
+        error=row.error,
     )

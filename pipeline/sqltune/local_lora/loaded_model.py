@@ -20,7 +20,13 @@ from peft import LoraConfig, PeftModel
 
 from sqltune.errors import BackendError
 from sqltune.local_lora.adapters import put_weights, read_adapter
-from sqltune.local_lora.answering import GeneratedAnswer, Question, answer_questions
+from sqltune.local_lora.answering import (
+    GeneratedAnswer,
+    Observers,
+    Question,
+    TokenWatcher,
+    answer_questions,
+)
 from sqltune.local_lora.prompt_format import resolve_format
 from sqltune.local_lora.quantization import Quantization, quantization_of
 from sqltune.local_lora.sampling import Sampling
@@ -105,6 +111,7 @@ class LoadedModel:
         adapter: str | None = None,
         sampling: Sampling | None = None,
         on_progress: Callable[[float], None] | None = None,
+        watch: TokenWatcher | None = None,
     ) -> Iterator[GeneratedAnswer]:
         """Yield the answers, each as soon as it is known, those to the shortest prompts first.
 
@@ -114,6 +121,7 @@ class LoadedModel:
             sampling: how tokens are chosen; None is greedy.
             on_progress: called after each token with the number of answers that are done, those
                 begun counted by their share; what it raises ends the asking.
+            watch: ends answers that nobody waits for any more.
         """
         batches = answer_questions(
             self.network,
@@ -122,7 +130,7 @@ class LoadedModel:
             sampling or Sampling(),
             max_length=self.max_length,
             activate=lambda: self.active(adapter),
-            on_progress=on_progress,
+            observers=Observers(on_progress, watch),
         )
         for batch in batches:
             yield from batch

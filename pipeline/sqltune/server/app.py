@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from concurrent.futures import Future
-from typing import Any, TypeVar
+from collections.abc import Callable
 
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp
@@ -20,8 +17,10 @@ from sqltune.server.bodies import Bodies
 from sqltune.server.call_metrics import CallMetrics
 from sqltune.server.completing import make_reply
 from sqltune.server.guarding import Guard
+from sqltune.server.openai_api.routes import OpenAiRoutes
 from sqltune.server.replies import json_reply
 from sqltune.server.service import Service
+from sqltune.server.waiting import wait_for_all, wait_to_the_end
 from sqltune.wire.gradient import (
     ID_LENGTH,
     CapabilityFilter,
@@ -31,14 +30,15 @@ from sqltune.wire.gradient import (
     FineTuneRequest,
 )
 
-Result = TypeVar("Result")
 _BOOLEANS = {"true": True, "false": False}
 
 
 def make_app(
     service: Service,
     metrics: CallMetrics,
+    more: Callable[[Bodies], OpenAiRoutes],
     *,
+    new_id: Callable[[], str],
     token: str | None,
     hosts: frozenset[str] | None = None,
     seconds: Callable[[], float] = time.monotonic,
@@ -48,11 +48,14 @@ def make_app(
     Args:
         service: what the routes do.
         metrics: counts the calls.
+        more: makes the routes of OpenAI's API.
+        new_id: makes the id of a call.
         token: what clients must send; None accepts any token.
         hosts: the values of the header Host that are answered; None: any.
         seconds: a clock that never goes back.
     """
-    routes = Routes(service, metrics, Bodies())
+    bodies = Bodies()
+    routes = Routes(service, metrics, bodies)
     router = Router(
         [
             Route("/models", routes.list_models, methods=["GET"]),
@@ -63,10 +66,11 @@ def make_app(
             Route("/models/{model_id}/complete", routes.complete, methods=["POST"]),
             Route("/healthz", routes.healthz, methods=["GET"]),
             Route("/metrics", routes.show_metrics, methods=["GET"]),
+            *more(bodies).list_routes(),
         ],
         redirect_slashes=False,
     )
-    return Guard(router, token=token, hosts=hosts, metrics=metrics, seconds=seconds)
+    return Guard(router, token=token, hosts=hosts, metrics=metrics, seconds=seconds, new_id=new_id)
 
 
 class Routes:
@@ -100,13 +104,13 @@ class Routes:
     async def delete(self, request: Request) -> Response:
         """`DELETE /models/{id}`."""
         model_id = request.path_params["model_id"]
-        await _wait(await run_in_threadpool(self._service.delete, model_id))
+        await wait_to_the_end(await run_in_threadpool(self._service.delete, model_id))
         return Response("{}", media_type="application/json")
 
     async def fine_tune(self, request: Request) -> Response:
         """`POST /models/{id}/fine-tune`: runs to its end even if the client disconnects."""
         async with self._bodies.read(request, FineTuneRequest) as body:
-            reply = await _wait(self._service.fine_tune(_model_id(request), body))
+            reply = await wait_to_the_end(self._service.fine_tune(_model_id(request), body))
         self._metrics.count_training(reply.number_of_trainable_tokens)
         return json_reply(reply)
 
@@ -114,7 +118,7 @@ class Routes:
         """`POST /models/{id}/complete`: not asked any more once the client disconnects."""
         async with self._bodies.read(request, CompleteRequest) as body:
             future = self._service.complete(_model_id(request), body)
-            answer = await _wait_with(request, future)
+            (answer,) = await wait_for_all(request.receive, [future])
         self._metrics.count_answer(answer.output_tokens)
         return json_reply(make_reply(answer))
 
@@ -127,35 +131,6 @@ class Routes:
     async def show_metrics(self, request: Request) -> Response:
         """`GET /metrics`, for Prometheus."""
         return Response(self._metrics.render(), media_type=CONTENT_TYPE_LATEST)
-
-
-def _wait(future: Future[Result]) -> Awaitable[Result]:
-    """Wait for another thread's result; cancelling the wait does not cancel the work."""
-    return asyncio.shield(asyncio.wrap_future(future))
-
-
-async def _wait_with(request: Request, future: Future[Result]) -> Result:
-    """Wait for another thread's result as long as the client does; then cancel the work.
-
-    Raises:
-        ClientDisconnect: the client is gone.
-    """
-    result = asyncio.wrap_future(future)
-    gone = asyncio.ensure_future(_disconnect(request))
-    first: list[asyncio.Future[Any]] = [result, gone]
-    try:
-        await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
-        if not result.done():
-            raise ClientDisconnect
-        return result.result()
-    finally:
-        result.cancel()
-        gone.cancel()
-
-
-async def _disconnect(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
 
 
 def _model_id(request: Request) -> str:

@@ -32,11 +32,16 @@ class ServedBase:
         return base_model_id(self.slug)
 
     @property
+    def public_name(self) -> str:
+        """What really answers, as clients may read it."""
+        return _public_name(self.model.name)
+
+    @property
     def item(self) -> BaseModelItem:
         """The entry in the listing; its name says what really answers."""
         return BaseModelItem(
             id=self.id,
-            name=f"{_public_name(self.model.name)} (sqltune, in place of {self.slug})",
+            name=f"{self.public_name} (sqltune, in place of {self.slug})",
             slug=self.slug,
             capabilities=[Capability.COMPLETE, Capability.FINE_TUNE],
         )

@@ -23,8 +23,11 @@ from sqltune.server.catalogue import Catalogue
 from sqltune.server.connections import Limits
 from sqltune.server.exposure import local_hosts
 from sqltune.server.folder_lock import lock_folder
+from sqltune.server.openai_api.routes import OpenAiRoutes
 from sqltune.server.running import ListenAddress, bind, most_connections, running
 from sqltune.server.service import Service
+from sqltune.server.tuned_models import TunedModels
+from sqltune.server.use_recording import EndedRequest, UseRecorder
 from sqltune.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -68,16 +71,25 @@ def open_server(
             patience_seconds=settings.stall_seconds,
         )
         service = Service(bases, catalogue, now=now, rng=rng, rehearses=settings.serve_rehearsal)
+        models = TunedModels(database, settings.artifacts, bases)
         metrics = CallMetrics()
+        use = UseRecorder(database, server_key=f"{rng.getrandbits(128):032x}", now=now)
+
+        def count(request: EndedRequest) -> None:
+            metrics.count_request(request)
+            use.count(request)
+
         metrics.watch_waiting(lambda: sum(base.thread.waiting for base in bases.values()))
         app = make_app(
             service,
             metrics,
+            partial(OpenAiRoutes, models, count=count, now=now, rng=rng),
+            new_id=lambda: f"req_{rng.getrandbits(96):024x}",
             token=settings.serve_token,
             hosts=None if settings.serve_token else local_hosts(settings.serve_host, listener),
         )
         limits = Limits(connections, body_bytes=2 * MOST_BYTES)
-        with running(app, listener, limits) as address:
+        with recording(use), running(app, listener, limits) as address:
             where = (address.host, address.port)
             logger.info("the server listens on %s:%d", *where, extra={"event": "serve_started"})
             try:
@@ -86,6 +98,16 @@ def open_server(
                 # First the calls, so that every waiting client gets a reply.
                 service.stop()
         logger.info("the server has stopped", extra={"event": "serve_stopped"})
+
+
+@contextmanager
+def recording(use: UseRecorder) -> Iterator[None]:
+    """Write what is counted for the duration of the block, and the rest at its end."""
+    use.start()
+    try:
+        yield
+    finally:
+        use.stop()
 
 
 def _load(converted: ConvertedModels, settings: Settings, source: BaseModelSource) -> LoadedModel:

@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from sqltune.database.tables.served_use import LATENCY_BOUNDS_MS
+from sqltune.server.use_recording import EndedRequest, RequestOutcome
+
 #: A training call takes minutes, a listing a millisecond.
 _BUCKETS = (0.005, 0.02, 0.1, 0.5, 2, 10, 60, 300, 1800)
 
@@ -34,6 +37,25 @@ class CallMetrics:
             "Tokens that the server has generated in answers to complete calls.",
             registry=self.registry,
         )
+        self._asked = Counter(
+            "sqltune_serve_requests",
+            "Requests for a model through OpenAI's API, by model and how they ended.",
+            ("model", "outcome"),
+            registry=self.registry,
+        )
+        self._tokens = Counter(
+            "sqltune_serve_tokens",
+            "Tokens of requests that were answered through OpenAI's API: of prompts, of answers.",
+            ("model", "kind"),
+            registry=self.registry,
+        )
+        self._latency = Histogram(
+            "sqltune_serve_answer_seconds",
+            "Seconds until a request through OpenAI's API was answered, by model.",
+            ("model",),
+            buckets=[bound / 1000 for bound in LATENCY_BOUNDS_MS],
+            registry=self.registry,
+        )
         self._trained = Counter(
             "sqltune_serve_trained_tokens",
             "Trainable tokens of the samples in finished fine-tune calls.",
@@ -50,6 +72,14 @@ class CallMetrics:
     def count_answer(self, tokens: int) -> None:
         """Count the tokens of an answer."""
         self._answered.inc(tokens)
+
+    def count_request(self, request: EndedRequest) -> None:
+        """Count a request for a model."""
+        self._asked.labels(request.label, request.outcome.value).inc()
+        if request.outcome is RequestOutcome.ANSWERED:
+            self._tokens.labels(request.label, "prompt").inc(request.prompt_tokens)
+            self._tokens.labels(request.label, "answer").inc(request.output_tokens)
+            self._latency.labels(request.label).observe(request.seconds)
 
     def count_training(self, tokens: int) -> None:
         """Count the tokens of a fine-tune call that is done."""

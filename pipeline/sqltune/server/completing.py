@@ -46,9 +46,19 @@ def make_sampling(request: CompleteRequest) -> Sampling:
     return Sampling(
         max_new_tokens=request.max_generated_token_count or DEFAULT_TOKENS,
         temperature=temperature,
-        top_p=1.0 if top_p is None else max(top_p, _SMALLEST_TOP_P),
+        top_p=clean_top_p(top_p),
         top_k=min(top_k or 0, _LARGEST_TOP_K),
     )
+
+
+def clean_top_p(top_p: float | None) -> float:
+    """Return the share of the likeliest tokens that are drawn from; None means all."""
+    return 1.0 if top_p is None else max(top_p, _SMALLEST_TOP_P)
+
+
+def clean_temperature(temperature: float | None) -> float:
+    """Return the temperature; None, and what no number format divides by, is 0."""
+    return 0.0 if temperature is None or 0 < temperature < _SMALLEST_TEMPERATURE else temperature
 
 
 def refuse_rag(request: CompleteRequest) -> None:
@@ -73,7 +83,10 @@ def make_reply(answer: GeneratedAnswer) -> CompleteReply:
 
     Raises:
         CallRefused: the prompt leaves no room for an answer.
+        DataError: the base model cannot be asked this.
     """
+    if answer.error is not None:
+        raise answer.error
     if answer.finish_reason is FinishReason.PROMPT_TOO_LONG:
         raise refusals.refuse(
             ErrorType.UNPROCESSABLE,
@@ -95,8 +108,7 @@ def _is_templated(request: CompleteRequest) -> bool:
 
 
 def _temperature(request: CompleteRequest) -> float:
-    temperature = request.temperature or 0.0
-    return 0.0 if 0 < temperature < _SMALLEST_TEMPERATURE else temperature
+    return clean_temperature(request.temperature)
 
 
 def _require(is_met: bool, message: str) -> None:

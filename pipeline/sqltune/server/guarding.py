@@ -16,12 +16,14 @@ from urllib.parse import unquote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sqltune.errors import CallRefused, PipelineError
 from sqltune.server import refusals
 from sqltune.server.call_metrics import CallMetrics
-from sqltune.server.replies import error_reply
+from sqltune.server.openai_api.errors import PREFIX, error_body
+from sqltune.server.replies import error_reply, plain_reply
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +33,9 @@ _OPEN_PATHS = frozenset({"/healthz"})
 _OWN_PATHS = frozenset({"/healthz", "/metrics"})
 #: Recorded for a call whose client disconnected before the reply, as proxies do.
 CLIENT_GONE = 499
+_OPENAI_ROUTES = frozenset(
+    f"{PREFIX}{path}" for path in ("models", "chat/completions", "completions")
+)
 _ROUTE = re.compile(r"^/models/[^/]+(?P<verb>/complete|/fine-tune)?$")
 
 
@@ -45,6 +50,7 @@ class Guard:
         hosts: frozenset[str] | None,
         metrics: CallMetrics,
         seconds: Callable[[], float],
+        new_id: Callable[[], str],
     ) -> None:
         """Guard an application.
 
@@ -54,12 +60,14 @@ class Guard:
             hosts: the values of the header Host that are answered; None: any.
             metrics: counts the calls.
             seconds: a clock that never goes back.
+            new_id: makes the id of a call, by which the log and the client name it.
         """
         self._app = app
         self._token = token
         self._hosts = hosts
         self._metrics = metrics
         self._seconds = seconds
+        self._new_id = new_id
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one call."""
@@ -67,7 +75,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         began = self._seconds()
-        recorder = _StatusRecorder(send)
+        recorder = _StatusRecorder(send, self._new_id())
         # With an app in its scope, the router raises instead of answering in its own shape.
         scope = {**scope, "path": clean_path(scope["raw_path"]), "root_path": "", "app": self}
         try:
@@ -77,7 +85,7 @@ class Guard:
             recorder.status = CLIENT_GONE
         except Exception as error:
             await self._answer_error(error, scope, receive, recorder)
-        self._note(scope, recorder.status, self._seconds() - began)
+        self._note(scope, recorder, self._seconds() - began)
 
     def _check(self, scope: Scope) -> None:
         headers = {name.lower(): value for name, value in scope["headers"]}
@@ -85,7 +93,8 @@ class Guard:
             _check_host(headers, self._hosts)
         if scope["path"] not in _OPEN_PATHS:
             self._check_token(headers.get(b"authorization", b""))
-        if scope["path"] not in _OWN_PATHS and not headers.get(b"x-gradient-workspace-id"):
+        needs_workspace = not (scope["path"] in _OWN_PATHS or _is_openai(scope["path"]))
+        if needs_workspace and not headers.get(b"x-gradient-workspace-id"):
             raise CallRefused("the header x-gradient-workspace-id is missing", status=400)
 
     def _check_token(self, header: bytes) -> None:
@@ -102,10 +111,11 @@ class Guard:
     ) -> None:
         refusal = _refusal(error, scope)
         if recorder.status is None:
-            await error_reply(refusal)(scope, receive, recorder)
+            reply = _error_reply_of(scope["path"], refusal)
+            await reply(scope, receive, recorder)
 
-    def _note(self, scope: Scope, status: int | None, seconds: float) -> None:
-        route = route_of(scope["path"])
+    def _note(self, scope: Scope, recorder: _StatusRecorder, seconds: float) -> None:
+        route, status = route_of(scope["path"]), recorder.status
         self._metrics.count_call(scope["method"], route, status or 0, seconds)
         logger.info(
             "%s %s: %s after %.3f s",
@@ -119,6 +129,7 @@ class Guard:
                 "route": route,
                 "status": status,
                 "seconds": round(seconds, 4),
+                "request_id": recorder.request_id,
             },
         )
 
@@ -145,26 +156,45 @@ def _any_of(words: Iterable[str]) -> str:
     return " or ".join(sorted(words))
 
 
+def _is_openai(path: str) -> bool:
+    return f"{path}/".startswith(PREFIX)
+
+
+def _error_reply_of(path: str, refusal: CallRefused) -> Response:
+    """Return an error in the shape of the API that the path belongs to."""
+    if not _is_openai(path):
+        return error_reply(refusal)
+    # What is wrong with the server's files does not go away within a client's retries.
+    headers = {"x-should-retry": "false"} if refusal.status == 500 else None
+    return plain_reply(error_body(refusal), refusal.status, headers)
+
+
 def _refusal(error: Exception, scope: Scope) -> CallRefused:
     if isinstance(error, PipelineError):
         return refusals.translate(error)
     if isinstance(error, HTTPException):
-        text = f"there is no such route for {scope['method']}; models are under /api/models"
+        known = (
+            "/v1/models and /v1/chat/completions" if _is_openai(scope["path"]) else "/api/models"
+        )
+        text = f"there is no such route for {scope['method']}; see {known}"
         return CallRefused(text, status=error.status_code)
     logger.error("an unexpected error ended a call", exc_info=error, extra={"event": "call_failed"})
     return CallRefused("an unexpected error in the server; its log has the details", status=500)
 
 
 class _StatusRecorder:
-    """Forwards what is sent, and records the status."""
+    """Forwards what is sent, with the id of the call, and records the status."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
+        self.request_id = request_id
         self.status: int | None = None
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            own = (b"x-request-id", self.request_id.encode())
+            message = {**message, "headers": [*message.get("headers", ()), own]}
         await self._send(message)
 
 
@@ -180,7 +210,9 @@ def clean_path(raw_path: bytes) -> str:
 
 def route_of(path: str) -> str:
     """Return a path without the client's own values, for logs and metrics."""
-    if path in {"/models", *_OWN_PATHS}:
+    if path in {"/models", *_OWN_PATHS, *_OPENAI_ROUTES}:
         return path
+    if path.startswith(f"{PREFIX}models/"):
+        return f"{PREFIX}models/{{id}}"
     match = _ROUTE.match(path)
     return f"/models/{{id}}{match['verb'] or ''}" if match else "other"

@@ -15,6 +15,7 @@ from typing import Any
 
 from sqltune.local_lora.answering import GeneratedAnswer, Question
 from sqltune.local_lora.sampling import Sampling
+from sqltune.server.workbench import Lane
 
 #: Work in pieces: other calls may be served between two of them; what it returns is the result.
 Work = Generator[None, None, Any]
@@ -30,9 +31,11 @@ def in_one_piece(work: Callable[[], Any]) -> Work:
 class AnswerCall:
     """A question that waits."""
 
-    lane: str
+    lane: Lane
     question: Question
     sampling: Sampling
+    #: Called with the beginning of the answer that no further token changes; None: nobody reads it.
+    on_text: Callable[[str], None] | None = None
     future: Future[GeneratedAnswer] = field(default_factory=Future)
     number: int = 0
 
@@ -41,7 +44,7 @@ class AnswerCall:
 class WorkCall:
     """Work during which nothing else in its lane is served."""
 
-    lane: str
+    lane: Lane
     begin: Callable[[], Work]
     future: Future[Any] = field(default_factory=Future)
     number: int = 0
@@ -56,7 +59,7 @@ class Lanes:
 
     def __init__(self) -> None:
         """Begin with no call."""
-        self._lanes: OrderedDict[str, deque[Call]] = OrderedDict()
+        self._lanes: OrderedDict[Lane, deque[Call]] = OrderedDict()
         self._numbers = itertools.count()
         #: Calls that wait or are being served.
         self.size = 0

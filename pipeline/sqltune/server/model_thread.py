@@ -15,10 +15,11 @@ from typing import Any
 
 from sqltune.errors import PipelineError
 from sqltune.local_lora.answering import ROWS_AT_ONCE, GeneratedAnswer, Question
+from sqltune.local_lora.growing_text import GrowingText
 from sqltune.local_lora.sampling import Sampling
 from sqltune.server import refusals
 from sqltune.server.lanes import AnswerCall, Call, Lanes, Work, WorkCall
-from sqltune.server.workbench import Workbench
+from sqltune.server.workbench import Lane, Workbench
 
 logger = logging.getLogger(__name__)
 
@@ -79,17 +80,29 @@ class ModelThread:
             return f"the base model has made neither a step nor an answer for {quiet:.0f} s"
         return None
 
-    def ask(self, lane: str, question: Question, sampling: Sampling) -> Future[GeneratedAnswer]:
-        """Queue a question.
+    def ask(
+        self,
+        lane: Lane,
+        question: Question,
+        sampling: Sampling,
+        on_text: Callable[[str], None] | None = None,
+    ) -> Future[GeneratedAnswer]:
+        """Queue a question; one whose future is cancelled is not answered any further.
+
+        Args:
+            lane: whose calls are answered in their order.
+            question: the question.
+            sampling: how tokens are chosen.
+            on_text: called in this object's thread with the answer as it grows; must not block.
 
         Raises:
             CallRefused: too many calls wait, or the server is stopping.
         """
-        call = AnswerCall(lane, question, sampling)
+        call = AnswerCall(lane, question, sampling, on_text)
         self._add(call)
         return call.future
 
-    def do(self, lane: str, begin: Callable[[], Work]) -> Future[Any]:
+    def do(self, lane: Lane, begin: Callable[[], Work]) -> Future[Any]:
         """Queue work until its lane is free; `begin` is called in this object's thread.
 
         Raises:
@@ -148,22 +161,32 @@ class ModelThread:
     def _answer(self, bench: Workbench) -> None:
         with self._changed:
             ready = self._lanes.ready_answers()
-        batch, adapter = self._choose_batch(bench, ready)
+        batch = self._choose_batch(bench, ready)
         if not batch:
             return
         try:
             for answer in bench.base.answer(
-                [call.question for call in batch], adapter=adapter, sampling=batch[0].sampling
+                [call.question for call in batch],
+                adapter=bench.load(batch[0].lane),
+                sampling=batch[0].sampling,
+                watch=lambda index, text: self._note_token(batch[index], text),
             ):
                 self._busy_since = self._seconds()
                 self._settle(batch[answer.index], answer)
         except BaseException as error:
             self._fail(batch, error)
 
-    def _choose_batch(
-        self, bench: Workbench, ready: list[AnswerCall]
-    ) -> tuple[list[AnswerCall], str | None]:
-        """Return the oldest question, those that can be answered with it, and their adapter."""
+    def _note_token(self, call: AnswerCall, text: GrowingText) -> bool:
+        """Pass on what was added to an answer; return whether anybody still waits for it."""
+        self._busy_since = self._seconds()
+        if call.future.cancelled():
+            return False
+        if call.on_text is not None:
+            call.on_text(text.settled)
+        return True
+
+    def _choose_batch(self, bench: Workbench, ready: list[AnswerCall]) -> list[AnswerCall]:
+        """Return the oldest question and those that can be answered with it."""
         batch: list[AnswerCall] = []
         adapter: str | None = None
         for call in ready:
@@ -178,7 +201,7 @@ class ModelThread:
                 adapter = name
             if name == adapter:
                 batch.append(call)
-        return batch[:ROWS_AT_ONCE], adapter
+        return batch[:ROWS_AT_ONCE]
 
     def _work(self) -> None:
         with self._changed:

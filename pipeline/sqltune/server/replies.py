@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel
 from starlette.responses import Response
 
 from sqltune.errors import CallRefused
+
+
+def plain_reply(
+    content: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return a reply in ASCII: half a character of a request is sent back as an escape."""
+    return Response(json.dumps(content), status, headers, media_type="application/json")
 
 
 def json_reply(content: BaseModel) -> Response:
@@ -23,5 +31,4 @@ def error_reply(refusal: CallRefused) -> Response:
         content["type"] = refusal.type
     if refusal.payload is not None:
         content["payload"] = refusal.payload
-    # In ASCII: half a character from a request is sent back as an escape, not as broken UTF-8.
-    return Response(json.dumps(content), refusal.status, media_type="application/json")
+    return plain_reply(content, refusal.status)

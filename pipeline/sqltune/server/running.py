@@ -41,8 +41,13 @@ class ListenAddress:
 
     @property
     def url(self) -> str:
-        """The base URL of the API."""
+        """The base URL of Gradient's API."""
         return f"{self.root}/api"
+
+    @property
+    def openai_url(self) -> str:
+        """The base URL of OpenAI's API."""
+        return f"{self.root}/v1"
 
 
 def bind(host: str, port: int, cure: str = "choose another --host or --port") -> socket.socket:

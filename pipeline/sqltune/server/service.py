@@ -160,7 +160,7 @@ class Service:
         choices = request.guidance.value
 
         def choose() -> GeneratedAnswer:
-            name = base.bench.name_of(lane)
+            name = base.bench.load(lane)
             return choose_answer(base.model, question, choices, adapter=name)
 
         return base.thread.do(lane, lambda: in_one_piece(choose))

@@ -21,10 +21,13 @@ from sqltune.local_lora.optimiser import Schedule
 from sqltune.local_lora.training import LoraTrainer
 from sqltune.prompt_formats import PLAIN
 from sqltune.server.defaults import WARMUP_STEPS
+from sqltune.server.version_shelf import VersionShelf, VersionWeights
 
+#: An adapter of a client by its id, or a version that `sync` trained.
+Lane = str | VersionWeights
 #: Lane of the calls to the base model itself.
 BASE_LANE = ""
-#: Adapters in memory; beyond, the least recently used one is removed.
+#: Adapters of clients in memory, and versions; beyond, the least recently used one is removed.
 MOST_ADAPTERS = 16
 
 
@@ -46,9 +49,10 @@ class Workbench:
         self._find = find
         self._trainers: OrderedDict[str, LoraTrainer] = OrderedDict()
         self._in_training: set[str] = set()
+        self._versions = VersionShelf(base, MOST_ADAPTERS)
 
-    def name_of(self, lane: str) -> str | None:
-        """Return the name of a lane's adapter on the base model.
+    def name_of(self, lane: Lane) -> str | None:
+        """Return the name of a lane's adapter on the base model, where `load` puts it.
 
         None for the base model itself, and for an adapter that was never trained, because it
         answers like the base model.
@@ -56,12 +60,27 @@ class Workbench:
         Raises:
             CallRefused: the adapter is gone.
         """
+        if isinstance(lane, VersionWeights):
+            return lane.sha256
         if lane == BASE_LANE:
             return None
         self._find(lane)
-        if lane not in self._trainers and not self._checkpoint(lane).exists():
-            return None
-        return self._trainer(lane).name
+        is_trained = lane in self._trainers or self._checkpoint(lane).exists()
+        return lane if is_trained else None
+
+    def load(self, lane: Lane) -> str | None:
+        """Put a lane's adapter on the base model, unless it is there; return its name.
+
+        Raises:
+            CallRefused: the adapter is gone.
+            BackendError: its weights cannot be used.
+        """
+        name = self.name_of(lane)
+        if isinstance(lane, VersionWeights):
+            self._versions.load(lane)
+        elif name is not None:
+            self._trainer(lane)
+        return name
 
     @contextmanager
     def training(self, adapter_id: str) -> Iterator[LoraTrainer]:
@@ -101,7 +120,7 @@ class Workbench:
 
     def _open(self, adapter: ServedAdapter) -> LoraTrainer:
         idle = [name for name in self._trainers if name not in self._in_training]
-        for name in idle[: len(self._trainers) - MOST_ADAPTERS + 1]:
+        for name in idle[: max(0, len(self._trainers) - MOST_ADAPTERS + 1)]:
             self._trainers.pop(name).close()
         name = adapter.adapter_id
         if self._checkpoint(name).exists():

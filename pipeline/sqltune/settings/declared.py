@@ -96,7 +96,7 @@ class Settings:
     serve_host: str = _setting("127.0.0.1", parse_text)
     #: Port of the local server; 0: a free port.
     serve_port: int = _setting(8400, number(int, least=0, most=65535))
-    #: The base model behind each slug of the local server.
+    #: The base models of the local server, each behind a slug or by its own name.
     serve_models: tuple[tuple[str, str], ...] = _setting(
         (("nous-hermes2", "HuggingFaceTB/SmolLM2-135M-Instruct"),), parse_slugs
     )

@@ -10,6 +10,9 @@ from typing import Any
 
 from sqltune.records import parse_flag
 
+#: Characters of a slug, which rows hold.
+MOST_SLUG = 100
+
 
 def parse_text(value: object) -> str:
     """Return a text that is not empty."""
@@ -103,14 +106,28 @@ def parse_address(value: object) -> str:
 
 
 def parse_slugs(value: object) -> tuple[tuple[str, str], ...]:
-    """Return the base model behind each slug."""
-    pairs = [part.partition("=") for part in list_of(str, ",")(value)]
-    found = tuple((slug.strip(), model.strip()) for slug, _, model in pairs)
+    """Return the base model behind each slug; one without a slug has its own name."""
+    found = tuple(_parse_slug(str(part)) for part in list_of(str, ",")(value))
     if not found or not all(slug and model for slug, model in found):
-        raise ValueError("must be a list such as 'nous-hermes2=owner/model,other=/folder'")
+        raise ValueError(
+            "must be a list of owner/model, of folders, or of both behind slugs, such as "
+            "'nous-hermes2=owner/model,other=/folder'"
+        )
     if len({slug for slug, _ in found}) < len(found):
         raise ValueError("must name each slug once")
+    if any(len(slug) > MOST_SLUG for slug, _ in found):
+        raise ValueError(f"must have slugs of at most {MOST_SLUG} characters")
     return found
+
+
+def _parse_slug(part: str) -> tuple[str, str]:
+    slug, is_given, model = (text.strip() for text in part.partition("="))
+    if is_given:
+        return slug, model
+    if "/" not in slug:
+        return "", ""
+    # The name of a folder's place is nothing for clients.
+    return (Path(slug).name if slug.startswith(("/", ".", "~")) else slug), slug
 
 
 def parse_token(value: object) -> str:

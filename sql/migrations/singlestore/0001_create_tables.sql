@@ -582,6 +582,35 @@ CREATE ROWSTORE TABLE served_steps (
     SHARD KEY (adapter_id)
 );
 
+-- What was asked of `sqltune serve` through OpenAI's API: counts by model and hour, no texts.
+CREATE ROWSTORE TABLE served_use (
+    model_name          VARCHAR(100) COLLATE utf8mb4_bin NOT NULL COMMENT 'the adapter; of a base model its slug',
+    version_number      INT NOT NULL COMMENT '0: the base model itself',
+    hour_at             DATETIME(6) NOT NULL COMMENT 'when the hour begins in which the requests ended',
+    server_key          VARCHAR(64) COLLATE utf8mb4_bin NOT NULL COMMENT 'the process that counted; sums over all are what was used',
+    request_count       BIGINT NOT NULL COMMENT 'requests that were answered, refused or given up',
+    error_count         BIGINT NOT NULL COMMENT 'of these, requests that got an error in place of an answer',
+    cancelled_count     BIGINT NOT NULL COMMENT 'of these, requests whose client hung up before the end',
+    prompt_tokens       BIGINT NOT NULL COMMENT 'of the answered requests',
+    output_tokens       BIGINT NOT NULL COMMENT 'of the answered requests',
+    latency_ms_sum      DOUBLE NOT NULL COMMENT 'of the answered requests, from the head of the request to the end of the answer',
+    latency_ms_max      DOUBLE NOT NULL COMMENT 'of the answered requests',
+    within_50_ms        BIGINT NOT NULL COMMENT 'answered requests that took no longer; each of these columns includes those before',
+    within_100_ms       BIGINT NOT NULL,
+    within_250_ms       BIGINT NOT NULL,
+    within_500_ms       BIGINT NOT NULL,
+    within_1000_ms      BIGINT NOT NULL,
+    within_2500_ms      BIGINT NOT NULL,
+    within_5000_ms      BIGINT NOT NULL,
+    within_10000_ms     BIGINT NOT NULL,
+    within_30000_ms     BIGINT NOT NULL,
+    within_60000_ms     BIGINT NOT NULL,
+    within_300000_ms    BIGINT NOT NULL,
+    updated_at          DATETIME(6) NOT NULL,
+    PRIMARY KEY (model_name, version_number, hour_at, server_key),
+    SHARD KEY (model_name)
+);
+
 -- What `sqltune gc` found: stored artifacts that no row names, and versions whose adapter is gone.
 CREATE ROWSTORE TABLE orphans (
     orphan_key          VARCHAR(64) COLLATE utf8mb4_bin NOT NULL COMMENT 'hash of backend, kind, address and version: the same orphan is the same row in every scan',

@@ -29,11 +29,7 @@ from sqltune.backends.base import (
     shorten_revision,
 )
 from sqltune.backends.inventory import ArtifactKind, StoredArtifact
-from sqltune.backends.local.requirements import (
-    find_own_folder,
-    require_torch,
-    require_weights,
-)
+from sqltune.backends.local.requirements import require_torch
 from sqltune.backends.local.turns import ModelKey, ModelTurns
 from sqltune.backends.merging import MergedForm
 from sqltune.backends.recipes import Recipe
@@ -42,6 +38,7 @@ from sqltune.local_lora.base_models.converted import ConvertedModels
 from sqltune.local_lora.identity import Identities
 from sqltune.local_lora.measured_rates import MeasuredRates
 from sqltune.local_lora.sources import BaseModelSource, Place, find_base_model
+from sqltune.local_lora.stored_weights import find_own_folder, require_weights
 from sqltune.records import Sample
 
 if TYPE_CHECKING:
@@ -280,7 +277,7 @@ class LocalBackend:
 
     def delete(self, adapter: TrainedAdapter) -> None:
         """Remove the adapter's folder."""
-        folder = find_own_folder(self._artifacts, adapter)
+        folder = find_own_folder(self._artifacts, adapter.artifact_uri)
         if folder.exists():
             shutil.rmtree(folder)
 
@@ -359,8 +356,8 @@ class LocalBackend:
     def _load_adapter(self, base: LoadedModel, adapter: TrainedAdapter) -> str:
         """Load the adapter's weights, once; return their name on the base model."""
         name = adapter.artifact_sha256 or str(adapter.artifact_uri)
-        folder = find_own_folder(self._artifacts, adapter)
-        require_weights(folder, adapter)
+        folder = find_own_folder(self._artifacts, adapter.artifact_uri)
+        require_weights(folder, adapter.artifact_sha256)
         if name not in base.adapters:
             self._asked = [known for known in self._asked if known in base.adapters]
             if len(self._asked) >= _ADAPTERS_KEPT:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqltune.database.connection import Session
-from sqltune.database.times import format_time
+from sqltune.database.times import format_time, parse_time
 
 #: alias_history.moved_by where a person's row does not say whose it is.
 UNKNOWN_PERSON = "alias_changes"
@@ -162,3 +162,36 @@ def find_obstacle(session: Session, adapter_name: str, version_number: object) -
     if row.retired_at is not None:
         return f"version {version_number} of {adapter_name} is retired: its weights are gone"
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class AliasTarget:
+    """An alias, and what decides where its version can be asked."""
+
+    adapter_name: str
+    alias: str
+    version_number: int
+    changed_at: datetime | None  #: None: the row holds no time
+    backend: str
+    base_model: str
+    base_model_revision: str | None
+    quantization: str
+    is_retired: bool
+
+
+def list_alias_versions(session: Session) -> list[AliasTarget]:
+    """Return every alias with its version, by adapter and alias."""
+    return [
+        AliasTarget(
+            adapter_name=row.adapter_name,
+            alias=row.alias,
+            version_number=row.version_number,
+            backend=row.backend,
+            base_model=row.base_model,
+            base_model_revision=row.base_model_revision,
+            quantization=row.quantization,
+            changed_at=parse_time(row.changed_at),
+            is_retired=row.retired_at is not None,
+        )
+        for row in session.fetch_all("list_alias_versions")
+    ]
