@@ -8,12 +8,20 @@ from typing import Any, NamedTuple
 from sqltune.records import SelectionName
 from sqltune.selection.columns import Column
 from sqltune.selection.content_hash import content_digest, raw_digest
-from sqltune.selection.prompt_rows import PromptRow, find_asked_problem
+from sqltune.selection.prompt_rows import find_asked_problem
 from sqltune.selection.reader import OpenSelection
 from sqltune.selection.rules import Problem, clean_keys, clean_text, key_problem, text_problem
 from sqltune.selection.unfolding import unfold_messages
 
-_NO_LABELS = (None, None)
+
+class _GivenRow(NamedTuple):
+    """The fields of a row as the query returned them, in the order of PREDICTION_FIELDS."""
+
+    key: Any
+    prompt: Any
+    expected: Any
+    system_prompt: Any
+    messages: Any
 
 
 class PredictionRow(NamedTuple):
@@ -36,7 +44,7 @@ def read_prediction_rows(selection: OpenSelection) -> Iterator[list[PredictionRo
         if is_clean:
             yield list(map(_read_clean, *columns))
         else:
-            rows = (PromptRow._make((*row, *_NO_LABELS)) for row in zip(*columns, strict=True))
+            rows = map(_GivenRow._make, zip(*columns, strict=True))
             yield [_read_row(row, has_messages) for row in rows]
 
 
@@ -56,7 +64,7 @@ def _read_clean(
     return PredictionRow(_as_text(key), digest.hex(), prompt, system_prompt, messages, None)
 
 
-def _read_row(row: PromptRow, has_messages: bool) -> PredictionRow:
+def _read_row(row: _GivenRow, has_messages: bool) -> PredictionRow:
     problem = _find_problem(row, has_messages)
     if problem is None:
         texts = (row.prompt, row.system_prompt, row.messages)
@@ -67,10 +75,10 @@ def _read_row(row: PromptRow, has_messages: bool) -> PredictionRow:
     return PredictionRow(key, digest.hex(), b"", None, None, problem)
 
 
-def _find_problem(row: PromptRow, has_messages: bool) -> tuple[str, Problem] | None:
+def _find_problem(row: _GivenRow, has_messages: bool) -> tuple[str, Problem] | None:
     checks = (
         ("row_key", key_problem("row_key", row.key, required=True)),
-        find_asked_problem(row, has_messages=has_messages),
+        find_asked_problem(row.prompt, row.messages, has_messages=has_messages),
         ("system_prompt", text_problem("system_prompt", row.system_prompt, required=False)),
     )
     return next(((column, problem) for column, problem in checks if problem is not None), None)

@@ -50,7 +50,7 @@ def find_problems(
     """Yield why a row cannot be asked, with the column."""
     checks = (
         ("prompt_key", key_problem("prompt_key", row.key, required=columns.has("prompt_key"))),
-        find_asked_problem(row, has_messages=columns.has("messages")),
+        find_asked_problem(row.prompt, row.messages, has_messages=columns.has("messages")),
         ("expected", text_problem("expected", row.expected, required=False)),
         ("system_prompt", text_problem("system_prompt", row.system_prompt, required=False)),
         ("category", label_problem("category", row.category, longest=100)),
@@ -60,13 +60,15 @@ def find_problems(
     return ((column, problem) for column, problem in checks if problem is not None)
 
 
-def find_asked_problem(row: PromptRow, *, has_messages: bool) -> tuple[str, Problem | None]:
+def find_asked_problem(
+    prompt: Any, messages: Any, *, has_messages: bool
+) -> tuple[str, Problem | None]:
     """Return why a row's prompt or messages cannot be asked, with the column."""
-    if isinstance(row.messages, BadMessages):
-        return "messages", row.messages.problem
-    if has_messages and row.prompt is None:
+    if isinstance(messages, BadMessages):
+        return "messages", messages.problem
+    if has_messages and prompt is None:
         return "prompt", NOTHING_GIVEN
-    return "prompt", text_problem("prompt", row.prompt, required=True)
+    return "prompt", text_problem("prompt", prompt, required=True)
 
 
 def digest_prompt(row: PromptRow) -> bytes:
