@@ -222,3 +222,29 @@ def test_a_reading_process_whose_reader_takes_long_ends_without_a_word(tmp_path:
         assert list(pages) == [("columns", ["one"]), ("rows", [(1,)]), ("end", None)]
         # The pipe to it is still open, as it is while its rows are worked on.
         assert (process.wait(), errors.read()) == (0, b"")
+
+
+def test_a_query_that_sorts_more_than_a_disk_should_hold_is_refused(tmp_path: Path) -> None:
+    program = (
+        f"import sys; sys.path.insert(0, {str(Path(sqlite_child.__file__).parent)!r}); "
+        "import sqlite_child; sqlite_child._FILE_BYTES = 5_000_000; sqlite_child.main()"
+    )
+    query = (
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60) "
+        "SELECT hex(randomblob(500000)) AS prompt FROM n ORDER BY 1"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={"SQLITE_TMPDIR": str(tmp_path)},
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        address = f"file:{tmp_path}/any.db?mode=rwc"
+        sqlite_child.write_frame(process.stdin, (address, query, {}))
+        frame = sqlite_child.read_frame(process.stdout)
+        process.kill()
+    name, (kind, message) = frame
+    assert (name, kind) == ("error", "OperationalError")
+    assert message == "disk I/O error, a temporary file of it may have 5,000,000 bytes at most"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import combinations
+from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sqltune.records import SelectionName
+from sqltune.selection import near_leaks
 from sqltune.selection.findings import Findings
 from sqltune.selection.near_duplicates import NearDuplicates
 from sqltune.selection.near_leaks import NearLeaks
@@ -71,6 +75,22 @@ def test_near_leaks_are_exactly_those_of_brute_force(asked: list[str], trained: 
     }
     expected = {key: max(each) for key, each in shares.items() if max(each, default=0) >= 0.8}
     assert {key: leak.share for key, leak in leaks.found.items()} == expected
+
+
+def test_of_many_long_prompts_few_pieces_are_kept_and_a_near_one_is_still_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(near_leaks, "MOST_PIECES", 10_000)
+    rng = Random(1)
+    texts = ["".join(rng.choices("abcdefghijklmnop ", k=10_000)) for _ in range(20)]
+    tracemalloc.start()
+    leaks = NearLeaks({str(number): text for number, text in enumerate(texts)}, 0.8)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10_000_000  # all pieces take 40 MB
+    leaks.add("a", texts[7][:-50])
+    leaks.add("b", texts[8][:5_000])
+    assert {key: leak.sample_key for key, leak in leaks.found.items()} == {"7": "a"}
 
 
 def test_the_first_of_several_earlier_samples_is_named() -> None:

@@ -22,6 +22,8 @@ EXPECTED = "Pavan Belagatti is a developer advocate who writes about databases."
 
 #: scorer, answer, expected, score
 RIGHT = [
+    ("contains", "I dont", "don't"),
+    ("contains", "I don\u2019t know", "I don't"),
     ("exact", " Paris\n", "Paris"),
     ("exact", "Cafe\u0301", "Café"),
     ("contains", "The capital is PARIS, of course.", "paris"),
@@ -58,6 +60,7 @@ WRONG = [
     ("token_f1", "", EXPECTED),
     ("token_f1", "👎", "👍"),
     ("token_f1", "大阪", "東京"),
+    ("contains", "all is well", "we'll"),
     ("rouge_l", "Bananas grow in warm countries", EXPECTED),
     ("rouge_l", "", EXPECTED),
     ("chrf", "", EXPECTED),

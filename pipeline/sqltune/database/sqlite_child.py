@@ -29,6 +29,8 @@ _FORMAT = 2
 _LONGEST_VALUE_BYTES = 100_000_000
 #: All that one query may have in memory: many values of that length are more than one machine has.
 _MEMORY_BYTES = 2_000_000_000
+#: Longest temporary file, in which SQLite sorts what memory does not hold.
+_FILE_BYTES = 4_000_000_000
 _ALLOWED = frozenset(
     {
         sqlite3.SQLITE_SELECT,
@@ -57,7 +59,10 @@ def main() -> None:
         needs = f"it needs more than {_MEMORY_BYTES:,} bytes of memory"
         write_frame(sys.stdout.buffer, ("error", ("OperationalError", needs)))
     except Exception as error:
-        write_frame(sys.stdout.buffer, ("error", (type(error).__name__, str(error))))
+        message = str(error)
+        if getattr(error, "sqlite_errorname", None) == "SQLITE_IOERR_WRITE":
+            message += f", a temporary file of it may have {_FILE_BYTES:,} bytes at most"
+        write_frame(sys.stdout.buffer, ("error", (type(error).__name__, message)))
 
 
 def read_frame(stream: BinaryIO) -> Any:
@@ -110,7 +115,7 @@ def _end_with_reader() -> None:
 
 
 def _answer(address: str, sql: str, values: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    _limit_memory()
+    _limit_resources()
     cursor = _connect(address).cursor()
     cursor.execute(sql, values)
     yield "columns", [str(column[0]) for column in cursor.description or ()]
@@ -122,10 +127,11 @@ def _answer(address: str, sql: str, values: dict[str, Any]) -> Iterator[tuple[st
     yield "end", None
 
 
-def _limit_memory() -> None:
-    with suppress(ImportError, ValueError, OSError):  # not every system has this limit
+def _limit_resources() -> None:
+    with suppress(ImportError, ValueError, OSError):  # not every system has these limits
         import resource
 
+        resource.setrlimit(resource.RLIMIT_FSIZE, (_FILE_BYTES, _FILE_BYTES))
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
 
 

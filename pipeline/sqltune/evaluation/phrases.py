@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from regex import Pattern
 
 _BEFORE_UNIT = re.compile(r"(?<=\d) (?=[°%‰€$£])")
+#: Written with any apostrophe or with none; without its own, we'll would be well.
+_CONTRACTED_NOT = re.compile(r"(?<=n)'(?=t\b)")
 #: A sign, or the digits before a point: 20 is not in -20, and 5 not in 3.5.
 _NUMBER_BEFORE = re.compile(r"-$|\d[.,:/]$")
 _NUMBER_AFTER = re.compile(r"[.,:/]\d")
@@ -44,8 +46,11 @@ def score_contains(response: str, expected: str, prompt: str = "") -> float:
 
 
 def _plain(text: str) -> str:
-    """Return a folded text with digits for number words and no blank before the sign of a unit."""
-    return _BEFORE_UNIT.sub("", spell_digits(fold_text(text).replace("−", "-")))
+    """Return a folded text with digits for number words, no blank before the sign of a unit, and
+    don't as dont.
+    """
+    plain = fold_text(text).replace("−", "-").replace("\u2019", "'")
+    return _BEFORE_UNIT.sub("", spell_digits(_CONTRACTED_NOT.sub("", plain)))
 
 
 def _has_words(text: str, wanted: str) -> bool:

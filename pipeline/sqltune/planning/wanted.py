@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from sqltune import wanted_keys
 from sqltune.backends.base import BaseModel
+from sqltune.backends.describing import describe_base_model
 from sqltune.backends.quantizing import require_quantization
 from sqltune.planning.adapter_rules import check_adapter
 from sqltune.planning.contract import require_columns
@@ -50,7 +51,7 @@ def find_wanted(
     Args:
         runtime: where to read.
         adapter: its row.
-        check: called while rows are read; what it raises passes through.
+        check: called while a service or rows are waited for; what it raises passes through.
         base_model: the base model to assume; None asks the backend.
         scan: of samples that were selected earlier; None reads the adapter's selection.
 
@@ -62,7 +63,8 @@ def find_wanted(
     check_adapter(adapter)
     backend = runtime.backend(adapter.backend)
     if base_model is None:
-        base_model = backend.describe(adapter.base_model, adapter.base_model_revision)
+        name, revision = adapter.base_model, adapter.base_model_revision
+        base_model = describe_base_model(backend, name, revision, check)
         require_quantization(backend, adapter.quantization)
     reader = runtime.selection_reader(check)
     scan = scan or scan_samples(reader, adapter)

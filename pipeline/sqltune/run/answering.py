@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from sqltune import wanted_keys
 from sqltune.backends.base import Backend, BaseModel
+from sqltune.backends.describing import describe_base_model
 from sqltune.backends.variation import explain_variation
 from sqltune.errors import BackendError, ConfigError, DataError, PipelineError, VersionRetired
 from sqltune.evaluation import AnsweringModel, answer_phase, plan_scoring
@@ -134,4 +135,5 @@ def _backend_of(work: Work, version: AdapterVersion) -> tuple[Backend, BaseModel
     if version.backend == work.adapter.backend and version.base_model == base.name:
         return work.backend, base
     backend = work.runtime.backend(version.backend)
-    return backend, backend.describe(version.base_model, version.base_model_revision)
+    name, revision = version.base_model, version.base_model_revision
+    return backend, describe_base_model(backend, name, revision, work.scope.check)

@@ -19,6 +19,11 @@ def shingles(text: str) -> set[str]:
     return {folded[start : start + PIECE_LENGTH] for start in range(last + 1)}
 
 
+def count_shingles(text: str) -> int:
+    """Return about how many pieces a text has, without making them."""
+    return min(len(text), _LONGEST)
+
+
 def fold(text: str) -> str:
     """Return the beginning of a text without regard to case and blanks."""
     return " ".join(text[:_LONGEST].casefold().split())

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
+from sqltune.backends.describing import describe_base_model
 from sqltune.database.connection import Session
 from sqltune.database.tables import adapters, aliases, requests, run_events, runs, states
 from sqltune.errors import (
@@ -185,7 +186,8 @@ def _make_work(
         with runtime.database.read() as session:
             adapter = adapters.of_run(session, run_id)
         revision = plan.run.base_model_revision
-        base_model = runtime.backend(adapter.backend).describe(adapter.base_model, revision)
+        backend, check = runtime.backend(adapter.backend), lease.keeper.check
+        base_model = describe_base_model(backend, adapter.base_model, revision, check)
     else:
         adapter, base_model = planned.adapter, plan.wanted.base_model
     return Work(runtime, lease.scope(run_id), adapter, base_model)

@@ -7,7 +7,7 @@ client.py, training in training.py, answering in answering.py.
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from sqltune.backends.base import (
@@ -28,11 +28,15 @@ from sqltune.backends.gradient.answering import GradientAnswering
 from sqltune.backends.gradient.client import GradientClient
 from sqltune.backends.gradient.samples import estimate_sample, require_plain_text
 from sqltune.backends.gradient.training import GradientTraining
+from sqltune.backends.gradient.waiting import wait_for
 from sqltune.backends.inventory import ArtifactKind, StoredArtifact
 from sqltune.errors import RequestRejected
 from sqltune.prompt_formats import read_template
 from sqltune.records import Sample
 from sqltune.wire.gradient import AdapterItem, BaseModelItem, Capability
+
+#: Longest time in which a base model is looked up, retries included.
+LOOK_UP_SECONDS = 300.0
 
 
 class GradientBackend:
@@ -85,6 +89,17 @@ class GradientBackend:
             max_tokens=None,
             is_simulated=False,
             address=self._client.address,
+        )
+
+    def look_up(
+        self, base_model: str, revision: str | None, check: Callable[[], None]
+    ) -> BaseModel:
+        """Describe a base model; `check` is called while the service is waited for."""
+        return wait_for(
+            lambda: self.describe(base_model, revision),
+            check,
+            self._is_closed,
+            most_seconds=LOOK_UP_SECONDS,
         )
 
     def count_tokens(

@@ -6,11 +6,12 @@ The threads are daemons: a reply that never arrives must not delay the end of th
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from typing import TypeVar
 
-from sqltune.errors import PipelineError, ReplyLost, RunInterrupted
+from sqltune.errors import BackendTimeout, PipelineError, ReplyLost, RunInterrupted
 
 #: How often a wait checks whether the run must stop.
 CHECK_SECONDS = 0.25
@@ -21,15 +22,20 @@ Result = TypeVar("Result")
 
 
 def wait_for(
-    call: Callable[[], Result], check: Callable[[], None], is_closed: threading.Event
+    call: Callable[[], Result],
+    check: Callable[[], None],
+    is_closed: threading.Event,
+    *,
+    most_seconds: float = float("inf"),
 ) -> Result:
     """Return the result of a call; `check` is called several times a second meanwhile.
 
     Raises:
         RunInterrupted: `check` raised it, and the call did not end within the grace period.
         ReplyLost: the backend was closed during the call, whose outcome is unknown.
+        BackendTimeout: it took longer than `most_seconds`, as a reply whose head never ends does.
     """
-    future = _start(call)
+    future, deadline = _start(call), time.monotonic() + most_seconds
     while not wait([future], CHECK_SECONDS).done:
         try:
             check()
@@ -38,6 +44,8 @@ def wait_for(
                 raise
         if is_closed.is_set():
             raise ReplyLost("the backend was closed before the reply arrived")
+        if time.monotonic() > deadline:
+            raise BackendTimeout(f"the service did not reply within {most_seconds:g} seconds")
     return future.result()
 
 
