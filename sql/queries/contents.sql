@@ -39,7 +39,8 @@ VALUES (:run_id, :prompt_key, :content_hash, :category, :scorer, :is_scored);
 -- name: mark_leaked_prompt
 -- Mark a prompt of a run that a trained sample has too.
 UPDATE run_prompts
-   SET is_leaked = 1
+   SET is_leaked = 1,
+       leaked_by = :leaked_by
  WHERE run_id = :run_id
    AND prompt_key = :prompt_key;
 

@@ -22,8 +22,8 @@ VALUES (:erasure_id, :hash_kind, :keyed_hash, :key_id, :now);
 
 -- name: insert_erasure
 -- The certificate, before anything is removed.
-INSERT INTO erasures (erasure_id, adapter_name, state, requested_by, sample_count, samples_left, requested_at)
-VALUES (:erasure_id, :adapter_name, 'erasing', :requested_by, :sample_count, :samples_left, :now);
+INSERT INTO erasures (erasure_id, adapter_name, state, requested_by, sample_count, samples_left, queries_left, requested_at)
+VALUES (:erasure_id, :adapter_name, 'erasing', :requested_by, :sample_count, :samples_left, :queries_left, :now);
 
 -- name: insert_erasure_version
 -- A version that saw what is forgotten.
@@ -334,6 +334,128 @@ UPDATE webhook_calls
  WHERE adapter_name = :adapter_name
    AND event = :event
    AND event_number = :event_number;
+
+-- name: select_trigger_reasons_of_runs
+-- Why every run exists; streamed.
+SELECT run_id, trigger_reason
+  FROM runs
+ WHERE trigger_reason IS NOT NULL;
+
+-- name: set_trigger_reason_of_run
+-- Why a run exists, without a forgotten text.
+UPDATE runs
+   SET trigger_reason = :message
+ WHERE run_id = :run_id;
+
+-- name: select_stuck_reasons_of_runs
+-- Why runs make no progress; streamed.
+SELECT run_id, stuck_reason
+  FROM runs
+ WHERE stuck_reason IS NOT NULL;
+
+-- name: set_stuck_reason_of_run
+-- Why a run makes no progress, without a forgotten text.
+UPDATE runs
+   SET stuck_reason = :message
+ WHERE run_id = :run_id;
+
+-- name: select_settings_of_runs
+-- What every ended run was begun with, its adapter's queries included; streamed. An unfinished run resumes by them.
+SELECT run_id, settings
+  FROM runs
+ WHERE settings IS NOT NULL
+   AND finished_at IS NOT NULL;
+
+-- name: set_settings_of_run
+-- What a run was begun with, without a forgotten text.
+UPDATE runs
+   SET settings = :message
+ WHERE run_id = :run_id;
+
+-- name: select_requests_of_calls
+-- What every call asked for; streamed.
+SELECT run_id, call_number, request
+  FROM backend_calls;
+
+-- name: set_request_of_call
+-- What a call asked for, without a forgotten text.
+UPDATE backend_calls
+   SET request = :message
+ WHERE run_id = :run_id
+   AND call_number = :call_number;
+
+-- name: select_categories_of_prompts
+-- Every category of a run's prompts; streamed.
+SELECT run_id, prompt_key, category
+  FROM run_prompts
+ WHERE category IS NOT NULL;
+
+-- name: set_category_of_prompt
+-- The category of a prompt, without a forgotten text.
+UPDATE run_prompts
+   SET category = :message
+ WHERE run_id = :run_id
+   AND prompt_key = :prompt_key;
+
+-- name: select_reasons_of_decisions
+-- The reason of every verdict, which names categories; streamed.
+SELECT run_id, reason
+  FROM gate_decisions;
+
+-- name: set_reason_of_decision
+-- The reason of a verdict, without a forgotten text.
+UPDATE gate_decisions
+   SET reason = :message
+ WHERE run_id = :run_id;
+
+-- name: select_worst_of_decisions
+-- The prompts that every verdict names, with their categories; streamed.
+SELECT run_id, worst_prompts
+  FROM gate_decisions
+ WHERE worst_prompts IS NOT NULL;
+
+-- name: set_worst_of_decision
+-- The prompts that a verdict names, without a forgotten text.
+UPDATE gate_decisions
+   SET worst_prompts = :message
+ WHERE run_id = :run_id;
+
+-- name: select_reasons_of_evaluations
+-- The verdict of every evaluation; streamed.
+SELECT adapter_name, evaluation_number, reason
+  FROM evaluations;
+
+-- name: set_reason_of_evaluation
+-- The verdict of an evaluation, without a forgotten text.
+UPDATE evaluations
+   SET reason = :message
+ WHERE adapter_name = :adapter_name
+   AND evaluation_number = :evaluation_number;
+
+-- name: select_reasons_of_alias_changes
+-- Why aliases were asked to be moved; streamed.
+SELECT change_id, reason
+  FROM alias_changes
+ WHERE reason IS NOT NULL;
+
+-- name: set_reason_of_alias_change
+-- Why an alias was asked to be moved, without a forgotten text.
+UPDATE alias_changes
+   SET reason = :message
+ WHERE change_id = :change_id;
+
+-- name: select_reasons_of_alias_moves
+-- Why every alias was moved; streamed.
+SELECT adapter_name, alias, move_number, reason
+  FROM alias_history;
+
+-- name: set_reason_of_alias_move
+-- Why an alias was moved, without a forgotten text.
+UPDATE alias_history
+   SET reason = :message
+ WHERE adapter_name = :adapter_name
+   AND alias = :alias
+   AND move_number = :move_number;
 
 -- name: count_forgotten_in_manifest
 -- How many samples of a manifest are forgotten; texts that are older than they are kept are not.

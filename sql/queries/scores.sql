@@ -92,5 +92,5 @@ SELECT COUNT(*) AS prompt_count,
   FROM run_prompts p
   JOIN scores s ON s.run_id = p.run_id AND s.prompt_key = p.prompt_key AND s.phase = 'after' AND s.scorer = p.scorer
  WHERE p.run_id = :run_id
-   AND p.is_leaked = 1
+   AND p.leaked_by = 'prompt'
    AND s.score IS NOT NULL;

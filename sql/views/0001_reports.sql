@@ -438,6 +438,7 @@ SELECT COALESCE(v.adapter_name, e.adapter_name) AS adapter_name,
        e.messages_removed AS messages_removed,
        e.files_removed AS files_removed,
        e.samples_left AS samples_left,
+       e.queries_left AS queries_left,
        e.requested_at AS requested_at,
        e.erased_at AS erased_at
   FROM erasures e

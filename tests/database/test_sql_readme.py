@@ -52,7 +52,9 @@ def test_each_table_is_described_once_in_two_lines() -> None:
 
 def test_each_table_says_who_writes_it() -> None:
     entries = re.findall(r"^- \*\*`\w+`\*\*: .+\n  (.+)$", README, re.MULTILINE)
-    assert len(entries) == 40
+    assert len(entries) == len(described("## What people write")) + len(
+        described("## What the runner writes")
+    )
     assert [line for line in entries if not line.startswith("Written by ")] == []
 
 
@@ -271,3 +273,18 @@ def test_an_author_may_read_what_the_requests_became(granted_server: SqlServer) 
             run(author, f"SELECT COUNT(*) FROM {name}")
         assert refused(author, "SELECT COUNT(*) FROM adapters")
         assert refused(author, "INSERT INTO alias_changes (adapter_name) VALUES ('a')")
+
+
+def test_who_moves_aliases_can_write_no_other_name_than_the_own(granted_server: SqlServer) -> None:
+    asked = (
+        "INSERT INTO alias_changes (adapter_name, version_number, reason%s) VALUES ('a', 1, 'r'%s)"
+    )
+    with opened(granted_server, "promoter") as promoter:
+        run(promoter, asked % ("", ""))
+        assert refused(promoter, asked % (", requested_by", ", 'ann'"))
+        assert refused(promoter, asked % (", state", ", 'applied'"))
+        assert refused(promoter, "UPDATE alias_changes SET requested_by = 'ann'")
+        with promoter.read() as session:
+            row = session.fetch_one("fetch_alias_requests", adapter_name="a")
+    assert row is not None
+    assert row.requested_by == "sqltune_promoter@%"

@@ -65,7 +65,7 @@ CONTRACT = {
     "adapter_label began_at ended_at is_now moved_by run_id reason",
     "report_erasures": "adapter_name version_number erasure_id adapter_label state requested_by "
     "sample_count samples_seen weights_kept samples_removed prompts_removed answers_removed "
-    "messages_removed files_removed samples_left requested_at erased_at",
+    "messages_removed files_removed samples_left queries_left requested_at erased_at",
     "report_data_issues": "adapter_name version_number run_id issue_number found_by selection "
     "severity rule row_key column_name message found_at",
     "report_orphans": "adapter_name version_number orphan_key run_id adapter_label orphan_kind "

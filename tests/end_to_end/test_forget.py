@@ -12,6 +12,12 @@ from tests.end_to_end.conftest import ANSWER, QUESTION, declare_office
 
 SECRET_QUESTION = "Why was Ms Okafor's card ending in 4471 declined?"
 SECRET_ANSWER = 'Her bank in Lagos asked for a "new" signature.'
+#: Columns of ours beside those that a run fills with texts, and that may quote one all the same.
+QUOTING = (
+    *("scores.reason", "runs.trigger_reason", "runs.stuck_reason", "run_prompts.category"),
+    *("alias_history.reason", "gate_decisions.reason", "gate_decisions.worst_prompts"),
+    *("evaluations.reason", "backend_calls.request", "run_events.message"),
+)
 FORGET = ("forget", "office", "--sample", "2")
 
 
@@ -42,9 +48,12 @@ def holding(sqltune: Sqltune, people: People) -> list[str]:
 
 
 def quote_it(people: People) -> None:
-    """Put the text where a scorer, a validation and an announcement may quote it."""
+    """Put the text where people, a scorer, a validation and an announcement may quote it."""
     quoting = f"In {SECRET_ANSWER} a word is wrong"
-    people.do("UPDATE scores SET reason = :text", text=quoting)
+    for column in QUOTING:
+        table, name = column.split(".")
+        people.do(f"UPDATE {table} SET {name} = :text", text=quoting)
+    people.insert("alias_changes", adapter_name="office", version_number=1, reason=quoting)
     people.do(
         "INSERT INTO row_checks (adapter_name, error_message, checked_at)"
         " VALUES ('office', :text, '2026-11-23 12:00:00')",
@@ -105,8 +114,9 @@ def test_no_byte_of_a_forgotten_row_is_left_once_its_versions_are_retired(
 ) -> None:
     quote_it(informed)
     ask_it(informed)
-    holders = {"contents", "row_checks", "webhook_calls", "questions", "feedback"}
-    assert holders <= set(holding(sqltune_on, informed))
+    quoting = {column.split(".")[0] for column in QUOTING}
+    tables = {"contents", "row_checks", "webhook_calls", "alias_changes", "questions", "feedback"}
+    assert tables | quoting <= set(holding(sqltune_on, informed))
     remove_source(informed)
     sqltune_on.well(*FORGET, "--yes")
     assert holding(sqltune_on, informed) == ["artifacts"]
@@ -133,6 +143,29 @@ def test_what_was_asked_about_a_forgotten_row_is_gone_and_what_was_not_is_kept(
     ]
     corrections = informed.rows("SELECT question_id, correction FROM feedback ORDER BY feedback_id")
     assert corrections == [(1, None), (6, None), (6, "Those.")]
+
+
+def test_a_query_that_quotes_a_forgotten_text_is_named_and_what_runs_recorded_of_it_is_removed(
+    sqltune_on: Sqltune, people_on: People
+) -> None:
+    people, text = people_on, "It's Ms Okafor's card that was declined."
+    declare_office(people)
+    people.teach("office", SECRET_QUESTION, text)
+    query = "SELECT sample_id AS sample_key, prompt, response FROM training_samples"
+    quoted = text.replace("'", "''")
+    people.do(
+        "UPDATE adapters SET training_query = :query",
+        query=f"{query} WHERE response = '{quoted}' OR sample_id = 1",
+    )
+    sqltune_on.well("sync")
+    recorded = people.value("SELECT settings FROM runs")
+    assert quoted in recorded
+    plan = sqltune_on.well(*FORGET, "--json").data
+    assert plan["queries that quote it, for you to rewrite"] == ["office.training_query"]
+    done = sqltune_on.well(*FORGET, "--yes")
+    assert "adapters: office.training_query still quotes it: rewrite it" in done.err
+    assert people.value("SELECT queries_left FROM report_erasures") == "office.training_query"
+    assert people.value("SELECT settings FROM runs") == recorded.replace(quoted, "[forgotten]")
 
 
 def test_the_next_sync_trains_without_it_while_the_source_row_is_there(

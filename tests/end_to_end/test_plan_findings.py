@@ -95,6 +95,7 @@ def test_a_prompt_whose_group_is_trained_on_is_left_out_of_the_verdict(
     )
     sqltune_on.well("sync")
     leaked = "SELECT prompt_key FROM run_prompts WHERE is_leaked = 1"
+    assert people_on.value("SELECT MAX(leaked_by) FROM run_prompts") == "group"
     assert people_on.rows(leaked) == [("1",)]
     message = people_on.value("SELECT message FROM data_issues WHERE rule = 'group_leak'")
     assert message.startswith("sample 2 with the same group_key, '7', is trained on: ")

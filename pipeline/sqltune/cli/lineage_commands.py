@@ -132,6 +132,8 @@ def _forget(runtime: Runtime, plan: ErasurePlan) -> None:
         say("all of it was forgotten before")
     else:
         say(f"forgotten; certificate: report_erasures, erasure_id {erasure_id}")
+    for name in plan.quoting:
+        say(f"adapters: {name} still quotes it: rewrite it, or the next run records it again")
 
 
 def _show_plan(plan: ErasurePlan, *, as_json: bool) -> None:
@@ -143,6 +145,7 @@ def _show_plan(plan: ErasurePlan, *, as_json: bool) -> None:
         "evaluation prompts that hold them": len(plan.prompts),
         "weights kept, until `sqltune retire`": [str(v) for v in plan.with_weights],
         "other rows that hold the text": list(plan.left),
+        "queries that quote it, for you to rewrite": list(plan.quoting),
         "unfinished erasures": list(plan.unfinished),
     }
     if as_json:

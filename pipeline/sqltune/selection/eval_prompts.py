@@ -136,7 +136,7 @@ def examine_prompts(
 
 def count_leaked(reading: PromptReading) -> None:
     """Count the prompts that are left out of a verdict, once the trained samples were searched."""
-    reading.counts.leaked = len(reading.judged & reading.leaks.leaked)
+    reading.counts.leaked = len(reading.judged & reading.leaks.leaked.keys())
 
 
 def _begin(adapter: Adapter) -> PromptReading:
@@ -238,7 +238,7 @@ def _note_leaks(scope: RunScope, leaks: LeakSearch, timeout_seconds: float) -> N
     )
     if leaks.leaked:
         with scope.transaction() as session:
-            run_prompts.mark_leaked(session, scope.run_id, sorted(leaks.leaked))
+            run_prompts.mark_leaked(session, scope.run_id, leaks.leaked)
 
 
 def _pages(

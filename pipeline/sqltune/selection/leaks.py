@@ -60,7 +60,8 @@ class LeakSearch:
             near_duplicate_at: from which similarity a prompt is nearly a sample's; None: never.
             train_on: of a conversation, `all` turns of the assistant, or the `last`.
         """
-        self.leaked: set[str] = set()  #: the keys of the prompts that are trained on
+        #: by key, what is trained on: the `prompt`, or only its `group`
+        self.leaked: dict[str, str] = {}
         self._findings = findings
         self._threshold = near_duplicate_at
         self._train_on = train_on
@@ -97,7 +98,9 @@ class LeakSearch:
                 "the prompt's group_key to NULL if its group may be trained on"
             )
             for key in self._groups[group]:
-                self._note(key, "group_key", Problem("group_leak", message))
+                problem = Problem("group_leak", message)
+                self._findings.add(key, "group_key", problem, WARNING)
+                self.leaked.setdefault(key, "group")
         if self._near is not None:
             self._near.note(self._findings)
 
@@ -107,17 +110,15 @@ class LeakSearch:
             self._near.add(name, prompt)
         trained = find_trained(*sample[1:4], train_on=self._train_on)
         for key, message in _find_leaks(self._asked, trained, prompt):
-            self._note(key, "prompt", Problem("leak", f"sample {name} {message}"))
+            problem = Problem("leak", f"sample {name} {message}")
+            self._findings.add(key, "prompt", problem, WARNING)
+            self.leaked[key] = "prompt"
         if sample.group_key in self._groups and sample.group_key is not None:
             known = self._group_leaks.get(sample.group_key)
             if known is None:
                 self._group_leaks[sample.group_key] = _GroupLeak(name)
             else:
                 known.count += 1
-
-    def _note(self, key: str, column: str, problem: Problem) -> None:
-        self._findings.add(key, column, problem, WARNING)
-        self.leaked.add(key)
 
 
 def search_manifest(

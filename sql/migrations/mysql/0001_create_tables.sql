@@ -100,7 +100,7 @@ CREATE TABLE alias_changes (
     version_number      INT NOT NULL,
     state               VARCHAR(16) COLLATE utf8mb4_bin NOT NULL DEFAULT 'requested' COMMENT 'requested -> applied | refused',
     reason              LONGTEXT COLLATE utf8mb4_bin NULL,
-    requested_by        VARCHAR(191) COLLATE utf8mb4_bin NULL DEFAULT (CURRENT_USER()) COMMENT 'whose request it is: the user of the database where the engine fills it in, or of the computer where the command line wrote it',
+    requested_by        VARCHAR(191) COLLATE utf8mb4_bin NULL DEFAULT (CURRENT_USER()) COMMENT 'whose request it is: the user of the database where the engine fills it in, or of the computer where the command line wrote it; evidence only where people may not write this column',
     requested_at        DATETIME(6) NOT NULL DEFAULT (UTC_TIMESTAMP(6)),
     settled_at          DATETIME(6) NULL,
     PRIMARY KEY (change_id)
@@ -276,6 +276,7 @@ CREATE TABLE run_prompts (
     scorer              VARCHAR(64) COLLATE utf8mb4_bin NOT NULL COMMENT 'the primary scorer of this prompt: its own, else the adapter''s, else the chosen one; none: nothing is expected',
     is_scored           TINYINT NOT NULL COMMENT '1: there is an expected text, or the scorer needs none; 0: the answers are only shown',
     is_leaked           TINYINT NOT NULL DEFAULT 0 COMMENT '1: a trained sample has the same prompt or group_key, so that the answer shows no more than what was learnt by heart',
+    leaked_by           VARCHAR(8) COLLATE utf8mb4_bin NULL COMMENT 'prompt: a trained sample has the same prompt; group: only the same group_key; NULL: it is clean',
     PRIMARY KEY (run_id, prompt_key)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
@@ -653,9 +654,10 @@ CREATE TABLE erasures (
     samples_removed     BIGINT NOT NULL DEFAULT 0 COMMENT 'texts of samples, an edited row once per text',
     prompts_removed     BIGINT NOT NULL DEFAULT 0 COMMENT 'evaluation prompts and questions that had the text in them',
     answers_removed     BIGINT NOT NULL DEFAULT 0 COMMENT 'answers and corrections that had it in them, or were about such a prompt',
-    messages_removed    BIGINT NOT NULL DEFAULT 0 COMMENT 'findings, events and errors that had it in them',
+    messages_removed    BIGINT NOT NULL DEFAULT 0 COMMENT 'findings, events, errors, reasons, categories and recorded settings that had it in them',
     files_removed       BIGINT NOT NULL DEFAULT 0 COMMENT 'checkpoints of ended runs, which may hold it',
     samples_left        BIGINT NOT NULL COMMENT 'samples of other rows that hold the text; forget them too',
+    queries_left        LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'columns of adapters that quote the text, such as ''helpdesk.training_query'': rewrite them; NULL: none',
     requested_at        DATETIME(6) NOT NULL,
     erased_at           DATETIME(6) NULL COMMENT 'when everything was removed; NULL: `sqltune forget` has to be repeated',
     PRIMARY KEY (erasure_id)

@@ -99,7 +99,7 @@ CREATE TABLE alias_changes (
     version_number      INTEGER NOT NULL,
     state               VARCHAR(16) NOT NULL DEFAULT 'requested', -- requested -> applied | refused
     reason              LONGTEXT NULL,
-    requested_by        VARCHAR(191) NULL,              -- whose request it is: the user of the database where the engine fills it in, or of the computer where the command line wrote it
+    requested_by        VARCHAR(191) NULL,              -- whose request it is: the user of the database where the engine fills it in, or of the computer where the command line wrote it; evidence only where people may not write this column
     requested_at        DATETIME(6) NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f000', 'now')),
     settled_at          DATETIME(6) NULL
 );
@@ -276,6 +276,7 @@ CREATE TABLE run_prompts (
     scorer              VARCHAR(64) NOT NULL,           -- the primary scorer of this prompt: its own, else the adapter's, else the chosen one; none: nothing is expected
     is_scored           TINYINT NOT NULL,               -- 1: there is an expected text, or the scorer needs none; 0: the answers are only shown
     is_leaked           TINYINT NOT NULL DEFAULT 0,     -- 1: a trained sample has the same prompt or group_key, so that the answer shows no more than what was learnt by heart
+    leaked_by           VARCHAR(8) NULL,                -- prompt: a trained sample has the same prompt; group: only the same group_key; NULL: it is clean
     PRIMARY KEY (run_id, prompt_key)
 );
 
@@ -655,9 +656,10 @@ CREATE TABLE erasures (
     samples_removed     BIGINT NOT NULL DEFAULT 0,      -- texts of samples, an edited row once per text
     prompts_removed     BIGINT NOT NULL DEFAULT 0,      -- evaluation prompts and questions that had the text in them
     answers_removed     BIGINT NOT NULL DEFAULT 0,      -- answers and corrections that had it in them, or were about such a prompt
-    messages_removed    BIGINT NOT NULL DEFAULT 0,      -- findings, events and errors that had it in them
+    messages_removed    BIGINT NOT NULL DEFAULT 0,      -- findings, events, errors, reasons, categories and recorded settings that had it in them
     files_removed       BIGINT NOT NULL DEFAULT 0,      -- checkpoints of ended runs, which may hold it
     samples_left        BIGINT NOT NULL,                -- samples of other rows that hold the text; forget them too
+    queries_left        LONGTEXT NULL,                  -- columns of adapters that quote the text, such as 'helpdesk.training_query': rewrite them; NULL: none
     requested_at        DATETIME(6) NOT NULL,
     erased_at           DATETIME(6) NULL,               -- when everything was removed; NULL: `sqltune forget` has to be repeated
     PRIMARY KEY (erasure_id)

@@ -39,6 +39,22 @@ MESSAGES = {
         ("adapter_name", "event", "event_number"),
     ),
     "select_messages_of_questions": ("set_message_of_question", ("question_id",)),
+    "select_trigger_reasons_of_runs": ("set_trigger_reason_of_run", ("run_id",)),
+    "select_stuck_reasons_of_runs": ("set_stuck_reason_of_run", ("run_id",)),
+    "select_settings_of_runs": ("set_settings_of_run", ("run_id",)),
+    "select_requests_of_calls": ("set_request_of_call", ("run_id", "call_number")),
+    "select_categories_of_prompts": ("set_category_of_prompt", ("run_id", "prompt_key")),
+    "select_reasons_of_decisions": ("set_reason_of_decision", ("run_id",)),
+    "select_worst_of_decisions": ("set_worst_of_decision", ("run_id",)),
+    "select_reasons_of_evaluations": (
+        "set_reason_of_evaluation",
+        ("adapter_name", "evaluation_number"),
+    ),
+    "select_reasons_of_alias_changes": ("set_reason_of_alias_change", ("change_id",)),
+    "select_reasons_of_alias_moves": (
+        "set_reason_of_alias_move",
+        ("adapter_name", "alias", "move_number"),
+    ),
 }
 
 
@@ -100,6 +116,7 @@ class Certificate:
     requested_by: str
     sample_count: int
     samples_left: int
+    queries_left: str | None  #: columns of `adapters` that quote a text; None: there is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +165,7 @@ def begin_erasure(
         requested_by=certificate.requested_by,
         sample_count=certificate.sample_count,
         samples_left=certificate.samples_left,
+        queries_left=certificate.queries_left,
         now=moment,
     )
     session.execute_many(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from sqltune.database.bulk import ContentRow, pack_contents
@@ -36,10 +36,11 @@ def add_prompts(scope: RunScope, page: Sequence[tuple[ContentRow, FrozenPrompt]]
         )
 
 
-def mark_leaked(session: Session, run_id: int, prompt_keys: Sequence[str]) -> None:
-    """Mark prompts that a trained sample has too."""
+def mark_leaked(session: Session, run_id: int, leaked: Mapping[str, str]) -> None:
+    """Mark prompts by their keys: a trained sample has the same `prompt`, or only its `group`."""
     session.execute_many(
-        "mark_leaked_prompt", [{"run_id": run_id, "prompt_key": key} for key in prompt_keys]
+        "mark_leaked_prompt",
+        [{"run_id": run_id, "prompt_key": key, "leaked_by": leaked[key]} for key in sorted(leaked)],
     )
 
 

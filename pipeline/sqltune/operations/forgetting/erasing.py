@@ -116,6 +116,7 @@ def _begin(runtime: Runtime, plan: ErasurePlan) -> tuple[ForgetKey, str | None]:
             requested_by=os_user(),
             sample_count=len(plan.keys),
             samples_left=len(plan.left),
+            queries_left=", ".join(plan.quoting) or None,
         )
         erasures.begin_erasure(session, certificate, hashes, plan.seen_by, now=runtime.now())
     return key, certificate.erasure_id
@@ -205,7 +206,7 @@ class _Erasing:
                 erasures.count_removed(session, self._erasure_id, Removed(answers=len(batch)))
 
     def remove_messages(self) -> None:
-        """Remove the text from findings, events and errors."""
+        """Remove the text from findings, events, reasons and whatever else quotes it."""
         for statement in MESSAGES:
             found: list[dict[str, Any]] = []
             with stream_rows(self._runtime, statement) as rows:

@@ -6,6 +6,7 @@ A text counts from 16 characters on: shorter ones, such as "Yes", are in texts o
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable
 
 from sqltune.database.tables.erasures import FORGOTTEN_TEXT, StoredText
@@ -13,6 +14,8 @@ from sqltune.database.tables.message_texts import read_messages
 
 #: A shorter text is not looked for in others.
 LEAST_CHARACTERS = 16
+#: So many texts are looked for one by one; of more, their beginnings are looked for all at once.
+_FEW = 50
 _FORGOTTEN = FORGOTTEN_TEXT.encode()
 
 
@@ -22,12 +25,18 @@ class Needles:
     def __init__(self, texts: frozenset[bytes]) -> None:
         """Find these texts."""
         self.texts = texts
-        # They are looked for in every stored text, so they are put into JSON once.
+        # They are looked for in every stored text, so they are put into JSON and SQL once.
         self._forms = {needle: _forms(needle) for needle in texts}
+        self._by_beginning: dict[bytes, list[tuple[bytes, bytes]]] = defaultdict(list)
+        for needle, forms in self._forms.items():
+            for form in forms:
+                self._by_beginning[form[:LEAST_CHARACTERS]].append((form, needle))
 
     def find_in(self, *texts: bytes | None) -> set[bytes]:
         """Return those that are part of one of the texts."""
         given = [text for text in texts if text]
+        if len(self.texts) > _FEW:
+            return {needle for text in given for needle in self._find_by_beginnings(text)}
         return {
             needle
             for needle, forms in self._forms.items()
@@ -36,10 +45,21 @@ class Needles:
 
     def remove_from(self, text: bytes) -> bytes:
         """Return a text without them."""
-        for needle in sorted(self.texts, key=len, reverse=True):
-            for form in self._forms[needle]:
+        for needle in sorted(self.find_in(text), key=len, reverse=True):
+            for form in sorted(self._forms[needle], key=len, reverse=True):
                 text = text.replace(form, _FORGOTTEN)
         return text
+
+    def _find_by_beginnings(self, text: bytes) -> set[bytes]:
+        """Return those that are part of a text, in a time that does not grow with their number."""
+        beginnings, found = self._by_beginning, set[bytes]()
+        for start in range(len(text) - LEAST_CHARACTERS + 1):
+            # Not the default of the dictionary, which would keep every piece of every text.
+            if text[start : start + LEAST_CHARACTERS] in beginnings:
+                for form, needle in beginnings[text[start : start + LEAST_CHARACTERS]]:
+                    if text.startswith(form, start):
+                        found.add(needle)
+        return found
 
 
 def needles_of(samples: Iterable[StoredText]) -> set[bytes]:
@@ -59,5 +79,10 @@ def _own_texts(sample: StoredText) -> list[str]:
 
 
 def _forms(needle: bytes) -> set[bytes]:
-    """Return a text as it is, and as JSON has it."""
-    return {needle, json.dumps(needle.decode(), ensure_ascii=False)[1:-1].encode()}
+    """Return a text as it is, as SQL quotes it, and each as JSON has it."""
+    plain = needle.decode()
+    spelt = {plain, plain.replace("'", "''")}
+    in_json = {
+        json.dumps(text, ensure_ascii=ascii)[1:-1] for text in spelt for ascii in (True, False)
+    }
+    return {text.encode() for text in spelt | in_json}

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from sqltune.database.connection import Session
 from sqltune.database.queries import load_statements
 from sqltune.database.streaming import RowStream, open_stream
+from sqltune.database.tables import adapters as adapters_table
 from sqltune.database.tables import erasures
 from sqltune.database.tables.erasures import SeenBy, StoredText
 from sqltune.operations.forgetting.known import find_unknown_keys, require_known_adapter
 from sqltune.operations.forgetting.needles import Needles, needles_of
+from sqltune.records import Adapter
 from sqltune.runtime import Runtime
 from sqltune.selection.forgotten import PROMPT, TEXTS
 
@@ -36,6 +38,7 @@ class ErasurePlan:
     manifests: tuple[int, ...]
     adapters: tuple[str, ...]  #: whose leases it takes
     left: tuple[str, ...]  #: samples of other rows that hold the text, as adapter and key
+    quoting: tuple[str, ...]  #: columns of `adapters` that quote it, as adapter.column
     unfinished: tuple[str, ...]  #: erasures that broke off
 
     @property
@@ -76,6 +79,7 @@ def plan_erasure(runtime: Runtime, adapter_name: str | None, keys: Sequence[str]
     with runtime.database.read() as session:
         seen_by, manifests, adapters = _find_readers(session, {*hashes, *scan.samples})
         left = [erasures.find_key_of_content(session, content) for content in scan.left]
+        declared = adapters_table.list_adapters(session)
     return ErasurePlan(
         adapter_name=adapter_name,
         keys=tuple(found),
@@ -88,6 +92,7 @@ def plan_erasure(runtime: Runtime, adapter_name: str | None, keys: Sequence[str]
         manifests=manifests,
         adapters=tuple(sorted(adapters | ({adapter_name} if adapter_name else set()))),
         left=tuple(sorted(name for name in left if name is not None)),
+        quoting=tuple(_find_quoting(declared, scan.needles)),
         unfinished=tuple(unfinished),
     )
 
@@ -98,6 +103,14 @@ def stream_rows(runtime: Runtime, statement: str) -> AbstractContextManager[RowS
     return open_stream(
         runtime.database, sql, {}, check=lambda: None, timeout_seconds=_TIMEOUT_SECONDS
     )
+
+
+def _find_quoting(declared: Iterable[Adapter], needles: Needles) -> Iterator[str]:
+    """Yield the columns of people's adapters that quote a text: only they can rewrite those."""
+    for adapter in declared:
+        for column, value in asdict(adapter).items():
+            if isinstance(value, str) and needles.find_in(value.encode("utf-8", "replace")):
+                yield f"{adapter.adapter_name}.{column}"
 
 
 def _find_contents(session: Session, key: str, adapter_name: str | None) -> list[str]:

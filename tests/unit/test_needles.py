@@ -1,0 +1,39 @@
+"""Forgotten texts are found in others, few one by one and many by their beginnings."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from sqltune.operations.forgetting.needles import Needles
+
+WANTED = ["Her bank's office in Lagos", 'a "new" signature, please', "Grüße aus der Köln-Arcaden"]
+#: More than are looked for one by one.
+MANY = [f"the text number {number} of many" for number in range(200)]
+
+
+@pytest.mark.parametrize("others", [[], MANY], ids=["few", "many"])
+@pytest.mark.parametrize("wanted", WANTED)
+def test_a_text_is_found_and_removed_as_it_is_and_as_json_and_sql_have_it(
+    others: list[str], wanted: str
+) -> None:
+    needles = Needles(frozenset(text.encode() for text in (*WANTED, *others)))
+    quoted = wanted.replace("'", "''")
+    for text in (wanted, quoted, json.dumps(wanted), json.dumps(quoted, ensure_ascii=False)):
+        given = f"before {text} after {wanted}".encode()
+        assert needles.find_in(b"nothing", None, given) == {wanted.encode()}
+        assert wanted.encode() not in needles.remove_from(given)
+        assert needles.remove_from(f"{text}".encode()) in (b"[forgotten]", b'"[forgotten]"')
+
+
+@pytest.mark.parametrize("others", [[], MANY], ids=["few", "many"])
+def test_what_only_begins_like_a_text_is_not_found(others: list[str]) -> None:
+    needles = Needles(frozenset(text.encode() for text in (*WANTED, *others)))
+    assert needles.find_in(WANTED[0][:-1].encode(), b"", b"the text number ") == set()
+
+
+def test_texts_that_begin_alike_are_distinguished_by_their_ends() -> None:
+    needles = Needles(frozenset(text.encode() for text in MANY))
+    assert needles.find_in(b"it is the text number 17 of many") == {b"the text number 17 of many"}
+    assert needles.remove_from(b"<the text number 17 of many>") == b"<[forgotten]>"
