@@ -262,7 +262,7 @@ def test_who_may_insert_through_a_view_asks_no_other_adapter(granted_server: Sql
     try:
         with opened(granted_server, "one") as one:
             run(one, "INSERT INTO bot_questions (adapter_name, prompt) VALUES ('bot', 'p')")
-            with pytest.raises(DatabaseError, match="(?i)check option"):
+            with pytest.raises(DatabaseError, match=r"(?i)check option"):
                 run(one, "INSERT INTO bot_questions (adapter_name, prompt) VALUES ('other', 'p')")
             assert refused(one, "INSERT INTO questions (adapter_name, prompt) VALUES ('a', 'p')")
     finally:
