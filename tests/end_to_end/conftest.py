@@ -19,6 +19,7 @@ ALSO_ON_MYSQL = (
     "test_gc",
     "test_pausing",
     "test_promoting",
+    "test_questions",
     "test_reevaluating",
     "test_requests",
     "test_trials",
