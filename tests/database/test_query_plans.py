@@ -137,6 +137,7 @@ def plan_of(database: Database, statement: str) -> list[tuple[str, bool]]:
         n: 7 if n.endswith(("size", "limit")) else "9" if n.startswith("end_") else "7"
         for n in _VALUE.findall(statement)
     }
+    values |= {n: _TIME.strip("'") for n in ("now", "latest") if n in values}  # as MySQL demands
     with database.transaction() as session:
         if database.kind is EngineKind.SQLITE:
             plan = session.connection.execute(text(f"EXPLAIN QUERY PLAN {statement}"), values)

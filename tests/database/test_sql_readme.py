@@ -217,7 +217,8 @@ def test_bi_tools_can_reflect_the_views_and_see_no_table(granted_server: SqlServ
 
 def test_the_selection_may_only_read_what_it_was_given(granted_server: SqlServer) -> None:
     with opened(granted_server, "selection") as selection:
-        run(selection, "SELECT COUNT(*) FROM training_samples")
+        for table in ("training_samples", "eval_prompts", "questions", "feedback"):
+            run(selection, f"SELECT COUNT(*) FROM {table}")
         assert refused(selection, "DELETE FROM training_samples")
         assert refused(selection, "SELECT COUNT(*) FROM adapters")
 
@@ -254,6 +255,39 @@ def test_who_writes_samples_does_not_write_what_is_expected(granted_server: SqlS
         assert refused(examiner, sample)
         assert refused(examiner, "INSERT INTO runs (adapter_name) VALUES ('a')")
         assert refused(examiner, "SELECT COUNT(*) FROM runs")
+
+
+def test_an_asker_may_ask_ask_again_and_judge_answers_and_nothing_else(
+    granted_server: SqlServer,
+) -> None:
+    with opened(granted_server, "asker") as asker:
+        run(asker, "INSERT INTO questions (adapter_name, prompt) VALUES ('a', 'p')")
+        run(asker, "UPDATE questions SET state = 'waiting'")
+        run(asker, "INSERT INTO feedback (question_id, rating, correction) VALUES (1, 0, 'c')")
+        for name in ("questions", "feedback", "report_questions", "report_feedback"):
+            run(asker, f"SELECT COUNT(*) FROM {name}")
+        assert refused(asker, "INSERT INTO questions (adapter_name, answer) VALUES ('a', 'x')")
+        assert refused(asker, "UPDATE questions SET answer = 'x'")
+        assert refused(asker, "UPDATE feedback SET correction = 'x'")
+        assert refused(asker, "DELETE FROM questions")
+        assert refused(asker, "SELECT COUNT(*) FROM adapters")
+
+
+def test_who_may_insert_through_a_view_asks_no_other_adapter(granted_server: SqlServer) -> None:
+    granted_server.execute(
+        "CREATE OR REPLACE VIEW sqltune.bot_questions AS SELECT question_id, adapter_name, prompt"
+        " FROM sqltune.questions WHERE adapter_name = 'bot' WITH CHECK OPTION",
+        "CREATE USER 'sqltune_one'@'%' IDENTIFIED BY 'choose-a-password'",
+        "GRANT INSERT ON sqltune.bot_questions TO 'sqltune_one'@'%'",
+    )
+    try:
+        with opened(granted_server, "one") as one:
+            run(one, "INSERT INTO bot_questions (adapter_name, prompt) VALUES ('bot', 'p')")
+            with pytest.raises(DatabaseError, match=r"(?i)check option"):
+                run(one, "INSERT INTO bot_questions (adapter_name, prompt) VALUES ('other', 'p')")
+            assert refused(one, "INSERT INTO questions (adapter_name, prompt) VALUES ('a', 'p')")
+    finally:
+        granted_server.execute("DROP VIEW sqltune.bot_questions", "DROP USER 'sqltune_one'@'%'")
 
 
 def test_check_finds_nothing_too_much_in_the_user_of_selections(granted_server: SqlServer) -> None:

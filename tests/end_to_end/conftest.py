@@ -20,6 +20,7 @@ ALSO_ON_MYSQL = (
     "test_pausing",
     "test_predictions",
     "test_promoting",
+    "test_questions",
     "test_reevaluating",
     "test_requests",
     "test_trials",

@@ -25,8 +25,8 @@ EXCLUDED = {
     "database.server_reading.*": "reads a selection, and rolls back",
     "syncing.lease_keeper.*": "a heartbeat in a thread of its own, which only moves the end of the "
     "lease; each case begins by ending the lease",
-    "questions.claims.Claims.check": "a heartbeat, which only moves the end of claims; each case "
-    "begins by ending them",
+    "questions.claims.QuestionClaims.check": "a heartbeat, which only moves the end of claims; "
+    "each case begins by ending them",
     "operations.check.*": "`check`: rolls back what it tries, and changes nothing outside",
     "database.tables.row_checks.*": "`validate`, in one transaction; no run reads what it stores",
     "operations.demo.*": "what a person would insert, in one transaction",

@@ -49,6 +49,8 @@ def sync(
 ) -> None:
     """Bring adapters up to date: train what changed, evaluate it, and let the gate decide.
 
+    Then answer the rows of `questions` that wait, with what is live now.
+
     Exit code: 0 done or nothing to do, 1 an adapter's last run failed, 2 usage, 3 a gate rejected
     a version in this sync.
     """

@@ -39,7 +39,7 @@ def worker(
     ] = None,
 ) -> None:
     """Keep running and sync what is due: requests in `runs`, adapters with a sync_every or a
-    reevaluate_every, runs that were left unfinished.
+    reevaluate_every, runs that were left unfinished. Beside them it answers rows of `questions`.
 
     Any number of workers may run. Exits with 0 on Ctrl-C and SIGTERM; its run stays resumable.
     """

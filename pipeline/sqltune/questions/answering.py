@@ -23,7 +23,7 @@ from sqltune.evaluation.asking import Asking
 from sqltune.evaluation.storable_answers import clean_message, make_storable
 from sqltune.planning.refusing import ENDS_PROCESS, internal_error
 from sqltune.questions.choosing import AskedQuestion, RefusedQuestion, choose_versions
-from sqltune.questions.claims import Claims
+from sqltune.questions.claims import QuestionClaims
 from sqltune.run.versions import trained_adapter
 from sqltune.runtime import Runtime
 
@@ -104,7 +104,7 @@ class Answering:
             chosen = choose_versions(session, waiting)
         if not chosen:
             return 0
-        claims = Claims(self.runtime, self.stop, self.monotonic)
+        claims = QuestionClaims(self.runtime, self.stop, self.monotonic)
         ours = claims.claim(question.question_id for question in chosen)
         mine = [question for question in chosen if question.question_id in ours]
         try:
@@ -124,7 +124,7 @@ class Answering:
         return len(ours)
 
     def _answer_claimed(
-        self, claims: Claims, mine: Sequence[AskedQuestion | RefusedQuestion]
+        self, claims: QuestionClaims, mine: Sequence[AskedQuestion | RefusedQuestion]
     ) -> None:
         """Settle what cannot be asked, and ask the rest, those to one version together."""
         groups: dict[object, dict[str, AskedQuestion]] = {}
@@ -139,7 +139,7 @@ class Answering:
         for group in groups.values():
             self._ask(claims, group)
 
-    def _ask(self, claims: Claims, pending: dict[str, AskedQuestion]) -> None:
+    def _ask(self, claims: QuestionClaims, pending: dict[str, AskedQuestion]) -> None:
         """Ask a version some questions; a failure that may pass is raised, any other is stored.
 
         What fails unexpectedly with several is asked one by one, so that none fails for another.
@@ -158,7 +158,7 @@ class Answering:
                 return
             claims.settle([_failure(q.question_id, failure, q) for q in pending.values()])
 
-    def _ask_together(self, claims: Claims, pending: dict[str, AskedQuestion]) -> None:
+    def _ask_together(self, claims: QuestionClaims, pending: dict[str, AskedQuestion]) -> None:
         """Ask, and store each answer as it is known; `pending` keeps what has none."""
         forgotten = self.runtime.load_forgotten()
         is_forgotten = forgotten.holds_answer if forgotten else lambda text: False
@@ -211,7 +211,7 @@ class Answering:
             with self.runtime.database.transaction() as session:
                 questions.take_back(session, claim, failure=failure, code="runner_died", now=now)
 
-    def _log(self, name: Any, claims: Claims) -> None:
+    def _log(self, name: Any, claims: QuestionClaims) -> None:
         logger.info(
             "%s: %s questions answered, %s failed",
             name,

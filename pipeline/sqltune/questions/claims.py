@@ -21,7 +21,7 @@ from sqltune.runtime import Runtime
 logger = logging.getLogger(__name__)
 
 
-class Claims:
+class QuestionClaims:
     """What one runner has claimed under one name."""
 
     def __init__(

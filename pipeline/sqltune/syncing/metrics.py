@@ -76,7 +76,7 @@ class WorkerMetrics:
         )
         self._questions = Counter(
             "sqltune_worker_questions",
-            "Questions that this worker answered, or found that it cannot, by final state.",
+            "Questions that this worker settled, by final state.",
             ["state"],
             registry=registry,
         )
