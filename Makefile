@@ -81,7 +81,7 @@ test-backends: $(READY_DEV) ## the contract of all backends
 test-local: $(READY_DEV)    ## LoRA training, and the small base model of the tests
 	$(BIN)/python -m pytest tests/local_lora tests/pretraining -m "not gpu" $(PYTEST)
 
-test-server: $(READY_DEV)   ## Gradient's API, asked by its own SDK and by LangChain
+test-server: $(READY_DEV)   ## OpenAI's and Gradient's API, asked by their own SDKs and by LangChain
 	$(BIN)/python -m pytest tests/server $(PYTEST)
 
 test-notebooks: $(READY_DEV) ## the notebooks, executed in Jupyter's kernel

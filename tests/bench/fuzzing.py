@@ -179,6 +179,7 @@ def make_path(target: Target, rng: random.Random) -> str:
     model = rng.choice([*target.model_ids, "0" * 36 + "_model_adapter", "x", "..%2f..", "%00", "ü"])
     routes = ["/models", f"/models/{model}", f"/models/{model}/complete", "/healthz", "/metrics"]
     routes += [f"/models/{model}/fine-tune", f"/models/{model}/complete", "/nothing", "/%2e%2e/"]
+    routes.append("/singlestore/complete")
     query = rng.choice(["", "", "", "?onlyBase=true", "?onlyBase=x", "?capability=any", "?%ff=%00"])
     if rng.random() < 0.5:
         routes = [f"/models/{SLUG}", f"/models/{SLUG}@v1", "/models/a@live", "/models/%40%00"]
@@ -193,6 +194,8 @@ def make_headers(rng: random.Random) -> dict[bytes, bytes]:
         b"authorization": f"Bearer {TOKEN}".encode(),
         b"x-gradient-workspace-id": WORKSPACE.encode(),
     }
+    if rng.random() < 0.5:
+        headers[b"content-type"] = rng.choice([b"application/json", b"application/octet-stream"])
     if rng.random() < 0.1:
         headers.pop(rng.choice(list(headers)))
         other = rng.choice([b"origin", b"content-type", b"expect", b"x"])
@@ -229,6 +232,7 @@ def _right_body(target: Target, rng: random.Random) -> dict[str, Any]:
             {"samples": [{"inputs": [{"value": "Who?", "trainable": False}, {"value": " A."}]}]},
             {"model": {"baseModelId": base, "name": "fuzzed"}},
             *_openai_bodies(rng),
+            {"data": [[1, SLUG, None], [2, "a", "Who?"]]},
         ]
     )
 

@@ -40,6 +40,10 @@ BLOCKS_NOT_RUN = {
         "2 empty",
     ): "of more rows than the page has; tests/end_to_end/test_validate.py has such lines",
     (
+        "docs/serve.md",
+        "SELECT ticket_id, complete('support-bot@live', question) FROM tickets;",
+    ): "for SingleStore; tests/server/test_external_function.py sends such batches",
+    (
         "docs/notebooks.md",
         "SCHEDULE JOB USING NOTEBOOK 'sync_job.ipynb'",
     ): "for SingleStore's Job Service; tests/notebooks/test_sync_job.py parses it",

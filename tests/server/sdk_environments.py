@@ -6,6 +6,7 @@ is made once, with pip, in `~/.cache/sqltune-tests`, as other downloads of the t
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -34,12 +35,16 @@ def python_of(name: str) -> Path:
     release = f"py{sys.version_info.major}{sys.version_info.minor}"
     folder = _CACHE / f"{name}-{versions}-{release}"
     python = folder / "bin" / "python"
-    if not (folder / "complete").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        _run([sys.executable, "-m", "venv", str(folder)])
-        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        _run([*pip, *PINNED[name]])
-        (folder / "complete").touch()
+    _CACHE.mkdir(parents=True, exist_ok=True)
+    # Tests that run at the same time make it once.
+    with (_CACHE / f"{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "complete").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            _run([sys.executable, "-m", "venv", str(folder)])
+            pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            _run([*pip, *PINNED[name]])
+            (folder / "complete").touch()
     return python
 
 

@@ -261,7 +261,6 @@ def test_one_prompt_that_is_too_long_is_refused_and_its_neighbours_are_answered(
 def test_an_answer_that_nobody_reads_any_more_is_not_finished(
     tuned: Tuned, openai: httpx.Client
 ) -> None:
-    tuned.people.do("DELETE FROM served_use")
     # Nothing ends this text but its length.
     body = {"model": SLUG, "prompt": "a", "max_tokens": 10**6, "temperature": 2, "stream": True}
     with openai.stream("POST", "/completions", json=body) as reply:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.server.sdk_environments import python_of
+from tests.server.sdk_environments import PINNED, python_of
 from tests.server.tuned import FIRST, OTHER, PROMPT, SECOND, Tuned
 from tests.serving import SLUG
 
@@ -25,8 +25,14 @@ NAMES = [SLUG, "other-bot", "support-bot"]
 def run(tuned: Tuned, environment: str, script: str) -> dict[str, Any]:
     """Return what a script printed, run by the interpreter of an environment."""
     tuned.promote(1)
+    try:
+        python = python_of(environment)
+    except RuntimeError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"pip cannot install {PINNED[environment]}: {error}")
     done = subprocess.run(
-        [python_of(environment), SCRIPTS / script, tuned.url, tuned.server.token, PROMPT],
+        [python, SCRIPTS / script, tuned.url, tuned.server.token, PROMPT],
         capture_output=True,
         text=True,
         timeout=600,

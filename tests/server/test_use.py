@@ -26,7 +26,6 @@ NINE = datetime(2026, 11, 27, 9)
 def test_every_request_is_counted_by_the_version_that_answered(
     tuned: Tuned, openai: httpx.Client
 ) -> None:
-    tuned.people.do("DELETE FROM served_use")
     used = [openai.post("/chat/completions", json=chat()).json()["usage"] for _ in range(2)]
     tuned.promote(2)
     openai.post("/chat/completions", json=chat(stream=True))

@@ -72,7 +72,7 @@ def test_nothing_is_used_that_singlestore_refuses(refused: str) -> None:
 
 def test_the_lint_reads_the_files_of_every_folder() -> None:
     folders = {path.relative_to(SQL).parts[0] for path in FILES}
-    assert folders == {"demo", "migrations", "queries", "views"}
+    assert folders == {"demo", "functions", "migrations", "queries", "views"}
 
 
 @pytest.mark.parametrize("wrong", ["||", "FOREIGN KEY (a)", "CHECK (a > 0)", "SELECT * FROM t"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.concurrency import run_in_threadpool
@@ -17,7 +17,6 @@ from sqltune.server.bodies import Bodies
 from sqltune.server.call_metrics import CallMetrics
 from sqltune.server.completing import make_reply
 from sqltune.server.guarding import Guard
-from sqltune.server.openai_api.routes import OpenAiRoutes
 from sqltune.server.replies import json_reply
 from sqltune.server.service import Service
 from sqltune.server.waiting import wait_for_all, wait_to_the_end
@@ -36,7 +35,7 @@ _BOOLEANS = {"true": True, "false": False}
 def make_app(
     service: Service,
     metrics: CallMetrics,
-    more: Callable[[Bodies], OpenAiRoutes],
+    more: Callable[[Bodies], Sequence[Route]],
     *,
     new_id: Callable[[], str],
     token: str | None,
@@ -48,7 +47,7 @@ def make_app(
     Args:
         service: what the routes do.
         metrics: counts the calls.
-        more: makes the routes of OpenAI's API.
+        more: makes the routes of OpenAI's API, and of what else asks by name.
         new_id: makes the id of a call.
         token: what clients must send; None accepts any token.
         hosts: the values of the header Host that are answered; None: any.
@@ -66,7 +65,7 @@ def make_app(
             Route("/models/{model_id}/complete", routes.complete, methods=["POST"]),
             Route("/healthz", routes.healthz, methods=["GET"]),
             Route("/metrics", routes.show_metrics, methods=["GET"]),
-            *more(bodies).list_routes(),
+            *more(bodies),
         ],
         redirect_slashes=False,
     )

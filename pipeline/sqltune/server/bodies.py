@@ -43,14 +43,24 @@ class Bodies:
             CallRefused: it is too large, not JSON, of another shape, or too many are kept.
             ClientDisconnect: the client is gone.
         """
-        kept = _Kept()
-        try:
-            body = await self._read(request, kept)
+        async with self.read_bytes(request) as body:
             try:
                 parsed = shape.model_validate_json(body)
             except ValidationError as error:
                 raise _wrong_shape(error) from None
             yield parsed
+
+    @asynccontextmanager
+    async def read_bytes(self, request: Request) -> AsyncIterator[bytes]:
+        """Yield the body as it is; it counts as kept until the block ends.
+
+        Raises:
+            CallRefused: it is too large, or too many are kept.
+            ClientDisconnect: the client is gone.
+        """
+        kept = _Kept()
+        try:
+            yield await self._read(request, kept)
         finally:
             self._free_bytes += kept.counted
 

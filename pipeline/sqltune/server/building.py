@@ -22,6 +22,7 @@ from sqltune.server.call_metrics import CallMetrics
 from sqltune.server.catalogue import Catalogue
 from sqltune.server.connections import Limits
 from sqltune.server.exposure import local_hosts
+from sqltune.server.external_function import ExternalFunction
 from sqltune.server.folder_lock import lock_folder
 from sqltune.server.openai_api.routes import OpenAiRoutes
 from sqltune.server.running import ListenAddress, bind, most_connections, running
@@ -83,7 +84,10 @@ def open_server(
         app = make_app(
             service,
             metrics,
-            partial(OpenAiRoutes, models, count=count, now=now, rng=rng),
+            lambda bodies: [
+                *OpenAiRoutes(models, bodies, count=count, now=now, rng=rng).list_routes(),
+                *ExternalFunction(models, bodies, count=count).list_routes(),
+            ],
             new_id=lambda: f"req_{rng.getrandbits(96):024x}",
             token=settings.serve_token,
             hosts=None if settings.serve_token else local_hosts(settings.serve_host, listener),

@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from sqltune.errors import CallRefused, PipelineError
 from sqltune.server import refusals
 from sqltune.server.call_metrics import CallMetrics
+from sqltune.server.external_function import PATH as EXTERNAL_FUNCTION
 from sqltune.server.openai_api.errors import PREFIX, error_body
 from sqltune.server.replies import error_reply, plain_reply
 
@@ -30,7 +31,7 @@ logger = logging.getLogger(__name__)
 #: A health probe has neither token nor workspace.
 _OPEN_PATHS = frozenset({"/healthz"})
 #: Paths that Gradient's API does not have: they need no workspace.
-_OWN_PATHS = frozenset({"/healthz", "/metrics"})
+_OWN_PATHS = frozenset({"/healthz", "/metrics", EXTERNAL_FUNCTION})
 #: Recorded for a call whose client disconnected before the reply, as proxies do.
 CLIENT_GONE = 499
 _OPENAI_ROUTES = frozenset(

@@ -1,0 +1,149 @@
+"""SingleStore's `SELECT complete('support-bot@live', question) FROM tickets`, over HTTP.
+
+SingleStore sends the rows of a query in batches. A row is asked as a completion of OpenAI's API is;
+the statements that make the function are in sql/functions.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive
+
+from sqltune.errors import CallRefused
+from sqltune.local_lora.answering import ROWS_AT_ONCE, GeneratedAnswer, Question
+from sqltune.local_lora.prompt_format import RAW
+from sqltune.local_lora.sampling import Sampling
+from sqltune.server.bodies import Bodies
+from sqltune.server.openai_api.asking import CHAT_TOKENS
+from sqltune.server.tuned_models import AskedModel, TunedModels
+from sqltune.server.use_recording import EndedRequest, RequestOutcome
+from sqltune.server.waiting import wait_for_all
+from sqltune.wire.external_functions import JSON, ROWDAT_1, FunctionRow, read_batch, write_batch
+
+#: Where SingleStore finds the function.
+PATH = "/singlestore/complete"
+#: The type of a reply in each format.
+_REPLY_TYPES = {JSON: JSON, ROWDAT_1: "x-application/rowdat_1"}
+_VERSION = "1.0"
+_QUEUE_FULL = 429
+_SAMPLING = Sampling(max_new_tokens=CHAT_TOKENS)
+
+
+@dataclass(frozen=True, slots=True)
+class _AskedRow:
+    """A row that is to be answered."""
+
+    place: int
+    model: AskedModel
+    prompt: str
+
+    @property
+    def question(self) -> Question:
+        """What the base model is asked; one without an adapter continues the text as it is."""
+        form = RAW if self.model.version_number is None else self.model.prompt_format
+        return Question(self.prompt, prompt_format=form)
+
+
+class ExternalFunction:
+    """Answers the batches of `complete`."""
+
+    def __init__(
+        self, models: TunedModels, bodies: Bodies, *, count: Callable[[EndedRequest], None]
+    ) -> None:
+        """Ask these models.
+
+        Args:
+            models: finds models by name.
+            bodies: reads bodies, with one bound for all.
+            count: counts a row that was answered, or could not be; must not block.
+        """
+        self._models = models
+        self._bodies = bodies
+        self._count = count
+
+    def list_routes(self) -> list[Route]:
+        """Return the route, for a router."""
+        return [Route(PATH, self.complete, methods=["POST"])]
+
+    async def complete(self, request: Request) -> Response:
+        """`POST /singlestore/complete`: one batch."""
+        form = _format_of(request)
+        async with self._bodies.read_bytes(request) as body:
+            try:
+                rows = read_batch(form, body)
+            except ValueError as error:
+                raise CallRefused(str(error), status=400) from None
+            texts = await self._answer(request.receive, rows)
+        results = [(row.row_id, text) for row, text in zip(rows, texts, strict=True)]
+        return Response(write_batch(form, results), media_type=_REPLY_TYPES[form])
+
+    async def _answer(self, receive: Receive, rows: Sequence[FunctionRow]) -> list[str | None]:
+        """Return the answer to each row; None where its model or its prompt is NULL."""
+        names = {row.model for row in rows if row.model is not None and row.prompt is not None}
+        models = {name: await run_in_threadpool(self._models.find, name) for name in sorted(names)}
+        waiting = deque(
+            _AskedRow(place, models[row.model], row.prompt)
+            for place, row in enumerate(rows)
+            if row.model is not None and row.prompt is not None
+        )
+        texts: list[str | None] = [None] * len(rows)
+        while waiting:
+            began = time.monotonic()
+            queued = self._queue(waiting)
+            answers = await wait_for_all(receive, [future for _, future in queued])
+            for (asked, _), answer in zip(queued, answers, strict=True):
+                texts[asked.place] = answer.text
+                self._note(asked.model, answer, time.monotonic() - began)
+        return texts
+
+    def _queue(self, waiting: deque[_AskedRow]) -> list[tuple[_AskedRow, Future[GeneratedAnswer]]]:
+        """Take and queue as many rows as are answered together, or as there is room for.
+
+        Raises:
+            CallRefused: there is room for none, or the server is stopping.
+        """
+        queued: list[tuple[_AskedRow, Future[GeneratedAnswer]]] = []
+        try:
+            while waiting and len(queued) < ROWS_AT_ONCE:
+                asked = waiting[0]
+                future = asked.model.base.thread.ask(asked.model.lane, asked.question, _SAMPLING)
+                queued.append((waiting.popleft(), future))
+        except CallRefused as refused:
+            if not queued or refused.status != _QUEUE_FULL:
+                for _, future in queued:
+                    future.cancel()
+                raise
+        return queued
+
+    def _note(self, model: AskedModel, answer: GeneratedAnswer, seconds: float) -> None:
+        failed = answer.text is None
+        self._count(
+            EndedRequest(
+                model.name,
+                model.version_number,
+                model.label,
+                RequestOutcome.FAILED if failed else RequestOutcome.ANSWERED,
+                seconds,
+                answer.prompt_tokens,
+                answer.output_tokens,
+            )
+        )
+
+
+def _format_of(request: Request) -> str:
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if given not in _REPLY_TYPES:
+        raise CallRefused(f"the content type must be {JSON} or {ROWDAT_1}", status=415)
+    version = request.headers.get("s2-ef-version", _VERSION)
+    if version != _VERSION:
+        raise CallRefused(f"version {version[:20]!r} of external functions is unknown", status=400)
+    return given
