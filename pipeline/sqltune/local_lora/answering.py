@@ -292,7 +292,11 @@ def _answer(row: _Row, tokenizer: Any) -> GeneratedAnswer:
     assert row.finish_reason is not None  # noqa: S101  every row of a finished batch has ended
     text = None
     if row.finish_reason is not FinishReason.PROMPT_TOO_LONG:
-        text = tokenizer.decode(row.output_ids, skip_special_tokens=True).strip()
+        # Cleaned up, spaces before punctuation are lost; some releases of transformers do not clean
+        # up BPE, which is all that causal models have, and print a line about it instead.
+        text = tokenizer.decode(
+            row.output_ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
+        ).strip()
     return GeneratedAnswer(
         row.index, text, row.finish_reason, row.prompt_tokens, len(row.output_ids), row.seconds
     )
