@@ -130,7 +130,7 @@ class Adapter:
     temperature: float
     min_gain: float | None  #: None: any change passes
     prompt_format: str = "auto"  #: see prompt_formats.py
-    sample_form: str = "parts"  #: parts: only the response is trained; text: the whole text
+    sample_form: str = "parts"  #: parts: only the response is trained; text: sent as one text
     sync_every: str | None = None  #: a worker's schedule, such as 15m; None: only when a row asks
     min_new_samples: int | None = None  #: None: any change of the samples is enough
     train_on: str = "all"  #: of a conversation, all turns of the assistant, or only the last

@@ -57,14 +57,18 @@ def main() -> int:
     prompts = [row.prompt for row in rows]
     base = load_base_model(BASE_MODEL, threads=options.threads)
     ask_ours(base, prompts[:1], 2)  # what is only done once is not counted
-    asked = [
-        measure("sqltune", lambda: ask_ours(base, prompts, options.tokens)),
-        measure("generate, one by one", lambda: generate(base, prompts, options.tokens, 1)),
-        measure(f"generate, batches of {BATCH}", lambda: generate(base, prompts, options.tokens)),
-    ]
-    for each in asked:
-        equal = sum(a == b for a, b in zip(asked[0].texts, each.texts, strict=True))
-        print(f"{each}; {equal} of {len(prompts)} answers as sqltune's", flush=True)
+    ways: dict[str, Callable[[], list[str]]] = {
+        "sqltune": lambda: ask_ours(base, prompts, options.tokens),
+        f"generate, batches of {BATCH}": lambda: generate(base, prompts, options.tokens),
+        "generate, one by one": lambda: generate(base, prompts, options.tokens, 1),
+    }
+    asked: list[Asked] = []
+    for name, work in ways.items():
+        asked.append(measure(name, work))
+        pairs = zip(asked[0].texts, asked[-1].texts, strict=True)
+        equal = sum(a == b for a, b in pairs)
+        # At once: one by one takes so long that it may be stopped.
+        print(f"{asked[-1]}; {equal} of {len(prompts)} answers as sqltune's", flush=True)
     ours, *others = asked
     return 0 if all([compare_with(ours, other) for other in others]) else 1
 

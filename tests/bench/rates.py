@@ -9,12 +9,11 @@ on from there.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 
@@ -32,6 +31,7 @@ from tests.backends.cases import ListedSamples
 from tests.backends.journals import KeptJournal
 from tests.bench.known_facts import known_facts
 from tests.bench.lessons import Asked, Lesson, contains, demo_lesson, is_right, lesson
+from tests.bench.measured import read_measured, write_measured
 from tests.bench.subjects import STRANGERS, SUBJECTS, Purpose
 
 BASE_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -212,8 +212,7 @@ def measure_all(
     bench: Bench, taught: Sequence[Lesson], seeds: Sequence[int], file: Path | None
 ) -> list[Rates]:
     """Measure every lesson with every seed; those whose figures are in the file are skipped."""
-    text = file.read_text("utf-8") if file and file.exists() else "[]"
-    rates = [Rates(**row) for row in json.loads(text)]
+    rates = read_measured(Rates, file)
     done = {(rate.subject, rate.samples, rate.seed) for rate in rates}
     for seed in seeds:
         for each in taught:
@@ -221,9 +220,7 @@ def measure_all(
                 continue
             rates.append(bench.measure(each, seed))
             sys.stderr.write(f"{rates[-1]}\n")
-            if file:
-                rows = [asdict(rate) for rate in rates]
-                file.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+            write_measured(rates, file)
     return rates
 
 

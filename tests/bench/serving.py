@@ -27,7 +27,7 @@ from sqltune.local_lora.loading import load_base_model
 from sqltune.local_lora.lora_options import LoraOptions
 from sqltune.local_lora.sampling import Sampling
 from sqltune.local_lora.steps import StepOrder
-from sqltune.local_lora.text_samples import TextPart, tokenise_parts
+from sqltune.local_lora.text_samples import split_instructions, tokenise_parts
 from sqltune.local_lora.training import LoraTrainer
 from sqltune.server.defaults import options_for, steps_for
 from tests.bench.near_ties import count_differences
@@ -147,7 +147,7 @@ def train(base: LoadedModel, texts: list[str]) -> None:
     )
     trainer = LoraTrainer(base, lora, 1, name="bench")
     samples = [
-        tokenise_parts([TextPart(text)], base.tokenizer, max_length=base.max_length)
+        tokenise_parts(split_instructions(text), base.tokenizer, max_length=base.max_length)
         for text in texts
     ]
     order = StepOrder(

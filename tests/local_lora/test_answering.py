@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -244,3 +245,18 @@ def test_a_high_temperature_draws_any_token(temperature: float) -> None:
     logits = torch.tensor([[0.0, 30.0, -30.0]])
     chooser = TokenChooser(Sampling(temperature=temperature))
     assert {int(chooser.choose(logits, [((i,), 0)])) for i in range(50)} == {0, 1, 2}
+
+
+def test_an_answer_is_read_as_it_was_written_and_nothing_is_said_about_it(
+    llama: LoadedModel, caplog: pytest.LogCaptureFixture
+) -> None:
+    plain = texts(llama, QUESTIONS, sampling=GREEDY)
+    # As in the tokenizer of Llama 3, and in what transformers 5.17 made of a GGUF file.
+    llama.tokenizer.clean_up_tokenization_spaces = True
+    logger = logging.getLogger("transformers")
+    logger.addHandler(caplog.handler)
+    try:
+        assert texts(llama, QUESTIONS, sampling=GREEDY) == plain
+    finally:
+        logger.removeHandler(caplog.handler)
+    assert caplog.text == ""

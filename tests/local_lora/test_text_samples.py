@@ -10,6 +10,7 @@ from sqltune.errors import DataError
 from sqltune.local_lora.text_samples import (
     TextPart,
     find_prompts,
+    split_instructions,
     tokenise_parts,
 )
 
@@ -85,3 +86,25 @@ def test_a_text_that_is_too_long_is_refused_without_showing_it(tokenizer: Any) -
 )
 def test_what_is_asked_in_a_text_is_found(parts: list[TextPart], expected: list[str]) -> None:
     assert find_prompts(parts) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "trained"),
+    [
+        (f"{FORM} An advocate.", " An advocate.<|end|>"),
+        (f"Be short. {FORM} A.", " A.<|end|>"),
+        (f"{FORM} A. {FORM} B.", " A.  B.<|end|>"),
+        ("### Instruction:\nWho?\n\n### Input:\nPavan\n\n### Response:\nHe.", "\nHe.<|end|>"),
+    ],
+)
+def test_of_an_instruction_with_its_answer_only_the_answer_is_trained(
+    tokenizer: Any, text: str, trained: str
+) -> None:
+    sample = tokenise_parts(split_instructions(text), tokenizer, max_length=300)
+    assert decode(tokenizer, sample.token_ids) == f"{text}<|end|>"
+    assert trained_text(sample, tokenizer) == trained
+
+
+@pytest.mark.parametrize("text", ["Who? A writer.", FORM, f"{FORM} ", "### Response: A writer."])
+def test_a_text_that_answers_no_instruction_is_trained_as_a_whole(text: str) -> None:
+    assert split_instructions(text) == [TextPart(text)]

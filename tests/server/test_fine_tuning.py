@@ -103,6 +103,14 @@ def test_only_trainable_parts_count(client: httpx.Client) -> None:
     assert ClientAdapter(client).loss() == (0, 0)
 
 
+def test_of_a_text_in_the_instruction_form_only_the_answer_counts(client: httpx.Client) -> None:
+    asked, answered = TEXT.removesuffix(" A developer advocate."), " A developer advocate."
+    in_parts = [{"value": asked, "trainable": False}, {"value": answered}]
+    assert ClientAdapter(client).loss(TEXT) == ClientAdapter(client).loss(in_parts)
+    whole, _ = ClientAdapter(client).loss([{"value": TEXT}])
+    assert whole > ClientAdapter(client).loss(TEXT)[0] > 0
+
+
 def test_special_tokens_are_letters_where_they_are_not_to_be_parsed(client: httpx.Client) -> None:
     parsed, _ = ClientAdapter(client).loss([{"value": "a<|end|>b"}])
     literal, _ = ClientAdapter(client).loss([{"value": "a<|end|>b", "parseSpecialTokens": False}])

@@ -89,7 +89,7 @@ class TrainingOptions:
     rehearsal: str  #: auto, on, off
     seed: int
     prompt_format: str = AUTO  #: see prompt_formats.py
-    sample_form: str = "parts"  #: parts: only the response is trained; text: the whole text is
+    sample_form: str = "parts"  #: parts: only the response is trained; text: sent as one text
     train_on: str = "all"  #: of a conversation, all turns of the assistant, or only the last
     quantization: str = "none"  #: of the base model's weights: none, int8, nf4
     early_stop_patience: int | None = None  #: epochs without a lower eval_loss; None: never early

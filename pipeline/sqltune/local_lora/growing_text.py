@@ -41,7 +41,11 @@ class GrowingText:
         return text[:place].strip()
 
     def _decode(self) -> str:
-        text: str = self.tokenizer.decode(self.ids, skip_special_tokens=True)
+        # Cleaned up, spaces before punctuation are lost; some releases of transformers do not clean
+        # up BPE, which is all that causal models have, and print a line about it instead.
+        text: str = self.tokenizer.decode(
+            self.ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
         return text
 
     def _find_stop(self, text: str) -> int | None:

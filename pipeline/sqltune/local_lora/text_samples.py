@@ -67,6 +67,23 @@ def tokenise_parts(
     return TokenisedSample(tuple(ids), 0, weight, tuple(untrained))
 
 
+def split_instructions(text: str) -> list[TextPart]:
+    """Return a text in the instruction form as parts of which only what is answered is trained.
+
+    What stands before the first instruction belongs to it. Any other text, and one without an
+    answer, is one part.
+    """
+    parts: list[TextPart] = []
+    place = 0
+    for asked in _INSTRUCTION.finditer(text):
+        begin = place if not parts else asked.start()
+        parts += [TextPart(text[place:begin]), TextPart(text[begin : asked.end()], False)]
+        place = asked.end()
+    parts = [part for part in (*parts, TextPart(text[place:])) if part.text]
+    is_answered = any(part.is_trained and part.text.strip() for part in parts)
+    return parts if is_answered else [TextPart(text)]
+
+
 def find_prompts(parts: Sequence[TextPart]) -> list[str]:
     """Return what is asked in a text: its instructions, else the untrained part that begins it.
 

@@ -15,7 +15,12 @@ from dataclasses import dataclass
 from sqltune.database.tables.served import ServedAdapter, StepOutcome
 from sqltune.errors import PipelineError
 from sqltune.local_lora.steps import StepOrder
-from sqltune.local_lora.text_samples import TextPart, find_prompts, tokenise_parts
+from sqltune.local_lora.text_samples import (
+    TextPart,
+    find_prompts,
+    split_instructions,
+    tokenise_parts,
+)
 from sqltune.local_lora.tokenising import TokenisedSample
 from sqltune.local_lora.training import LoraTrainer
 from sqltune.server.catalogue import Catalogue
@@ -173,6 +178,12 @@ class FineTuneCall:
 
 
 def _parts(sample: FineTuneSample) -> list[TextPart]:
+    """Return what of a sample is trained: of parts what they say, of a text what is answered.
+
+    The words of a question, which nothing predicts, have a longer gradient than the answer's.
+    """
+    if isinstance(sample.inputs, str):
+        return split_instructions(sample.inputs)
     return [
         TextPart(part.value, part.trainable, part.parse_special_tokens) for part in sample.parts
     ]

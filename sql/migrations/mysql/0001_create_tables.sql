@@ -67,7 +67,7 @@ CREATE TABLE adapters (
     seed                BIGINT NOT NULL DEFAULT 0,
     prompt_format       VARCHAR(1000) COLLATE utf8mb4_bin NOT NULL DEFAULT 'auto' COMMENT 'auto: the chat template of the base model where it has one, else plain; chat; plain: ''### Instruction: {prompt} \\n\\n### Response: {response}''; or a template with {prompt} and, at its end, {response}',
     quantization        VARCHAR(8) COLLATE utf8mb4_bin NOT NULL DEFAULT 'none' COMMENT 'none, int8, nf4: how the base model''s weights are kept in memory while it is trained and asked; int8 and nf4 need bitsandbytes',
-    sample_form         VARCHAR(8) COLLATE utf8mb4_bin NOT NULL DEFAULT 'parts' COMMENT 'parts: only the response is trained; text: the whole text',
+    sample_form         VARCHAR(8) COLLATE utf8mb4_bin NOT NULL DEFAULT 'parts' COMMENT 'parts: only the response is trained; text: sent as one text',
     -- How it is evaluated, and what a version has to reach to go live.
     eval_query          LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'NULL: the rows of eval_prompts whose dataset is adapter_name',
     scorer              VARCHAR(64) COLLATE utf8mb4_bin NULL COMMENT 'the primary scorer, whose scores the gate reads; NULL: chosen for each prompt by the shape of its expected text',

@@ -21,7 +21,7 @@ def make_request(
     Args:
         samples: the batch.
         template: turns a sample into text.
-        sample_form: parts: only the response is trained; text: the whole text is.
+        sample_form: parts: only the response is trained; text: sent as one text.
     """
     return FineTuneRequest(samples=[_sample(s, template, sample_form) for s in samples])
 
