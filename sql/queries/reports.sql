@@ -89,7 +89,7 @@ SELECT g.compared_phase,
 -- name: list_before_after
 -- The answers before and after of one version: regressions first, then by the size of the change.
 SELECT run_id, prompt_key, category, prompt, expected, response_before, response_after, score_before, score_after,
-       score_change, outcome, not_compared_reason, before_is_base
+       score_change, outcome, not_compared_reason, before_is_base, is_leaked
   FROM report_before_after
  WHERE adapter_name = :adapter_name
    AND version_number = :version_number

@@ -16,12 +16,13 @@ from tests.engines import SERVERS
 #: A column that is missing, new or moved here breaks a dashboard.
 CONTRACT = {
     "report_before_after": "adapter_name version_number prompt_key run_id manifest_id "
-    "adapter_label is_latest base_model category scorer prompt expected response_base "
+    "adapter_label is_latest base_model category scorer is_leaked prompt expected response_base "
     "response_before response_after before_is_base outcome not_compared_reason is_improved "
     "is_regressed score_base score_before score_after score_change passed_before passed_after "
     "latency_ms_before latency_ms_after decided_at decided_date",
     "report_scores": "adapter_name version_number prompt_key phase scorer run_id manifest_id "
-    "adapter_label is_latest base_model category prompt phase_order is_primary_scorer score "
+    "adapter_label is_latest base_model category is_leaked prompt phase_order is_primary_scorer "
+    "score "
     "pass_threshold passed output_tokens latency_ms scored_at scored_date error_message reason",
     "report_adapter_versions": "adapter_name version_number run_id evaluation_run_id manifest_id "
     "dataset_number adapter_label state is_latest is_live backend base_model method lora_rank "

@@ -134,7 +134,7 @@ def test_compare_begins_with_what_got_worse_and_ends_with_a_summary(
     assert summary["mean_change"] == 0
     shown = sqltune.well("compare", "office").out
     first, *_ = shown.splitlines()
-    assert first.rstrip() == "worse  1.000 -> 0.000  Where is our office?"
+    assert first.rstrip() == "worse  1.000 -> 0.000  leaked  Where is our office?"
     assert "  expected  Our office is in Utrecht.\n" in shown
     assert "not compared (no expected text)  Why?" in shown
     assert (

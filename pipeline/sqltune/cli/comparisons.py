@@ -52,7 +52,9 @@ def _write_lines(console: Console, lines: Sequence[tuple[str, str]]) -> None:
 def _outcome(row: dict[str, Any]) -> str:
     if row["score_change"] is None:
         return f"not compared ({row['not_compared_reason'].replace('_', ' ')})"
-    return f"{_WORDS[row['outcome']]}  {row['score_before']:.3f} -> {row['score_after']:.3f}"
+    leaked = "  leaked" if row["is_leaked"] else ""
+    words = _WORDS[row["outcome"]]
+    return f"{words}  {row['score_before']:.3f} -> {row['score_after']:.3f}{leaked}"
 
 
 def _closing(comparison: AnswersBeforeAfter) -> Iterator[tuple[str, str]]:
