@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from sqltune.backends.describing import describe_base_model
 from sqltune.database.tables import aliases, versions
 from sqltune.errors import DataError
 from sqltune.planning.adapter_rules import check_adapter
@@ -28,14 +29,14 @@ _OF_OTHERS = (
 
 
 def plan_requested_predictions(
-    runtime: Runtime, adapter: Adapter, request: RunRequest
+    runtime: Runtime, adapter: Adapter, request: RunRequest, *, check: Callable[[], None]
 ) -> AdapterPlan:
     """Plan the run that a row asks for; it begins also where no row is to be asked."""
     kind = RunKind.PREDICT
     try:
         _require_nothing_else(request)
         version = _require_live(runtime, adapter)
-        plan = _plan(runtime, adapter, version, "requested by a row of runs")
+        plan = _plan(runtime, adapter, version, "requested by a row of runs", check)
     except BaseException as error:
         return AdapterPlan(
             adapter, Refuse(refusal_of(error)), request, is_trial=True, run_kind=kind
@@ -53,7 +54,7 @@ def plan_predictions(
         if version is None:
             return None
         found = describe_rows_to_ask(runtime, adapter, version, check=check)
-        return None if found is None else _plan(runtime, adapter, version, found)
+        return None if found is None else _plan(runtime, adapter, version, found, check)
     except BaseException as error:
         refusal = Refuse(refusal_of(error))
         return AdapterPlan(adapter, refusal, is_trial=True, run_kind=RunKind.PREDICT)
@@ -78,11 +79,19 @@ def describe_rows_to_ask(
         return describe_scan(scan) if scan.counts.total() else None
 
 
-def _plan(runtime: Runtime, adapter: Adapter, version: AdapterVersion, why: str) -> AdapterPlan:
+def _plan(
+    runtime: Runtime,
+    adapter: Adapter,
+    version: AdapterVersion,
+    why: str,
+    check: Callable[[], None],
+) -> AdapterPlan:
     asked = as_trained(runtime, adapter, version.run_id, version.base_model_revision)
     backend = runtime.backend(version.backend)
     wanted = Wanted(
-        base_model=backend.describe(version.base_model, version.base_model_revision),
+        base_model=describe_base_model(
+            backend, version.base_model, version.base_model_revision, check
+        ),
         fingerprint=version.fingerprint,
         eval_fingerprint="",
         samples=0,

@@ -56,7 +56,7 @@ def plan_request(
     if _asks_to_evaluate(request) and adapter.is_enabled:
         return plan_evaluation(runtime, adapter, request, check=check)
     if request.run_kind == RunKind.PREDICT and adapter.is_enabled:
-        return plan_requested_predictions(runtime, adapter, request)
+        return plan_requested_predictions(runtime, adapter, request, check=check)
     requested = _apply_request(adapter, request)
     asks_for_epoch = request.from_run_id is not None or request.from_epoch is not None
     if asks_for_epoch and adapter.is_enabled:

@@ -68,6 +68,9 @@ class GradientBackend:
 
     def describe(self, base_model: str, revision: str | None) -> BaseModel:
         """Look up a slug or an id in the service's list; the id is the revision."""
+        return self._find_base_model(base_model, revision)
+
+    def _find_base_model(self, base_model: str, revision: str | None) -> BaseModel:
         listed = self._client.list_models(only_base=True)
         models = [m for m in listed if isinstance(m, BaseModelItem)]
         found = next((m for m in models if base_model in (m.slug, m.id)), None)
@@ -96,7 +99,7 @@ class GradientBackend:
     ) -> BaseModel:
         """Describe a base model; `check` is called while the service is waited for."""
         return wait_for(
-            lambda: self.describe(base_model, revision),
+            lambda: self._find_base_model(base_model, revision),
             check,
             self._is_closed,
             most_seconds=LOOK_UP_SECONDS,
