@@ -54,7 +54,8 @@ def make_live(office: Office, *numbers: int, adapter_name: str = "office") -> No
 
 
 def push(office: Office, settings: Settings, *, after: timedelta = NO_TIME) -> bool:
-    return push_live(office.runtime.database, settings, now=office.runtime.now() + after)
+    now, stop = office.runtime.now() + after, threading.Event()
+    return push_live(office.runtime.database, settings, now=now, stop=stop)
 
 
 def calls(office: Office) -> list[tuple[object, ...]]:
@@ -194,7 +195,7 @@ def test_two_runners_that_push_at_once_load_once(office: Office, vllm: Vllm) -> 
 
     def run() -> None:
         start.wait()
-        push_live(office.runtime.database, settings, now=now)
+        push_live(office.runtime.database, settings, now=now, stop=threading.Event())
 
     threads = [threading.Thread(target=run) for _ in range(2)]
     for thread in threads:
@@ -288,7 +289,7 @@ def test_a_worker_asks_the_server_when_live_moves_and_else_at_its_pause(
     office: Office, vllm: Vllm
 ) -> None:
     settings, now = settings_of(office, vllm), office.runtime.now()
-    pushing = Pushing(office.runtime.database, settings)
+    pushing = Pushing(office.runtime.database, settings, threading.Event())
     make_live(office, 1)
     pushing.push_due(now)
     vllm.restart()
@@ -299,3 +300,14 @@ def test_a_worker_asks_the_server_when_live_moves_and_else_at_its_pause(
     make_live(office, 2)
     pushing.push_due(now + LISTING_PAUSE)
     assert list(vllm.loras) == ["office-v2"]
+
+
+def test_a_process_that_is_asked_to_stop_makes_no_further_call(office: Office, vllm: Vllm) -> None:
+    settings, stop = settings_of(office, vllm), threading.Event()
+    make_live(office, 1)
+    stop.set()
+    push_live(office.runtime.database, settings, now=office.runtime.now(), stop=stop)
+    assert vllm.calls == []
+    assert calls(office) == [("load", "office-v1", "waiting", 0, None)]
+    push(office, settings)
+    assert list(vllm.loras) == ["office-v1"]

@@ -58,7 +58,7 @@ def sync(
         turns = [(adapter, turn) for adapter, turn in turns if turn.has_more]
     _answer_questions(runtime, names, stop)
     _try_webhook(lambda: announce(runtime.database, runtime.settings, now=runtime.now()))
-    _try_pushing(runtime)
+    _try_pushing(runtime, stop)
     return outcomes
 
 
@@ -82,10 +82,10 @@ def _try_webhook(work: Callable[[], object]) -> None:
         logger.warning("the webhook was not called: %s", error, extra={"event": "not_announced"})
 
 
-def _try_pushing(runtime: Runtime) -> None:
+def _try_pushing(runtime: Runtime, stop: threading.Event) -> None:
     """Push what is live to vLLM; what fails is left to the next sync, and fails no sync."""
     try:
-        push_live(runtime.database, runtime.settings, now=runtime.now())
+        push_live(runtime.database, runtime.settings, now=runtime.now(), stop=stop)
     except PipelineError as error:
         logger.warning("vLLM is not in step: %s", error, extra={"event": "not_pushed"})
 

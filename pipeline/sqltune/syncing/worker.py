@@ -145,7 +145,7 @@ class Worker:
     def _keep_pushing(self) -> None:
         """Push what is live to vLLM, if there is one; a server that is slow holds up no run."""
         if self.runtime.settings.vllm_url is not None:
-            pushing = Pushing(self.runtime.database, self.runtime.settings)
+            pushing = Pushing(self.runtime.database, self.runtime.settings, self.stop)
             self._keep(lambda: pushing.push_due(self.runtime.now()))
 
     def _keep_answering(self) -> None:

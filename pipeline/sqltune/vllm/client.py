@@ -25,8 +25,9 @@ from sqltune.errors import BackendError, BackendUnavailable, UnexpectedReply
 from sqltune.settings import VERSION
 from sqltune.vllm.names import name_server
 
-#: For each part of a reply; vLLM replies to a load when the weights are in memory.
-LOAD_SECONDS = 60.0
+#: For each part of a reply. vLLM replies when the weights are in memory; where that takes longer,
+#: a later list says that they are, and a process that is to end does not wait for them.
+CALL_SECONDS = 10.0
 LIST_SECONDS = 5.0
 #: Characters of a reply's message that an outcome repeats; a cure has room after it.
 _MOST_MESSAGE = 130
@@ -118,7 +119,7 @@ class VllmClient:
 
     def _post(self, kind: str, body: Mapping[str, str]) -> VllmOutcome:
         try:
-            reply = self._request("POST", f"/v1/{kind}_lora_adapter", LOAD_SECONDS, body)
+            reply = self._request("POST", f"/v1/{kind}_lora_adapter", CALL_SECONDS, body)
         except ConnectionError as error:
             return VllmOutcome(False, str(error), is_answered=False)
         if reply.status_code == 200:

@@ -8,6 +8,7 @@ good. A call is tried until it is done or what is live has changed.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,7 +19,7 @@ from sqltune.database.tables import vllm_calls
 from sqltune.database.tables.vllm_calls import CallKind, LiveWeights, VllmCall
 from sqltune.errors import BackendError
 from sqltune.settings import Settings
-from sqltune.vllm.client import LOAD_SECONDS, VllmClient, VllmModel, VllmOutcome
+from sqltune.vllm.client import CALL_SECONDS, VllmClient, VllmModel, VllmOutcome
 from sqltune.vllm.names import locate_weights, name_lora, name_server, read_lora_name
 
 logger = logging.getLogger(__name__)
@@ -28,8 +29,8 @@ LISTING_PAUSE = timedelta(seconds=15)
 #: Before the second attempt; it doubles each time, up to the longest.
 FIRST_PAUSE = timedelta(seconds=15)
 LONGEST_PAUSE = timedelta(minutes=10)
-#: How long a claim may be silent; connecting and replying may each take as long as a load.
-_CLAIM = timedelta(seconds=3 * LOAD_SECONDS)
+#: How long a claim may be silent; connecting and replying may each take as long as a call.
+_CLAIM = timedelta(seconds=3 * CALL_SECONDS)
 
 
 @dataclass
@@ -38,6 +39,7 @@ class Pushing:
 
     database: Database
     settings: Settings
+    stop: threading.Event
     #: What was live at the last pass; None: there was none.
     seen: list[LiveWeights] | None = None
     next_at: datetime | None = None
@@ -53,18 +55,21 @@ class Pushing:
             live = vllm_calls.list_live_weights(session)
         if live == self.seen and self.next_at is not None and now < self.next_at:
             return
-        is_reached = push_live(self.database, self.settings, now=now)
+        is_reached = push_live(self.database, self.settings, now=now, stop=self.stop)
         self.pause = LISTING_PAUSE if is_reached else min(2 * self.pause, LONGEST_PAUSE)
         self.seen, self.next_at = live, now + self.pause
 
 
-def push_live(database: Database, settings: Settings, *, now: datetime) -> bool:
+def push_live(
+    database: Database, settings: Settings, *, now: datetime, stop: threading.Event
+) -> bool:
     """Compare what is live with what vLLM lists, and make the calls that are due.
 
     Args:
         database: with the rows.
         settings: vllm_url None: nothing is done.
         now: UTC.
+        stop: set when this process is to end: no further call is made.
 
     Returns:
         Whether the server was reached; what is wrong is logged.
@@ -83,7 +88,7 @@ def push_live(database: Database, settings: Settings, *, now: datetime) -> bool:
     except BackendError as error:
         logger.warning("vLLM is not in step: %s", error, extra={"event": "not_pushed"})
         return False
-    _Pass(database, settings, client, {model.id: model for model in models}, last, now).run()
+    _Pass(database, settings, client, {model.id: model for model in models}, last, now, stop).run()
     return True
 
 
@@ -98,6 +103,7 @@ class _Pass:
     #: The number of the last call for each name before the list was asked for.
     last_numbers: Mapping[str, int]
     now: datetime
+    stop: threading.Event
     #: Loaded by this pass.
     loaded: set[str] = field(default_factory=set)
 
@@ -113,8 +119,8 @@ class _Pass:
         wanted = {name_lora(each): each for each in live if self._is_served(each.base_model)}
         self._settle_answered(wanted)
         missing = [each for name, each in wanted.items() if not self._has(name, each)]
-        self._make("load", missing)
-        self._make("unload", self._find_replaced(wanted))
+        if self._make("load", missing):
+            self._make("unload", self._find_replaced(wanted))
 
     def _is_served(self, base_model: str) -> bool:
         """Return whether the server has this base model, by its name or the end of its path."""
@@ -165,17 +171,20 @@ class _Pass:
             elif not is_load and call.lora_name not in self.listed:
                 self._settle(call, "done", "vLLM no longer lists it")
 
-    def _make(self, kind: CallKind, needed: Iterable[LiveWeights]) -> None:
-        """Store the calls that are needed, and make those whose time has come."""
+    def _make(self, kind: CallKind, needed: Iterable[LiveWeights]) -> bool:
+        """Store the calls that are needed, and make those whose time has come.
+
+        Returns:
+            Whether the server may be asked more: one that is down, or slow, would take as long
+            to fail with every other call.
+        """
         waiting = {(call.call_kind, call.lora_name) for call in self._list_waiting()}
         for weights in needed:
             if (kind, name_lora(weights)) not in waiting:
                 with self.database.transaction() as session:
                     vllm_calls.insert_call(session, self._intend(kind, weights), now=self.now)
-        for call in self._list_waiting():
-            # A server that is down would take as long to fail with every other call.
-            if call.call_kind == kind and call.is_due and not self._attempt(call):
-                return
+        due = (c for c in self._list_waiting() if c.call_kind == kind and c.is_due)
+        return all(not self.stop.is_set() and self._attempt(call) for call in due)
 
     def _intend(self, kind: CallKind, weights: LiveWeights) -> VllmCall:
         return VllmCall(
