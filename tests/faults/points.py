@@ -47,6 +47,8 @@ EXCLUDED = {
     "server.*": "the service that a run calls; tests/server/test_restart.py kills it",
     "webhooks.*": "a call that a kill leaves waiting is made again, with the same id; "
     "tests/unit/test_announcing.py",
+    "vllm.*": "a call that a kill leaves waiting is compared with what vLLM lists, and settled or "
+    "made again; tests/unit/test_pushing.py",
     "backends.*.delete": "`retire` alone calls it, and repeats it",
     "local_lora.base_models.*": "a folder that can be made again; tests/local_lora/"
     "test_converting.py kills a process in the middle of it",

@@ -27,6 +27,8 @@ from sqltune.selection import (
     find_emptiness,
 )
 from sqltune.settings import Settings, find_unknown_variables
+from sqltune.vllm.client import NO_ROUTES, VllmClient
+from sqltune.vllm.names import name_server
 
 #: Four bytes in UTF-8, a combining mark, right-to-left letters, and a backslash with quotes.
 _ECHO = "\U0001f680 e\u0301 \u05e9\u05dc\u05d5\u05dd \\ ' \" `"
@@ -75,6 +77,7 @@ def examine(runtime: Runtime, *, now_seconds: Callable[[], float]) -> list[Check
         findings.extend(_examine_adapters(runtime))
     findings.append(_examine_selection(database, runtime.selection_database))
     findings.append(_examine_artifacts(runtime.settings))
+    findings.extend(_examine_vllm(runtime.settings))
     return findings
 
 
@@ -257,3 +260,24 @@ def _examine_artifacts(settings: Settings) -> CheckFinding:
     except OSError as error:
         return CheckFinding("artifacts", CheckStatus.FAILED, f"{folder} cannot be written: {error}")
     return CheckFinding("artifacts", CheckStatus.OK, f"{folder.resolve()} can be written")
+
+
+def _examine_vllm(settings: Settings) -> Iterator[CheckFinding]:
+    """Ask the vLLM that the settings name, if there is one, what it has loaded."""
+    if settings.vllm_url is None:
+        return
+    client, server = (
+        VllmClient(settings.vllm_url, settings.vllm_api_key),
+        name_server(settings.vllm_url),
+    )
+    try:
+        models, can_load = client.list_models(), client.can_load()
+    except PipelineError as error:
+        yield CheckFinding("vllm", CheckStatus.FAILED, str(error))
+        return
+    names = ", ".join(model.id for model in models if model.parent is None) or "no base model"
+    if can_load:
+        yield CheckFinding("vllm", CheckStatus.OK, f"{server} answers, with {names}")
+    else:
+        detail = f"{server} answers and loads no adapters: {NO_ROUTES}"
+        yield CheckFinding("vllm", CheckStatus.WARNING, detail)

@@ -19,6 +19,8 @@ from sqltune.settings.parsers import (
     parse_flag_value,
     parse_folder,
     parse_forget_key,
+    parse_header_token,
+    parse_server,
     parse_slugs,
     parse_text,
     parse_token,
@@ -114,6 +116,12 @@ class Settings:
     webhook_events: tuple[str, ...] = _setting(WEBHOOK_EVENTS, some_of(*WEBHOOK_EVENTS))
     #: Signs the body of each call, in the header X-Sqltune-Signature; None: no signature.
     webhook_secret: str | None = _setting(None, parse_text, is_secret=True)
+    #: Address of a running vLLM that is to load what is live; None: none.
+    vllm_url: str | None = _setting(None, parse_server, has_password=True)
+    #: Key that vLLM asks for (its --api-key); None: it asks for none.
+    vllm_api_key: str | None = _setting(None, parse_header_token, is_secret=True)
+    #: Where that vLLM sees the folder of artifacts; None: where this machine does.
+    vllm_lora_folder: str | None = _setting(None, parse_text)
     #: Secret of the hashes of what was forgotten, at least 16 characters; None: the database makes
     #: one. Keep it: without it nothing is trained.
     forget_key: str | None = _setting(None, parse_forget_key, is_secret=True)

@@ -12,6 +12,8 @@ from sqltune.records import parse_flag
 
 #: Characters of a slug, which rows hold.
 MOST_SLUG = 100
+#: Characters of a server's address, which rows hold.
+MOST_ADDRESS = 191
 
 
 def parse_text(value: object) -> str:
@@ -103,6 +105,21 @@ def parse_address(value: object) -> str:
     if not re.fullmatch(r"https?://[^\s/?#]+([/?#]\S*)?", text):
         raise ValueError("must be an address that begins with https:// or http://")
     return text
+
+
+def parse_server(value: object) -> str:
+    """Return the address of a server, to which a path is added; /v1 at its end is left out."""
+    text = parse_address(value)
+    if "?" in text or "#" in text or len(text) > MOST_ADDRESS:
+        raise ValueError(f"must be an address of at most {MOST_ADDRESS} characters, without ? or #")
+    return text.rstrip("/").removesuffix("/v1").rstrip("/")
+
+
+def parse_header_token(value: object) -> str:
+    """Return a token that can be sent in a header."""
+    if not isinstance(value, str) or not re.fullmatch(r"[!-~]+", value):
+        raise ValueError("must be ASCII characters without spaces")
+    return value
 
 
 def parse_slugs(value: object) -> tuple[tuple[str, str], ...]:

@@ -22,6 +22,7 @@ from sqltune.syncing.lease import lease_adapter
 from sqltune.syncing.outcomes import Outcome
 from sqltune.syncing.reconcile import Reconciliation, reconcile
 from sqltune.syncing.turn import Turn, sync_adapter
+from sqltune.vllm.pushing import push_live
 from sqltune.webhooks.announcing import announce, begin_announcing
 
 logger = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ def sync(
         turns = [(adapter, turn) for adapter, turn in turns if turn.has_more]
     _answer_questions(runtime, names, stop)
     _try_webhook(lambda: announce(runtime.database, runtime.settings, now=runtime.now()))
+    _try_pushing(runtime, stop)
     return outcomes
 
 
@@ -78,6 +80,14 @@ def _try_webhook(work: Callable[[], object]) -> None:
         work()
     except PipelineError as error:
         logger.warning("the webhook was not called: %s", error, extra={"event": "not_announced"})
+
+
+def _try_pushing(runtime: Runtime, stop: threading.Event) -> None:
+    """Push what is live to vLLM; what fails is left to the next sync, and fails no sync."""
+    try:
+        push_live(runtime.database, runtime.settings, now=runtime.now(), stop=stop)
+    except PipelineError as error:
+        logger.warning("vLLM is not in step: %s", error, extra={"event": "not_pushed"})
 
 
 def _sync_one(

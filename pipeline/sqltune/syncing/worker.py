@@ -27,6 +27,7 @@ from sqltune.syncing.reconcile import reconcile
 from sqltune.syncing.sync import end_abandoned
 from sqltune.syncing.turn import Turn, sync_adapter
 from sqltune.syncing.watcher import Watcher
+from sqltune.vllm.pushing import Pushing
 from sqltune.webhooks.announcing import announce
 
 logger = logging.getLogger(__name__)
@@ -69,6 +70,7 @@ class Worker:
                 ("reconciling", self._keep_reconciling),
                 ("announcing", self._keep_announcing),
                 ("answering", self._keep_answering),
+                ("pushing", self._keep_pushing),
             )
         ]
         for thread in loops:
@@ -139,6 +141,12 @@ class Worker:
         """Call the webhook, if there is one; a receiver that is slow holds up no run."""
         if self.runtime.settings.webhook_url is not None:
             self._keep(self._announce)
+
+    def _keep_pushing(self) -> None:
+        """Push what is live to vLLM, if there is one; a server that is slow holds up no run."""
+        if self.runtime.settings.vllm_url is not None:
+            pushing = Pushing(self.runtime.database, self.runtime.settings, self.stop)
+            self._keep(lambda: pushing.push_due(self.runtime.now()))
 
     def _keep_answering(self) -> None:
         """Answer questions, also while a run takes hours."""

@@ -488,6 +488,26 @@ CREATE TABLE webhook_calls (
     KEY webhook_calls_by_state (state, next_attempt_at)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
+-- Calls of a running vLLM, which loads what is live and unloads what no longer is: the intent before the call, the outcome after it.
+CREATE TABLE vllm_calls (
+    server_address      VARCHAR(191) COLLATE utf8mb4_bin NOT NULL COMMENT 'the server, without a login',
+    lora_name           VARCHAR(120) COLLATE utf8mb4_bin NOT NULL COMMENT 'the name there: support-bot-v3',
+    call_number         INT NOT NULL COMMENT '1, 2, 3 ... per server and name',
+    call_kind           VARCHAR(8) COLLATE utf8mb4_bin NOT NULL COMMENT 'load | unload',
+    adapter_name        VARCHAR(100) COLLATE utf8mb4_bin NOT NULL,
+    version_number      INT NOT NULL,
+    lora_path           LONGTEXT COLLATE utf8mb4_bin NULL COMMENT 'the folder of the weights as the server sees it; NULL: unload',
+    state               VARCHAR(16) COLLATE utf8mb4_bin NOT NULL DEFAULT 'waiting' COMMENT 'waiting -> done | withdrawn (what is live changed before it was made)',
+    attempt_count       INT NOT NULL DEFAULT 0 COMMENT 'attempts that were begun',
+    intended_at         DATETIME(6) NOT NULL COMMENT 'when it was found to be needed',
+    next_attempt_at     DATETIME(6) NOT NULL COMMENT 'with waiting: not tried again before',
+    settled_at          DATETIME(6) NULL COMMENT 'when it was done or withdrawn',
+    outcome             VARCHAR(255) COLLATE utf8mb4_bin NULL COMMENT 'how the last attempt ended: the status and message of the reply, or why there is none',
+    PRIMARY KEY (server_address, lora_name, call_number),
+    -- A sync and a worker look for the calls that wait.
+    KEY vllm_calls_by_state (state, server_address)
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
 -- What is wrong with single rows of a selection: the first 1,000 of each rule.
 CREATE TABLE data_issues (
     run_id              BIGINT NOT NULL,

@@ -490,6 +490,27 @@ CREATE TABLE webhook_calls (
 -- A sync and a worker look for the calls that wait.
 CREATE INDEX webhook_calls_by_state ON webhook_calls (state, next_attempt_at);
 
+-- Calls of a running vLLM, which loads what is live and unloads what no longer is: the intent before the call, the outcome after it.
+CREATE TABLE vllm_calls (
+    server_address      VARCHAR(191) NOT NULL,          -- the server, without a login
+    lora_name           VARCHAR(120) NOT NULL,          -- the name there: support-bot-v3
+    call_number         INTEGER NOT NULL,               -- 1, 2, 3 ... per server and name
+    call_kind           VARCHAR(8) NOT NULL,            -- load | unload
+    adapter_name        VARCHAR(100) NOT NULL,
+    version_number      INTEGER NOT NULL,
+    lora_path           LONGTEXT NULL,                  -- the folder of the weights as the server sees it; NULL: unload
+    state               VARCHAR(16) NOT NULL DEFAULT 'waiting', -- waiting -> done | withdrawn (what is live changed before it was made)
+    attempt_count       INTEGER NOT NULL DEFAULT 0,     -- attempts that were begun
+    intended_at         DATETIME(6) NOT NULL,           -- when it was found to be needed
+    next_attempt_at     DATETIME(6) NOT NULL,           -- with waiting: not tried again before
+    settled_at          DATETIME(6) NULL,               -- when it was done or withdrawn
+    outcome             VARCHAR(255) NULL,              -- how the last attempt ended: the status and message of the reply, or why there is none
+    PRIMARY KEY (server_address, lora_name, call_number)
+);
+
+-- A sync and a worker look for the calls that wait.
+CREATE INDEX vllm_calls_by_state ON vllm_calls (state, server_address);
+
 -- What is wrong with single rows of a selection: the first 1,000 of each rule.
 CREATE TABLE data_issues (
     run_id              BIGINT NOT NULL,

@@ -1,0 +1,1 @@
+"""A running vLLM is kept in step with the alias live."""
