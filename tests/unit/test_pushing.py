@@ -168,7 +168,13 @@ def test_a_call_is_withdrawn_where_what_is_live_changed_before_it_was_made(
     vllm.failures = []
     push(office, settings)
     assert calls(office) == [
-        ("load", "office-v1", "withdrawn", 1, "it is no longer live"),
+        (
+            "load",
+            "office-v1",
+            "withdrawn",
+            1,
+            "another version is live, or vLLM has another base model",
+        ),
         ("load", "office-v2", "done", 1, "HTTP 200"),
     ]
 

@@ -156,8 +156,38 @@ def test_a_webhook_is_called_only_for_what_it_can_be(monkeypatch: pytest.MonkeyP
         load_settings()
 
 
-@pytest.mark.parametrize("name", ["serve_token", "webhook_url", "webhook_secret"])
+@pytest.mark.parametrize("name", ["serve_token", "webhook_url", "webhook_secret", "vllm_api_key"])
 def test_what_is_secret_as_a_whole_is_refused_in_the_file(folder: Path, name: str) -> None:
     write_file(folder, f'{name} = "https://a.example/secret"\n')
     with pytest.raises(ConfigError, match=f"holds {name}; give it as SQLTUNE_{name.upper()}"):
         load_settings()
+
+
+@pytest.mark.parametrize("end", ["", "/", "/v1", "/v1/"])
+def test_the_address_of_vllm_may_be_that_of_its_api(
+    monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    monkeypatch.setenv("SQLTUNE_VLLM_URL", f"https://eve:secret@vllm.example.com:8000/a{end}")
+    settings = load_settings()
+    assert settings.vllm_url == "https://eve:secret@vllm.example.com:8000/a"
+    assert "secret" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("VLLM_URL", "vllm:8000"),
+        ("VLLM_URL", "http://vllm/?key=hidden"),
+        ("VLLM_URL", f"http://{'hidden' * 40}"),
+        ("VLLM_API_KEY", "hidden key"),
+        ("VLLM_API_KEY", "hidden\r\nX: y"),
+        ("VLLM_API_KEY", "hiddén"),
+    ],
+)
+def test_an_address_or_key_of_vllm_that_cannot_be_used_is_refused_and_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"SQLTUNE_{name}", value)
+    with pytest.raises(ConfigError, match=f"SQLTUNE_{name}: must be") as caught:
+        load_settings()
+    assert "hidden" not in str(caught.value)

@@ -31,6 +31,7 @@ FIRST_PAUSE = timedelta(seconds=15)
 LONGEST_PAUSE = timedelta(minutes=10)
 #: How long a claim may be silent; connecting and replying may each take as long as a call.
 _CLAIM = timedelta(seconds=3 * CALL_SECONDS)
+_NOT_WANTED = "another version is live, or vLLM has another base model"
 
 
 @dataclass
@@ -163,7 +164,7 @@ class _Pass:
         for call in self._list_waiting():
             weights, is_load = wanted.get(call.lora_name), call.call_kind == "load"
             if is_load and weights is None:
-                self._settle(call, "withdrawn", "it is no longer live")
+                self._settle(call, "withdrawn", _NOT_WANTED)
             elif is_load and weights is not None and self._has(call.lora_name, weights):
                 self._settle(call, "done", "vLLM lists it")
             elif not is_load and weights is not None:
