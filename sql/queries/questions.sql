@@ -77,7 +77,6 @@ SELECT question_id, claimed_by, crash_count
   FROM questions
  WHERE state = 'answering'
    AND (claim_expires_at IS NULL OR claim_expires_at < :now OR claim_expires_at > :latest)
- ORDER BY question_id
  LIMIT :page_size;
 
 -- name: take_back_question

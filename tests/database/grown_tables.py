@@ -18,6 +18,7 @@ def grow(database: Database, *, runs: int = 40, prompts: int = 20) -> None:
         add_evaluation(database, run_id, prompts)
     _add_served(database, runs, prompts)
     _add_predictions(database, prompts)
+    _add_questions(database)
     _add_others(database)
     analyze(database)
 
@@ -30,7 +31,8 @@ def analyze(database: Database) -> None:
             return
         tables = "runs, run_prompts, responses, scores, contents, adapter_versions, manifests, "
         tables += "manifest_samples, training_samples, eval_prompts, gate_decisions, run_events, "
-        tables += "served_adapters, served_steps, predictions"
+        tables += "served_adapters, served_steps, predictions, "
+        tables += "questions, feedback"
         session.connection.exec_driver_sql(f"ANALYZE TABLE {tables}").fetchall()
 
 
@@ -144,6 +146,24 @@ def _add_predictions(database: Database, rows: int) -> None:
             for name in adapters
             for key in keys
         ],
+    )
+
+
+def _add_questions(database: Database, answered: int = 900) -> None:
+    asked = {"prompt": "Who is it? " * 5, "asked_at": TIME}
+    states = ["answered"] * answered + ["answering", "waiting", "waiting"]
+    insert(
+        database,
+        "questions",
+        [
+            asked | {"adapter_name": ADAPTERS[number % 3], "state": state}
+            for number, state in enumerate(states)
+        ],
+    )
+    insert(
+        database,
+        "feedback",
+        [{"question_id": n, "rating": 1, "given_at": TIME} for n in range(1, answered)],
     )
 
 

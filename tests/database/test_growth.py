@@ -19,6 +19,8 @@ SMALL = frozenset(
     | {"served_adapters", "served_use", "orphans"}
     # A row per version that went live, another when it no longer is, one per restart of vLLM.
     | {"vllm_calls"}
+    # A row per address of a webhook.
+    | {"webhooks"}
 )
 #: Statements that read a whole table on purpose.
 READS_ALL = {
@@ -31,16 +33,20 @@ READS_ALL = {
     # Asked by `gc` alone, once each, where the settings say how long texts are kept.
     "list_runs_with_old_answers",
     "list_old_manifests",
+    "fetch_old_questions",
     # Asked by `forget` alone, which looks for a text in everything that is stored.
     "select_all_contents",
     "select_all_answers",
     "select_all_predictions",
+    "select_all_questions",
+    "select_all_corrections",
     "select_prompts_by_content",
     "select_messages_of_issues",
     "select_messages_of_events",
     "select_messages_of_runs",
     "select_messages_of_scores",
     "select_messages_of_calls",
+    "select_messages_of_questions",
     "select_messages_of_row_checks",
     "select_messages_of_row_check_issues",
     "select_messages_of_webhook_calls",

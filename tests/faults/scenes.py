@@ -259,6 +259,12 @@ def predict_rows(world: World) -> None:
         people.teach("office", " ", "An empty prompt is a bad row.")
 
 
+def predict_all_rows(world: World) -> None:
+    """Let the row be answered whose answer failed, so that none is left to ask."""
+    world.play()
+    world.run_to_end(*SYNC)
+
+
 def nothing(_world: World) -> None:
     """Do nothing."""
 
@@ -296,4 +302,5 @@ SCENES = (
     Scene("kept_epochs", keep_epochs),
     Scene("trial_of_an_epoch", ask_for_an_epoch),
     Scene("predictions", predict_rows),
+    Scene("nothing_to_predict", predict_all_rows),
 )
