@@ -293,11 +293,11 @@ def _insert_findings(database: Database) -> None:
 def _insert_questions(database: Database) -> None:
     """Insert one that is answered, one that failed, one that waits, and what was said."""
     asked = {"adapter_name": ADAPTER, "asked_at": _TIME.format(1)}
-    columns = ("state", "version_number", "answered_version", "answer", "error_code")
+    columns = ("state", "version_number", "answered_version", "answer", "error_code", "answered_at")
     rows = [
-        ("answered", None, 1, "a1", None),
-        ("failed", 9, None, None, "unknown_version"),
-        ("waiting", None, None, None, None),
+        ("answered", None, 1, "a1", None, _TIME.format(2)),
+        ("failed", 9, None, None, "unknown_version", _TIME.format(2)),
+        ("waiting", None, None, None, None, None),
     ]
     insert(
         database,
