@@ -143,7 +143,7 @@ def train(base: LoadedModel, texts: list[str]) -> None:
     steps = steps_for(base.profile, len(texts), rehearses=True)
     assert steps.rehearsal is None
     lora = LoraOptions(
-        rank=options.rank, alpha=float(options.alpha), learning_rate=options.learning_rate
+        rank=options.rank, alpha=options.alpha, learning_rate=options.learning_rate
     )
     trainer = LoraTrainer(base, lora, 1, name="bench")
     samples = [

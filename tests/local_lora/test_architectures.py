@@ -67,7 +67,7 @@ def base(request: pytest.FixtureRequest, tokenizer: Any, tmp_path: Path) -> Load
 
 def train(base: LoadedModel, folder: Path) -> None:
     """Train a few steps, store the adapter and remove it from the network."""
-    options = LoraOptions(rank=4, alpha=8.0, learning_rate=1e-2, seed=0)
+    options = LoraOptions(rank=4, alpha=8, learning_rate=1e-2, seed=0)
     trainer = LoraTrainer(base, options, 8)
     losses = [trainer.step(PAIRS).loss for _ in range(8)]
     assert losses[-1] < losses[0] - 0.5

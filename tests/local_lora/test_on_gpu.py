@@ -26,8 +26,8 @@ from sqltune.local_lora.training import LoraTrainer
 from tests.local_lora.test_quantization import learn
 
 pytestmark = pytest.mark.gpu
-OPTIONS = LoraOptions(rank=4, alpha=8.0, learning_rate=1e-2, seed=5)
-DROPPING = LoraOptions(rank=4, alpha=8.0, learning_rate=1e-2, dropout=0.2, seed=5)
+OPTIONS = LoraOptions(rank=4, alpha=8, learning_rate=1e-2, seed=5)
+DROPPING = LoraOptions(rank=4, alpha=8, learning_rate=1e-2, dropout=0.2, seed=5)
 
 
 def load(folder: Path, device: str = "cuda", precision: str = Precision.AUTO) -> LoadedModel:

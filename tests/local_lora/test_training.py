@@ -22,8 +22,8 @@ from sqltune.local_lora.training import LoraTrainer
 from tests.local_lora.tiny_models import llama_config, load_tiny_model
 from tests.local_lora.train_once import train_once
 
-OPTIONS = LoraOptions(rank=4, alpha=8.0, learning_rate=1e-2, seed=5)
-DROPPING = LoraOptions(rank=4, alpha=8.0, learning_rate=1e-2, dropout=0.2, seed=5)
+OPTIONS = LoraOptions(rank=4, alpha=8, learning_rate=1e-2, seed=5)
+DROPPING = LoraOptions(rank=4, alpha=8, learning_rate=1e-2, dropout=0.2, seed=5)
 
 
 def train(trainer: LoraTrainer, pairs: list[Pair], until: int) -> torch.Tensor:

@@ -21,6 +21,7 @@ from sqlalchemy import text
 import sqltune
 from sqltune.database.tables.reports import view_columns
 from sqltune.syncing import turn
+from sqltune.syncing.lease import AdapterLease
 from tests.unit.office import ADAPTER, PROMPT, SAMPLE
 
 
@@ -192,9 +193,9 @@ def test_an_interrupt_asks_the_sync_to_stop_and_waits_for_it(
     """As a notebook's stop button does; what was begun can be resumed."""
     stopped: list[bool] = []
 
-    def wait_for_stop(lease: object, planned: object) -> None:
+    def wait_for_stop(lease: AdapterLease, planned: object) -> None:
         os.kill(os.getpid(), signal.SIGINT)
-        stopped.append(lease.keeper._stop.wait(30))  # type: ignore[attr-defined]
+        stopped.append(lease.keeper._stop.wait(30))
 
     monkeypatch.setattr(turn, "execute", wait_for_stop)
     with pytest.raises(KeyboardInterrupt):
@@ -240,9 +241,10 @@ def test_a_closed_workspace_refuses_every_call(workspace: sqltune.Workspace) -> 
 
 
 def test_names_are_texts(workspace: sqltune.Workspace) -> None:
+    names: Any = ["office"]
     for call in (workspace.plan, workspace.sync, workspace.view):
         with pytest.raises(sqltune.ConfigError, match=r"must be a text, got \['office'\]"):
-            call(["office"])  # type: ignore[arg-type]  # the mistake
+            call(names)
 
 
 def test_a_listener_that_fails_changes_nothing_about_the_run(tmp_path: Path) -> None:
@@ -253,8 +255,9 @@ def test_a_listener_that_fails_changes_nothing_about_the_run(tmp_path: Path) -> 
         workspace.init()
         with pytest.warns(UserWarning, match="`report` failed: OSError"):
             workspace._runtime.reporter.say("1 sample")
+    no_function: Any = 5
     with pytest.raises(sqltune.ConfigError, match="report must be a function"):
-        sqltune.open(f"sqlite:///{tmp_path}/x.db", report=5)  # type: ignore[arg-type]
+        sqltune.open(f"sqlite:///{tmp_path}/x.db", report=no_function)
 
 
 def test_a_misspelt_variable_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -40,33 +41,31 @@ NEITHER = {
 
 
 @pytest.mark.parametrize(("column", "value"), (TRAINING | BOTH).items())
-def test_the_training_key_changes_with_each_training_column(column: str, value: object) -> None:
-    changed = replace(ADAPTER, **{column: value})  # type: ignore[arg-type]
+def test_the_training_key_changes_with_each_training_column(column: str, value: Any) -> None:
+    changed = replace(ADAPTER, **{column: value})
     assert wanted_keys.training_key(changed, MODEL, "1-a") != wanted_keys.training_key(
         ADAPTER, MODEL, "1-a"
     )
 
 
 @pytest.mark.parametrize(("column", "value"), (EVALUATION | NEITHER).items())
-def test_the_training_key_does_not_change_with_any_other_column(column: str, value: object) -> None:
-    changed = replace(ADAPTER, **{column: value})  # type: ignore[arg-type]
+def test_the_training_key_does_not_change_with_any_other_column(column: str, value: Any) -> None:
+    changed = replace(ADAPTER, **{column: value})
     assert wanted_keys.training_key(changed, MODEL, "1-a") == wanted_keys.training_key(
         ADAPTER, MODEL, "1-a"
     )
 
 
 @pytest.mark.parametrize(("column", "value"), (EVALUATION | BOTH).items())
-def test_the_evaluation_key_changes_with_each_evaluation_column(column: str, value: object) -> None:
-    changed = replace(ADAPTER, **{column: value})  # type: ignore[arg-type]
+def test_the_evaluation_key_changes_with_each_evaluation_column(column: str, value: Any) -> None:
+    changed = replace(ADAPTER, **{column: value})
     assert wanted_keys.evaluation_key(changed, "1-a") != wanted_keys.evaluation_key(ADAPTER, "1-a")
 
 
 #: A sampled answer depends on the seed; as a change of the seed trains, the training key says so.
 @pytest.mark.parametrize(("column", "value"), (TRAINING | NEITHER).items())
-def test_the_evaluation_key_does_not_change_with_any_other_column(
-    column: str, value: object
-) -> None:
-    changed = replace(ADAPTER, **{column: value})  # type: ignore[arg-type]
+def test_the_evaluation_key_does_not_change_with_any_other_column(column: str, value: Any) -> None:
+    changed = replace(ADAPTER, **{column: value})
     assert wanted_keys.evaluation_key(changed, "1-a") == wanted_keys.evaluation_key(ADAPTER, "1-a")
 
 

@@ -190,10 +190,10 @@ def test_bad_rows_that_are_treated_differently_now_are_tried_again() -> None:
     ],
 )
 def test_a_value_that_no_run_could_use_is_refused_by_its_column(
-    column: str, value: object, message: str
+    column: str, value: Any, message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message) as raised:
-        check_adapter(replace(ADAPTER, **{column: value}))  # type: ignore[arg-type]
+        check_adapter(replace(ADAPTER, **{column: value}))
     assert column in str(raised.value)
 
 

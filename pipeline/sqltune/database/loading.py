@@ -63,10 +63,10 @@ def can_load(database: Database) -> bool:
 
 def load(database: Database, session: Session, sql: str, lines: bytes) -> int:
     """Stream lines into a table and return the number of rows that were stored."""
-    cursor = session.connection.connection.cursor()
+    cursor: Any = session.connection.connection.cursor()  # infile_stream is singlestoredb's own
     try:
         pieces = (lines[i : i + _PIECE_BYTES] for i in range(0, len(lines), _PIECE_BYTES))
-        cursor.execute(sql, infile_stream=pieces)  # type: ignore[call-arg]  # singlestoredb's own
+        cursor.execute(sql, infile_stream=pieces)
         return int(cursor.rowcount)
     except Exception as error:
         raise_driver_error(database, error)

@@ -14,7 +14,7 @@ def make_lora_config(base: LoadedModel, options: LoraOptions) -> LoraConfig:
     return LoraConfig(
         task_type="CAUSAL_LM",
         r=options.rank,
-        lora_alpha=options.alpha,  # type: ignore[arg-type]  # peft computes with floats too
+        lora_alpha=options.alpha,
         lora_dropout=options.dropout,
         target_modules="all-linear",
         # GPT-2's layers store their weights transposed, and peft has to know.

@@ -14,7 +14,7 @@ class LoraOptions:
     #: r: inner width of each LoRA pair.
     rank: int = 16
     #: The LoRA part is multiplied by alpha / rank.
-    alpha: float = 32.0
+    alpha: int = 32
     #: Share of a LoRA pair's input that is dropped while training; above 0 training is padded.
     dropout: float = 0.0
     #: Highest learning rate.

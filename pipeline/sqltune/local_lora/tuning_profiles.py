@@ -30,7 +30,7 @@ _LLAMA_FALLS = 0.781
 #: For a configuration that does not show its hidden size.
 _UNKNOWN_RATE = 2e-4
 #: LoRA's inner width, and its scale times that.
-RANK, ALPHA = 16, 32.0
+RANK, ALPHA = 16, 32
 #: Share of the steps in which the rate rises.
 WARMUP_SHARE = 0.1
 #: How much is rehearsed; for many samples there are no steps of rehearsal alone.
@@ -56,7 +56,7 @@ class Tuning:
     #: LoRA's inner width.
     rank: int
     #: LoRA's scale times rank.
-    alpha: float
+    alpha: int
     #: Peak of AdamW's learning rate.
     learning_rate: float
     #: Share of the steps in which the rate rises.

@@ -134,7 +134,7 @@ class Workbench:
 def _options(adapter: ServedAdapter) -> LoraOptions:
     return LoraOptions(
         rank=adapter.lora_rank,
-        alpha=float(adapter.lora_alpha),
+        alpha=adapter.lora_alpha,
         learning_rate=adapter.learning_rate,
         warmup_share=1.0,
         schedule=Schedule.CONSTANT,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from sqltune.errors import ConfigError
 from sqltune.settings.declared import Settings
@@ -33,13 +34,13 @@ def load_settings(**flags: object) -> Settings:
         raise ConfigError(f"there is no setting {unknown[0]!r}{_suggest(unknown[0])}")
     from_file = _read_file(Path("sqltune.toml"))
     given = {name: value for name, value in flags.items() if value is not None}
-    values: dict[str, object] = {}
+    values: dict[str, Any] = {}
     for name, parse in _parsers().items():
         found = given.get(name, os.environ.get(_variable(name), from_file.get(name)))
         # Schedulers pass variables through that were left empty.
         if found is not None and (found != "" or getattr(Settings, name) is not None):
             values[name] = _parse(name, parse, found)
-    return Settings(**values)  # type: ignore[arg-type]  # each value went through its parser
+    return Settings(**values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ def tune(
     rank = setting.rank or tuning.rank
     options = LoraOptions(
         rank=rank,
-        alpha=float(base.profile.alpha_for(rank)),
+        alpha=base.profile.alpha_for(rank),
         learning_rate=setting.learning_rate or tuning.learning_rate,
         warmup_share=tuning.warmup_share,
         seed=setting.seed,

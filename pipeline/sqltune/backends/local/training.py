@@ -281,7 +281,7 @@ def _lora_options(options: TrainingOptions, tuning: Tuning) -> LoraOptions:
     """Return what the trainer needs of options that are filled in."""
     return LoraOptions(
         rank=options.lora_rank or 1,
-        alpha=float(options.lora_alpha or 1),
+        alpha=options.lora_alpha or 1,
         learning_rate=options.learning_rate or 0.0,
         warmup_share=tuning.warmup_share,
         seed=options.seed,

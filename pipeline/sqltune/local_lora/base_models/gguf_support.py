@@ -128,7 +128,7 @@ def _is_dequantized(type_number: int) -> bool:
         kind = gguf.GGMLQuantizationType(type_number)
         _, block_bytes = gguf.GGML_QUANT_SIZES[kind]
         gguf.quants.dequantize(np.zeros((1, block_bytes), np.uint8), kind)
-    except (ValueError, KeyError, NotImplementedError):
+    except (ValueError, KeyError, NotImplementedError):  # the last for types that it only names
         return False
     return True
 
