@@ -142,9 +142,7 @@ def train(base: LoadedModel, texts: list[str]) -> None:
     options = options_for(base.profile)
     steps = steps_for(base.profile, len(texts), rehearses=True)
     assert steps.rehearsal is None
-    lora = LoraOptions(
-        rank=options.rank, alpha=options.alpha, learning_rate=options.learning_rate
-    )
+    lora = LoraOptions(rank=options.rank, alpha=options.alpha, learning_rate=options.learning_rate)
     trainer = LoraTrainer(base, lora, 1, name="bench")
     samples = [
         tokenise_parts(split_instructions(text), base.tokenizer, max_length=base.max_length)

@@ -29,8 +29,8 @@ from sqltune.backends.base import (
     shorten_revision,
 )
 from sqltune.backends.inventory import ArtifactKind, StoredArtifact
+from sqltune.backends.local.model_in_memory import ModelInMemory
 from sqltune.backends.local.requirements import require_torch
-from sqltune.backends.local.turns import ModelKey, ModelTurns
 from sqltune.backends.merging import MergedForm
 from sqltune.backends.recipes import Recipe
 from sqltune.errors import RequestRejected
@@ -38,7 +38,7 @@ from sqltune.local_lora.base_models.converted import ConvertedModels
 from sqltune.local_lora.identity import Identities
 from sqltune.local_lora.measured_rates import MeasuredRates
 from sqltune.local_lora.sources import BaseModelSource, Place, find_base_model
-from sqltune.local_lora.stored_weights import find_own_folder, require_weights
+from sqltune.local_lora.stored_weights import find_own_folder
 from sqltune.records import Sample
 
 if TYPE_CHECKING:
@@ -47,15 +47,13 @@ if TYPE_CHECKING:
 #: Answers of one batch. A resumed evaluation asks only what is missing, in other batches, which in
 #: bf16 may change the last bits.
 _BATCH_SIZE = 32
-#: Adapters that stay on the base model beside one that is trained: those that were asked last.
-_ADAPTERS_KEPT = 8
 
 
 class LocalBackend:
     """Fulfils `Backend` and all that a backend may offer besides (the protocols beside base.py).
 
-    One base model is loaded at a time. Its users take turns (turns.py): a training gives way to
-    answers between two steps, and an answer to others between two batches.
+    One base model is in memory at a time (model_in_memory.py). Its users take turns: a training
+    gives way to answers between two steps, and an answer to others between two batches.
     """
 
     def __init__(
@@ -89,9 +87,7 @@ class LocalBackend:
         self._busy = busy or (lambda activity: nullcontext())
         self._rates = MeasuredRates(artifacts / "rates.json")
         self._identities = Identities(artifacts / "identities.json", self._inspect)
-        self._loaded: tuple[ModelKey, LoadedModel] | None = None
-        self._turns = ModelTurns()
-        self._asked: list[str] = []  # adapters on the base model, the one asked last at the end
+        self._memory = ModelInMemory(artifacts, self._load, threads)
 
     def describe(self, base_model: str, revision: str | None) -> BaseModel:
         """Resolve the name from files, or from the Hub, without loading weights."""
@@ -157,8 +153,8 @@ class LocalBackend:
 
     def train(self, job: TrainingJob, samples: Samples, journal: Journal) -> TrainedAdapter:
         """Train step by step; a later attempt at the same run resumes from a checkpoint."""
-        with self._turns.take(_key_of(job.base_model, job.options.quantization)) as give_way:
-            base = self._load(job.base_model, job.options.quantization)
+        use = self._memory.use(job.base_model, job.options.quantization)
+        with use as (base, give_way):
             from sqltune.backends.local.files import TrainingFiles
             from sqltune.backends.local.training import LocalTraining
 
@@ -234,24 +230,23 @@ class LocalBackend:
     ) -> Generator[Answer, None, None]:
         # A version was trained on quantised weights, so it is asked on the same.
         chosen = adapter.options if adapter is not None else decoding
-        key = _key_of(base_model, chosen.quantization)
-        with self._turns.take(key, waits=waits) as give_way:
-            base = self._load(base_model, chosen.quantization)
+        use = self._memory.use(base_model, chosen.quantization, waits=waits)
+        with use as (base, give_way):
             from sqltune.backends.local.answering import answer_batch
 
             for first in range(0, len(requests), _BATCH_SIZE):
                 # Others may have put so many adapters on it meanwhile that this one is gone.
-                name = self._load_adapter(base, adapter) if adapter is not None else None
+                name = self._memory.load_adapter(base, adapter) if adapter is not None else None
                 yield from answer_batch(base, name, requests[first : first + _BATCH_SIZE], decoding)
                 give_way()
 
     def explain_variation(self) -> str | None:
         """Return that narrow numbers round differently in another batch."""
-        if self._loaded is None:
+        if self._memory.dtype is None:
             return None
         from sqltune.local_lora.precision import explain_rounding
 
-        return explain_rounding(self._loaded[1].dtype)
+        return explain_rounding(self._memory.dtype)
 
     def merge(
         self,
@@ -271,9 +266,9 @@ class LocalBackend:
         found = self.describe(base_model, revision)
         source = self._source(found)
         require_form(form, source)
-        self._loaded = None  # two base models at once may not fit into memory
+        self._memory.release()  # two base models at once may not fit
         base = load_for_merging(source, self._converted, found.revision, self._threads)
-        write_form(form, base, self._load_adapter(base, adapter), source, target)
+        write_form(form, base, self._memory.load_adapter(base, adapter), source, target)
 
     def delete(self, adapter: TrainedAdapter) -> None:
         """Remove the adapter's folder."""
@@ -307,7 +302,7 @@ class LocalBackend:
 
     def close(self) -> None:
         """Release the base model."""
-        self._loaded = None
+        self._memory.release()
 
     def _inspect(self, source: BaseModelSource) -> None:
         """Refuse what is no base model; slow once, for it loads torch, and then remembered."""
@@ -330,42 +325,14 @@ class LocalBackend:
         return f"{self._device} of {socket.gethostname()}"
 
     def _load(self, base_model: BaseModel, quantization: str) -> LoadedModel:
-        key = _key_of(base_model, quantization)
-        if self._loaded is None or self._loaded[0] != key:
-            self._loaded = None  # two base models at once may not fit into memory
-            with self._busy(f"loading base model {base_model.name}"):
-                self._loaded = (key, self._read(base_model, quantization))
-        from sqltune.local_lora.loading import set_threads
+        with self._busy(f"loading base model {base_model.name}"):
+            from sqltune.local_lora.loading import load_found
 
-        # The base model may be asked, and so loaded, in another thread than it is trained in.
-        set_threads(self._loaded[1].network, self._threads)
-        return self._loaded[1]
-
-    def _read(self, base_model: BaseModel, quantization: str) -> LoadedModel:
-        from sqltune.local_lora.loading import load_found
-
-        return load_found(
-            self._source(base_model),
-            self._converted,
-            revision=base_model.revision,
-            threads=self._threads,
-            device=self._device,
-            quantization=quantization,
-        )
-
-    def _load_adapter(self, base: LoadedModel, adapter: TrainedAdapter) -> str:
-        """Load the adapter's weights, once; return their name on the base model."""
-        name = adapter.artifact_sha256 or str(adapter.artifact_uri)
-        folder = find_own_folder(self._artifacts, adapter.artifact_uri)
-        require_weights(folder, adapter.artifact_sha256)
-        if name not in base.adapters:
-            self._asked = [known for known in self._asked if known in base.adapters]
-            if len(self._asked) >= _ADAPTERS_KEPT:
-                base.unload_adapter(self._asked.pop(0))
-            base.load_adapter(folder, name)
-        self._asked = [*(known for known in self._asked if known != name), name]
-        return name
-
-
-def _key_of(base_model: BaseModel, quantization: str) -> ModelKey:
-    return base_model.name, base_model.revision, quantization
+            return load_found(
+                self._source(base_model),
+                self._converted,
+                revision=base_model.revision,
+                threads=self._threads,
+                device=self._device,
+                quantization=quantization,
+            )
