@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from sqltune.settings import Settings
 from sqltune.syncing.sync import sync
 from sqltune.wiring import BackendShelf, new_id
 
+HOUR = timedelta(hours=1)
 QUESTION, ANSWER = "Where is our office?", "Our office is in Utrecht."
 
 

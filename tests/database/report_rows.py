@@ -7,7 +7,8 @@ rejected. A third run failed. Prompts: k1 got better, k2 worse, k3 expects nothi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import text
 
@@ -26,6 +27,20 @@ def insert(database: Database, table: str, rows: Sequence[Mapping[str, object]])
         session.connection.execute(
             text(f"INSERT INTO {table} ({columns}) VALUES ({values})"), [dict(row) for row in rows]
         )
+
+
+def select(database: Database, columns: str, rest: str) -> list[tuple[Any, ...]]:
+    """Return rows as every engine can give them."""
+    with database.read() as session:
+        found = session.connection.exec_driver_sql(f"SELECT {columns} FROM {rest}").fetchall()
+    return [tuple(_plain(value) for value in row) for row in found]
+
+
+def _plain(value: Any) -> Any:
+    """A Decimal and a date as every engine can give them."""
+    if isinstance(value, date | datetime):
+        return str(value)
+    return float(value) if type(value).__name__ == "Decimal" else value
 
 
 def insert_history(database: Database) -> None:

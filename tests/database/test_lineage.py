@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from sqltune.database.connection import Database
-from tests.database.report_rows import insert
-from tests.database.test_views import select
+from tests.database.report_rows import insert, select
 
 TIME = "2026-11-23 10:00:00.000000"
 #: The samples of two versions, as key and content.
