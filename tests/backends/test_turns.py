@@ -108,7 +108,7 @@ def answer_in_between(
     backend: LocalBackend, case: BackendCase, earlier: TrainedAdapter, pool: ThreadPoolExecutor
 ) -> tuple[TrainedAdapter, AskingJournal]:
     journal = AskingJournal(
-        ask=lambda: pool.submit(ask, backend, case, earlier), turns=backend._turns
+        ask=lambda: pool.submit(ask, backend, case, earlier), turns=backend._memory._turns
     )
     return train(backend, case, journal, run_key="questioned"), journal
 
@@ -121,7 +121,7 @@ def test_a_training_between_whose_steps_questions_are_answered_ends_with_the_sam
     backend: Backend = case.open()
     assert isinstance(backend, LocalBackend)
     # However long the answers take, the next step is followed by the next question.
-    backend._turns = ModelTurns(lambda: 0.0)
+    backend._memory._turns = ModelTurns(lambda: 0.0)
     earlier = train(backend, case, run_key="earlier", epochs=1)
     whole = train(backend, case, run_key="whole")
     expected = ask(backend, case, earlier)

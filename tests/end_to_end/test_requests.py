@@ -92,7 +92,7 @@ def test_two_requests_are_two_runs_and_one_training(sqltune: Sqltune, people: Pe
         ({"manifest_id": 99}, "unknown_manifest", "there is no such manifest"),
         ({"desired_state": "soon"}, "request_refused", "must be one of running, paused, cancelled"),
         ({"state": "training"}, "request_refused", "a request begins as queued"),
-        ({"run_kind": "marathon"}, "request_refused", "write 'train' or 'evaluate'"),
+        ({"run_kind": "marathon"}, "request_refused", "write 'train', 'evaluate' or 'predict'"),
         ({"version_number": 1}, "request_refused", "write run_kind 'evaluate' too"),
     ],
 )
