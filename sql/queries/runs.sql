@@ -64,6 +64,17 @@ SELECT COALESCE(samples_selected, 0) AS selected,
   FROM runs
  WHERE run_id = :run_id;
 
+-- name: find_last_run_of_kind
+-- The last ended run of a kind, trials too.
+SELECT run_id
+  FROM runs
+ WHERE adapter_name = :adapter_name
+   AND run_key IS NOT NULL
+   AND run_kind = :run_kind
+   AND state IN ('succeeded', 'rejected', 'failed', 'cancelled')
+ ORDER BY started_at DESC, run_id DESC
+ LIMIT 1;
+
 -- name: find_last_columns
 -- What the selections of the last finished run used: a failed one may have failed because of a column.
 SELECT run_id, training_columns, eval_columns

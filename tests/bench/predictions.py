@@ -17,7 +17,9 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from pathlib import Path
 
 from sqlalchemy import text
@@ -33,7 +35,7 @@ from sqltune.syncing.sync import sync
 from sqltune.wiring import open_migrated_runtime
 from tests.mariadb_server import start_server
 
-ROWS = 100_000
+ROWS, FEW_ROWS = 100_000, 2_000
 SLOTS, DELAY_SECONDS = 32, 0.05
 LEAST_SHARE, MOST_TIMES = 0.95, 1.5
 MOST_MEGABYTES = 40
@@ -41,10 +43,13 @@ SCRIPT = {"slots": SLOTS, "answer_delay_seconds": DELAY_SECONDS}
 SETUP = (
     "CREATE TABLE tickets (ticket_id INTEGER PRIMARY KEY, question VARCHAR(200))",
     "INSERT INTO training_samples (dataset, prompt, response) VALUES ('office', 'a', 'b')",
-    "INSERT INTO adapters (adapter_name, base_model, backend, prediction_query, eval_query)"
+    "INSERT INTO adapters (adapter_name, base_model, backend, eval_query)"
     " VALUES ('office', 'toy', 'scripted',"
-    " 'SELECT ticket_id AS row_key, question AS prompt FROM tickets',"
     " 'SELECT ticket_id AS prompt_key, question AS prompt FROM tickets WHERE 1 = 0')",
+)
+SELECT_TICKETS = (
+    "UPDATE adapters SET prediction_query ="
+    " 'SELECT ticket_id AS row_key, question AS prompt FROM tickets"
 )
 READ_AS_PROMPTS = (
     "UPDATE adapters SET eval_query ="
@@ -62,13 +67,21 @@ def main(rows: int) -> int:
         }
         script = Path(name) / "script.json"
         script.write_text(json.dumps(SCRIPT), encoding="utf-8")
+        spawn = get_context("spawn")
         is_fine = True
         for engine, url in urls.items():
             settings = Settings(database_url=url, artifacts=Path(name) / engine, script=script)
-            migrate(url)
-            with open_migrated_runtime(settings, SilentReporter()) as runtime:
-                is_fine &= measure(engine, runtime, rows)
+            # One process must not be compared with the peak of another engine.
+            with ProcessPoolExecutor(1, mp_context=spawn) as process:
+                is_fine &= process.submit(measure_engine, engine, settings, rows).result()
     return 0 if is_fine else 1
+
+
+def measure_engine(engine: str, settings: Settings, rows: int) -> bool:
+    """Measure one engine; return whether its limits are kept."""
+    migrate(settings.database_url)
+    with open_migrated_runtime(settings, SilentReporter()) as runtime:
+        return measure(engine, runtime, rows)
 
 
 def migrate(url: str) -> None:
@@ -81,11 +94,11 @@ def migrate(url: str) -> None:
 def measure(engine: str, runtime: Runtime, rows: int) -> bool:
     """Predict all rows, and look at them again; print both figures against their peers."""
     do(runtime, *SETUP)
-    sync(runtime, ["office"], force=False, stop=threading.Event())
-    add_tickets(runtime, 1, 2_000)
+    add_tickets(runtime, rows + FEW_ROWS)
+    do(runtime, f"{SELECT_TICKETS} WHERE ticket_id <= {FEW_ROWS}'")
     predict(runtime)  # loads what a first run loads
     megabytes = peak()
-    add_tickets(runtime, 2_001, rows + 2_000)
+    do(runtime, f"{SELECT_TICKETS}'")
     seconds = timed(lambda: predict(runtime))
     grown = peak() - megabytes
     again = timed(lambda: predict(runtime))
@@ -97,7 +110,7 @@ def measure(engine: str, runtime: Runtime, rows: int) -> bool:
     is_fine = ideal / seconds >= LEAST_SHARE and grown <= MOST_MEGABYTES
     print(
         f"{engine}: {rows:,} rows in {seconds:.1f} s, {ideal / seconds:.0%} of the ideal rate (at "
-        f"least {LEAST_SHARE:.0%}); {grown:.0f} MB more than for 2,000 rows (at most "
+        f"least {LEAST_SHARE:.0%}); {grown:.0f} MB more than for {FEW_ROWS:,} rows (at most "
         f"{MOST_MEGABYTES}); unchanged: {again:.2f} s, {again / reading:.2f} times reading them "
         f"(at most {MOST_TIMES})"
     )
@@ -110,13 +123,15 @@ def predict(runtime: Runtime) -> None:
     assert all(outcome.error_message is None for outcome in outcomes), outcomes
 
 
-def add_tickets(runtime: Runtime, first: int, last: int) -> None:
-    """Insert tickets with these numbers."""
-    with runtime.database.transaction() as session:
-        session.connection.execute(
-            text("INSERT INTO tickets VALUES (:number, :question)"),
-            [{"number": n, "question": f"Where is parcel {n}?"} for n in range(first, last + 1)],
-        )
+def add_tickets(runtime: Runtime, count: int) -> None:
+    """Insert tickets, numbered from 1."""
+    for first in range(1, count + 1, FEW_ROWS):
+        numbers = range(first, min(first + FEW_ROWS, count + 1))
+        with runtime.database.transaction() as session:
+            session.connection.execute(
+                text("INSERT INTO tickets VALUES (:number, :question)"),
+                [{"number": n, "question": f"Where is parcel {n}?"} for n in numbers],
+            )
 
 
 def do(runtime: Runtime, *statements: str) -> None:

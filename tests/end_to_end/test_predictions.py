@@ -94,17 +94,37 @@ def test_a_run_in_which_no_row_is_answered_has_failed(sqltune_on: Sqltune, ticke
     assert message == "none of 2 rows was answered; the first error: overloaded: busy"
 
 
+def test_an_error_replaces_no_answer_to_the_same_content(
+    sqltune_on: Sqltune, tickets: People
+) -> None:
+    sqltune_on.well("sync")
+    answers = tickets.rows(ANSWERS)
+    tickets.do(
+        "INSERT INTO runs (adapter_name, run_kind, is_forced) VALUES ('office', 'predict', 1)"
+    )
+    planned = sqltune_on.well("plan").out
+    assert "1 request waits: predict, every row (row 3 of runs)" in planned
+    sqltune_on.play(faults=[{"at": "answer", "code": "overloaded", "message": "busy"}])
+    assert sqltune_on("sync").code == 1
+    assert tickets.rows(ANSWERS) == answers
+    assert tickets.rows("SELECT run_kind, state FROM runs WHERE run_id = 3") == [
+        ("predict", "failed")
+    ]
+
+
 def test_rows_that_share_a_key_are_not_answered_until_they_have_their_own(
     sqltune_on: Sqltune, tickets: People
 ) -> None:
     tickets.do("UPDATE adapters SET prediction_query = :q", q=QUERY.replace("ticket_id", "'one'"))
-    tickets.do("DELETE FROM tickets WHERE ticket_id = 3")
     sqltune_on.well("sync")
     assert [row[4] for row in tickets.rows(ANSWERS)] == ["duplicate_key"]
     runs = tickets.rows(RUNS)
     sqltune_on.well("sync")
     assert tickets.rows(RUNS) == runs, "what is known is not said again"
-    tickets.do("DELETE FROM tickets WHERE ticket_id = 2")
+    tickets.do("DELETE FROM tickets WHERE ticket_id IN (1, 2)")
+    sqltune_on.well("sync")
+    assert [row[4] for row in tickets.rows(ANSWERS)] == ["missing"]
+    tickets.do("UPDATE tickets SET question = 'Who is it?'")
     sqltune_on.well("sync")
     assert [row[4] for row in tickets.rows(ANSWERS)] == [None]
 
@@ -126,6 +146,11 @@ def test_a_query_that_cannot_be_used_is_a_failed_run_of_its_own(
     assert [row[:2] for row in rows] == [("train", "succeeded"), ("predict", "failed")]
     assert message in rows[1][2]
     assert tickets.rows("SELECT COUNT(*) FROM tickets") == [(3,)]
+    again = sqltune_on("sync")
+    assert (again.code, message in again.err) == (1, True)
+    assert tickets.count("runs") == 2, "the same refusal is recorded once"
+    (reason,) = {row[0] for row in tickets.rows("SELECT trigger_reason FROM runs WHERE run_id = 2")}
+    assert reason == "the adapter's row asks for something impossible"
 
 
 @pytest.mark.parametrize(
@@ -172,11 +197,15 @@ def test_a_schedule_of_its_own_decides_when_the_query_is_read(
     assert tickets.rows(RUNS)[2] == ("predict", "succeeded", 2, 2), "all but the bad row"
 
 
-def test_a_worker_answers_rows_when_they_are_due(sqltune_on: Sqltune, tickets: People) -> None:
+@pytest.mark.parametrize("schedule", ["predict_every", "sync_every"])
+def test_a_worker_answers_rows_when_they_are_due(
+    sqltune_on: Sqltune, tickets: People, schedule: str
+) -> None:
     sqltune_on.well("sync")
     tickets.do("INSERT INTO tickets VALUES (5, 'Who is it?')")
-    tickets.do("UPDATE adapters SET predict_every = '1d'")
-    tickets.do("UPDATE adapter_states SET predicted_at = '2026-01-01 00:00:00.000000'")
+    tickets.do(f"UPDATE adapters SET {schedule} = '1d'")
+    past = "2026-01-01 00:00:00.000000"
+    tickets.do("UPDATE adapter_states SET predicted_at = :t, decided_at = :t", t=past)
     worker = sqltune_on.start("worker")
     tickets.await_row("SELECT 1 FROM predictions WHERE row_key = '5'")
     end_worker(worker)

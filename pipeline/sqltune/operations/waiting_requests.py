@@ -82,6 +82,8 @@ def _describe(adapter: Adapter, request: RunRequest) -> str:
     if request.run_kind == RunKind.EVALUATE:
         number = request.version_number
         return "evaluate what is live" if number is None else f"evaluate v{number}"
+    if request.run_kind == RunKind.PREDICT:
+        return "predict, every row" if request.is_forced else "predict"
     if request.from_run_id is not None or request.from_epoch is not None:
         return f"epoch {request.from_epoch} of run {request.from_run_id}, as a trial"
     if asks_for_sync(adapter, request):

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from sqltune import wanted_keys
 from sqltune.backends.describing import describe_base_model
-from sqltune.database.tables import aliases, versions
-from sqltune.errors import DataError
+from sqltune.database.tables import aliases, runs, versions
+from sqltune.errors import DataError, PipelineError
 from sqltune.planning.adapter_rules import check_adapter
 from sqltune.planning.kept_epochs import as_trained
-from sqltune.planning.plan import AdapterPlan, Predict, Refuse
+from sqltune.planning.plan import AdapterPlan, Blocked, Predict, Refuse
 from sqltune.planning.refusing import refusal_of
 from sqltune.planning.wanted import Wanted
 from sqltune.records import Adapter, AdapterVersion, RunKind, RunRequest
@@ -56,8 +57,16 @@ def plan_predictions(
         found = describe_rows_to_ask(runtime, adapter, version, check=check)
         return None if found is None else _plan(runtime, adapter, version, found, check)
     except BaseException as error:
-        refusal = Refuse(refusal_of(error))
-        return AdapterPlan(adapter, refusal, is_trial=True, run_kind=RunKind.PREDICT)
+        plan = _refuse_once(runtime, adapter, refusal_of(error))
+        return AdapterPlan(adapter, plan, is_trial=True, run_kind=RunKind.PREDICT)
+
+
+def _refuse_once(runtime: Runtime, adapter: Adapter, error: PipelineError) -> Refuse | Blocked:
+    """Record a refusal, unless the last predictions were refused for the same reason."""
+    with runtime.database.read() as session:
+        last = runs.find_last_run_of_kind(session, adapter.adapter_name, RunKind.PREDICT)
+    key = wanted_keys.refusal_key(adapter, error)
+    return Blocked(str(error), last) if last and last.training_key == key else Refuse(error)
 
 
 def describe_rows_to_ask(
@@ -75,7 +84,7 @@ def describe_rows_to_ask(
         max_attempts=runtime.settings.max_attempts,
     )
     reader = runtime.selection_reader(check)
-    with scan_predictions(runtime.database, reader, task) as scan:
+    with scan_predictions(runtime.database, reader, task, counts_only=True) as scan:
         return describe_scan(scan) if scan.counts.total() else None
 
 

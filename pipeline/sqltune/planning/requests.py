@@ -53,7 +53,7 @@ def plan_request(
         _require_values(request)
     except DataError as error:
         return AdapterPlan(adapter, Refuse(error), request, is_trial=True)
-    if _asks_to_evaluate(request) and adapter.is_enabled:
+    if request.run_kind == RunKind.EVALUATE and adapter.is_enabled:
         return plan_evaluation(runtime, adapter, request, check=check)
     if request.run_kind == RunKind.PREDICT and adapter.is_enabled:
         return plan_requested_predictions(runtime, adapter, request, check=check)
@@ -97,11 +97,7 @@ def asks_for_sync(adapter: Adapter, request: RunRequest) -> bool:
         return False
     others = (request.manifest_id, request.from_run_id, request.from_epoch)
     is_same = all(value is None for value in others) and _apply_request(adapter, request) == adapter
-    return is_same and not _asks_to_evaluate(request)
-
-
-def _asks_to_evaluate(request: RunRequest) -> bool:
-    return request.run_kind == RunKind.EVALUATE
+    return is_same and request.run_kind not in _OF_VERSIONS
 
 
 def request_reason(request: RunRequest, plan: Plan) -> str:

@@ -95,7 +95,7 @@ def _chunks(scan: PredictionScan) -> Iterator[list[RowToAsk]]:
     characters = 0
     for row in scan.rows():
         chunk.append(row)
-        characters += len(row.prompt) + len(row.messages_text or "")
+        characters += len(row.prompt) + len(row.system_prompt or "") + len(row.messages_text or "")
         if len(chunk) == _CHUNK_ROWS or characters >= _CHUNK_CHARACTERS:
             yield chunk
             chunk, characters = [], 0
@@ -104,17 +104,18 @@ def _chunks(scan: PredictionScan) -> Iterator[list[RowToAsk]]:
 
 
 def _end(work: Work, run: Run, scan: PredictionScan, store: _PredictionStore) -> None:
+    with work.scope.read() as session:
+        rows, errors = predictions.count_predictions(session, run.adapter_name, run.run_id)
     # Rows that failed before may fail for a reason of their own.
-    is_first_try = store.asked > scan.counts[RowNeed.REPEATED]
-    if is_first_try and store.errors == store.asked:
+    if rows == errors and store.asked > scan.counts[RowNeed.RETRIED]:
         raise BackendError(
             f"none of {count_noun(store.asked, 'row')} was answered; the first error: {store.first}"
         )
-    with work.scope.read() as session:
-        rows, errors = predictions.count_predictions(session, run.adapter_name, run.run_id)
     message = f"v{run.version_number} answered {count_noun(rows - errors, 'row')}"
     if errors:
         message += f"; {count_noun(errors, 'row')} without an answer (report_predictions says why)"
+    if store.kept:
+        message += f"; {count_noun(store.kept, 'error')} left an earlier answer as it was"
     now = work.scope.now()
     with work.scope.transaction() as session:
         add_event(work, session, RunState.SUCCEEDED.value, message)
@@ -135,7 +136,7 @@ class _PredictionStore:
     total: int = 0
     done: int = 0
     asked: int = 0
-    errors: int = 0
+    kept: int = 0  #: errors that replace no answer
     first: str = ""  #: error of a row that was asked
     waiting: dict[str, RowToAsk] = field(default_factory=dict)
 
@@ -151,8 +152,11 @@ class _PredictionStore:
             row, stored = self.waiting.pop(key), make_storable(answer, self.model.is_forgotten)
             self.asked += 1
             if stored.error_code is not None:
-                self.errors += 1
                 self.first = self.first or f"{stored.error_code}: {stored.error_message}"
+                if row.has_answer:
+                    self.kept += 1
+                    self.done += 1
+                    continue
             rows.append(_prediction(row, stored))
         self._write(rows)
 

@@ -30,6 +30,8 @@ from sqltune.selection.rules import Problem
 _LOOKED_UP = 500
 #: Texts that wait in memory before they wait in a file.
 _IN_MEMORY_BYTES = 4_000_000
+#: So many rows are compared without numpy, which takes a while to load.
+_FEW_ROWS = 100_000
 _DUPLICATE = "duplicate_key"
 #: An answer that `sqltune forget` removed; the same version would give it again.
 _FORGOTTEN = "forgotten"
@@ -41,7 +43,8 @@ class RowNeed(StrEnum):
     NEW = "new"
     CHANGED = "changed"
     OLDER = "answered by another version"
-    REPEATED = "asked again"  #: an error, or all rows are asked
+    AGAIN = "asked again"  #: all rows are asked
+    RETRIED = "tried again"  #: the answer was an error
     BAD = "bad"
 
 
@@ -70,6 +73,7 @@ class RowToAsk:
     error_code: str | None = None  #: with bad
     error_message: str | None = None
     was_duplicate: bool = False  #: what is stored of it is that its key is another row's too
+    has_answer: bool = False  #: of this version to this content: an error does not replace it
 
     @property
     def messages(self) -> tuple[Message, ...] | None:
@@ -109,9 +113,15 @@ class PredictionScan:
 
 @contextmanager
 def scan_predictions(
-    database: Database, reader: SelectionReader, task: PredictionTask
+    database: Database, reader: SelectionReader, task: PredictionTask, *, counts_only: bool = False
 ) -> Iterator[PredictionScan]:
     """Read an adapter's prediction selection and yield what is to be asked of it.
+
+    Args:
+        database: with the predictions that are known.
+        reader: where the query runs.
+        task: what is asked.
+        counts_only: the rows come without their texts.
 
     Raises:
         DataError: the query cannot be used.
@@ -125,7 +135,10 @@ def scan_predictions(
         with open_selection(reader, task.adapter, SelectionName.PREDICTION) as selection:
             for page in read_prediction_rows(selection):
                 for start in range(0, len(page), _LOOKED_UP):
-                    _add_rows(database, scan, task, page[start : start + _LOOKED_UP])
+                    rows = page[start : start + _LOOKED_UP]
+                    for row in _find_rows(database, scan, task, rows):
+                        row = _without_texts(row) if counts_only else row
+                        print(json.dumps(astuple(row), ensure_ascii=False), file=waiting)
         scan.repeated = _find_repeated(scan.key_hashes)
         for row in scan.rows():
             scan.counts[row.need] += 1
@@ -142,9 +155,10 @@ def describe_scan(scan: PredictionScan) -> str:
     return f"{scan.ask_count:,} of {rows}" + (f": {reasons}" if reasons else "")
 
 
-def _add_rows(
+def _find_rows(
     database: Database, scan: PredictionScan, task: PredictionTask, rows: Sequence[PredictionRow]
-) -> None:
+) -> Iterator[RowToAsk]:
+    """Yield those of some rows about which something is to be done."""
     keys = [row.key for row in rows if row.key is not None]
     known: dict[str, KnownPrediction] = {}
     if keys:
@@ -160,17 +174,20 @@ def _add_rows(
         found = known.get(row.key)
         to_ask = None if _is_answered(row, found, task) else _judge(row, row.key, found, task)
         if to_ask is not None:
-            print(json.dumps(astuple(to_ask), ensure_ascii=False), file=scan.waiting)
+            yield to_ask
 
 
 def _is_answered(row: PredictionRow, known: KnownPrediction | None, task: PredictionTask) -> bool:
     """Whether nothing is to be done, as for most rows of most readings."""
+    return not task.asks_all and _has_answer(row, known, task)
+
+
+def _has_answer(row: PredictionRow, known: KnownPrediction | None, task: PredictionTask) -> bool:
     return (
         known is not None
         and known.content_hash == row.content_hash
         and known.version_number == task.version_number
         and known.error_code is None
-        and not task.asks_all
     )
 
 
@@ -178,24 +195,23 @@ def _judge(
     row: PredictionRow, key: str, known: KnownPrediction | None, task: PredictionTask
 ) -> RowToAsk | None:
     """Return what is to be done about a row; None: nothing."""
+    was_duplicate = known is not None and known.error_code == _DUPLICATE
     if row.problem is not None:
-        return _judge_bad(row, key, known, row.problem[1])
+        return _judge_bad(row, key, known, row.problem[1], was_duplicate)
     need = _find_need(row, known, task)
     if need is None:
         return None
-    was_duplicate = known is not None and known.error_code == _DUPLICATE
-    attempts = 1
-    if known is not None and need is RowNeed.REPEATED and not was_duplicate:
-        attempts = known.attempt_count + 1 if known.error_code is not None else 1
+    is_retried = need is RowNeed.RETRIED and known is not None and not was_duplicate
     return RowToAsk(
         key,
         row.content_hash,
         need,
-        attempts,
+        known.attempt_count + 1 if is_retried and known is not None else 1,
         row.prompt.decode(),
         None if row.system_prompt is None else row.system_prompt.decode(),
         None if row.messages is None else row.messages.decode(),
         was_duplicate=was_duplicate,
+        has_answer=_has_answer(row, known, task),
     )
 
 
@@ -208,20 +224,24 @@ def _find_need(
         return RowNeed.CHANGED
     if task.run_id is not None and known.run_id == task.run_id:
         return None
-    if task.asks_all:
-        return RowNeed.REPEATED
+    if task.asks_all and known.error_code is None:
+        return RowNeed.AGAIN
     if known.version_number != task.version_number:
         return RowNeed.OLDER
     if known.error_code is None:
         return None
-    if known.error_code == _FORGOTTEN:
+    if known.error_code == _FORGOTTEN and not task.asks_all:
         return None
-    is_tried_again = known.error_code == _DUPLICATE or known.attempt_count < task.max_attempts
-    return RowNeed.REPEATED if is_tried_again else None
+    is_tried = task.asks_all or known.attempt_count < task.max_attempts
+    return RowNeed.RETRIED if is_tried or known.error_code == _DUPLICATE else None
 
 
 def _judge_bad(
-    row: PredictionRow, key: str, known: KnownPrediction | None, problem: Problem
+    row: PredictionRow,
+    key: str,
+    known: KnownPrediction | None,
+    problem: Problem,
+    was_duplicate: bool,
 ) -> RowToAsk | None:
     if known is not None and (known.content_hash, known.error_code) == (
         row.content_hash,
@@ -229,8 +249,21 @@ def _judge_bad(
     ):
         return None
     return RowToAsk(
-        key, row.content_hash, RowNeed.BAD, 1, "", None, None, problem.rule, problem.message
+        key,
+        row.content_hash,
+        RowNeed.BAD,
+        1,
+        "",
+        None,
+        None,
+        problem.rule,
+        problem.message,
+        was_duplicate,
     )
+
+
+def _without_texts(row: RowToAsk) -> RowToAsk:
+    return replace(row, prompt="", system_prompt=None, messages_text=None)
 
 
 def _as_duplicate(row: RowToAsk) -> RowToAsk:
@@ -241,6 +274,8 @@ def _as_duplicate(row: RowToAsk) -> RowToAsk:
 
 
 def _find_repeated(hashes: array[int]) -> frozenset[int]:
+    if len(hashes) <= _FEW_ROWS:
+        return frozenset(value for value, count in Counter(hashes).items() if count > 1)
     import numpy as np
 
     ordered = np.sort(np.frombuffer(hashes, dtype=np.int64))

@@ -77,8 +77,14 @@ def order_adapters(chosen: Iterable[Adapter], places: Mapping[str, LastTry]) -> 
     return sorted(chosen, key=order)
 
 
-def find_due(runtime: Runtime, names: Sequence[str]) -> DueAdapters:
-    """Return the adapters that are due now and that no runner works on."""
+def find_due(runtime: Runtime, names: Sequence[str], unfinished: Iterable[str] = ()) -> DueAdapters:
+    """Return the adapters that are due now and that no runner works on.
+
+    Args:
+        runtime: where to read.
+        names: adapters to work on; none means all.
+        unfinished: adapters whose last turn in this process left something to do.
+    """
     now, declared = runtime.now(), read_declared(runtime)
     with runtime.database.read() as session:
         open_runs = requests.list_open_runs(session)
@@ -89,7 +95,7 @@ def find_due(runtime: Runtime, names: Sequence[str]) -> DueAdapters:
     scheduled = {s.adapter_name for s in schedule if s.is_enabled and is_scheduled(s, now)}
     again = {s.adapter_name for s in schedule if s.is_enabled and is_live_due(s, now)}
     again |= {s.adapter_name for s in schedule if s.is_enabled and is_prediction_due(s, now)}
-    due = apply_open_runs(scheduled | again | alias_requests, open_runs)
+    due = apply_open_runs(scheduled | again | alias_requests | set(unfinished), open_runs)
     due -= {name for name, lease in leases.items() if not lease.is_expired}
     chosen = [a for name, a in declared.items() if name in due and (not names or name in names)]
     last = {name for name, place in places.items() if place.comes_last}

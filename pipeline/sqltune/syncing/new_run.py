@@ -105,7 +105,7 @@ def _trigger_reason(planned: AdapterPlan, plan: Train | Evaluate | Predict | Ref
     request = planned.request
     if not isinstance(plan, Refuse):
         return request_reason(request, plan) if request else plan.reason
-    source = "a row of runs" if planned.is_trial else "the adapter's row"
+    source = "a row of runs" if request else "the adapter's row"
     words = request.trigger_reason if request else None
     return words or f"{source} asks for something impossible"
 

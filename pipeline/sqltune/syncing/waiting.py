@@ -10,7 +10,7 @@ from sqltune.database.tables import adapters, aliases, requests, runs, states
 from sqltune.database.tables.requests import EqualRequests
 from sqltune.planning.evaluations import plan_reevaluation
 from sqltune.planning.pausing import refuse_after_crashes, runner_died
-from sqltune.planning.plan import AdapterPlan, Refuse
+from sqltune.planning.plan import AdapterPlan, Blocked, Refuse
 from sqltune.planning.planner import plan_adapter
 from sqltune.planning.predictions import plan_predictions
 from sqltune.planning.requests import plan_request, refuse_request
@@ -76,8 +76,8 @@ def plan_next(lease: AdapterLease, progress: Progress) -> AdapterPlan | None:
 
 
 def _record_reading(lease: AdapterLease, planned: AdapterPlan | None) -> None:
-    """Record that the prediction_query was read, where no run will; one that failed was, too."""
-    if planned is None or isinstance(planned.plan, Refuse):
+    """Record that the prediction_query was read, where no run does."""
+    if planned is None or isinstance(planned.plan, Blocked):
         with lease.runtime.database.transaction(lease.claim) as session:
             states.set_predicted_at(session, lease.adapter_name, now=lease.runtime.now())
 

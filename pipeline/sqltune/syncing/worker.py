@@ -55,6 +55,8 @@ class Worker:
     monotonic: Callable[[], float]
     #: Adapters that failed in a way that no row records, with their pauses.
     broken: dict[str, _Pause] = field(default_factory=dict)
+    #: Turns that left something to do, which a schedule that has begun does not ask for again.
+    unfinished: dict[str, Turn] = field(default_factory=dict)
 
     def run(self) -> None:
         """Sync what is due, scan again, and so on until `stop` is set.
@@ -96,7 +98,7 @@ class Worker:
 
     def _sync_due(self) -> bool:
         """Take one turn of each adapter that is due; return whether one of them has more to do."""
-        due, has_more = find_due(self.runtime, self.names), False
+        due, has_more = find_due(self.runtime, self.names, self.unfinished), False
         # Workers that scan at the same moment should not all begin with the same adapter.
         shuffled = random.sample(due.adapters, len(due.adapters))
         for adapter in sorted(shuffled, key=lambda adapter: adapter.adapter_name in due.last):
@@ -112,7 +114,9 @@ class Worker:
         began, name = self.monotonic(), adapter.adapter_name
         self.watcher.turn_began(name)
         outcomes: list[Outcome] = []
-        turn = Turn(is_forced=False, is_scheduled=is_scheduled)
+        turn = self.unfinished.pop(name, None)
+        if turn is None or is_scheduled:
+            turn = Turn(is_forced=False, is_scheduled=is_scheduled)
         try:
             outcomes = sync_adapter(self.runtime, adapter, turn, stop=self.stop)
             self.broken.pop(name, None)
@@ -131,6 +135,8 @@ class Worker:
         finally:
             self.runtime.reporter.finish()
             self.watcher.turn_ended(outcomes, self.monotonic() - began)
+        if turn.has_more:
+            self.unfinished[name] = turn
         return turn.has_more
 
     def _keep_reconciling(self) -> None:

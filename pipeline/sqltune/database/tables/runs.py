@@ -127,6 +127,14 @@ def find_last_planned_run(session: Session, adapter_name: str) -> Run | None:
     return get_run(session, row.run_id) if row is not None else None
 
 
+def find_last_run_of_kind(session: Session, adapter_name: str, run_kind: RunKind) -> Run | None:
+    """Return the last ended run of a kind, trials too, if any."""
+    row = session.fetch_one(
+        "find_last_run_of_kind", adapter_name=adapter_name, run_kind=run_kind.value
+    )
+    return get_run(session, row.run_id) if row is not None else None
+
+
 def find_last_columns(session: Session, adapter_name: str) -> RunColumns | None:
     """Return what the selections of the last finished run used, trials left out."""
     row = session.fetch_one("find_last_columns", adapter_name=adapter_name)
