@@ -19,7 +19,9 @@ PARTS: dict[str, tuple[str, ...]] = {
     "busy": (),
     "support_job": ("--tickets", "300", "--held-out", "60", "--epochs", "1"),
     "serving": (),
+    "chat": (),
     "worker": (),
+    "questions": (),
     "views": (),
     "predictions": (),
 }

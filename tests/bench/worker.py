@@ -87,12 +87,12 @@ class Bench:
         self.do("INSERT INTO runs (adapter_name, is_forced) VALUES (:name, 1)", name=name)
 
     @contextmanager
-    def workers(self, count: int) -> Iterator[None]:
+    def workers(self, count: int, poll_seconds: float = POLL_SECONDS) -> Iterator[None]:
         """Let workers run, and wait until each of them looks."""
         environment = os.environ | {
             "SQLTUNE_DATABASE_URL": self.url,
             "SQLTUNE_ARTIFACTS": str(self.folder / "artifacts"),
-            "SQLTUNE_POLL_SECONDS": str(POLL_SECONDS),
+            "SQLTUNE_POLL_SECONDS": str(poll_seconds),
         }
         processes = [
             subprocess.Popen(
