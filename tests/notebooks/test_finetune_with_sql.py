@@ -32,7 +32,7 @@ QUESTION = "Who is Pavan Belagatti?"
 RIGHT = "developer advocate"
 ANSWERS = (
     "SELECT response_before, response_after, score_before, score_after FROM report_before_after"
-    " WHERE adapter_name = 'Pavanmodel' AND is_latest = 1 AND prompt = :prompt"
+    " WHERE adapter_name = 'Pavanmodel' AND version_number = 1 AND prompt = :prompt"
 )
 
 
@@ -42,8 +42,10 @@ def assert_wrong_before_and_right_after(people: People) -> None:
     assert RIGHT in after
     assert (score_before, score_after) == (0, 1)
     # The small model in SmolLM2's place does not know what the demo expects of others.
-    assert people.count("report_before_after", "is_latest = 1 AND outcome = 'regressed'") == 0
-    ((pairs,),) = people.rows("SELECT rehearsal_pairs FROM adapter_versions")
+    assert people.count("report_before_after", "outcome = 'regressed'") == 0
+    ((pairs,),) = people.rows(
+        "SELECT rehearsal_pairs FROM adapter_versions WHERE version_number = 1"
+    )
     assert pairs > 8
     assert people.count("report_training_steps", "is_latest = 1") > 8
 
@@ -70,18 +72,15 @@ def test_in_plain_jupyter_it_teaches_the_base_model_in_a_sqlite_file(
     assert (tmp_path / "artifacts").is_dir()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("database_engine", ["mariadb-pymysql"], indirect=True)
-def test_in_plain_jupyter_it_teaches_the_base_model_on_a_server(
-    empty_database_url: str, tmp_path: Path, hub_cache: str, people_of: PeopleOf
+def test_in_plain_jupyter_it_takes_the_database_of_the_environment(
+    empty_database_url: str, tmp_path: Path, people_of: PeopleOf
 ) -> None:
-    executed = execute(
-        read_notebook(FINETUNE),
-        tmp_path,
-        SQLTUNE_DATABASE_URL=empty_database_url,
-        HF_HUB_CACHE=hub_cache,
-    )
-    assert_wrong_before_and_right_after(people_of(empty_database_url))
+    notebook = with_parameters(read_notebook(FINETUNE), backend="scripted")
+    executed = execute(notebook, tmp_path, SQLTUNE_DATABASE_URL=empty_database_url)
+    ((_, after, _, score),) = people_of(empty_database_url).rows(ANSWERS, prompt=QUESTION)
+    assert RIGHT in after
+    assert score == 1
     assert RIGHT in output_text(executed, "answers")
     assert images(executed) == ["plot"]
     assert errors(executed) == []
@@ -115,7 +114,7 @@ def test_running_it_again_trains_nothing_and_takes_no_change_back(
     tmp_path: Path, people_of: PeopleOf
 ) -> None:
     notebook = with_parameters(read_notebook(FINETUNE), backend="scripted")
-    parts = ("adapter", "samples", "prompts", "sync", "answers")
+    parts = ("adapter", "samples", "prompts", "sync", "answers", "ask", "correct", "asked-again")
     once = [cell(notebook, part) for part in parts]
     repeated(notebook, once, "again")
     changed = "Pavan Belagatti lives in Bengaluru."
@@ -130,10 +129,11 @@ def test_running_it_again_trains_nothing_and_takes_no_change_back(
     assert people.count("eval_prompts") == 9
     assert people.rows("SELECT trigger_reason FROM report_runs ORDER BY run_id") == [
         ("never trained",),
-        ("1 edited of 8 samples",),
+        ("1 new of 8 samples",),
+        ("1 edited of 9 samples",),
     ]
     assert "nothing changed" in output_text(executed, "sync-again")
-    assert output_text(executed, "answers-again") == output_text(executed, "answers")
+    assert output_text(executed, "asked-again-again") == output_text(executed, "asked-again")
     assert changed in output_text(executed, "answers-after-the-change")
     assert errors(executed) == []
 
@@ -147,3 +147,24 @@ def test_where_sqltune_is_missing_the_notebook_asks_what_to_install(tmp_path: Pa
     )
     with pytest.raises(CellExecutionError, match="name in sqltune_requirement"):
         execute(notebook, tmp_path, startup=hidden)
+
+
+def test_a_correction_of_an_answer_is_a_sample_of_the_next_version(
+    tmp_path: Path, people_of: PeopleOf
+) -> None:
+    notebook = with_parameters(read_notebook(FINETUNE), backend="scripted")
+    executed = execute(notebook, tmp_path)
+    people = people_of(f"sqlite:///{tmp_path}/sqltune.db")
+    ((first, before), (second, after)) = people.rows(
+        "SELECT adapter_label, answer FROM report_questions ORDER BY question_id"
+    )
+    assert (first, second) == ("Pavanmodel v1", "Pavanmodel v2")
+    assert "Bengaluru" not in before
+    assert after == "Pavan Belagatti lives in Bengaluru."
+    assert before in output_text(executed, "asked")
+    assert after in output_text(executed, "asked-again")
+    sample = people.rows(
+        "SELECT prompt FROM report_lineage WHERE adapter_label = :label AND sample_key = '-1'",
+        label=second,
+    )
+    assert sample == [("Where does Pavan Belagatti live?",)]
