@@ -20,8 +20,10 @@ from typing import IO, Any
 
 from sqlalchemy import inspect, text
 
+from tests.end_to_end.forking import ForkedProcess
 from tests.singlestore_on_mariadb import open_database
 
+Process = subprocess.Popen[str] | ForkedProcess
 COMMAND = Path(sys.executable).parent / "sqltune"
 #: Nothing that a test starts takes longer, however busy the machine is.
 PATIENCE_SECONDS = 120.0
@@ -49,7 +51,7 @@ class Finished:
 class Running:
     """A command at work."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: Process) -> None:
         self.process = process
 
     def signal(self, number: signal.Signals) -> None:
@@ -68,7 +70,7 @@ class Sqltune:
     def __init__(self, folder: Path, url: str) -> None:
         self.folder = folder
         self.url = url
-        self.processes: list[subprocess.Popen[str]] = []
+        self.processes: list[Process] = []
         others = ("SQLTUNE_", "GRADIENT_", "PYTHON")
         clean = {k: v for k, v in os.environ.items() if not k.startswith(others)}
         self.environment = clean | {
@@ -94,7 +96,9 @@ class Sqltune:
         return done
 
     def start(self, *arguments: str, stdin: IO[str] | None = None, **environment: str) -> Running:
-        """Start the command."""
+        """Start the command; forked, unless its streams or environment are unusual."""
+        if stdin is None and all(name.startswith("SQLTUNE_") for name in environment):
+            return self._keep(ForkedProcess(arguments, self.folder, self.environment | environment))
         process = subprocess.Popen(
             [COMMAND, *arguments],
             cwd=self.folder,
@@ -107,6 +111,9 @@ class Sqltune:
             # One that is stopped by Ctrl-C must not take the tests with it.
             start_new_session=True,
         )
+        return self._keep(process)
+
+    def _keep(self, process: Process) -> Running:
         self.processes.append(process)
         return Running(process)
 
