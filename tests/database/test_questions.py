@@ -67,7 +67,7 @@ def test_a_row_chooses_the_version_the_length_and_the_conversation(office: Offic
 
 
 BAD: list[tuple[dict[str, Any], str, str]] = [
-    ({"adapter_name": "cellar"}, "unknown_version", "there is no adapter 'cellar'"),
+    ({"adapter_name": "cellar"}, "unknown_version", "no adapter named 'cellar'"),
     ({"adapter_name": "empty"}, "unknown_version", "no version of 'empty' is live"),
     ({"version_number": 7}, "unknown_version", "has no version 7"),
     ({"alias": "staging"}, "unknown_version", "has the alias 'staging': a row of alias_changes"),

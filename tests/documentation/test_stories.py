@@ -6,6 +6,7 @@ base model that the pages name; where a page trains one itself, a small model ta
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -90,15 +91,15 @@ def test_the_demo_makes_the_wrong_answer_to_the_articles_question_right(
 
 
 def test_the_demo_prints_what_the_readme_shows(demo: tuple[Path, str]) -> None:
-    """The prompts, the SQL and the scores are compared; other processors may word an answer
+    """Some prompts, the SQL and the scores are compared; other processors may word an answer
     otherwise.
     """
     shown = read_page("README.md").split("<!-- demo output -->")[1].split("<!-- end of")[0]
     _, printed = demo
-    query = shown[shown.index("SELECT") : shown.index("┏")].strip()
+    query = shown[shown.index("SELECT") : shown.index(";")]
     assert query in printed
-    assert scores(shown)
-    assert scores(shown) == scores(printed)
+    assert len(scores(shown)) == 4
+    assert scores(shown).items() <= scores(printed).items()
 
 
 def test_the_demo_trains_nothing_the_second_time(demo: tuple[Path, str], tmp_path: Path) -> None:
@@ -108,8 +109,8 @@ def test_the_demo_trains_nothing_the_second_time(demo: tuple[Path, str], tmp_pat
     assert "INSERT" not in again.stdout
 
 
-def scores(table: str) -> list[list[str]]:
-    """Return the last two cells of each row that has them."""
-    rows = [line.strip("│").split("│") for line in table.splitlines() if line.startswith("│")]
-    cells = [[cell.strip() for cell in row[-2:]] for row in rows]
-    return [pair for pair in cells if all(pair)]
+def scores(printed: str) -> dict[str, str]:
+    """Return the scores before and after by prompt."""
+    return {
+        prompt: pair for pair, prompt in re.findall(r"^(\S+ -> \S+)  (.+)$", printed, re.MULTILINE)
+    }

@@ -79,6 +79,7 @@ class Sqltune:
             "SQLTUNE_RETRY_WAIT_SECONDS": "0",
             "COLUMNS": "160",
         }
+        self._usual = dict(self.environment)
         self.play()
 
     def play(self, **script: Any) -> None:
@@ -97,12 +98,14 @@ class Sqltune:
 
     def start(self, *arguments: str, stdin: IO[str] | None = None, **environment: str) -> Running:
         """Start the command; forked, unless its streams or environment are unusual."""
-        if stdin is None and all(name.startswith("SQLTUNE_") for name in environment):
-            return self._keep(ForkedProcess(arguments, self.folder, self.environment | environment))
+        asked = {**self.environment, **environment}
+        changed = {name for name, value in asked.items() if self._usual.get(name) != value}
+        if stdin is None and all(name.startswith("SQLTUNE_") for name in changed):
+            return self._keep(ForkedProcess(arguments, self.folder, asked))
         process = subprocess.Popen(
             [COMMAND, *arguments],
             cwd=self.folder,
-            env=self.environment | environment,
+            env=asked,
             stdin=subprocess.DEVNULL if stdin is None else stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -32,7 +32,8 @@ _LONGEST_TASK = 1_000_000
 _STREAMS = 4  #: stdin, stdout, stderr, and the pipe for the wait status
 _CHILD = {signal.SIGCHLD}
 _IMPORTED = (
-    *("datasketch", "httpx", "pymysql", "scipy.stats", "rich.progress", "rich.table"),
+    *("datasketch", "httpx", "pymysql", "rich.progress", "rich.table", "scipy.stats"),
+    *("singlestoredb", "sqlalchemy_singlestoredb"),
     *("sqlglot.dialects.mysql", "sqlglot.dialects.sqlite", "sqltune.backends.scripted.backend"),
     *("sqltune.cli", "sqltune.cli.comparisons", "sqltune.operations.check"),
     *("sqltune.operations.comparing", "sqltune.operations.control", "sqltune.operations.forecast"),

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import re
+from io import StringIO
+
 import pytest
 
 from tests.end_to_end.command import People, Sqltune
@@ -9,8 +13,7 @@ from tests.end_to_end.conftest import ANSWER, QUESTION
 
 COMMANDS = [
     "sync", "worker", "plan", "cancel", "pause", "resume", "retry", "status", "show", "compare",
-    "import", "export", "init", "check", "demo", "gc",
-    "validate",
+    "import", "export", "init", "check", "demo", "gc", "validate", "logs", "why", "forget", "ask",
 ]  # fmt: skip
 
 
@@ -158,9 +161,40 @@ def test_compare_of_what_does_not_exist_says_so(
     sqltune: Sqltune, people: People, office: str
 ) -> None:
     assert "has no evaluated version" in sqltune.well("compare", "office").err
-    assert "has no evaluated version 7" in sqltune.well("compare", "office", "--version", "7").err
-    unknown = sqltune("compare", "offcie")
-    assert (unknown.code, "no adapter named 'offcie'" in unknown.err) == (2, True)
+    gone = sqltune("compare", "office", "--version", "7")
+    assert (gone.code, "has no evaluated version 7" in gone.err) == (2, True)
+    for command in ("compare", "status", "sync", "plan"):
+        unknown = sqltune(command, "offcie")
+        assert (unknown.code, "did you mean 'office'?" in unknown.err) == (2, True), command
+
+
+def test_logs_show_what_happened_in_a_run_line_by_line(
+    sqltune: Sqltune, people: People, trained_office: str
+) -> None:
+    events = people.rows("SELECT event, message FROM run_events ORDER BY event_number")
+    lines = sqltune.well("logs", "1").out.splitlines()
+    assert [line[21:].partition(": ")[0] for line in lines] == [
+        event.replace("_", " ") for event, _ in events
+    ]
+    assert [line.partition(": ")[2] for line in lines] == [message for _, message in events]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", lines[0][:19])
+    assert sqltune("logs", "7").code == 2
+
+
+def test_what_is_printed_for_people_is_there_as_json_and_csv_too(
+    sqltune: Sqltune, people: People, trained_office: str
+) -> None:
+    commands = [
+        ("status",), ("plan",), ("show", "1"), ("logs", "1"), ("compare", "office"), ("check",),
+        ("validate",), ("sync",), ("why", "office", QUESTION),
+        ("forget", "office", "--sample", "1"),
+    ]  # fmt: skip
+    for command in commands:
+        assert sqltune.well(*command, "--json").data, command
+        rows = list(csv.DictReader(StringIO(sqltune.well(*command, "--csv").out)))
+        assert rows or command == ("validate",), command
+    both = sqltune("status", "--json", "--csv")
+    assert (both.code, "not both" in both.err) == (2, True)
 
 
 def test_an_answer_cannot_steer_the_terminal(sqltune: Sqltune, people: People, office: str) -> None:
@@ -198,9 +232,11 @@ def test_sync_gives_json_and_nothing_else_on_stdout(
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(sqltune: Sqltune, command: str) -> None:
     text = sqltune.well(command, "--help").out
-    options = [line.split("  ") for line in text.split("Options:")[1].splitlines() if "--" in line]
+    assert sqltune.well(command, "-h").out == sqltune.well("help", command).out == text
+    listed = text.split("Options:\n")[1].split("\n\n")[0].rstrip().splitlines()
+    options = [line.split("  ") for line in listed if "--" in line]
     assert options
-    for line in text.split("Options:")[1].strip().splitlines():
+    for line in listed:
         assert line.strip(), "each option stands with its help"
     for parts in options:
         described = [part for part in parts if part.strip() and not part.strip().startswith("-")]

@@ -55,7 +55,7 @@ def test_what_cannot_go_live_is_refused_with_its_cure(sqltune: Sqltune, people: 
     sqltune("sync")
     for arguments, words in (
         (("promote", "office", "9"), "version 9 does not go live: office has no version 9"),
-        (("promote", "nobody", "1"), "there is no adapter 'nobody'"),
+        (("promote", "nobody", "1"), "no adapter named 'nobody'"),
         (("rollback", "office"), "nothing was live before in 'office'"),
     ):
         done = sqltune(*arguments)

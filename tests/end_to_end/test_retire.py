@@ -90,7 +90,7 @@ def test_the_live_version_of_a_deleted_adapter_is_retired(
     sqltune_on: Sqltune, improved: People
 ) -> None:
     improved.do("DELETE FROM adapters")
-    assert "there is no adapter 'office'" in sqltune_on("promote", "office", "1").err
+    assert "no adapter named 'office'" in sqltune_on("promote", "office", "1").err
     sqltune_on.well("retire", "office", "2")
     assert len(weights(sqltune_on)) == 1
     improved.declare("office")

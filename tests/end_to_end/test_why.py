@@ -83,4 +83,4 @@ def test_what_cannot_be_explained_says_what_to_name(
     assert done.code == 2
     assert "no version of 'office' is live: name one, such as 'office@v1'" in done.err
     assert "has no version 7" in sqltune("why", "office@v7", QUESTION).err
-    assert "there is no adapter 'attic'" in sqltune("why", "attic", QUESTION).err
+    assert "no adapter named 'attic'" in sqltune("why", "attic", QUESTION).err

@@ -1,4 +1,4 @@
-"""What the command prints: tables that fit, JSON that is JSON, plain lines at intervals."""
+"""What the command prints: JSON that is JSON, plain lines at intervals."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from io import StringIO
 
 import pytest
 
-from sqltune.cli.output import json_line, say, write_json, write_rows
+from sqltune.cli.output import json_line, say, write_json
 from sqltune.cli.reporters import BarReporter, LineReporter
 
 
@@ -38,26 +38,6 @@ def test_a_line_of_json_is_one_line_of_utf8() -> None:
     assert line.endswith(b"\n")
     assert line.count(b"\n") == 1
     assert "\U0001f680".encode() in line
-
-
-def test_no_rows_are_reported_on_stderr_and_are_an_empty_list_as_json(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    write_rows([], as_json=False, empty="nothing here")
-    assert capsys.readouterr() == ("", "nothing here\n")
-    write_rows([], as_json=True, empty="nothing here")
-    assert json.loads(capsys.readouterr().out) == []
-
-
-def test_a_table_into_a_pipe_is_as_wide_as_120_characters_and_cuts_no_name(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    rows = [{"adapter": "office", "reason": "word " * 100, "score": 0.123456, "gone": None}]
-    write_rows(rows, as_json=False, empty="")
-    lines = capsys.readouterr().out.splitlines()
-    assert max(len(line) for line in lines) <= 120
-    assert "0.1235" in "".join(lines)
-    assert "characters)" in "".join(lines), "a very long cell says how long it is"
 
 
 def test_progress_is_shown_at_intervals_and_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
@@ -96,15 +76,6 @@ def test_a_message_is_one_line_whatever_is_in_it(capsys: pytest.CaptureFixture[s
         reporter.finish()
     for line in capsys.readouterr().err.splitlines():
         assert SHOWN in line, line
-
-
-def test_a_cell_keeps_its_line_feeds_and_shows_the_rest(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    write_rows([{"text": EVIL}], as_json=False, empty="")
-    out = capsys.readouterr().out
-    assert r"evil\x1b]0;PWNED\x07\x1b[2J\x9b2J\u202e\u200b" in out
-    assert "│ FAKE: all adapters ok" in out
 
 
 def test_json_escapes_what_a_terminal_would_not_show(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ import gc
 import os
 import sys
 from io import TextIOWrapper
+from typing import Annotated
 
 import typer
 
@@ -26,6 +27,7 @@ from sqltune.cli import (
     validate_command,
     worker_commands,
 )
+from sqltune.cli.examples import add_examples
 from sqltune.cli.output import TerminalText, say
 from sqltune.errors import ConfigError, DataError, PipelineError, SchemaOutOfDate
 
@@ -33,7 +35,7 @@ app = typer.Typer(
     name="sqltune",
     help="Fine-tuning that lives in your SQL database.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -72,6 +74,19 @@ def _options(
     ),
 ) -> None:
     """Fine-tuning that lives in your SQL database."""
+
+
+@app.command("help")
+def show_help(
+    command: Annotated[
+        str | None, typer.Argument(help="A command; all of them when none is named.")
+    ] = None,
+) -> None:
+    """Show what a command does, and its options."""
+    app([*([command] if command else []), "--help"], prog_name="sqltune")
+
+
+add_examples(app)
 
 
 def main() -> None:

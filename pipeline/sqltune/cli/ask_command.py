@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sqltune.cli.options import AsJson, read_settings
-from sqltune.cli.output import say, write_json, write_table, write_text
+from sqltune.cli.output import say, write_json, write_text
 from sqltune.cli.reporters import make_reporter
+from sqltune.cli.tables import write_table
 
 if TYPE_CHECKING:
     from sqltune.operations.asking import Reply
@@ -60,13 +62,15 @@ def ask(
 
 
 def _show(reply: Reply) -> None:
-    version = f"{reply.adapter_name} v{reply.version_number}"
     if reply.base_answer is None:
-        say(f"{version}:")
+        say(f"{reply.adapter_name} v{reply.version_number}:")
         write_text(reply.answer.answer)
-        return
-    answers = ((reply.base_model, reply.base_answer), (version, reply.answer))
-    write_table(
-        [{"model": model, "answer": answer.answer} for model, answer in answers],
-        ("model", "answer"),
-    )
+    else:
+        write_table(list(_answers(reply)), ("model", "answer"))
+
+
+def _answers(reply: Reply) -> Iterator[dict[str, object]]:
+    if reply.base_answer is not None:
+        yield {"model": reply.base_model, "answer": reply.base_answer.answer}
+    version = f"{reply.adapter_name} v{reply.version_number}"
+    yield {"model": version, "answer": reply.answer.answer}

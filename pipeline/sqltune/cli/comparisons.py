@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqltune.cli.output import drawing_stream, output_width, shown_text
+from sqltune.cli.output import shown_text
+from sqltune.cli.tables import open_console, write_labelled
 from sqltune.visible import visible
 
 if TYPE_CHECKING:
@@ -20,33 +20,29 @@ _TEXTS = (("expected", "expected"), ("before", "response_before"), ("after", "re
 
 def write_comparison(comparison: AnswersBeforeAfter) -> None:
     """Write a version's answers beside those before, and the summary."""
-    from rich.console import Console
-
-    sys.stdout.flush()
-    stream = drawing_stream(sys.stdout)
-    console = Console(file=stream, width=output_width(), highlight=False)
-    for row in comparison.prompts:
-        prompt = visible(" ".join(str(row["prompt"]).split()))
-        _write_lines(console, [(_outcome(row), prompt)])
-        texts = [(label, row[column]) for label, column in _TEXTS if row[column] is not None]
-        _write_lines(console, [(f"  {label}", shown_text(text)) for label, text in texts])
-        console.print()
-    _write_lines(console, list(_closing(comparison)))
-    stream.flush()
+    with open_console() as console:
+        for row in comparison.prompts:
+            write_answers(console, _outcome(row), row)
+        write_labelled(console, list(_closing(comparison)))
 
 
-def _write_lines(console: Console, lines: Sequence[tuple[str, str]]) -> None:
-    """Write texts beside their labels: no text of others begins a line, wherever it is folded."""
-    from rich.table import Table
-    from rich.text import Text
+def write_demo(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write the demo's answers before and after."""
+    with open_console() as console:
+        for row in rows:
+            scores = (row["score_before"], row["score_after"])
+            known = None not in scores
+            words = f"{scores[0]:g} -> {scores[1]:g}" if known else "not scored"
+            write_answers(console, words, row)
 
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
-    for label, text in lines:
-        # Text, not markup: a response may contain square brackets.
-        grid.add_row(Text(label), Text(text))
-    console.print(grid)
+
+def write_answers(console: Console, outcome: str, row: Mapping[str, Any]) -> None:
+    """Write a prompt with what came of it, and its texts below."""
+    prompt = visible(" ".join(str(row["prompt"]).split()))
+    write_labelled(console, [(outcome, prompt)])
+    texts = [(label, row.get(column)) for label, column in _TEXTS]
+    write_labelled(console, [(f"  {n}", shown_text(text)) for n, text in texts if text is not None])
+    console.print()
 
 
 def _outcome(row: dict[str, Any]) -> str:

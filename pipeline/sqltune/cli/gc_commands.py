@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sqltune.cli.options import AsJson, read_settings
-from sqltune.cli.output import say, write_json, write_table
+from sqltune.cli.options import AsCsv, AsJson, read_settings
+from sqltune.cli.output import say
+from sqltune.cli.tables import OutputForm, choose_form, write_data, write_table
 
 if TYPE_CHECKING:
     from sqltune.operations.gc import OrphanReport
@@ -38,6 +39,7 @@ def gc(
         ),
     ] = None,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """List orphans: stored artifacts that no row needs, and versions whose artifact is gone.
 
@@ -47,6 +49,7 @@ def gc(
     Exit code: 0 done or nothing to do, 1 a backend could not be read or something could not be
     removed, 2 usage.
     """
+    form = choose_form(as_json=as_json, as_csv=as_csv)
     from sqltune.operations import gc
     from sqltune.runtime import SilentReporter
     from sqltune.wiring import open_migrated_runtime
@@ -56,7 +59,7 @@ def gc(
         if remove:
             gc.remove_orphans(runtime, report, unknown_runs=unknown_runs)
         expired = gc.expire(runtime, removes=remove)
-    _show(report, as_json=as_json)
+    _show(report, form)
     if expired:
         say(f"older than it is kept: {expired}{': removed' if remove else ' (--remove does)'}")
     for problem in report.problems:
@@ -64,17 +67,17 @@ def gc(
     raise typer.Exit(1 if report.problems else 0)
 
 
-def _show(report: OrphanReport, *, as_json: bool) -> None:
+def _show(report: OrphanReport, form: OutputForm) -> None:
     rows = [{**asdict(f.orphan), "state": f.state} for f in report.found]
     rows += [{**asdict(orphan), "state": "found"} for orphan in report.missing]
-    if as_json:
-        write_json(rows)
+    if form is not OutputForm.TEXT:
+        write_data(rows, form)
     elif rows:
         shown = [_short(row) for row in rows]
         write_table(shown, list(shown[0]))
     for note in report.notes:
         say(note)
-    if not as_json:
+    if form is OutputForm.TEXT:
         say(_summary(rows))
 
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sqltune.cli.options import AsJson, read_settings
-from sqltune.cli.output import say, write_json, write_table
+from sqltune.cli.options import AsCsv, AsJson, read_settings
+from sqltune.cli.output import say, write_json
 from sqltune.cli.reporters import make_reporter
+from sqltune.cli.tables import OutputForm, choose_form, write_data, write_rows, write_table
 from sqltune.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -44,19 +45,23 @@ def why(
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many samples to show.")] = 5,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """Show the trained samples whose texts are most like an answer of a version, with their keys.
 
     Likeness of text, from 0 to 1; it does not measure what a sample did to the weights.
     """
+    form = choose_form(as_json=as_json, as_csv=as_csv)
     from sqltune.operations.explaining import AskedPrompt, explain
     from sqltune.wiring import open_migrated_runtime
 
     question = AskedPrompt(prompt, system_prompt, answer)
     with open_migrated_runtime(read_settings(), make_reporter(time.monotonic)) as runtime:
         explanation = explain(runtime, adapter, question, limit=limit)
-    if as_json:
+    if form is OutputForm.JSON:
         write_json(asdict(explanation))
+    elif form is OutputForm.CSV:
+        write_data([asdict(sample) for sample in explanation.samples], form)
     else:
         _show(explanation)
 
@@ -99,12 +104,14 @@ def forget(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Remove what the plan shows.")] = False,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """Show what forgetting rows removes, and with --yes remove it for good.
 
     Their texts are removed from all tables, and no sync trains on them again, even while the source
     rows are there. Weights of versions that saw them are kept: `sqltune retire` removes those.
     """
+    form = choose_form(as_json=as_json, as_csv=as_csv)
     from sqltune.operations import forgetting
     from sqltune.wiring import open_migrated_runtime
 
@@ -115,7 +122,7 @@ def forget(
     with open_migrated_runtime(read_settings(), make_reporter(time.monotonic)) as runtime:
         keys = [*(sample or ()), *(forgetting.select_keys(runtime, query) if query else ())]
         plan = forgetting.plan_erasure(runtime, adapter, keys)
-        _show_plan(plan, as_json=as_json)
+        _show_plan(plan, form)
         for key in plan.unknown[:_LISTED]:
             say(f"no stored sample has the key {key!r}: see sample_key in report_lineage")
         if yes:
@@ -136,7 +143,7 @@ def _forget(runtime: Runtime, plan: ErasurePlan) -> None:
         say(f"adapters: {name} still quotes it: rewrite it, or the next run records it again")
 
 
-def _show_plan(plan: ErasurePlan, *, as_json: bool) -> None:
+def _show_plan(plan: ErasurePlan, form: OutputForm) -> None:
     rows = {
         "rows": list(plan.keys),
         "never selected": list(plan.unseen),
@@ -148,13 +155,13 @@ def _show_plan(plan: ErasurePlan, *, as_json: bool) -> None:
         "queries that quote it, for you to rewrite": list(plan.quoting),
         "unfinished erasures": list(plan.unfinished),
     }
-    if as_json:
+    if form is OutputForm.JSON:
         write_json(rows)
         return
     table = [
         {"forget": name, "what": _listed(value)} for name, value in rows.items() if value != []
     ]
-    write_table(table, ("forget", "what"))
+    write_rows(table, form, empty="nothing to forget")
 
 
 def _listed(value: object) -> object:

@@ -1,22 +1,18 @@
-"""Output of the commands: data on stdout as a table or JSON, messages on stderr."""
+"""Output of the commands: data on stdout, messages on stderr; see tables.py for rows."""
 
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
 from io import TextIOWrapper
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TextIO
 
 import typer
 
 from sqltune.visible import visible, visible_json
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 #: Characters of a response in a table cell; `--json` prints all of it.
 _LONGEST_CELL = 400
@@ -77,68 +73,28 @@ def write_text(text: str) -> None:
 
 def write_json(value: object) -> None:
     """Write one JSON document to stdout; letters stay, what a terminal does not show is escaped."""
-    typer.echo(visible_json(json.dumps(value, ensure_ascii=False, indent=2, default=_plain)))
+    typer.echo(visible_json(json.dumps(value, ensure_ascii=False, indent=2, default=plain_value)))
 
 
 def json_line(value: object) -> bytes:
     """Return one JSON document as one line of UTF-8, whatever the locale."""
-    line = visible_json(json.dumps(value, ensure_ascii=False, default=_plain))
+    line = visible_json(json.dumps(value, ensure_ascii=False, default=plain_value))
     return line.encode("utf-8") + b"\n"
 
 
-def write_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str) -> None:
-    """Write rows as a table or a JSON list of objects; `empty` is the message if there are none."""
-    if as_json:
-        write_json(rows)
-    elif not rows:
-        say(empty)
-    else:
-        write_table(rows, list(rows[0]))
-
-
-def write_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    """Write rows as a table to stdout: as wide as the terminal, or 120 characters into a pipe."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(show_lines=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*[_cell(row[column]) for column in columns])
-    sys.stdout.flush()
-    console = Console(file=drawing_stream(sys.stdout), width=output_width(), highlight=False)
-    print_table(console, table)
-    drawing_stream(sys.stdout).flush()
-
-
-def print_table(console: Any, table: Table) -> None:
-    """Print one finished table."""
-    console.print(table)
-
-
-def output_width() -> int | None:
-    """Return the characters of a line into a pipe; None: as wide as the terminal."""
-    return None if sys.stdout.isatty() else 120
-
-
-def _cell(value: object) -> Any:
-    from rich.text import Text
-
-    if value is None:
-        return Text("")
-    # Text, not markup: a response may contain square brackets.
-    return Text(shown_text(f"{value:.4g}" if isinstance(value, float) else str(value)))
-
-
-def shown_text(text: str) -> str:
-    """Return somebody's text as a table shows it: escaped, and cut where it is very long."""
+def shown_text(text: str, *, keep: str = "\n") -> str:
+    """Return somebody's text as a table shows it: escaped but for `keep`, cut where it is long."""
     if len(text) > _LONGEST_CELL:
         text = f"{text[:_LONGEST_CELL]}… ({len(text):,} characters)"
-    return visible(text, keep="\n")
+    return visible(text, keep=keep)
 
 
-def _plain(value: object) -> object:
+def plain_value(value: object) -> object:
+    """Return a value of a row that JSON has no type for as a text or a number.
+
+    Raises:
+        TypeError: it is of another type.
+    """
     if isinstance(value, datetime):
         return value.isoformat(sep=" ", timespec="microseconds")
     if isinstance(value, date):

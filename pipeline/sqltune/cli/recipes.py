@@ -1,4 +1,4 @@
-"""A training's recipe and what its prompts can show, in words, below the table of a plan."""
+"""What a plan would train, by which recipe, and what its prompts can show, in words."""
 
 from __future__ import annotations
 
@@ -21,6 +21,30 @@ def describe_recipe(forecast: Forecast) -> Iterator[str]:
     yield f"  because {'; '.join(recipe.reasons)}" if recipe.reasons else "  as its row says"
     if forecast.tokens_per_epoch is not None and forecast.epochs is not None:
         yield f"  {_describe_tokens(forecast, recipe)}"
+
+
+def describe_input(forecast: Forecast) -> Iterator[str]:
+    """Yield what would be trained and asked, and on which base model, as far as it is known."""
+    from sqltune.backends.base import shorten_revision
+    from sqltune.selection import describe_held_out
+
+    facts = []
+    if forecast.samples is not None:
+        facts.append(_number(forecast.samples, "sample"))
+        if forecast.validation:
+            facts.append(f"{forecast.validation:,} for validation")
+        if forecast.held_out:
+            facts.append(f"held out: {describe_held_out(forecast.held_out)}")
+    if forecast.prompts is not None:
+        facts.append(_number(forecast.prompts, "prompt"))
+    if forecast.recipe is None and forecast.tokens_per_epoch is not None:
+        facts.append(_count_tokens(forecast))
+    place = forecast.base_model_found_in
+    revision = forecast.base_model_revision
+    known = [shorten_revision(revision)] if revision else []
+    base = f"base model {forecast.base_model}"
+    facts.append(f"{base} ({', '.join([*known, place])})" if place else base)
+    yield f"{forecast.adapter_name}: {', '.join(facts)}"
 
 
 def describe_gate(forecast: Forecast) -> Iterator[str]:
@@ -76,11 +100,17 @@ def _describe_time(recipe: Recipe) -> str:
 
 
 def _describe_tokens(forecast: Forecast, recipe: Recipe) -> str:
-    epochs = _number(forecast.epochs or 0, "epoch")
-    text = f"tokens: {epochs} of {forecast.tokens_per_epoch:,} ({forecast.token_count})"
+    text = _count_tokens(forecast)
     if recipe.rehearsal_pairs and recipe.rehearsal_tokens is not None:
         return f"{text}, and about {recipe.rehearsal_tokens:,} of rehearsal"
     return text
+
+
+def _count_tokens(forecast: Forecast) -> str:
+    tokens = f"{forecast.tokens_per_epoch:,} ({forecast.token_count})"
+    if forecast.epochs is None:
+        return f"tokens: {tokens} an epoch"
+    return f"tokens: {_number(forecast.epochs, 'epoch')} of {tokens}"
 
 
 def _rate(rate: float) -> str:

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sqltune.cli.options import AdapterNames, AsJson, read_settings
-from sqltune.cli.output import say, write_json, write_line, write_rows
-from sqltune.cli.recipes import describe_gate, describe_recipe
+from sqltune.cli.options import NO_ADAPTER, AdapterNames, AsCsv, AsJson, read_settings
+from sqltune.cli.outcome_words import describe_outcomes
+from sqltune.cli.output import say, write_line
+from sqltune.cli.recipes import describe_gate, describe_input, describe_recipe
 from sqltune.cli.reporters import make_reporter
 from sqltune.cli.row_words import describe_requests, describe_rows
 from sqltune.cli.stopping import StopRequest, stop_on_signals
+from sqltune.cli.tables import OutputForm, choose_form, write_data
 from sqltune.errors import ConfigError, RunInterrupted
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ def sync(
         typer.Option("--dry-run", help="Show what would be done; write nothing, call no backend."),
     ] = False,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """Bring adapters up to date: train what changed, evaluate it, and let the gate decide.
 
@@ -54,22 +57,21 @@ def sync(
     Exit code: 0 done or nothing to do, 1 an adapter's last run failed, 2 usage, 3 a gate rejected
     a version in this sync.
     """
+    form = choose_form(as_json=as_json, as_csv=as_csv)
     if dry_run:
-        _show_plan(adapters or [], force=force, count_tokens=False, as_json=as_json)
+        _show_plan(adapters or [], form, force=force, count_tokens=False)
         return
     from sqltune.syncing.outcomes import exit_code
     from sqltune.syncing.sync import sync as sync_adapters
 
-    with stoppable() as stop, _open(quiet=as_json) as runtime:
+    began = time.monotonic()
+    with stoppable() as stop, _open(quiet=form is not OutputForm.TEXT) as runtime:
         outcomes = sync_adapters(runtime, adapters or [], force=force, stop=stop.event)
-    if as_json:
-        write_json([_plain(outcome) for outcome in outcomes])
+    if form is not OutputForm.TEXT:
+        write_data([_plain(outcome) for outcome in outcomes], form)
     else:
-        for outcome in outcomes:
-            if outcome.is_news:
-                say(str(outcome))
-        if not outcomes:
-            say("no enabled adapter: INSERT INTO adapters (adapter_name, base_model) VALUES (...)")
+        for line in describe_outcomes(outcomes, time.monotonic() - began):
+            say(line)
     raise typer.Exit(exit_code(outcomes))
 
 
@@ -77,13 +79,15 @@ def plan(
     adapters: AdapterNames = None,
     force: Annotated[bool, typer.Option(help="Plan as `sync --force` would.")] = False,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """Show what `sync` would do and why, with row and token counts. Writes nothing.
 
     Exit code: 0, or 2 where a sync would fail: a query or a row of `adapters` is refused, or rows
     are bad.
     """
-    _show_plan(adapters or [], force=force, count_tokens=True, as_json=as_json)
+    form = choose_form(as_json=as_json, as_csv=as_csv)
+    _show_plan(adapters or [], form, force=force, count_tokens=True)
 
 
 def cancel(
@@ -186,19 +190,21 @@ def _set_desired_state(run: int, desired: DesiredState) -> None:
         say(control.set_desired_state(runtime, run, desired))
 
 
-def _show_plan(names: list[str], *, force: bool, count_tokens: bool, as_json: bool) -> None:
+def _show_plan(names: list[str], form: OutputForm, *, force: bool, count_tokens: bool) -> None:
     from sqltune.operations.forecast import forecast
 
     with _open(quiet=True) as runtime:
         forecasts = forecast(runtime, names, force=force, count_tokens=count_tokens)
-    rows = [asdict(f) if as_json else _forecast_row(f) for f in forecasts]
-    write_rows(rows, as_json=as_json, empty="no enabled adapter")
-    if not as_json:
+    if form is OutputForm.TEXT:
         for each in forecasts:
             write_line(f"{each.adapter_name}: {each.decision.replace('_', ' ')}, {each.reason}")
             parts = (describe_requests, describe_recipe, describe_gate, describe_rows)
-            for line in chain.from_iterable(part(each) for part in parts):
+            for line in chain(describe_input(each), *(part(each) for part in parts)):
                 write_line(line)
+        if not forecasts:
+            say(NO_ADAPTER)
+    else:
+        write_data([asdict(each) for each in forecasts], form)
     raise typer.Exit(2 if any(map(_would_fail, forecasts)) else 0)
 
 
@@ -206,25 +212,6 @@ def _would_fail(forecast: Forecast) -> bool:
     return forecast.fault is not None or any(
         each.refusal is not None and not each.is_alias_change for each in forecast.requests
     )
-
-
-def _forecast_row(forecast: Forecast) -> dict[str, Any]:
-    """Return a row of a table that has to fit a terminal."""
-    from sqltune.backends.base import shorten_revision
-    from sqltune.selection import describe_held_out
-
-    row = asdict(forecast)
-    if validation := row.pop("validation"):
-        row["samples"] = f"{row['samples']}, and {validation} for validation"
-    if held_out := row.pop("held_out"):
-        row["samples"] = f"{row['samples']}, and held out: {describe_held_out(held_out)}"
-    revision, place = row.pop("base_model_revision"), row.pop("base_model_found_in")
-    # Its reason is a line of its own: a column of it would leave no room for the others.
-    for name in ("reason", "recipe", "sample_rows", "prompt_rows", "fault", "requests"):
-        row.pop(name)
-    known = [shorten_revision(revision)] if revision else []
-    row["base_model"] += f" ({', '.join([*known, place])})" if place else ""
-    return row
 
 
 def _plain(outcome: Outcome) -> dict[str, Any]:

@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from sqltune.cli.options import AsJson, read_settings
-from sqltune.cli.output import say, write_json, write_table
+from sqltune.cli.options import AsCsv, AsJson, read_settings
+from sqltune.cli.output import say
 from sqltune.cli.reporters import make_reporter
 from sqltune.cli.run_commands import stoppable
+from sqltune.cli.tables import choose_form, write_rows
 
 
 def add_to(app: typer.Typer) -> None:
@@ -43,8 +44,9 @@ def init(
     say(f"{database.address} is up to date")
 
 
-def check(as_json: AsJson = False) -> None:
+def check(as_json: AsJson = False, as_csv: AsCsv = False) -> None:
     """Check settings, database, tables and adapters. Exits with 2 if something must be repaired."""
+    form = choose_form(as_json=as_json, as_csv=as_csv)
     from sqltune.operations.check import CheckStatus, examine
     from sqltune.runtime import SilentReporter
     from sqltune.wiring import open_runtime
@@ -52,22 +54,19 @@ def check(as_json: AsJson = False) -> None:
     with open_runtime(read_settings(), SilentReporter()) as runtime:
         findings = examine(runtime, now_seconds=time.time)
     rows = [{"check": f.check, "status": f.status.value, "detail": f.detail} for f in findings]
-    if as_json:
-        write_json(rows)
-    else:
-        write_table(rows, ("check", "status", "detail"))
+    write_rows(rows, form, empty="nothing to check")
     raise typer.Exit(2 if any(f.status is CheckStatus.FAILED for f in findings) else 0)
 
 
 def demo() -> None:
     """Teach the base model who a person is, with samples in SQL, and show before and after."""
-    from sqltune.operations.demo import COLUMNS, run_demo
+    from sqltune.cli.comparisons import write_demo
+    from sqltune.operations.demo import run_demo
     from sqltune.wiring import open_runtime
 
     settings = read_settings()
     with stoppable() as stop, open_runtime(settings, make_reporter(time.monotonic)) as runtime:
         result = run_demo(runtime, stop=stop.event, show=typer.echo)
-    if result.rows:
-        write_table(result.rows, COLUMNS)
+    write_demo(result.rows)
     say(result.closing)
     raise typer.Exit(result.exit_code)

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from sqltune.cli.options import AdapterNames, AsJson, read_settings
-from sqltune.cli.output import say, write_json, write_line, write_table
+from sqltune.cli.options import AdapterNames, AsCsv, AsJson, read_settings
+from sqltune.cli.output import say, write_json, write_line
 from sqltune.cli.reporters import make_reporter
 from sqltune.cli.row_words import name_warnings, summarise_rows
 from sqltune.cli.run_commands import stoppable
+from sqltune.cli.tables import OutputForm, choose_form, write_data, write_table
 
 if TYPE_CHECKING:
     from sqltune.operations.row_checks import RowCheck
@@ -30,12 +31,13 @@ def add_to(app: typer.Typer) -> None:
     app.command()(validate)
 
 
-def validate(adapters: AdapterNames = None, as_json: AsJson = False) -> None:
+def validate(adapters: AdapterNames = None, as_json: AsJson = False, as_csv: AsCsv = False) -> None:
     """Check the rows that adapters select, as a run would, without a run.
 
     What is found is stored in report_data_issues, in place of what was found before. Exit code: 0,
     or 2 where a run would fail.
     """
+    form = choose_form(as_json=as_json, as_csv=as_csv)
     from sqltune.operations import row_checks
     from sqltune.wiring import open_migrated_runtime
 
@@ -44,8 +46,12 @@ def validate(adapters: AdapterNames = None, as_json: AsJson = False) -> None:
         open_migrated_runtime(read_settings(), make_reporter(time.monotonic)) as runtime,
     ):
         found = row_checks.check_rows(runtime, adapters or [], stop=stop.event)
-    if as_json:
+    if form is OutputForm.JSON:
         write_json([_plain(each) for each in found])
+    elif form is OutputForm.CSV:
+        names = (each.adapter_name for each in found for _ in each.issues)
+        issues = (asdict(issue) for each in found for issue in each.issues)
+        write_data([{"adapter_name": n} | i for n, i in zip(names, issues, strict=True)], form)
     else:
         for each in found:
             _write(each)

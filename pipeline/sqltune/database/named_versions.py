@@ -10,6 +10,7 @@ from sqltune.database.connection import Session
 from sqltune.database.tables import adapters, aliases, versions
 from sqltune.errors import UnknownVersion
 from sqltune.records import Adapter, AdapterVersion
+from sqltune.suggestions import no_adapter
 
 LIVE = "live"
 _NAME = re.compile(r"(?P<adapter>.+)@(?:v(?P<number>\d{1,9})|(?P<alias>[^@]+))", re.DOTALL)
@@ -53,7 +54,7 @@ def find_version(session: Session, name: VersionName) -> tuple[Adapter, AdapterV
     """
     adapter = adapters.get_adapter(session, name.adapter_name)
     if adapter is None:
-        raise UnknownVersion(f"there is no adapter {name.adapter_name!r} in table adapters")
+        raise UnknownVersion(no_adapter(name.adapter_name, adapters.list_names(session)))
     number = name.version_number
     if number is None:
         number = aliases.fetch_alias(session, adapter.adapter_name, name.alias)

@@ -15,6 +15,7 @@ from sqltune.database.tables import adapters, aliases
 from sqltune.errors import ConfigError
 from sqltune.evaluation.recording import LIVE
 from sqltune.runtime import Runtime
+from sqltune.suggestions import no_adapter
 from sqltune.syncing.lease import lease_adapter
 
 
@@ -53,7 +54,7 @@ def roll_back(runtime: Runtime, adapter_name: str, reason: str | None) -> str:
 
 def _require_adapter(session: Session, adapter_name: str) -> None:
     if adapters.get_adapter(session, adapter_name) is None:
-        raise ConfigError(f"there is no adapter {adapter_name!r} in table adapters")
+        raise ConfigError(no_adapter(adapter_name, adapters.list_names(session)))
 
 
 def _ask(session: Session, adapter_name: str, version_number: int, reason: str) -> int:

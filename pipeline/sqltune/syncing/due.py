@@ -13,6 +13,7 @@ from sqltune.errors import ConfigError
 from sqltune.planning.adapter_rules import parse_every
 from sqltune.records import Adapter, DesiredState, OpenRun, RunState
 from sqltune.runtime import Runtime
+from sqltune.suggestions import no_adapter
 
 #: How often an adapter is due whose sync_every cannot be parsed, so that its refusal shows.
 _UNREADABLE_SCHEDULE_SECONDS = 60.0
@@ -42,8 +43,7 @@ def require_declared(names: Sequence[str], declared: Mapping[str, Adapter]) -> N
     """
     unknown = [name for name in names if name not in declared]
     if unknown:
-        known = ", ".join(sorted(declared)) or "none"
-        raise ConfigError(f"no adapter named {unknown[0]!r} in table adapters (there are: {known})")
+        raise ConfigError(no_adapter(unknown[0], declared))
 
 
 def choose_adapters(runtime: Runtime, names: Sequence[str]) -> list[Adapter]:

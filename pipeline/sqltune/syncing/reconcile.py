@@ -21,6 +21,7 @@ from sqltune.records import ENDED_STATES, OPEN_STATES, DesiredState, OpenRun, Ru
 from sqltune.run.next_step import NOTHING, ON_REQUEST, ON_SYNC, next_step, next_try, shorten
 from sqltune.runtime import Runtime
 from sqltune.settings import Settings
+from sqltune.suggestions import no_adapter
 from sqltune.syncing.ending import cancelled_end, disabled_end, refused_end
 
 #: The states that a paused run can resume with.
@@ -136,11 +137,7 @@ def find_request_end(run: OpenRun, enabled: Mapping[str, bool]) -> runs.RunEnd |
             "request_refused", f"desired_state {run.desired_state!r} must be one of {words}"
         )
     if run.adapter_name not in enabled:
-        known = ", ".join(sorted(enabled)) or "none"
-        return refused_end(
-            "unknown_adapter",
-            f"no adapter named {run.adapter_name!r} in table adapters (there are: {known})",
-        )
+        return refused_end("unknown_adapter", no_adapter(run.adapter_name, enabled))
     return None if enabled[run.adapter_name] else disabled_end(run.adapter_name)
 
 
@@ -278,5 +275,5 @@ def _is_paused(run: OpenRun) -> bool:
 def _refuse_alias_requests(database: Database, snapshot: Snapshot, now: datetime) -> None:
     for name in snapshot.alias_requests - snapshot.enabled.keys():
         with database.transaction() as session:
-            reason = f"no adapter named {name!r} in table adapters"
+            reason = no_adapter(name, snapshot.enabled)
             requests.refuse_alias_requests(session, name, reason, now=now)

@@ -16,6 +16,11 @@ def list_adapters(session: Session) -> list[Adapter]:
     return [_adapter(row) for row in session.fetch_all("list_adapters")]
 
 
+def list_names(session: Session) -> list[str]:
+    """Return the name of every declared adapter."""
+    return [row.adapter_name for row in session.fetch_all("list_adapters")]
+
+
 def get_adapter(session: Session, adapter_name: str) -> Adapter | None:
     """Return the row of an adapter as it is now; None if there is none."""
     row = session.fetch_one("get_adapter", adapter_name=adapter_name)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 
 from sqltune.database.connection import Session
 from sqltune.database.tables import adapters, erasures
 from sqltune.errors import ConfigError
+from sqltune.suggestions import no_adapter
 
 
 def require_known_adapter(session: Session, adapter_name: str) -> None:
@@ -18,9 +18,7 @@ def require_known_adapter(session: Session, adapter_name: str) -> None:
     """
     known = erasures.list_known_adapters(session)
     if adapter_name not in known:
-        near = get_close_matches(adapter_name, known, n=1)
-        cure = f"did you mean {near[0]!r}?" if near else "`sqltune status` lists them"
-        raise ConfigError(f"there is no adapter {adapter_name!r}: {cure}")
+        raise ConfigError(no_adapter(adapter_name, known))
 
 
 def find_unknown_keys(
