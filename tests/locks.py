@@ -31,8 +31,8 @@ WEIGHTS = ROOT / "requirements-weights.lock"
 PYTHONS = ("3.11", "3.12", "3.13")
 #: Where pip looks by default; its own variable names another one, such as a mirror.
 INDEX = os.environ.get("PIP_INDEX_URL", PyPI.simple_url).rstrip("/")
-#: Where PyTorch's builds for the processor are; a Makefile's HASHED is the same.
-CPU_BUILDS = "https://download.pytorch.org/whl/cpu"
+#: Where PyTorch's builds for the processor are.
+CPU_BUILDS = re.findall(r"^HASHED\s+:= (\S+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[0]
 _SYSTEM = re.compile(r"any|(many|musl)linux.*_(x86_64|aarch64)|macosx_.*|win_(amd64|arm64)")
 _JSON = {"Accept": "application/vnd.pypi.simple.v1+json"}
 _PYTHON = re.compile(r"py3|py31[1-3]|cp31[1-3]")

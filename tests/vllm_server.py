@@ -29,7 +29,8 @@ class Vllm:
     can_load: bool = True  #: VLLM_ALLOW_RUNTIME_LORA_UPDATING
     loras: dict[str, str] = field(default_factory=dict)  #: folders by name
     calls: list[tuple[str, str]] = field(default_factory=list)
-    #: Statuses with which the next calls fail before anything is done.
+    #: Statuses with which the next calls fail before anything is done; 200: they do not, 0: the
+    #: connection is closed without a reply.
     failures: list[int] = field(default_factory=list)
     #: Where set, each load waits for it.
     may_load: threading.Event | None = None
@@ -103,8 +104,10 @@ def serve_vllm(**settings: Any) -> Iterator[Vllm]:
             if not all(isinstance(value, str) and value for value in body.values()):
                 return self._reply(400, _error(400, "InvalidUserInput", "must be provided"))
             vllm.calls.append((kind, body["lora_name"]))
-            if vllm.failures:
-                status = vllm.failures.pop(0)
+            status = vllm.failures.pop(0) if vllm.failures else 200
+            if status == 0:
+                return None
+            if status != 200:
                 return self._reply(status, _error(status, "InternalServerError", "rank 64 > 16"))
             act = vllm.load if kind == "load" else vllm.unload
             return self._reply(*act(*body.values()))

@@ -9,14 +9,17 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from sqltune.backends.base import Backend
 from sqltune.database.connection import Database
 from sqltune.database.patience import PAUSES_SECONDS
 from sqltune.records import Claim
-from sqltune.selection import ForgottenHashes, SelectionReader, load_forgotten
 from sqltune.settings import Settings
+
+if TYPE_CHECKING:
+    # The selection is loaded on first use: `status` does without.
+    from sqltune.backends.base import Backend
+    from sqltune.selection import ForgottenHashes, SelectionReader
 
 
 class Reporter(Protocol):
@@ -78,9 +81,13 @@ class Runtime:
 
     def selection_reader(self, check: Callable[[], None]) -> SelectionReader:
         """Return what reads adapters' selections; `check` is called while rows are read."""
+        from sqltune.selection import SelectionReader
+
         limit = self.settings.selection_timeout_seconds
         return SelectionReader(self.selection_database, check, limit, self.load_forgotten())
 
     def load_forgotten(self) -> ForgottenHashes | None:
         """Return what was forgotten and may not be trained, asked or stored; None: nothing was."""
+        from sqltune.selection import load_forgotten
+
         return load_forgotten(self.database, self.settings.forget_key)

@@ -16,23 +16,26 @@ SELECT a.adapter_name,
    AND v.retired_at IS NULL
  ORDER BY a.adapter_name;
 
--- name: find_weights_once_live
--- The weights of a version that is or was live; no row: there is no such version.
-SELECT v.base_model,
+-- name: list_weights_once_live
+-- The weights of these versions of these adapters that are or were live.
+SELECT v.adapter_name,
+       v.version_number,
+       v.base_model,
        v.artifact_uri
   FROM adapter_versions v
-  JOIN alias_history m
-    ON m.adapter_name = v.adapter_name
-   AND m.new_version = v.version_number
- WHERE v.adapter_name = :adapter_name
-   AND v.version_number = :version_number
+ WHERE v.adapter_name IN :adapter_names
+   AND v.version_number IN :version_numbers
    AND v.backend = 'local'
    AND v.artifact_uri IS NOT NULL
-   AND m.alias = 'live'
- LIMIT 1;
+   AND EXISTS (SELECT 1
+                 FROM alias_history m
+                WHERE m.adapter_name = v.adapter_name
+                  AND m.alias = 'live'
+                  AND m.new_version = v.version_number)
+ ORDER BY v.adapter_name, v.version_number;
 
 -- name: list_waiting_vllm_calls
--- Calls of one server that are not made yet, the oldest first.
+-- Calls of one server that are not made yet, the oldest first; is_due 0: the pause of one is not over.
 SELECT lora_name,
        call_number,
        call_kind,
@@ -40,7 +43,7 @@ SELECT lora_name,
        version_number,
        lora_path,
        attempt_count,
-       next_attempt_at
+       CASE WHEN next_attempt_at <= :now THEN 1 ELSE 0 END AS is_due
   FROM vllm_calls
  WHERE state = 'waiting'
    AND server_address = :server_address
@@ -66,7 +69,7 @@ UPDATE vllm_calls
    AND attempt_count = :attempt_count;
 
 -- name: settle_vllm_call
--- Record how a call ended, or when it is tried again.
+-- Record how a call ended, or when it is tried again, unless another attempt at it was begun.
 UPDATE vllm_calls
    SET state = :state,
        outcome = :outcome,
@@ -75,4 +78,5 @@ UPDATE vllm_calls
  WHERE server_address = :server_address
    AND lora_name = :lora_name
    AND call_number = :call_number
-   AND state = 'waiting';
+   AND state = 'waiting'
+   AND attempt_count = :attempt_count;

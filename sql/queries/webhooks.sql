@@ -59,7 +59,7 @@ SELECT m.adapter_name,
  LIMIT :page_size;
 
 -- name: fetch_due_calls
--- Calls that wait for an attempt, the oldest first.
+-- Calls of what happened since then that wait for an attempt, the oldest first.
 SELECT adapter_name,
        event,
        event_number,
@@ -70,6 +70,7 @@ SELECT adapter_name,
   FROM webhook_calls
  WHERE state = 'waiting'
    AND next_attempt_at <= :now
+   AND happened_at >= :since
  ORDER BY happened_at, adapter_name, event_number
  LIMIT :page_size;
 
@@ -85,7 +86,7 @@ UPDATE webhook_calls
    AND attempt_count = :attempt_count;
 
 -- name: settle_webhook_call
--- Record how an attempt ended.
+-- Record how an attempt ended, unless another one was begun.
 UPDATE webhook_calls
    SET state = :state,
        outcome = :outcome,
@@ -93,4 +94,5 @@ UPDATE webhook_calls
  WHERE adapter_name = :adapter_name
    AND event = :event
    AND event_number = :event_number
-   AND state = 'waiting';
+   AND state = 'waiting'
+   AND attempt_count = :attempt_count;

@@ -9,7 +9,6 @@ import pytest
 
 from sqltune.backends.gradient.account import GradientAccount
 from sqltune.backends.gradient.client import ATTEMPTS, GradientClient
-from sqltune.backends.gradient.http import MOST_REPLY_BYTES
 from sqltune.errors import (
     AuthenticationFailed,
     BackendError,
@@ -22,6 +21,7 @@ from sqltune.errors import (
     RequestRejected,
     UnexpectedReply,
 )
+from sqltune.http_replies import MOST_REPLY_BYTES
 from sqltune.wire.gradient import CompleteRequest, CreateRequest, FineTuneRequest, NewAdapter
 from tests.faulty_proxy import Fault, FaultyProxy, error_body, free_port, proxy_to
 

@@ -189,6 +189,7 @@ def test_a_conversation_of_several_turns_is_refused_by_name_and_never_sent(
     request = AnswerRequest("k", "Where?", None, turns)
     (found,) = backend.answer(base_model, None, [request], DECODING)
     assert (found.text, found.error_code) == (None, "plain_text_only")
+    assert found.latency_ms is None, "it was not asked"
     assert "Where?" not in str(proxy.bodies)
 
 
@@ -205,7 +206,7 @@ def test_a_prompt_with_half_a_character_gets_an_error(backend: Backend) -> None:
     base_model = backend.describe(SLUG, None)
     requests = [AnswerRequest("half", "\ud83d", None), AnswerRequest("whole", "Why?", None)]
     found = {a.prompt_key: a for a in backend.answer(base_model, None, requests, DECODING)}
-    assert found["half"].error_code == "not_sendable"
+    assert (found["half"].error_code, found["half"].latency_ms) == ("not_sendable", None)
     assert found["whole"].error_code is None
 
 

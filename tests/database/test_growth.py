@@ -78,6 +78,8 @@ MADE_FOR = {
 #: Values that stand in the grown tables.
 VALUES: dict[str, object] = {
     "adapter_name": ADAPTERS[1],
+    "adapter_names": list(ADAPTERS[:2]),
+    "version_numbers": [1, 2],
     "now": TIME,
     # Runs that ended later are few, as those of a day are among all.
     "since": "2026-11-23 06:00:00.001390",

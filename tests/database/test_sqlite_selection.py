@@ -224,27 +224,56 @@ def test_a_reading_process_whose_reader_takes_long_ends_without_a_word(tmp_path:
         assert (process.wait(), errors.read()) == (0, b"")
 
 
-def test_a_query_that_sorts_more_than_a_disk_should_hold_is_refused(tmp_path: Path) -> None:
+def ask_limited(preparation: str, query: str, folder: Path) -> str:
+    """Return the message of the error that a reading process replies to a query with."""
     program = (
         f"import sys; sys.path.insert(0, {str(Path(sqlite_child.__file__).parent)!r}); "
-        "import sqlite_child; sqlite_child._FILE_BYTES = 5_000_000; sqlite_child.main()"
-    )
-    query = (
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60) "
-        "SELECT hex(randomblob(500000)) AS prompt FROM n ORDER BY 1"
+        f"import resource, sqlite_child; {preparation}; sqlite_child.main()"
     )
     with subprocess.Popen(
         [sys.executable, "-I", "-S", "-c", program],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env={"SQLITE_TMPDIR": str(tmp_path)},
+        env={"SQLITE_TMPDIR": str(folder)},
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        address = f"file:{tmp_path}/any.db?mode=rwc"
+        address = f"file:{folder}/any.db?mode=rwc"
         sqlite_child.write_frame(process.stdin, (address, query, {}))
-        frame = sqlite_child.read_frame(process.stdout)
+        name, content = sqlite_child.read_frame(process.stdout)
         process.kill()
-    name, (kind, message) = frame
-    assert (name, kind) == ("error", "OperationalError")
-    assert message == "disk I/O error, a temporary file of it may have 5,000,000 bytes at most"
+    assert name == "error"
+    return str(content[1])
+
+
+SORTING = (
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60) "
+    "SELECT hex(randomblob(500000)) AS prompt FROM n ORDER BY 1"
+)
+
+
+@pytest.mark.parametrize(
+    "preparation",
+    [
+        "sqlite_child._FILE_BYTES = 5_000_000",
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (5_000_000, 6_000_000))",
+    ],
+    ids=["ours", "inherited"],
+)
+def test_a_query_that_sorts_more_than_a_disk_should_hold_is_refused(
+    tmp_path: Path, preparation: str
+) -> None:
+    assert ask_limited(preparation, SORTING, tmp_path) == (
+        "disk I/O error: a temporary file needs more than 5,000,000 bytes, or the disk failed"
+    )
+
+
+def test_memory_is_limited_also_where_a_lower_limit_of_files_is_inherited(tmp_path: Path) -> None:
+    preparation = (
+        "sqlite_child._MEMORY_BYTES = 400_000_000; "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (5_000_000, 5_000_000))"
+    )
+    large = ", ".join(f"randomblob(90000000) AS c{number}" for number in range(6))
+    assert ask_limited(preparation, f"SELECT {large}", tmp_path) == (
+        "it needs more than 400,000,000 bytes of memory"
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from sqltune.database.tables import aliases, vllm_calls
-from sqltune.database.tables.vllm_calls import CallKind, VllmCall
+from sqltune.database.tables.vllm_calls import CallKind, CallState, Settlement, VllmCall
 from tests.database.evaluated_run import ADAPTER, CLAIM, EvaluatedRun
 from tests.database.report_rows import insert
 
@@ -38,7 +38,7 @@ def intend(run: EvaluatedRun, number: int, kind: CallKind = "load", name: str = 
     path = "/a/adapters/key-1" if kind == "load" else None
     call = VllmCall(SERVER, name, kind, ADAPTER, 1, path, call_number=number)
     with run.database.transaction() as session:
-        vllm_calls.insert_call(session, call, now=run.clock())
+        vllm_calls.insert_calls(session, [call], now=run.clock())
 
 
 def waiting(run: EvaluatedRun, later: timedelta = timedelta(0)) -> list[VllmCall]:
@@ -46,14 +46,15 @@ def waiting(run: EvaluatedRun, later: timedelta = timedelta(0)) -> list[VllmCall
         return vllm_calls.list_waiting_calls(session, SERVER, now=run.clock() + later)
 
 
-def claim(run: EvaluatedRun, call: VllmCall) -> bool:
+def claim(run: EvaluatedRun, call: VllmCall) -> VllmCall | None:
     with run.database.transaction() as session:
         return vllm_calls.claim_call(session, call, retry_at=run.clock() + DAY)
 
 
-def settle(run: EvaluatedRun, call: VllmCall, state: str, outcome: str = "-") -> None:
+def settle(run: EvaluatedRun, call: VllmCall, state: CallState, outcome: str = "-") -> None:
     with run.database.transaction() as session:
-        vllm_calls.settle_call(session, call, state=state, outcome=outcome, at=run.clock())
+        settlement = Settlement(call, state, outcome, run.clock())
+        vllm_calls.settle_calls(session, [settlement])
 
 
 def test_only_the_weights_of_live_versions_in_folders_are_to_be_loaded(run: EvaluatedRun) -> None:
@@ -74,14 +75,16 @@ def test_only_the_weights_of_live_versions_in_folders_are_to_be_loaded(run: Eval
 def test_what_was_live_is_known_and_what_never_was_is_not(run: EvaluatedRun) -> None:
     add_version(run, 1)
     add_version(run, 2)
+    add_version(run, 3)
     point(run, 2, alias="staging")
     point(run, 1)
+    point(run, 3)
+    point(run, 1)
+    asked = {(ADAPTER, 1), (ADAPTER, 2), (ADAPTER, 7), ("other", 3)}
     with run.database.read() as session:
-        found = vllm_calls.find_weights_once_live(session, ADAPTER, 1)
-        assert found is not None
-        assert found.artifact_uri == "/a/adapters/key-1"
-        assert vllm_calls.find_weights_once_live(session, ADAPTER, 2) is None
-        assert vllm_calls.find_weights_once_live(session, ADAPTER, 7) is None
+        (found,) = vllm_calls.list_weights_once_live(session, asked)
+        assert vllm_calls.list_weights_once_live(session, set()) == []
+    assert (found.version_number, found.artifact_uri) == (1, "/a/adapters/key-1")
 
 
 def test_a_call_is_stored_once_and_made_by_one_runner(run: EvaluatedRun) -> None:
@@ -109,8 +112,9 @@ def test_numbers_count_the_calls_for_each_name(run: EvaluatedRun) -> None:
 def test_a_call_waits_until_it_is_done_and_then_stays_so(run: EvaluatedRun) -> None:
     intend(run, 1)
     (call,) = waiting(run)
-    claim(run, call)
-    settle(run, call, "waiting", "HTTP 500: " + "rank 😀 " * 100)
+    claimed = claim(run, call)
+    assert claimed is not None
+    settle(run, claimed, "waiting", "HTTP 500: " + "rank 😀 " * 100)
     (call,) = waiting(run)
     assert call.is_due
     outcome = run.value("SELECT outcome FROM vllm_calls")
@@ -119,4 +123,18 @@ def test_a_call_waits_until_it_is_done_and_then_stays_so(run: EvaluatedRun) -> N
     settle(run, call, "done")
     settle(run, call, "withdrawn")
     assert waiting(run) == []
+    assert run.value("SELECT state FROM vllm_calls") == "done"
+
+
+def test_an_attempt_that_took_too_long_settles_nothing_of_the_next_one(run: EvaluatedRun) -> None:
+    intend(run, 1)
+    (call,) = waiting(run)
+    first = claim(run, call)
+    (call,) = waiting(run, later=2 * DAY)
+    second = claim(run, call)
+    assert first is not None
+    assert second is not None
+    settle(run, first, "done")
+    assert run.value("SELECT state FROM vllm_calls") == "waiting"
+    settle(run, second, "done")
     assert run.value("SELECT state FROM vllm_calls") == "done"

@@ -28,22 +28,27 @@ def end(run: EvaluatedRun, run_id: int, state: str, *, days_ago: int = 0) -> Non
 
 def insert(run: EvaluatedRun, notice: Notice) -> None:
     with run.database.transaction() as session:
-        webhook_calls.insert_call(session, notice, now=run.clock())
+        webhook_calls.insert_calls(session, [notice], now=run.clock())
 
 
-def due(run: EvaluatedRun, later: timedelta = timedelta(0)) -> list[WaitingCall]:
+def due(
+    run: EvaluatedRun, later: timedelta = timedelta(0), since: timedelta = DAY
+) -> list[WaitingCall]:
     with run.database.read() as session:
-        return list(webhook_calls.fetch_due_calls(session, now=run.clock() + later))
+        found = webhook_calls.fetch_due_calls(
+            session, since=run.clock() - since, now=run.clock() + later
+        )
+        return list(found)
 
 
-def claim(run: EvaluatedRun, call: WaitingCall) -> bool:
+def claim(run: EvaluatedRun, call: WaitingCall) -> WaitingCall | None:
     with run.database.transaction() as session:
         return webhook_calls.claim_call(session, call, retry_at=run.clock() + DAY)
 
 
-def settle(run: EvaluatedRun, notice: Notice, state: str) -> None:
+def settle(run: EvaluatedRun, call: WaitingCall, state: str) -> None:
     with run.database.transaction() as session:
-        webhook_calls.settle_call(session, notice, state=state, outcome="-", now=run.clock())
+        webhook_calls.settle_call(session, call, state=state, outcome="-", now=run.clock())
 
 
 def test_a_failed_run_is_news_and_one_that_succeeded_or_failed_days_ago_is_none(
@@ -99,11 +104,30 @@ def test_a_call_that_was_not_delivered_is_due_again_until_it_is_settled(
 ) -> None:
     notice = Notice(ADAPTER, "failed", 1, 1, "why", run.clock())
     insert(run, notice)
-    claim(run, due(run)[0])
-    settle(run, notice, "waiting")
+    claimed = claim(run, due(run)[0])
+    assert claimed is not None
+    settle(run, claimed, "waiting")
     (call,) = due(run, later=2 * DAY)
     assert call.attempt_count == 1
-    settle(run, notice, "delivered")
+    settle(run, call, "delivered")
     assert due(run, later=2 * DAY) == []
-    settle(run, notice, "waiting")
+    settle(run, call, "waiting")
     assert run.value("SELECT state FROM webhook_calls") == "delivered"
+
+
+def test_an_attempt_that_took_too_long_settles_nothing_of_the_next_one(run: EvaluatedRun) -> None:
+    insert(run, Notice(ADAPTER, "failed", 1, 1, "why", run.clock()))
+    first = claim(run, due(run)[0])
+    second = claim(run, due(run, later=2 * DAY)[0])
+    assert first is not None
+    assert second is not None
+    settle(run, first, "given_up")
+    assert run.value("SELECT state FROM webhook_calls") == "waiting"
+    settle(run, second, "delivered")
+    assert run.value("SELECT state FROM webhook_calls") == "delivered"
+
+
+def test_calls_of_what_happened_before_a_time_are_not_due_after_it(run: EvaluatedRun) -> None:
+    insert(run, Notice(ADAPTER, "failed", 1, 1, "why", run.clock() - DAY))
+    assert len(due(run, since=2 * DAY)) == 1
+    assert due(run, since=DAY / 2) == []

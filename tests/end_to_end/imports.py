@@ -1,4 +1,4 @@
-"""The packages that the installed command imports."""
+"""The packages and modules that the installed command imports."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from tests.end_to_end.command import COMMAND, Sqltune
 PROBE = (
     "import atexit, json, runpy, sys\n"
     "sys.argv = sys.argv[1:]\n"
-    "names = lambda: sorted({name.partition('.')[0] for name in sys.modules})\n"
-    "atexit.register(lambda: sys.stderr.write('\\nLOADED ' + json.dumps(names())))\n"
+    "atexit.register(lambda: sys.stderr.write('\\nLOADED ' + json.dumps(sorted(sys.modules))))\n"
     "runpy.run_path(sys.argv[0], run_name='__main__')\n"
 )
 
 
 def imported(sqltune: Sqltune, *arguments: str) -> set[str]:
-    """Return the top-level packages that a command had imported when it ended with 0."""
+    """Return the packages and modules that a command had imported when it ended with 0."""
     done = subprocess.run(
         [sys.executable, "-c", PROBE, COMMAND, *arguments],
         cwd=sqltune.folder,

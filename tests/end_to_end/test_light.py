@@ -32,6 +32,14 @@ def test_looking_imports_nothing_heavy(
     assert imported(sqltune, *command) & HEAVY == set()
 
 
+def test_status_imports_neither_the_selection_nor_the_scorers(
+    sqltune: Sqltune, people: People, trained_office: str
+) -> None:
+    unneeded = {"sqltune.selection", "sqltune.evaluation", "sqltune.vllm.client"}
+    assert imported(sqltune, "status") & unneeded == set()
+    assert imported(sqltune, "sync") & unneeded == unneeded - {"sqltune.vllm.client"}
+
+
 def test_a_sync_with_scripted_does_without_torch(
     sqltune: Sqltune, people: People, office: str
 ) -> None:

@@ -9,9 +9,11 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 
 import pytest
 
+from sqltune.database.times import format_time
 from sqltune.settings import Settings
 from sqltune.webhooks.announcing import MAX_ATTEMPTS, announce, begin_announcing
 from tests.unit.office import Office
@@ -37,7 +39,7 @@ def sync_heard(office: Office, settings: Settings) -> None:
 
 
 def call_again(office: Office, settings: Settings, *, after: timedelta) -> None:
-    announce(office.runtime.database, settings, now=office.runtime.now() + after)
+    announce(office.runtime.database, settings, now=lambda: office.runtime.now() + after)
 
 
 def calls(office: Office) -> list[tuple[object, ...]]:
@@ -92,6 +94,34 @@ def test_a_call_is_tried_again_with_growing_pauses_and_then_given_up(
     assert calls(office) == [("promoted", "given_up", 5, "HTTP 500")]
 
 
+def test_a_call_that_waits_is_not_made_to_an_address_that_was_set_later(
+    office: Office, receiver: Receiver
+) -> None:
+    settings = settings_of(office, receiver)
+    sync_heard(office, settings)
+    receiver.statuses = [500]
+    call_again(office, settings, after=timedelta(0))
+    other = replace(settings, webhook_url=f"{receiver.url}/other")
+    for hours in (1, 2):
+        call_again(office, other, after=timedelta(hours=hours))
+    assert len(receiver.bodies) == 1
+    call_again(office, settings, after=timedelta(hours=3))
+    assert calls(office) == [("promoted", "delivered", 2, "HTTP 200")]
+
+
+def test_the_pause_begins_with_the_attempt_and_not_with_those_before_it(
+    office: Office, receiver: Receiver
+) -> None:
+    settings = settings_of(office, receiver)
+    sync_heard(office, settings)
+    receiver.statuses = [500]
+    hours = count(1)
+    begin = office.runtime.now()
+    announce(office.runtime.database, settings, now=lambda: begin + timedelta(hours=next(hours)))
+    ((next_attempt_at,),) = office.rows("SELECT next_attempt_at FROM webhook_calls")
+    assert next_attempt_at > format_time(begin + timedelta(hours=3))
+
+
 def test_a_failed_sync_is_announced_and_its_receiver_that_is_down_fails_nothing(
     office: Office,
 ) -> None:
@@ -124,7 +154,7 @@ def test_two_runners_that_announce_at_once_call_once(office: Office, receiver: R
 
     def run() -> None:
         start.wait()
-        announce(office.runtime.database, settings, now=now)
+        announce(office.runtime.database, settings, now=lambda: now)
 
     threads = [threading.Thread(target=run) for _ in range(2)]
     for thread in threads:

@@ -205,7 +205,8 @@ def test_an_empty_torch_index_leaves_the_choice_to_pip(fresh_clone: Path) -> Non
 
 
 def test_the_default_torch_index_holds_builds_for_the_processor() -> None:
-    assert re.search(r"^TORCH_INDEX \?= \S+/cpu$", MAKEFILE, re.MULTILINE)
+    pattern = r"^HASHED +:= \S+/cpu\nTORCH_INDEX \?= \$\(HASHED\)$"
+    assert re.search(pattern, MAKEFILE, re.MULTILINE)
 
 
 def test_too_old_a_python_is_named_with_the_way_out(fresh_clone: Path) -> None:

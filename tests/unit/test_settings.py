@@ -137,7 +137,20 @@ def test_an_unknown_flag_is_refused() -> None:
         load_settings(lease_second=3)
 
 
-@pytest.mark.parametrize("address", ["hooks.example.com/x", "ftp://example.com", "https://a b"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "hooks.example.com/x",
+        "ftp://example.com",
+        "https://a b",
+        "https://a\n.example",
+        "https://[abc",
+        "https://[abc]/",
+        "https://a:99999",
+        "https://a:b",
+        "https://:8000",
+    ],
+)
 def test_an_address_that_is_none_is_refused_and_not_repeated(
     monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
@@ -167,16 +180,16 @@ def test_what_is_secret_as_a_whole_is_refused_in_the_file(folder: Path, name: st
 def test_the_address_of_vllm_may_be_that_of_its_api(
     monkeypatch: pytest.MonkeyPatch, end: str
 ) -> None:
-    monkeypatch.setenv("SQLTUNE_VLLM_URL", f"https://eve:secret@vllm.example.com:8000/a{end}")
-    settings = load_settings()
-    assert settings.vllm_url == "https://eve:secret@vllm.example.com:8000/a"
-    assert "secret" not in repr(settings)
+    monkeypatch.setenv("SQLTUNE_VLLM_URL", f"https://vllm.example.com:8000/a{end}")
+    assert load_settings().vllm_url == "https://vllm.example.com:8000/a"
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
         ("VLLM_URL", "vllm:8000"),
+        ("VLLM_URL", "http://[hidden"),
+        ("VLLM_URL", "http://eve:hidden@vllm"),
         ("VLLM_URL", "http://vllm/?key=hidden"),
         ("VLLM_URL", f"http://{'hidden' * 40}"),
         ("VLLM_API_KEY", "hidden key"),

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from sqltune.errors import BackendError, BackendUnavailable, UnexpectedReply
+from sqltune.http_replies import MOST_REPLY_BYTES
 from sqltune.vllm.client import VllmClient
 from tests.vllm_server import serve_vllm
 
@@ -84,6 +85,17 @@ def test_a_server_that_is_no_vllm_is_named(replies: Replies, body: bytes) -> Non
     replies.status = 503
     with pytest.raises(BackendError, match="HTTP 503"):
         VllmClient(replies.url, None).list_models()
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_reply_without_a_bound_is_given_up(replies: Replies, status: int) -> None:
+    replies.status, replies.body = status, b" " * (MOST_REPLY_BYTES + 1)
+    client = VllmClient(replies.url, None)
+    with pytest.raises(UnexpectedReply, match="more than 16,000,000 bytes: correct SQLTUNE"):
+        client.list_models()
+    outcome = client.load("office-v1", "/a")
+    assert not outcome.is_done
+    assert outcome.text == "the reply has more than 16,000,000 bytes: correct SQLTUNE_VLLM_URL"
 
 
 def test_a_name_that_is_not_loaded_counts_as_unloaded_and_a_missing_route_does_not() -> None:

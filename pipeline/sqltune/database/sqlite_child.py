@@ -52,16 +52,20 @@ def main() -> None:
     """Read a request, answer with column names, pages of rows and an end, or with an error."""
     address, sql, values = read_frame(sys.stdin.buffer)
     threading.Thread(target=_end_with_reader, daemon=True).start()
+    memory_bytes = _limit("RLIMIT_AS", _MEMORY_BYTES)
+    file_bytes = _limit("RLIMIT_FSIZE", _FILE_BYTES)
     try:
         for name, content in _answer(address, sql, values):
             _write_answer(sys.stdout.buffer, name, content)
     except MemoryError:
-        needs = f"it needs more than {_MEMORY_BYTES:,} bytes of memory"
+        needs = f"it needs more than {memory_bytes:,} bytes of memory"
         write_frame(sys.stdout.buffer, ("error", ("OperationalError", needs)))
     except Exception as error:
         message = str(error)
         if getattr(error, "sqlite_errorname", None) == "SQLITE_IOERR_WRITE":
-            message += f", a temporary file of it may have {_FILE_BYTES:,} bytes at most"
+            message += (
+                f": a temporary file needs more than {file_bytes:,} bytes, or the disk failed"
+            )
         write_frame(sys.stdout.buffer, ("error", (type(error).__name__, message)))
 
 
@@ -115,7 +119,6 @@ def _end_with_reader() -> None:
 
 
 def _answer(address: str, sql: str, values: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    _limit_resources()
     cursor = _connect(address).cursor()
     cursor.execute(sql, values)
     yield "columns", [str(column[0]) for column in cursor.description or ()]
@@ -127,12 +130,17 @@ def _answer(address: str, sql: str, values: dict[str, Any]) -> Iterator[tuple[st
     yield "end", None
 
 
-def _limit_resources() -> None:
-    with suppress(ImportError, ValueError, OSError):  # not every system has these limits
+def _limit(name: str, most_bytes: int) -> int:
+    """Limit what this process may use, unless less is allowed already; return what it may."""
+    with suppress(ImportError):  # not every system has limits
         import resource
 
-        resource.setrlimit(resource.RLIMIT_FSIZE, (_FILE_BYTES, _FILE_BYTES))
-        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
+        kind = getattr(resource, name)
+        allowed = [n for n in resource.getrlimit(kind) if n != resource.RLIM_INFINITY]
+        most_bytes = min(most_bytes, *allowed) if allowed else most_bytes
+        with suppress(ValueError, OSError):  # nor this one
+            resource.setrlimit(kind, (most_bytes, most_bytes))
+    return most_bytes
 
 
 def _connect(address: str) -> sqlite3.Connection:

@@ -27,8 +27,6 @@ from sqltune.selection import (
     find_emptiness,
 )
 from sqltune.settings import Settings, find_unknown_variables
-from sqltune.vllm.client import NO_ROUTES, VllmClient
-from sqltune.vllm.names import name_server
 
 #: Four bytes in UTF-8, a combining mark, right-to-left letters, and a backslash with quotes.
 _ECHO = "\U0001f680 e\u0301 \u05e9\u05dc\u05d5\u05dd \\ ' \" `"
@@ -266,10 +264,9 @@ def _examine_vllm(settings: Settings) -> Iterator[CheckFinding]:
     """Ask the vLLM that the settings name, if there is one, what it has loaded."""
     if settings.vllm_url is None:
         return
-    client, server = (
-        VllmClient(settings.vllm_url, settings.vllm_api_key),
-        name_server(settings.vllm_url),
-    )
+    from sqltune.vllm.client import NO_ROUTES, VllmClient  # it imports httpx
+
+    client, server = VllmClient(settings.vllm_url, settings.vllm_api_key), settings.vllm_url
     try:
         models, can_load = client.list_models(), client.can_load()
     except PipelineError as error:

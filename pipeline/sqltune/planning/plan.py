@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from sqltune.database.tables.requests import EqualRequests
 from sqltune.errors import PipelineError
-from sqltune.planning.wanted import Wanted
 from sqltune.records import Adapter, AdapterVersion, Run, RunKind, RunRequest, SyncDecision
+
+if TYPE_CHECKING:
+    # What is wanted takes the selection and every scorer, which `status` does without.
+    from sqltune.planning.wanted import Wanted
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 from sqltune.records import parse_flag
 
@@ -99,19 +100,40 @@ def some_of(*words: str) -> Callable[[object], tuple[str, ...]]:
     return parse
 
 
+def split_address(text: str) -> SplitResult:
+    """Return the parts of the address of a service over HTTP.
+
+    Raises:
+        ValueError: it is none, or names no host, or no port that there can be.
+    """
+    rule = "must be an address that begins with https:// or http://, such as https://a.example/b"
+    try:
+        parts = urlsplit(text)
+        is_address = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        raise ValueError(rule) from None
+    # urlsplit leaves line breaks out.
+    if not is_address or parts.scheme not in ("http", "https") or re.search(r"\s", text):
+        raise ValueError(rule)
+    return parts
+
+
 def parse_address(value: object) -> str:
     """Return the address of a service over HTTP."""
     text = parse_text(value)
-    if not re.fullmatch(r"https?://[^\s/?#]+([/?#]\S*)?", text):
-        raise ValueError("must be an address that begins with https:// or http://")
+    split_address(text)
     return text
 
 
 def parse_server(value: object) -> str:
     """Return the address of a server, to which a path is added; /v1 at its end is left out."""
-    text = parse_address(value)
+    text = parse_text(value)
+    parts = split_address(text)
     if "?" in text or "#" in text or len(text) > MOST_ADDRESS:
         raise ValueError(f"must be an address of at most {MOST_ADDRESS} characters, without ? or #")
+    if "@" in parts.netloc:
+        # httpx would send it in place of the key.
+        raise ValueError("must be an address without a login: the key has a setting of its own")
     return text.rstrip("/").removesuffix("/v1").rstrip("/")
 
 

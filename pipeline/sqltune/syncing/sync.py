@@ -57,7 +57,7 @@ def sync(
             outcomes += _sync_one(runtime, adapter, turn, stop)
         turns = [(adapter, turn) for adapter, turn in turns if turn.has_more]
     _answer_questions(runtime, names, stop)
-    _try_webhook(lambda: announce(runtime.database, runtime.settings, now=runtime.now()))
+    _try_webhook(lambda: announce(runtime.database, runtime.settings, now=runtime.now))
     _try_pushing(runtime, stop)
     return outcomes
 
@@ -85,7 +85,7 @@ def _try_webhook(work: Callable[[], object]) -> None:
 def _try_pushing(runtime: Runtime, stop: threading.Event) -> None:
     """Push what is live to vLLM; what fails is left to the next sync, and fails no sync."""
     try:
-        push_live(runtime.database, runtime.settings, now=runtime.now(), stop=stop)
+        push_live(runtime.database, runtime.settings, now=runtime.now, stop=stop)
     except PipelineError as error:
         logger.warning("vLLM is not in step: %s", error, extra={"event": "not_pushed"})
 

@@ -151,8 +151,9 @@ class Worker:
     def _keep_pushing(self) -> None:
         """Push what is live to vLLM, if there is one; a server that is slow holds up no run."""
         if self.runtime.settings.vllm_url is not None:
-            pushing = Pushing(self.runtime.database, self.runtime.settings, self.stop)
-            self._keep(lambda: pushing.push_due(self.runtime.now()))
+            runtime = self.runtime
+            pushing = Pushing(runtime.database, runtime.settings, runtime.now, self.stop)
+            self._keep(pushing.push_due)
 
     def _keep_answering(self) -> None:
         """Answer questions, also while a run takes hours."""
@@ -180,7 +181,7 @@ class Worker:
             self._report_end(request, end)
 
     def _announce(self) -> None:
-        announce(self.runtime.database, self.runtime.settings, now=self.runtime.now())
+        announce(self.runtime.database, self.runtime.settings, now=self.runtime.now)
 
     def _answer(self, answering: Answering) -> None:
         answered, failed = answering.answered, answering.failed

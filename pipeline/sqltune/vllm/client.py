@@ -15,18 +15,19 @@ Written from vLLM's documentation (https://docs.vllm.ai/en/latest/features/lora/
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from sqltune.errors import BackendError, BackendUnavailable, UnexpectedReply
+from sqltune.http_replies import open_reply, read_body
 from sqltune.settings import VERSION
-from sqltune.vllm.names import name_server
 
-#: For each part of a reply. vLLM replies when the weights are in memory; where that takes longer,
-#: a later list says that they are, and a process that is to end does not wait for them.
+#: vLLM replies when the weights are in memory; where that takes longer, a later list says that they
+#: are, and a process that is to end does not wait for them.
 CALL_SECONDS = 10.0
 LIST_SECONDS = 5.0
 #: Characters of a reply's message that an outcome repeats; a cure has room after it.
@@ -36,6 +37,7 @@ _NO_ROUTE = "Not Found"
 NO_ROUTES = "start vLLM with --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True"
 _NO_FOLDER = "SQLTUNE_VLLM_LORA_FOLDER says where vLLM sees the folder of artifacts"
 _NO_KEY = "set SQLTUNE_VLLM_API_KEY to its key"
+_NO_VLLM = "correct SQLTUNE_VLLM_URL"
 
 
 class VllmModel(BaseModel):
@@ -60,6 +62,12 @@ class VllmOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class _VllmReply:
+    status: int
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class _Refusal:
     status: int
     message: str  #: empty: the body has none
@@ -79,21 +87,15 @@ class VllmClient:
         Raises:
             BackendError: the server cannot be reached, or replies with something else.
         """
-        server = name_server(self.url)
-        try:
-            reply = self._request("GET", "/v1/models", seconds=LIST_SECONDS)
-        except ConnectionError as error:
-            raise BackendUnavailable(
-                f"vLLM was not reached at {server} ({error}): start it, or correct SQLTUNE_VLLM_URL"
-            ) from error
-        if reply.status_code != 200:
-            text = self._describe(_read_error(reply.status_code, reply.content))
-            raise BackendError(f"{server} did not list its models: {text}")
+        reply = self._get("/v1/models")
+        if reply.status != 200:
+            text = self._describe(_read_error(reply))
+            raise BackendError(f"{self.url} did not list its models: {text}")
         try:
             return _Listing.model_validate_json(reply.content).data
         except ValidationError as error:
             raise UnexpectedReply(
-                f"{server} did not list its models as vLLM does: correct SQLTUNE_VLLM_URL"
+                f"{self.url} did not list its models as vLLM does: {_NO_VLLM}"
             ) from error
 
     def can_load(self) -> bool:
@@ -102,12 +104,8 @@ class VllmClient:
         Raises:
             BackendError: the server cannot be reached.
         """
-        try:
-            # The route takes POST alone: where it exists, this is refused with another status.
-            reply = self._request("GET", "/v1/load_lora_adapter", seconds=LIST_SECONDS)
-        except ConnectionError as error:
-            raise BackendUnavailable(f"{name_server(self.url)}: {error}") from error
-        return bool(reply.status_code != 404)
+        # The route takes POST alone: where it exists, this is refused with another status.
+        return self._get("/v1/load_lora_adapter").status != 404
 
     def load(self, lora_name: str, lora_path: str) -> VllmOutcome:
         """Load an adapter; what goes wrong is the outcome and no error."""
@@ -117,14 +115,25 @@ class VllmClient:
         """Unload an adapter; one that is not loaded is unloaded."""
         return self._post("unload", {"lora_name": lora_name})
 
-    def _post(self, kind: str, body: Mapping[str, str]) -> VllmOutcome:
+    def _get(self, path: str) -> _VllmReply:
         try:
-            reply = self._request("POST", f"/v1/{kind}_lora_adapter", CALL_SECONDS, body)
+            return self._request("GET", path, LIST_SECONDS, None)
+        except ConnectionError as error:
+            raise BackendUnavailable(
+                f"vLLM was not reached at {self.url} ({error}): start it, or {_NO_VLLM}"
+            ) from error
+
+    def _post(self, kind: str, body: Mapping[str, str]) -> VllmOutcome:
+        content = json.dumps(body).encode()
+        try:
+            reply = self._request("POST", f"/v1/{kind}_lora_adapter", CALL_SECONDS, content)
         except ConnectionError as error:
             return VllmOutcome(False, str(error), is_answered=False)
-        if reply.status_code == 200:
+        except BackendError as error:
+            return VllmOutcome(False, str(error))
+        if reply.status == 200:
             return VllmOutcome(True, "HTTP 200")
-        found = _read_error(reply.status_code, reply.content)
+        found = _read_error(reply)
         is_gone = kind == "unload" and found.status == 404 and found.type == _NOT_LOADED
         return VllmOutcome(is_gone, self._describe(found))
 
@@ -137,26 +146,19 @@ class VllmClient:
             return text
         return f"{text}: {NO_ROUTES if message in ('', _NO_ROUTE) else _NO_FOLDER}"
 
-    def _request(
-        self, method: str, path: str, seconds: float, body: Mapping[str, str] | None = None
-    ) -> Any:
+    def _request(self, method: str, path: str, seconds: float, body: bytes | None) -> _VllmReply:
         """Send one request.
 
         Raises:
             ConnectionError: there is no reply.
+            UnexpectedReply: it is none of vLLM's.
         """
-        import httpx
-
-        headers = {"User-Agent": f"sqltune/{VERSION}"}
+        headers = {"User-Agent": f"sqltune/{VERSION}", "Content-Type": "application/json"}
         if self.key is not None:
             headers["Authorization"] = f"Bearer {self.key}"
-        try:
-            return httpx.request(
-                method, f"{self.url}{path}", json=body, headers=headers, timeout=seconds
-            )
-        # httpx raises a ValueError where a proxy of the environment is none.
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
-            raise ConnectionError(f"no reply: {type(error).__name__}") from None
+        url, deadline = f"{self.url}{path}", time.monotonic() + seconds
+        with open_reply(method, url, headers=headers, body=body, seconds=seconds) as reply:
+            return _VllmReply(reply.status_code, read_body(reply, deadline=deadline, cure=_NO_VLLM))
 
 
 class _Error(BaseModel):
@@ -174,15 +176,16 @@ class _Detail(BaseModel):
     detail: str
 
 
-def _read_error(status: int, content: bytes) -> _Refusal:
+def _read_error(reply: _VllmReply) -> _Refusal:
     """Return the message of a refusal; proxies send other bodies, from which nothing is taken."""
     for shape in (_Wrapped, _Detail, _Error):
         try:
-            found = shape.model_validate_json(content)
+            found = shape.model_validate_json(reply.content)
         except ValidationError:
             continue
         error = found.error if isinstance(found, _Wrapped) else found
         if isinstance(error, _Error):
-            return _Refusal(status, error.message, error.type)
-        return _Refusal(status, error.detail if isinstance(error, _Detail) else str(error), "")
-    return _Refusal(status, "", "")
+            return _Refusal(reply.status, error.message, error.type)
+        text = error.detail if isinstance(error, _Detail) else str(error)
+        return _Refusal(reply.status, text, "")
+    return _Refusal(reply.status, "", "")

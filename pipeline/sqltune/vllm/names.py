@@ -1,10 +1,9 @@
-"""How a version, its folder and a server are called where vLLM and rows of `vllm_calls` meet."""
+"""How a version and its folder are called where vLLM and rows of `vllm_calls` meet."""
 
 from __future__ import annotations
 
 import re
 from pathlib import PurePath
-from urllib.parse import urlsplit
 
 from sqltune.database.tables.vllm_calls import LiveWeights
 from sqltune.settings import Settings
@@ -31,9 +30,3 @@ def locate_weights(weights: LiveWeights, settings: Settings) -> str:
     """
     folder = settings.vllm_lora_folder or str(settings.artifacts.resolve())
     return f"{folder.rstrip('/')}/adapters/{PurePath(weights.artifact_uri).name}"
-
-
-def name_server(url: str) -> str:
-    """Return the address of a server without a login."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -7,6 +7,7 @@ five times: a receiver that gets it twice, after a kill, knows it by its id.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from hashlib import blake2b
 
@@ -25,23 +26,23 @@ _KEY_BYTES = 16
 FIRST_PAUSE = timedelta(seconds=30)
 
 
-def announce(database: Database, settings: Settings, *, now: datetime) -> None:
+def announce(database: Database, settings: Settings, *, now: Callable[[], datetime]) -> None:
     """Find news, and make the calls whose time has come, until one is not delivered.
 
     Args:
         database: with the rows.
         settings: webhook_url None: nothing is done.
-        now: UTC.
+        now: UTC; asked again for each call, since each may take seconds.
 
     Raises:
         DatabaseError: the rows could not be read or written.
     """
-    begun_at = begin_announcing(database, settings, now=now)
+    begun_at = begin_announcing(database, settings, now=now())
     if begun_at is None:
         return
-    _store_news(database, settings, since=max(begun_at, now - NEWS_SPAN), now=now)
+    _store_news(database, settings, since=max(begun_at, now() - NEWS_SPAN), now=now())
     with database.read() as session:
-        due = list(webhook_calls.fetch_due_calls(session, now=now))
+        due = list(webhook_calls.fetch_due_calls(session, since=begun_at, now=now()))
     for call in due:
         # A receiver that is down would take as long to fail with every other call.
         if not _make(database, settings, call, now):
@@ -74,29 +75,33 @@ def begin_announcing(database: Database, settings: Settings, *, now: datetime) -
 def _store_news(database: Database, settings: Settings, *, since: datetime, now: datetime) -> None:
     with database.read() as session:
         news = webhook_calls.find_news(session, since=since)
-    for notice in news:
-        if notice.event in settings.webhook_events:
-            with database.transaction() as session:
-                webhook_calls.insert_call(session, notice, now=now)
+    chosen = [notice for notice in news if notice.event in settings.webhook_events]
+    if chosen:
+        with database.transaction() as session:
+            webhook_calls.insert_calls(session, chosen, now=now)
 
 
-def _make(database: Database, settings: Settings, call: WaitingCall, now: datetime) -> bool:
+def _make(
+    database: Database, settings: Settings, call: WaitingCall, now: Callable[[], datetime]
+) -> bool:
     """Make one call, unless another runner does; return whether the receiver may be asked more."""
-    retry_at = now + FIRST_PAUSE * 2**call.attempt_count
+    retry_at = now() + FIRST_PAUSE * 2**call.attempt_count
     with database.transaction() as session:
-        is_ours = webhook_calls.claim_call(session, call, retry_at=retry_at)
-    if not is_ours:
+        claimed = webhook_calls.claim_call(session, call, retry_at=retry_at)
+    if claimed is None:
         return True
-    outcome = _attempt(settings, call)
-    is_last = call.attempt_count + 1 >= MAX_ATTEMPTS
+    outcome, settled_at = _attempt(settings, claimed), now()
+    is_last = claimed.attempt_count >= MAX_ATTEMPTS
     state = "delivered" if outcome.is_delivered else "given_up" if is_last else "waiting"
     with database.transaction() as session:
-        webhook_calls.settle_call(session, call.notice, state=state, outcome=outcome.text, now=now)
+        webhook_calls.settle_call(
+            session, claimed, state=state, outcome=outcome.text, now=settled_at
+        )
     return outcome.is_delivered
 
 
 def _attempt(settings: Settings, call: WaitingCall) -> CallOutcome:
-    if call.attempt_count >= MAX_ATTEMPTS:
+    if call.attempt_count > MAX_ATTEMPTS:
         return CallOutcome(False, "its runner died with the last attempt")
     notice = call.notice
     body = write_body(notice, settings.webhook_form)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult
 
 from sqltune.errors import ConfigError
+from sqltune.settings.parsers import split_address
 
 URL, TOKEN, WORKSPACE = "GRADIENT_API_URL", "GRADIENT_ACCESS_TOKEN", "GRADIENT_WORKSPACE_ID"
 ALLOW_HTTP = "GRADIENT_ALLOW_HTTP"
@@ -55,12 +56,9 @@ def read_account(environment: Mapping[str, str]) -> GradientAccount:
 
 def _split(url: str) -> SplitResult:
     try:
-        parts = urlsplit(url)
-        has_host = bool(parts.hostname) and parts.port != 0
+        parts = split_address(url)
     except ValueError:
         raise ConfigError(_INVALID_URL) from None
-    if parts.scheme not in ("http", "https") or not has_host:
-        raise ConfigError(_INVALID_URL)
     if parts.username is not None or parts.query or parts.fragment:
         raise ConfigError(
             f"{URL} must contain neither a user name nor a query; set {TOKEN} instead"

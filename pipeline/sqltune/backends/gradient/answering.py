@@ -81,16 +81,16 @@ class GradientAnswering:
     def _ask(self, request: AnswerRequest) -> Answer:
         began = time.perf_counter()
         if request.messages is not None:
-            return _error(request, "plain_text_only", _PLAIN_TEXT_ONLY, began)
+            return _error(request, "plain_text_only", _PLAIN_TEXT_ONLY)
         query = self._template.query(request.prompt, request.system_prompt)
         try:
             reply = self._client.complete(self._model_id, self._request(query))
         except PipelineError as error:
             if not is_about_one_prompt(error):
                 raise
-            return _error(request, error.code, str(error), began)
+            return _error(request, error.code, str(error), _milliseconds(began))
         except ValueError as error:
-            return _error(request, "not_sendable", str(error)[:MOST_CHARACTERS], began)
+            return _error(request, "not_sendable", str(error)[:MOST_CHARACTERS])
         text = self._template.answer(reply.generated_output)
         return Answer(
             prompt_key=request.prompt_key,
@@ -118,8 +118,9 @@ _PLAIN_TEXT_ONLY = (
 )
 
 
-def _error(request: AnswerRequest, code: str, message: str, began: float) -> Answer:
-    latency_ms = _milliseconds(began)
+def _error(
+    request: AnswerRequest, code: str, message: str, latency_ms: float | None = None
+) -> Answer:
     return Answer(request.prompt_key, None, None, None, None, latency_ms, code, message)
 
 

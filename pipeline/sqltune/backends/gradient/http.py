@@ -19,11 +19,10 @@ import httpx
 
 from sqltune.backends.gradient.account import URL, GradientAccount
 from sqltune.backends.gradient.errors import CLOSED, raise_refusal, translate_errors
-from sqltune.errors import BackendUnavailable, UnexpectedReply
+from sqltune.errors import BackendUnavailable
+from sqltune.http_replies import read_body
 
 CONNECT_SECONDS = 10.0
-#: A listing of 50,000 adapters is shorter.
-MOST_REPLY_BYTES = 16_000_000
 #: Less than the five seconds after which uvicorn, for example, closes an idle connection.
 IDLE_SECONDS = 3.0
 
@@ -117,7 +116,8 @@ class GradientHttp:
         with translate_errors(self._account):
             reply = transport.handle_request(request)
             try:
-                content = self._read(reply, time.monotonic() + seconds)
+                cure = f"set {URL}, now {self._account.url}, to a service of Gradient's API"
+                content = read_body(reply, deadline=time.monotonic() + seconds, cure=cure)
             finally:
                 reply.close()
             if self._is_closed.is_set():  # opened during `close`, so not closed with its pool
@@ -125,25 +125,6 @@ class GradientHttp:
         if reply.status_code != httpx.codes.OK:
             raise_refusal(self._account, reply, content)
         return content
-
-    def _read(self, reply: httpx.Response, deadline: float) -> bytes:
-        """Return the body, of bounded size and within a bounded time, whatever the service sends.
-
-        Raises:
-            UnexpectedReply: it has more bytes than any reply of the API.
-        """
-        content = bytearray()
-        for chunk in reply.iter_bytes():
-            content += chunk
-            if len(content) > MOST_REPLY_BYTES:
-                raise UnexpectedReply(
-                    f"the service at {self._account.url} sent a reply of more than "
-                    f"{MOST_REPLY_BYTES:,} bytes: set {URL} to a service of Gradient's API",
-                    status=reply.status_code,
-                )
-            if time.monotonic() > deadline:
-                raise httpx.ReadTimeout("the body of the reply did not end in time")
-        return bytes(content)
 
 
 def _limits(seconds: float) -> dict[str, float | None]:

@@ -29,7 +29,7 @@ def answer_batch(
 def _answer(request: AnswerRequest, answer: GeneratedAnswer) -> Answer:
     if answer.error is not None:
         key, code, message = request.prompt_key, answer.error.code, str(answer.error)
-        return Answer(key, None, None, None, None, 0.0, error_code=code, error_message=message)
+        return Answer(key, None, None, None, None, None, error_code=code, error_message=message)
     is_too_long = answer.finish_reason is FinishReason.PROMPT_TOO_LONG
     return Answer(
         prompt_key=request.prompt_key,
@@ -37,7 +37,7 @@ def _answer(request: AnswerRequest, answer: GeneratedAnswer) -> Answer:
         finish_reason=None if is_too_long else answer.finish_reason.value,
         prompt_tokens=answer.prompt_tokens,
         output_tokens=answer.output_tokens,
-        latency_ms=round(answer.latency_seconds * 1000, 3),
+        latency_ms=None if is_too_long else round(answer.latency_seconds * 1000, 3),
         error_code="prompt_too_long" if is_too_long else None,
         error_message=(
             f"the prompt has {answer.prompt_tokens} tokens, which leaves no room for an answer"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from sqltune.database.connection import Session
-from sqltune.database.times import format_time, parse_time
+from sqltune.database.times import format_time
 
 CallKind = Literal["load", "unload"]
+CallState = Literal["waiting", "done", "withdrawn"]
 #: Characters of an outcome.
 _MOST_OUTCOME = 255
 
@@ -28,7 +30,7 @@ class LiveWeights:
 class VllmCall:
     """A call that is to be made."""
 
-    server: str  #: its address, without a login
+    server: str  #: its address
     lora_name: str
     call_kind: CallKind
     adapter_name: str
@@ -39,24 +41,37 @@ class VllmCall:
     is_due: bool = True  #: False: its pause is not over
 
 
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How a call ended: done, withdrawn, or waiting for another attempt."""
+
+    call: VllmCall  #: as it was read or claimed
+    state: CallState
+    outcome: str  #: in words; the row has as much of it as fits
+    at: datetime  #: when it was settled; with waiting: when it may be tried again
+
+
 def list_live_weights(session: Session) -> list[LiveWeights]:
     """Return the live versions whose weights are in a folder, by adapter."""
-    return [
-        LiveWeights(row.adapter_name, int(row.version_number), row.base_model, row.artifact_uri)
-        for row in session.fetch_all("list_live_weights")
-    ]
+    return [_read_weights(row) for row in session.fetch_all("list_live_weights")]
 
 
-def find_weights_once_live(
-    session: Session, adapter_name: str, version_number: int
-) -> LiveWeights | None:
-    """Return a version that is or was live; None if there is none, or its weights are elsewhere."""
-    row = session.fetch_one(
-        "find_weights_once_live", adapter_name=adapter_name, version_number=version_number
+def list_weights_once_live(
+    session: Session, versions: Collection[tuple[str, int]]
+) -> list[LiveWeights]:
+    """Return those of these versions that are or were live, and whose weights are in a folder."""
+    if not versions:
+        return []
+    rows = session.fetch_all(
+        "list_weights_once_live",
+        adapter_names=sorted({name for name, _ in versions}),
+        version_numbers=sorted({number for _, number in versions}),
     )
-    if row is None:
-        return None
-    return LiveWeights(adapter_name, version_number, row.base_model, row.artifact_uri)
+    return [
+        weights
+        for weights in map(_read_weights, rows)
+        if (weights.adapter_name, weights.version_number) in versions
+    ]
 
 
 def list_waiting_calls(session: Session, server: str, *, now: datetime) -> list[VllmCall]:
@@ -71,9 +86,11 @@ def list_waiting_calls(session: Session, server: str, *, now: datetime) -> list[
             lora_path=row.lora_path,
             call_number=int(row.call_number),
             attempt_count=int(row.attempt_count),
-            is_due=_is_past(row.next_attempt_at, now),
+            is_due=bool(row.is_due),
         )
-        for row in session.fetch_all("list_waiting_vllm_calls", server_address=server)
+        for row in session.fetch_all(
+            "list_waiting_vllm_calls", server_address=server, now=format_time(now)
+        )
     ]
 
 
@@ -83,23 +100,24 @@ def list_last_numbers(session: Session, server: str) -> dict[str, int]:
     return {row.lora_name: int(row.last_number) for row in rows}
 
 
-def insert_call(session: Session, call: VllmCall, *, now: datetime) -> None:
-    """Store a call, unless another runner stored one with its number."""
-    session.execute(
-        "insert_vllm_call",
-        server_address=call.server,
-        lora_name=call.lora_name,
-        call_number=call.call_number,
-        call_kind=call.call_kind,
-        adapter_name=call.adapter_name,
-        version_number=call.version_number,
-        lora_path=call.lora_path,
-        now=format_time(now),
-    )
+def insert_calls(session: Session, calls: Iterable[VllmCall], *, now: datetime) -> None:
+    """Store calls, but for those whose number another runner has used."""
+    rows = [
+        _key(call)
+        | {
+            "call_kind": call.call_kind,
+            "adapter_name": call.adapter_name,
+            "version_number": call.version_number,
+            "lora_path": call.lora_path,
+            "now": format_time(now),
+        }
+        for call in calls
+    ]
+    session.execute_many("insert_vllm_call", rows)
 
 
-def claim_call(session: Session, call: VllmCall, *, retry_at: datetime) -> bool:
-    """Count an attempt; False if another runner was first.
+def claim_call(session: Session, call: VllmCall, *, retry_at: datetime) -> VllmCall | None:
+    """Count an attempt and return the call with it; None if another runner was first.
 
     Args:
         session: of a transaction.
@@ -108,39 +126,36 @@ def claim_call(session: Session, call: VllmCall, *, retry_at: datetime) -> bool:
     """
     changed = session.execute(
         "claim_vllm_call",
-        server_address=call.server,
-        lora_name=call.lora_name,
-        call_number=call.call_number,
+        **_key(call),
         attempt_count=call.attempt_count,
         retry_at=format_time(retry_at),
     )
-    return changed == 1
+    return replace(call, attempt_count=call.attempt_count + 1) if changed == 1 else None
 
 
-def settle_call(
-    session: Session, call: VllmCall, *, state: str, outcome: str, at: datetime
-) -> None:
-    """Record how a call ended: done, withdrawn, or waiting for another attempt.
-
-    Args:
-        session: of a transaction.
-        call: as it was read.
-        state: of the row from now on.
-        outcome: in words; the row has as much of it as fits.
-        at: when it was settled; with waiting: when it may be tried again.
-    """
-    session.execute(
-        "settle_vllm_call",
-        server_address=call.server,
-        lora_name=call.lora_name,
-        call_number=call.call_number,
-        state=state,
-        outcome=outcome[:_MOST_OUTCOME],
-        next_attempt_at=format_time(at),
-        settled_at=None if state == "waiting" else format_time(at),
-    )
+def settle_calls(session: Session, settlements: Iterable[Settlement]) -> None:
+    """Record how calls ended, but for those that another runner has claimed since."""
+    rows = [
+        _key(each.call)
+        | {
+            "attempt_count": each.call.attempt_count,
+            "state": each.state,
+            "outcome": each.outcome[:_MOST_OUTCOME],
+            "next_attempt_at": format_time(each.at),
+            "settled_at": None if each.state == "waiting" else format_time(each.at),
+        }
+        for each in settlements
+    ]
+    session.execute_many("settle_vllm_call", rows)
 
 
-def _is_past(value: object, now: datetime) -> bool:
-    moment = parse_time(value)
-    return moment is None or format_time(moment) <= format_time(now)
+def _key(call: VllmCall) -> dict[str, object]:
+    return {
+        "server_address": call.server,
+        "lora_name": call.lora_name,
+        "call_number": call.call_number,
+    }
+
+
+def _read_weights(row: Any) -> LiveWeights:
+    return LiveWeights(row.adapter_name, int(row.version_number), row.base_model, row.artifact_uri)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -54,28 +54,30 @@ def find_news(session: Session, *, since: datetime) -> list[Notice]:
     return [*map(_notice, ended), *map(_notice, stuck), *map(_move_notice, moves)]
 
 
-def insert_call(session: Session, notice: Notice, *, now: datetime) -> None:
-    """Store a call that is to be made, unless another runner did."""
-    session.execute(
-        "insert_webhook_call",
-        adapter_name=notice.adapter_name,
-        event=notice.event,
-        event_number=notice.event_number,
-        run_id=notice.run_id,
-        message=notice.message,
-        happened_at=format_time(notice.happened_at or now),
-        now=format_time(now),
-    )
+def insert_calls(session: Session, news: Iterable[Notice], *, now: datetime) -> None:
+    """Store calls that are to be made, but for those that another runner stored."""
+    rows = [
+        _key(notice)
+        | {
+            "run_id": notice.run_id,
+            "message": notice.message,
+            "happened_at": format_time(notice.happened_at or now),
+            "now": format_time(now),
+        }
+        for notice in news
+    ]
+    session.execute_many("insert_webhook_call", rows)
 
 
-def fetch_due_calls(session: Session, *, now: datetime) -> Iterator[WaitingCall]:
-    """Return the calls whose time has come, the oldest first."""
-    for row in session.fetch_all("fetch_due_calls", now=format_time(now), page_size=PAGE_SIZE):
+def fetch_due_calls(session: Session, *, since: datetime, now: datetime) -> Iterator[WaitingCall]:
+    """Return the calls of what happened since then whose time has come, the oldest first."""
+    values = {"since": format_time(since), "now": format_time(now), "page_size": PAGE_SIZE}
+    for row in session.fetch_all("fetch_due_calls", **values):
         yield WaitingCall(_notice(row), int(row.attempt_count))
 
 
-def claim_call(session: Session, call: WaitingCall, *, retry_at: datetime) -> bool:
-    """Count an attempt; False if another runner was first.
+def claim_call(session: Session, call: WaitingCall, *, retry_at: datetime) -> WaitingCall | None:
+    """Count an attempt and return the call with it; None if another runner was first.
 
     Args:
         session: of a transaction.
@@ -88,16 +90,25 @@ def claim_call(session: Session, call: WaitingCall, *, retry_at: datetime) -> bo
         attempt_count=call.attempt_count,
         retry_at=format_time(retry_at),
     )
-    return changed == 1
+    return WaitingCall(call.notice, call.attempt_count + 1) if changed == 1 else None
 
 
 def settle_call(
-    session: Session, notice: Notice, *, state: str, outcome: str, now: datetime
+    session: Session, call: WaitingCall, *, state: str, outcome: str, now: datetime
 ) -> None:
-    """Record how an attempt ended: delivered, waiting (for another attempt) or given_up."""
+    """Record how an attempt ended: delivered, waiting (for another attempt) or given_up.
+
+    Args:
+        session: of a transaction.
+        call: as it was claimed; nothing is recorded where another attempt was begun since.
+        state: of the row from now on.
+        outcome: in words.
+        now: when it ended.
+    """
     session.execute(
         "settle_webhook_call",
-        **_key(notice),
+        **_key(call.notice),
+        attempt_count=call.attempt_count,
         state=state,
         outcome=outcome,
         settled_at=None if state == "waiting" else format_time(now),
