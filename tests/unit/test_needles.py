@@ -28,6 +28,27 @@ def test_a_text_is_found_and_removed_as_it_is_and_as_json_and_sql_have_it(
 
 
 @pytest.mark.parametrize("others", [[], MANY], ids=["few", "many"])
+@pytest.mark.parametrize(
+    "literal",
+    [
+        r"""'Her file is C:\\new\\"a", it''s\nhers'""",
+        r"""'Her file is C:\\new\\\"a\", it\'s\nhers'""",
+        r'''"Her file is C:\\new\\\"a\", it's\nhers"''',
+        r'''"Her file is C:\\new\\""a"", it's\nhers"''',
+        """'Her file is C:\\\\new\\\\"a", it\\'s\nhers'""",
+    ],
+)
+def test_a_text_is_found_and_removed_as_mysql_quotes_it(others: list[str], literal: str) -> None:
+    text = 'Her file is C:\\new\\"a", it\'s\nhers'
+    needles = Needles(frozenset(each.encode() for each in (text, *others)))
+    query = f"SELECT * FROM files WHERE note = {literal}"
+    cleaned = query.replace(literal[1:-1], "[forgotten]")
+    for stored, left in ((query, cleaned), (json.dumps(query), json.dumps(cleaned))):
+        assert needles.find_in(stored.encode()) == {text.encode()}
+        assert needles.remove_from(stored.encode()).decode() == left
+
+
+@pytest.mark.parametrize("others", [[], MANY], ids=["few", "many"])
 def test_what_only_begins_like_a_text_is_not_found(others: list[str]) -> None:
     needles = Needles(frozenset(text.encode() for text in (*WANTED, *others)))
     assert needles.find_in(WANTED[0][:-1].encode(), b"", b"the text number ") == set()
