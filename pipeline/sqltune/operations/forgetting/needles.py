@@ -9,8 +9,8 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable
 
-from sqltune.database.tables.erasures import FORGOTTEN_TEXT, StoredText
 from sqltune.database.tables.message_texts import read_messages
+from sqltune.database.tables.stored_texts import FORGOTTEN_TEXT, StoredText
 
 #: A shorter text is not looked for in others.
 LEAST_CHARACTERS = 16
@@ -21,7 +21,7 @@ _FORGOTTEN = FORGOTTEN_TEXT.encode()
 #: (https://dev.mysql.com/doc/refman/8.4/en/string-literals.html).
 _BACKSLASHES = {"\\": r"\\"}
 _LINES = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
-_QUOTES = (
+_QUOTES: tuple[dict[str, str], ...] = (
     {},
     *({"'": "''"}, {'"': '""'}),
     *({"'": r"\'"}, {'"': r"\""}, {"'": r"\'", '"': r"\""}),
