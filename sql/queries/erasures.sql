@@ -174,8 +174,14 @@ UPDATE run_prompts
 UPDATE responses
    SET response = NULL,
        error_code = 'forgotten',
-       error_message = :message,
-       content_hash = :new_hash
+       error_message = :message
+ WHERE content_hash = :content_hash
+   AND response IS NOT NULL;
+
+-- name: replace_answered_content
+-- What was answered, or an error in the place of it, and is removed.
+UPDATE responses
+   SET content_hash = :new_hash
  WHERE content_hash = :content_hash;
 
 -- name: forget_answer
@@ -204,7 +210,7 @@ UPDATE predictions
 
 -- name: select_all_predictions
 -- Every answer to a row and every error in the place of one; streamed.
-SELECT adapter_name, row_key, answer, error_message
+SELECT adapter_name, row_key, content_hash, answer, error_message
   FROM predictions;
 
 -- name: count_forgotten_in_manifest
@@ -252,7 +258,7 @@ UPDATE questions
 
 -- name: select_all_corrections
 -- Every correction; streamed.
-SELECT feedback_id, correction
+SELECT feedback_id, run_id, prompt_key, correction
   FROM feedback
  WHERE correction IS NOT NULL;
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from sqltune.selection.prediction_rows import digest_asked
 from tests.end_to_end.command import People, Sqltune
 from tests.end_to_end.conftest import declare_office
 
@@ -69,7 +70,7 @@ def quote_it(people: People) -> None:
 
 
 def ask_it(people: People) -> None:
-    """Put the text into questions, answers and corrections."""
+    """Put the text into questions, answers and corrections, and into what predictions asked."""
     quoting = f"In {SECRET_ANSWER} a word is wrong"
     asked = [
         {"state": "answered", "prompt": SECRET_QUESTION, "answer": "I do not know."},
@@ -83,6 +84,32 @@ def ask_it(people: People) -> None:
         people.insert("questions", question_id=number, adapter_name="office", **columns)
     for question, correction in ((1, "Ask her."), (6, quoting), (6, "Those.")):
         people.insert("feedback", question_id=question, rating=0, correction=correction)
+    for key, correction in (("2", "In her own words."), ("3", "In mine.")):
+        people.insert("feedback", run_id=1, prompt_key=key, rating=0, correction=correction)
+    predicted = {
+        "asked": digest_asked(SECRET_QUESTION.encode(), None, None),
+        "asked with another system": digest_asked(SECRET_QUESTION.encode(), b"Be kind.", None),
+        "about others": digest_asked(b"Tell me about cards", None, None),
+    }
+    for row_key, digest in predicted.items():
+        people.do(
+            "INSERT INTO predictions"
+            " (adapter_name, row_key, content_hash, version_number, run_id, answer, answered_at)"
+            " VALUES ('office', :key, :hash, 1, 1, 'In other words.', '2026-11-23 12:00:00')",
+            key=row_key,
+            hash=digest.hex(),
+        )
+
+
+def count_answers(people: People) -> int:
+    """How many answers and corrections there are."""
+    columns = {
+        "responses": "response",
+        "predictions": "answer",
+        "questions": "answer",
+        "feedback": "correction",
+    }
+    return sum(people.count(table, f"{column} IS NOT NULL") for table, column in columns.items())
 
 
 def remove_source(people: People) -> None:

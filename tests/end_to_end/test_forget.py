@@ -12,6 +12,7 @@ from tests.end_to_end.forgetting import (
     SECRET_ANSWER,
     SECRET_QUESTION,
     ask_it,
+    count_answers,
     holding,
     inform,
     quote_it,
@@ -58,8 +59,32 @@ def test_what_was_asked_about_a_forgotten_row_is_gone_and_what_was_not_is_kept(
         ("failed", "[forgotten]", None, "forgotten"),
         ("answered", "What?", "That.", None),
     ]
-    corrections = informed.rows("SELECT question_id, correction FROM feedback ORDER BY feedback_id")
-    assert corrections == [(1, None), (6, None), (6, "Those.")]
+    corrections = informed.rows(
+        "SELECT question_id, prompt_key, correction FROM feedback ORDER BY feedback_id"
+    )
+    assert corrections == [
+        (1, None, None),
+        (6, None, None),
+        (6, None, "Those."),
+        (None, "2", None),
+        (None, "3", "In mine."),
+    ]
+    predicted = informed.rows("SELECT row_key, answer, error_code FROM predictions ORDER BY 1")
+    assert predicted == [
+        ("about others", "In other words.", None),
+        ("asked", None, "forgotten"),
+        ("asked with another system", "In other words.", None),
+    ]
+
+
+def test_the_certificate_counts_each_answer_that_is_removed_once(
+    sqltune_on: Sqltune, informed: People
+) -> None:
+    ask_it(informed)
+    before = count_answers(informed)
+    sqltune_on.well(*FORGET, "--yes")
+    removed = informed.value("SELECT answers_removed FROM erasures")
+    assert removed == before - count_answers(informed) > 0
 
 
 def test_a_query_that_quotes_a_forgotten_text_is_named_and_what_runs_recorded_of_it_is_removed(

@@ -6,7 +6,12 @@ import json
 
 import pytest
 
-from sqltune.operations.forgetting.needles import Needles
+from sqltune.database.tables.stored_texts import StoredText
+from sqltune.operations.forgetting.asked import hash_asked
+from sqltune.operations.forgetting.needles import Needles, needles_of
+from sqltune.records import SelectionName
+from sqltune.selection.prediction_rows import digest_asked
+from sqltune.selection.unfolding import unfold_messages
 
 WANTED = ["Her bank's office in Lagos", 'a "new" signature, please', "Grüße aus der Köln-Arcaden"]
 #: More than are looked for one by one.
@@ -58,3 +63,26 @@ def test_texts_that_begin_alike_are_distinguished_by_their_ends() -> None:
     needles = Needles(frozenset(text.encode() for text in MANY))
     assert needles.find_in(b"it is the text number 17 of many") == {b"the text number 17 of many"}
     assert needles.remove_from(b"<the text number 17 of many>") == b"<[forgotten]>"
+
+
+def predicted(*turns: dict[str, object]) -> str:
+    """The content hash of a prediction for a row with this conversation."""
+    columns = [(b"1",), (None,), (None,), (None,), (json.dumps(turns).encode(),)]
+    _, (prompt,), _, (system,), (messages,) = unfold_messages(columns, SelectionName.PREDICTION)
+    return digest_asked(prompt, system, messages).hex()
+
+
+def test_predictions_are_known_by_what_a_forgotten_conversation_asks_at_each_turn() -> None:
+    turns: list[dict[str, object]] = [
+        {"role": "system", "content": "Be kind."},
+        {"role": "user", "content": "Why was the card of Ms Okafor declined?"},
+        {"role": "assistant", "content": "Her bank asked for a signature.", "weight": 0},
+        {"role": "user", "content": "And what did she say to the bank?"},
+        {"role": "assistant", "content": "She signed."},
+    ]
+    prompt, messages = b"And what did she say to the bank?", json.dumps(turns).encode()
+    sample = StoredText("hash", True, prompt, b"She signed.", b"Be kind.", messages)
+    asked = set(hash_asked([sample], Needles(frozenset(needles_of([sample])))))
+    untrained = [turn | {"weight": 1} if "weight" in turn else turn for turn in turns]
+    assert {predicted(*turns[:2]), predicted(*untrained[:4])} <= asked
+    assert predicted(*turns[1:2]) not in asked

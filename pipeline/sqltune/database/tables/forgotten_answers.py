@@ -18,12 +18,11 @@ def forget_answer(session: Session, run_id: int, prompt_key: str, phase: str) ->
 
 def forget_answers_to_content(session: Session, content_hash: str, new_hash: str) -> int:
     """Remove the answers to a prompt whose texts are removed; return how many there are."""
-    return session.execute(
-        "forget_answers_to_content",
-        content_hash=content_hash,
-        new_hash=new_hash,
-        message=ANSWER_MESSAGE,
+    answers = session.execute(
+        "forget_answers_to_content", content_hash=content_hash, message=ANSWER_MESSAGE
     )
+    session.execute("replace_answered_content", content_hash=content_hash, new_hash=new_hash)
+    return answers
 
 
 def forget_prediction(session: Session, adapter_name: str, row_key: str) -> None:

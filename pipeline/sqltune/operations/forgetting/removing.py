@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from sqltune.backends.inventory import ArtifactKind, Inventory
@@ -12,6 +12,7 @@ from sqltune.database.tables import erasures, forgotten_answers, seen_rows, stor
 from sqltune.database.tables.erasures import Removed
 from sqltune.database.tables.quoting_columns import MESSAGES
 from sqltune.database.tables.stored_texts import StoredText
+from sqltune.operations.forgetting.asked import hash_asked
 from sqltune.operations.forgetting.planning import ErasurePlan, stream_rows
 from sqltune.runtime import Runtime
 from sqltune.selection.forgotten import PROMPT, TEXTS, ForgetKey
@@ -20,8 +21,8 @@ from sqltune.selection.forgotten import PROMPT, TEXTS, ForgetKey
 _ROWS, _CONTENTS = 200, 20
 #: What an ended run may leave behind with texts of samples in it.
 _LEFTOVERS = (ArtifactKind.CHECKPOINT, ArtifactKind.DRAFT)
-#: What identifies a row.
-_Key = tuple[Any, ...]
+#: The key of a row, and whether it has an answer: else, an error is in its place.
+_FoundAnswer = tuple[tuple[Any, ...], bool]
 T = TypeVar("T")
 
 
@@ -39,55 +40,70 @@ class Removal:
         self._holds = plan.needles.find_in
 
     def remove_answers(self) -> None:
-        """Remove the answers that hold the text."""
+        """Remove the answers that hold the text, and errors in the place of one that do."""
 
-        def find(run_id: int, prompt_key: bytes, phase: bytes, *texts: bytes | None) -> _Key | None:
-            return (run_id, prompt_key.decode(), phase.decode()) if self._holds(*texts) else None
+        def find(
+            run_id: int, prompt_key: bytes, phase: bytes, answer: bytes | None, error: bytes | None
+        ) -> _FoundAnswer | None:
+            key = run_id, prompt_key.decode(), phase.decode()
+            return (key, answer is not None) if self._holds(answer, error) else None
 
-        def remove(session: Session, found: Sequence[_Key]) -> Removed:
-            for answer in found:
-                forgotten_answers.forget_answer(session, *answer)
-            return Removed(answers=len(found))
-
-        self._remove_rows("select_all_answers", find, remove)
+        self._remove_rows(
+            "select_all_answers", find, partial(_forget_all, forgotten_answers.forget_answer)
+        )
 
     def remove_predictions(self) -> None:
-        """Remove the answers to rows that hold the text."""
+        """Remove the answers to rows that hold the text, or whose row asked what is forgotten."""
+        asked = frozenset(
+            hash_asked([*self._plan.samples, *self._plan.prompts], self._plan.needles)
+        )
 
-        def find(adapter_name: bytes, row_key: bytes, *texts: bytes | None) -> _Key | None:
-            return (adapter_name.decode(), row_key.decode()) if self._holds(*texts) else None
+        def find(
+            adapter_name: bytes,
+            row_key: bytes,
+            content_hash: bytes,
+            answer: bytes | None,
+            error: bytes | None,
+        ) -> _FoundAnswer | None:
+            is_about = answer is not None and content_hash.decode() in asked
+            key = adapter_name.decode(), row_key.decode()
+            return (key, answer is not None) if is_about or self._holds(answer, error) else None
 
-        def remove(session: Session, found: Sequence[_Key]) -> Removed:
-            for prediction in found:
-                forgotten_answers.forget_prediction(session, *prediction)
-            return Removed(answers=len(found))
-
-        self._remove_rows("select_all_predictions", find, remove)
+        self._remove_rows(
+            "select_all_predictions",
+            find,
+            partial(_forget_all, forgotten_answers.forget_prediction),
+        )
 
     def remove_questions(self) -> None:
         """Remove questions that hold the text, and answers to others that do."""
 
         def find(
             question_id: int, answer: bytes | None, *asked: bytes | None
-        ) -> tuple[int, bool] | None:
+        ) -> tuple[int, bool, bool] | None:
             is_asked = bool(self._holds(*asked))
-            return (question_id, is_asked) if is_asked or self._holds(answer) else None
+            is_found = is_asked or self._holds(answer)
+            return (question_id, is_asked, answer is not None) if is_found else None
 
-        def remove(session: Session, found: Sequence[tuple[int, bool]]) -> Removed:
-            corrections = sum(
-                forgotten_answers.forget_question(session, question_id, is_asked=is_asked)
-                for question_id, is_asked in found
-            )
-            prompts = sum(is_asked for _, is_asked in found)
-            return Removed(prompts=prompts, answers=len(found) + corrections)
+        def remove(session: Session, found: Sequence[tuple[int, bool, bool]]) -> Removed:
+            answers = sum(is_answered for *_, is_answered in found)
+            for question_id, is_asked, _ in found:
+                answers += forgotten_answers.forget_question(
+                    session, question_id, is_asked=is_asked
+                )
+            return Removed(prompts=sum(is_asked for _, is_asked, _ in found), answers=answers)
 
         self._remove_rows("select_all_questions", find, remove)
 
     def remove_corrections(self) -> None:
-        """Remove the corrections that hold the text."""
+        """Remove the corrections that hold the text, or of an answer to a prompt that does."""
+        prompts = {row for rows in self._prompt_rows.values() for row in rows}
 
-        def find(feedback_id: int, correction: bytes) -> int | None:
-            return feedback_id if self._holds(correction) else None
+        def find(
+            feedback_id: int, run_id: int | None, prompt_key: bytes | None, correction: bytes
+        ) -> int | None:
+            is_about = (run_id, prompt_key) in prompts
+            return feedback_id if is_about or self._holds(correction) else None
 
         def remove(session: Session, found: Sequence[int]) -> Removed:
             for feedback_id in found:
@@ -128,22 +144,15 @@ class Removal:
 
     def remove_prompts(self) -> None:
         """Remove the texts of evaluation prompts, and the answers to them."""
-        of_content: dict[str, list[tuple[int, str]]] = {
-            p.content_hash: [] for p in self._plan.prompts
-        }
-        if of_content:
-            with stream_rows(self._runtime, "select_prompts_by_content") as rows:
-                for page in rows.pages():
-                    for content_hash, run_id, prompt_key in page:
-                        if (content := content_hash.decode()) in of_content:
-                            of_content[content].append((int(run_id), prompt_key.decode()))
 
         def remove(session: Session, found: Sequence[StoredText]) -> Removed:
             answers = 0
             for prompt in found:
                 old_hash, new_hash = prompt.content_hash, self._replace(session, prompt)
-                for row in of_content[old_hash]:
-                    stored_texts.replace_prompt_content(session, *row, new_hash)
+                for run_id, prompt_key in self._prompt_rows[old_hash]:
+                    stored_texts.replace_prompt_content(
+                        session, run_id, prompt_key.decode(), new_hash
+                    )
                 answers += forgotten_answers.forget_answers_to_content(session, old_hash, new_hash)
             return Removed(prompts=len(found), answers=answers)
 
@@ -163,6 +172,18 @@ class Removal:
                 count = seen_rows.count_forgotten(session, manifest_id)
             with self._runtime.database.transaction() as session:
                 seen_rows.set_forgotten_count(session, manifest_id, count)
+
+    @cached_property
+    def _prompt_rows(self) -> dict[str, list[tuple[int, bytes]]]:
+        """The run and the key of each evaluation prompt that is removed, by content hash."""
+        found: dict[str, list[tuple[int, bytes]]] = {p.content_hash: [] for p in self._plan.prompts}
+        if found:
+            with stream_rows(self._runtime, "select_prompts_by_content") as rows:
+                for page in rows.pages():
+                    for content_hash, run_id, prompt_key in page:
+                        if (content := content_hash.decode()) in found:
+                            found[content].append((run_id, prompt_key))
+        return found
 
     def _replace(self, session: Session, text: StoredText) -> str:
         """Remove the texts of a content; return the hash of what is in its place."""
@@ -213,3 +234,12 @@ class Removal:
             with self._runtime.database.transaction() as session:
                 removed = remove(session, found[start : start + size])
                 erasures.count_removed(session, self._erasure_id, removed)
+
+
+def _forget_all(
+    forget: Callable[..., None], session: Session, found: Sequence[_FoundAnswer]
+) -> Removed:
+    for key, _ in found:
+        forget(session, *key)
+    answers = sum(is_answered for _, is_answered in found)
+    return Removed(answers=answers, messages=len(found) - answers)
