@@ -88,8 +88,10 @@ def _expire_questions(runtime: Runtime, removes: bool) -> int:
             return count
         if removes:
             with runtime.database.transaction() as session:
-                expiring.expire_questions(session, page)
-        count, after_id = count + len(page), page[-1]
+                count += expiring.expire_questions(session, page, before=before)
+        else:
+            count += len(page)
+        after_id = page[-1]
 
 
 def _expire_texts(runtime: Runtime, removes: bool) -> int:
