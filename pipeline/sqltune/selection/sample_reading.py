@@ -75,5 +75,5 @@ def read_by_rules(
         for key in selection.left_out:
             rows.findings.add(key, None, FORGOTTEN, WARNING)
         rows.counts.forgotten = len(selection.left_out)
-    rules.note(rows.findings)
+    rules.note(rows.findings, has_own_keys=rows.has_own_keys)
     return reading
