@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from sqltune.records import SelectionName
-from sqltune.selection.columns import Column
+from sqltune.selection.columns import Column, as_text
 from sqltune.selection.content_hash import content_digest, raw_digest
 from sqltune.selection.prompt_rows import find_asked_problem
 from sqltune.selection.reader import OpenSelection
@@ -66,15 +66,15 @@ def _read_clean(
     key: bytes | int, prompt: bytes, _expected: Any, system_prompt: bytes | None, messages: None
 ) -> PredictionRow:
     digest = digest_asked(prompt, system_prompt, None)
-    return PredictionRow(_as_text(key), digest.hex(), prompt, system_prompt, messages, None)
+    return PredictionRow(as_text(key), digest.hex(), prompt, system_prompt, messages, None)
 
 
 def _read_row(row: _GivenRow, has_messages: bool) -> PredictionRow:
     problem = _find_problem(row, has_messages)
     if problem is None:
         texts = (row.prompt, row.system_prompt, row.messages)
-        return PredictionRow(_as_text(row.key), digest_asked(*texts).hex(), *texts, problem)
-    key = None if problem[0] == "row_key" else _as_text(row.key)
+        return PredictionRow(as_text(row.key), digest_asked(*texts).hex(), *texts, problem)
+    key = None if problem[0] == "row_key" else as_text(row.key)
     digest = raw_digest((row.prompt, row.system_prompt, row.messages))
     return PredictionRow(key, digest.hex(), b"", None, None, problem)
 
@@ -86,7 +86,3 @@ def _find_problem(row: _GivenRow, has_messages: bool) -> tuple[str, Problem] | N
         ("system_prompt", text_problem("system_prompt", row.system_prompt, required=False)),
     )
     return next(((column, problem) for column, problem in checks if problem is not None), None)
-
-
-def _as_text(value: bytes | int) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)

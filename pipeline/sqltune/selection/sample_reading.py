@@ -62,6 +62,7 @@ def read_by_rules(
             limits.check_conversation,
             validation_share=share,
             on_personal_data=adapter.on_personal_data,
+            warns_of_texts=True,
         )
         reading, rules = SampleReading(rows), begin_sample_rules(adapter.near_duplicate_at)
         for page in selection.pages():
