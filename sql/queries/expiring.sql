@@ -79,7 +79,7 @@ SELECT q.question_id
  WHERE q.question_id > :after_id
    AND q.state IN ('answered', 'failed')
    AND q.answered_at < :before
-   AND COALESCE(q.error_code, '') <> 'expired'
+   AND COALESCE(q.prompt, '') NOT IN (:expired, :forgotten)
    AND NOT EXISTS (SELECT 1
                      FROM feedback f
                     WHERE f.question_id = q.question_id
@@ -88,13 +88,14 @@ SELECT q.question_id
  LIMIT :page_size;
 
 -- name: expire_question
--- Remove the texts of a question and its answer; its figures are kept.
+-- Remove the texts of a question and its answer; its figures and an error are kept. No row matched: it was asked again meanwhile.
 UPDATE questions
-   SET prompt = :shown,
+   SET prompt = :expired,
        system_prompt = NULL,
        messages = NULL,
        answer = NULL,
-       error_code = 'expired',
-       error_message = :message
+       error_code = COALESCE(error_code, 'expired'),
+       error_message = COALESCE(error_message, :message)
  WHERE question_id = :question_id
-   AND state IN ('answered', 'failed');
+   AND state IN ('answered', 'failed')
+   AND answered_at < :before;

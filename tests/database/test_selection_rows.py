@@ -133,6 +133,24 @@ def test_rows_without_a_key_are_named_by_their_content(desk: Desk) -> None:
     assert first.sample_key == second.sample_key
     assert desk.rows("SELECT DISTINCT content_hash FROM manifest_samples") == [(first.sample_key,)]
     assert desk.issue_counts() == {"duplicate_content": 1}
+    assert desk.rows("SELECT message FROM data_issues") == [
+        ("the texts are the same as those of an earlier row: both are trained on",)
+    ]
+
+
+def test_a_row_that_is_returned_twice_or_changed_has_a_repeated_key_and_no_warning_of_itself(
+    desk: Desk,
+) -> None:
+    _make_tickets(desk, [("k1", "Where is the office?"), ("k2", "When?"), ("k1", "Where is it?")])
+    row = "SELECT ticket AS sample_key, prompt, prompt AS response FROM tickets"
+    changed = "SELECT ticket, prompt, 'Elsewhere.' FROM tickets WHERE ticket = 'k2'"
+    desk.write(
+        training_query=f"{row} UNION ALL {row} UNION ALL {changed}",
+        on_bad_row="skip",
+        max_skipped_share=1.0,
+        near_duplicate_at=0.3,
+    )
+    assert desk.issue_counts() == {"duplicate_key": 5}
 
 
 def test_a_sample_too_long_for_the_base_model_is_named_with_its_tokens(desk: Desk) -> None:

@@ -6,7 +6,10 @@ import json
 
 import pytest
 
+from sqltune.records import SelectionName
+from sqltune.selection.columns import map_columns
 from sqltune.selection.markup import find_markup
+from sqltune.selection.training_rows import TrainingRows
 
 #: text, what is found
 FOUND = [
@@ -101,3 +104,13 @@ def test_conversations_are_searched_turn_by_turn() -> None:
 )
 def test_a_long_text_of_beginnings_takes_no_time_that_grows_with_its_square(piece: str) -> None:
     _find(piece * 100_000)
+
+
+@pytest.mark.parametrize(("warns", "expected"), [(True, [("response", "markup")]), (False, [])])
+def test_texts_are_searched_only_where_somebody_reads_what_is_found(
+    warns: bool, expected: list[tuple[str, str]]
+) -> None:
+    columns = map_columns(("prompt", "response"), SelectionName.TRAINING)
+    rows = TrainingRows(columns, None, warns_of_texts=warns)
+    assert len(rows.accept([(b"Where?", b"Here.<br>")])) == 1
+    assert [(each.column_name, each.rule) for each in rows.findings.issues] == expected

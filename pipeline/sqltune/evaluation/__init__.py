@@ -11,13 +11,13 @@ from sqltune.evaluation.gate import Verdict, reach_verdict, review_live, rules_o
 from sqltune.evaluation.measuring import measure
 from sqltune.evaluation.phase import answer_phase, forget_errors
 from sqltune.evaluation.recording import record_evaluation, record_review, record_verdict
-from sqltune.evaluation.scorers import SCORERS
+from sqltune.evaluation.scorers import NEEDS_EXPECTED
 from sqltune.evaluation.scoring import plan_scoring, score_responses
 from sqltune.evaluation.shapes import choose_scorer
 from sqltune.evaluation.storable_answers import make_missing, make_storable
 
 __all__ = [
-    "SCORERS",
+    "NEEDS_EXPECTED",
     "AnsweringModel",
     "Verdict",
     "answer_phase",

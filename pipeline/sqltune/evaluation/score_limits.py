@@ -27,19 +27,19 @@ def check_texts(*texts: str, longest: int = MAX_CHARACTERS) -> None:
     Raises:
         ScorerError: one is longer than `longest` characters, or has letters under too many marks.
     """
-    length = max(_count_characters(text, longest) for text in texts)
+    for text in texts:
+        _check_length(len(text), longest)
+        # Before anything is normalised, which takes too long with many marks on a letter.
+        if has_too_many_marks(text):
+            raise ScorerError(
+                f"a letter has more than {MARKS_ON_A_LETTER:,} combining marks: remove them"
+            )
+        if not text.isascii() and len(text) * _LONGEST_FORM > longest:
+            _check_length(len(unicodedata.normalize("NFKC", text)), longest)
+
+
+def _check_length(length: int, longest: int) -> None:
     if length > longest:
         raise ScorerError(
             f"a text of {length:,} characters is too long: this scorer accepts {longest:,}"
         )
-    if any(map(has_too_many_marks, texts)):
-        raise ScorerError(
-            f"a letter has more than {MARKS_ON_A_LETTER:,} combining marks: remove them"
-        )
-
-
-def _count_characters(text: str, longest: int) -> int:
-    """Return a text's length as it is compared, where that may be more than `longest`."""
-    if text.isascii() or len(text) * _LONGEST_FORM <= longest or len(text) > longest:
-        return len(text)
-    return len(unicodedata.normalize("NFKC", text))

@@ -186,6 +186,8 @@ SCORERS: dict[str, Scorer] = {
     "chrf": Scorer(_alone(score_chrf), 0.5),
     "similarity": Scorer(_alone(score_similarity), 0.8),
 }
+#: Whether each scorer needs an expected text.
+NEEDS_EXPECTED = {name: scorer.needs_expected for name, scorer in SCORERS.items()}
 
 
 def _clip(score: float) -> float:

@@ -14,17 +14,16 @@ from sqltune.database import clocks, migrations, rights
 from sqltune.database.connection import Database
 from sqltune.database.tables import adapters, inputs
 from sqltune.errors import PipelineError
-from sqltune.evaluation import SCORERS
 from sqltune.operations.trying_scorers import find_unread_extras, find_unread_scorers
 from sqltune.planning.adapter_rules import check_adapter
 from sqltune.records import Adapter, SelectionName
 from sqltune.runtime import Runtime
 from sqltune.selection import (
-    ROW_CHECK_ISSUES,
     RowCounts,
-    check_prompts,
+    SelectionReader,
     count_first_rows,
     find_emptiness,
+    find_first_scorers,
 )
 from sqltune.settings import Settings, find_unknown_variables
 
@@ -33,6 +32,8 @@ _ECHO = "\U0001f680 e\u0301 \u05e9\u05dc\u05d5\u05dd \\ ' \" `"
 #: The server fills in the times of people's rows; a larger difference is not network delay.
 _CLOCK_SECONDS = 120.0
 _SHOWN_RIGHTS = 6
+#: Prompts whose scorers are looked at; `sqltune plan` and `validate` look at all.
+_SCANNED_PROMPTS = 1_000
 
 
 class CheckStatus(StrEnum):
@@ -141,8 +142,7 @@ def _examine_adapters(runtime: Runtime) -> list[CheckFinding]:
     findings = []
     for adapter in enabled:
         findings.append(_examine_adapter(runtime, adapter))
-        findings += _examine_queries(runtime, adapter)
-        findings += _examine_scorers(runtime, adapter)
+        findings += _examine_selections(runtime, adapter)
     return findings
 
 
@@ -158,17 +158,26 @@ def _examine_adapter(runtime: Runtime, adapter: Adapter) -> CheckFinding:
     return CheckFinding(name, CheckStatus.OK, _describe_model(adapter.backend, model))
 
 
-def _examine_queries(runtime: Runtime, adapter: Adapter) -> Iterator[CheckFinding]:
-    """Run each query of an adapter until its first row, as the user who runs selections."""
+def _examine_selections(runtime: Runtime, adapter: Adapter) -> Iterator[CheckFinding]:
+    """Check an adapter's queries and scorers, as the user who runs selections."""
     try:
         check_adapter(adapter)
     except PipelineError:
-        return
+        return  # the check of the row says so
     reader = runtime.selection_reader(lambda: None)
+    queries = list(_examine_queries(reader, adapter))
+    yield from queries
+    failed = {finding.check for finding in queries if finding.status is CheckStatus.FAILED}
+    if _name_rows(adapter, SelectionName.EVALUATION) not in failed:
+        yield from _examine_scorers(reader, adapter)
+
+
+def _examine_queries(reader: SelectionReader, adapter: Adapter) -> Iterator[CheckFinding]:
+    """Run each query of an adapter until its first row."""
     for selection in SelectionName:
         if selection is SelectionName.PREDICTION and adapter.prediction_query is None:
             continue
-        name = f"{selection.value} rows of {adapter.adapter_name}"
+        name = _name_rows(adapter, selection)
         try:
             counts = count_first_rows(reader, adapter, selection)
         except PipelineError as error:
@@ -180,16 +189,19 @@ def _examine_queries(runtime: Runtime, adapter: Adapter) -> Iterator[CheckFindin
             yield _describe_emptiness(name, adapter, selection, counts)
 
 
-def _examine_scorers(runtime: Runtime, adapter: Adapter) -> Iterator[CheckFinding]:
-    """Read each view that the adapter or one of its prompts names as scorer."""
-    name, reader = f"scorers of {adapter.adapter_name}", runtime.selection_reader(lambda: None)
+def _name_rows(adapter: Adapter, selection: SelectionName) -> str:
+    return f"{selection.value} rows of {adapter.adapter_name}"
+
+
+def _examine_scorers(reader: SelectionReader, adapter: Adapter) -> Iterator[CheckFinding]:
+    """Read each view that the adapter or one of its first prompts names as scorer."""
+    name = f"scorers of {adapter.adapter_name}"
     try:
-        check_adapter(adapter)
-        scorers = {scorer: each.needs_expected for scorer, each in SCORERS.items()}
-        prompts = check_prompts(reader, adapter, scorers=scorers, listed_in=ROW_CHECK_ISSUES)
-    except PipelineError:
-        return  # the checks of the row and of its queries say so
-    for message in find_unread_scorers(reader, adapter, prompts):
+        of_prompts = find_first_scorers(reader, adapter, _SCANNED_PROMPTS)
+    except PipelineError as error:
+        yield CheckFinding(name, CheckStatus.FAILED, str(error))
+        of_prompts = set()
+    for message in find_unread_scorers(reader, adapter, of_prompts):
         yield CheckFinding(name, CheckStatus.FAILED, message)
     for _, message in find_unread_extras(reader, adapter):
         yield CheckFinding(name, CheckStatus.WARNING, message)

@@ -11,7 +11,7 @@ from sqltune.backends.options import check_validation
 from sqltune.database.patience import with_patience
 from sqltune.database.tables import row_checks
 from sqltune.errors import BadRows, DataError, PipelineError, RunInterrupted
-from sqltune.evaluation import SCORERS
+from sqltune.evaluation import NEEDS_EXPECTED
 from sqltune.operations.trying_scorers import (
     UNREAD_SCORER,
     find_unread_scorers,
@@ -127,9 +127,8 @@ def examine_rows(
     Raises:
         DataError: a query cannot be used.
     """
-    scorers = {name: scorer.needs_expected for name, scorer in SCORERS.items()}
     reader = runtime.selection_reader(check)
-    prompts = check_prompts(reader, adapter, scorers=scorers, listed_in=listed_in)
+    prompts = check_prompts(reader, adapter, scorers=NEEDS_EXPECTED, listed_in=listed_in)
     if manifest_id is not None:
         check_leaks(runtime.database, reader, manifest_id, prompts)
         note_unread_extras(reader, adapter, prompts)
@@ -158,7 +157,7 @@ def _find_scoring_fault(
             "give prompts an expected text, or set gate_without_prompts = 'accept'",
             code="nothing_to_compare",
         )
-    for message in find_unread_scorers(reader, adapter, prompts):
+    for message in find_unread_scorers(reader, adapter, prompts.sql_scorers):
         return DataError(message, code=UNREAD_SCORER)
     return None
 

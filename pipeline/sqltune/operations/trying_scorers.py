@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sqltune.records import Adapter, Phase
 from sqltune.selection import (
@@ -20,11 +20,17 @@ _NO_RUN = 0
 
 
 def find_unread_scorers(
-    reader: SelectionReader, adapter: Adapter, prompts: CheckedPrompts
+    reader: SelectionReader, adapter: Adapter, of_prompts: Iterable[str]
 ) -> Iterator[str]:
-    """Yield why views cannot be read that the adapter and its prompts name for the gate."""
+    """Yield why views cannot be read that the adapter and its prompts name for the gate.
+
+    Args:
+        reader: where views are read.
+        adapter: its row.
+        of_prompts: what its prompts name.
+    """
     named = [] if adapter.scorer is None else [adapter.scorer]
-    for scorer in sorted({*filter(is_sql_scorer, named), *prompts.sql_scorers}):
+    for scorer in sorted(set(filter(is_sql_scorer, [*named, *of_prompts]))):
         message = _try_scorer(reader, scorer)
         if message is not None:
             yield message

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqltune import wanted_keys
 from sqltune.backends.options import check_validation
+from sqltune.database.connection import Session
 from sqltune.database.tables import manifests, runs, versions
 from sqltune.errors import DatabaseUnavailable, PipelineError
 from sqltune.planning.pausing import PAUSING, find_pause, is_answered
@@ -106,7 +107,7 @@ def plan_adapter(
         else:
             plan = _choose_now(runtime, adapter, wanted, history, is_requested)
             if isinstance(plan, Train) and request is None:
-                plan = _wait_for_new_samples(runtime, adapter, plan, history.version, check)
+                plan = _wait_for_new_samples(runtime, adapter, plan, history, check)
             plan = _apply_row_rules(runtime, adapter, plan, history)
         changes = None
         if isinstance(plan, Train) and not force:
@@ -195,8 +196,8 @@ def _apply_row_rules(runtime: Runtime, adapter: Adapter, plan: Plan, history: Hi
     if not isinstance(plan, UpToDate | Evaluate) or version is None or last is None:
         return plan
     with runtime.database.read() as session:
-        settings = runs.get_run_settings(session, version.run_id)
-        if are_samples_judged_otherwise(session, adapter, version):
+        settings = _read_settings(session, version, history)
+        if are_samples_judged_otherwise(session, adapter, version, settings):
             return Train(explain_row_rules(adapter, settings), plan.wanted)
         is_same = isinstance(plan, UpToDate)
         if is_same and are_prompts_judged_otherwise(session, adapter, last, history.settings):
@@ -257,15 +258,15 @@ def _wait_for_new_samples(
     runtime: Runtime,
     adapter: Adapter,
     plan: Train,
-    version: AdapterVersion | None,
+    history: History,
     check: Callable[[], None],
 ) -> Plan:
     """Wait if only the samples changed and fewer are new than the row asks for."""
-    least, wanted = adapter.min_new_samples, plan.wanted
+    least, wanted, version = adapter.min_new_samples, plan.wanted, history.version
     if least is None or version is None:
         return plan
     with runtime.database.read() as session:
-        settings = runs.get_run_settings(session, version.run_id)
+        settings = _read_settings(session, version, history)
         manifest = manifests.get_manifest(session, version.manifest_id)
     if manifest is not None and manifest.forgotten_count:
         return plan
@@ -280,6 +281,14 @@ def _wait_for_new_samples(
     if found >= least:
         return plan
     return Wait(f"{found:,} of the {least:,} samples that min_new_samples asks for are new", wanted)
+
+
+def _read_settings(session: Session, version: AdapterVersion, history: History) -> dict[str, Any]:
+    """Return the settings of the run that trained a version, which is mostly the last one."""
+    last = history.last_planned
+    if last is not None and last.run_id == version.run_id:
+        return history.settings
+    return runs.get_run_settings(session, version.run_id)
 
 
 def _differs_from_recorded(

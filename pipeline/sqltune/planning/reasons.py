@@ -87,8 +87,10 @@ def explain_evaluation(
 
 def explain_row_rules(adapter: Adapter, settings: Mapping[str, Any]) -> str:
     """Return which rules for bad rows changed since a run that they would end otherwise."""
-    changed = _find_changed_columns(adapter, settings, BAD_ROW_COLUMNS)
-    return f"{'; '.join(changed)}: rows that the last run found are judged otherwise now"
+    changed = "; ".join(_find_changed_columns(adapter, settings, BAD_ROW_COLUMNS))
+    if "on_personal_data ignore -> refuse" in changed:
+        return f"{changed}: the last run did not look for what is refused now"
+    return f"{changed}: rows that the last run found are judged otherwise now"
 
 
 def _find_changed_columns(

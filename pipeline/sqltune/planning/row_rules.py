@@ -19,11 +19,17 @@ BAD_ROW_COLUMNS = ("on_bad_row", "max_skipped_share", "on_personal_data")
 
 
 def are_samples_judged_otherwise(
-    session: Session, adapter: Adapter, version: AdapterVersion
+    session: Session, adapter: Adapter, version: AdapterVersion, settings: Mapping[str, Any]
 ) -> bool:
-    """Whether other samples than a version's would be trained now, or the run would fail."""
+    """Whether other samples than a version's would be trained now, or the run would fail.
+
+    Args:
+        session: reads.
+        adapter: its row.
+        version: the version.
+        settings: the effective settings of the run that trained it.
+    """
     run_id = version.run_id
-    settings = runs.get_run_settings(session, run_id)
     selected, skipped = runs.get_sample_counts(session, run_id)
     return skipped > most_skipped(selected, adapter) or _are_private_rows_judged_otherwise(
         session, adapter, run_id, SelectionName.TRAINING, settings

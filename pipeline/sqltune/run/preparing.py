@@ -13,7 +13,7 @@ from sqltune.backends.token_counts import count_epoch_tokens
 from sqltune.database.connection import Session
 from sqltune.database.tables import issues, manifests, runs
 from sqltune.errors import BadRows, DataError
-from sqltune.evaluation import SCORERS, choose_scorer
+from sqltune.evaluation import NEEDS_EXPECTED, choose_scorer
 from sqltune.records import Run, RunKind, Sample
 from sqltune.run.sample_limits import check_conversation, find_limits
 from sqltune.run.work import Work, add_event, count_noun, get_manifest_fingerprint
@@ -61,12 +61,11 @@ def _say_warnings(work: Work, run: Run) -> None:
 
 
 def _freeze_prompts(work: Work) -> FrozenPrompts:
-    scorers = {name: scorer.needs_expected for name, scorer in SCORERS.items()}
     return freeze_eval_prompts(
         work.scope,
         work.selection_reader,
         work.adapter,
-        scorers=scorers,
+        scorers=NEEDS_EXPECTED,
         choose_scorer=choose_scorer,
     )
 

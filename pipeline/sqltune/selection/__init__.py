@@ -22,6 +22,7 @@ from sqltune.selection.predictions import (
     describe_scan,
     scan_predictions,
 )
+from sqltune.selection.prompt_rows import find_first_scorers
 from sqltune.selection.prompt_scan import fingerprint_prompts, scan_prompts
 from sqltune.selection.questions import MARKS_ON_A_LETTER, has_too_many_marks
 from sqltune.selection.reader import SelectionReader, count_first_rows
@@ -81,6 +82,7 @@ __all__ = [
     "describe_scan",
     "digest_inputs",
     "find_emptiness",
+    "find_first_scorers",
     "fingerprint_prompts",
     "fingerprint_samples",
     "freeze_eval_prompts",

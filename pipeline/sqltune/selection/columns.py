@@ -37,7 +37,8 @@ EVALUATION_FIELDS = (
 )
 #: An expected text is read as that of an evaluation prompt is, and ignored.
 PREDICTION_FIELDS = ("row_key", *EVALUATION_FIELDS[1:5])
-_FIELDS = {
+#: The fields of each selection, in the order in which `ColumnMap.split` gives them.
+FIELDS = {
     SelectionName.TRAINING: TRAINING_FIELDS,
     SelectionName.EVALUATION: EVALUATION_FIELDS,
     SelectionName.PREDICTION: PREDICTION_FIELDS,
@@ -80,7 +81,7 @@ def map_columns(names: Sequence[str], selection: SelectionName) -> ColumnMap:
     Raises:
         DataError: a required column is missing, or a column occurs twice.
     """
-    fields = _FIELDS[selection]
+    fields = FIELDS[selection]
     given = [name.lower() for name in names]
     if selection is SelectionName.EVALUATION and "prompt_key" not in given:
         given = ["prompt_key" if name == "sample_key" else name for name in given]
@@ -111,3 +112,8 @@ def _check_column(field: str, given: Sequence[str], selection: SelectionName) ->
             column=field,
             code="missing_column",
         )
+
+
+def as_text(value: object) -> str:
+    """Return a value of a column as text, whether the query returned a text or a number."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

@@ -26,10 +26,11 @@ def note_contradictions(
     answered = np.frombuffer(responses, dtype=np.uint64)
     firsts = find_firsts(prompts)
     others = np.flatnonzero(answered != answered[firsts])
-    findings.count(RULE, WARNING, len(others))
-    for other in others[:KEPT_PER_RULE].tolist():
+    found = keys.name_apart(zip(others.tolist(), firsts[others].tolist(), strict=True))
+    findings.count(RULE, WARNING, len(found))
+    for other, first in found[:KEPT_PER_RULE]:
         message = (
-            f"sample {keys[firsts[other]]} has the same prompt and another response, and both are "
+            f"sample {keys[first]} has the same prompt and another response, and both are "
             "trained on: keep one, or write into the prompt or system_prompt what differs"
         )
         findings.keep(keys[other], "response", Problem(RULE, message), WARNING)

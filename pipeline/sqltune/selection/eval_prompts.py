@@ -16,6 +16,7 @@ from sqltune.database.tables import run_prompts, runs
 from sqltune.database.tables.run_prompts import FrozenPrompt
 from sqltune.records import Adapter, SelectionName
 from sqltune.selection.bad_rows import RowCounts, find_prompt_fault
+from sqltune.selection.columns import as_text
 from sqltune.selection.content_hash import FingerprintSum, content_digest
 from sqltune.selection.findings import WARNING, Findings
 from sqltune.selection.forgotten import FORGOTTEN
@@ -53,7 +54,7 @@ class _Freezing:
 
     def name_scorer(self, row: PromptRow) -> str:
         """Return a prompt's primary scorer: its own, else the adapter's, else one for its shape."""
-        if row.scorer is not None and (own := _as_text(row.scorer)):
+        if row.scorer is not None and (own := as_text(row.scorer)):
             return own
         if self.adapter.scorer is not None:
             return self.adapter.scorer
@@ -186,7 +187,7 @@ def _read(
 
 
 def _as_asked(content: ContentRow, row: PromptRow) -> AskedRow:
-    group = None if row.group_key is None else _as_text(row.group_key).encode()
+    group = None if row.group_key is None else as_text(row.group_key).encode()
     return AskedRow(content.key, content.prompt, content.system_prompt, content.messages, group)
 
 
@@ -211,13 +212,13 @@ def _find_in_texts(
 def _freeze(row: PromptRow, freezing: _Freezing) -> tuple[ContentRow, FrozenPrompt]:
     texts = (row.prompt, row.expected, row.system_prompt)
     digest = content_digest(*texts, None, None, None, row.messages).hex()
-    name = digest if row.key is None else _as_text(row.key)
+    name = digest if row.key is None else as_text(row.key)
     content = ContentRow(name.encode(), digest.encode(), *texts, row.messages)
     primary = freezing.name_scorer(row)
     return content, FrozenPrompt(
         prompt_key=name,
         content_hash=digest,
-        category=None if row.category is None else _as_text(row.category),
+        category=None if row.category is None else as_text(row.category),
         scorer=primary,
         is_scored=row.expected is not None or freezing.scores_alone(primary),
     )
@@ -266,7 +267,3 @@ def _same_content(first_key: str) -> Problem:
         "the gate counts them once; delete one"
     )
     return Problem("repeated_prompt", message)
-
-
-def _as_text(value: bytes | int) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)

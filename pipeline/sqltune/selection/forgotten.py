@@ -15,8 +15,8 @@ from typing import Any
 
 from sqltune.database.connection import Database, Session
 from sqltune.database.streaming import Rows
-from sqltune.database.tables import erasures
-from sqltune.database.tables.erasures import ForgottenHash
+from sqltune.database.tables import forgotten_hashes
+from sqltune.database.tables.forgotten_hashes import ForgottenHash
 from sqltune.errors import ConfigError
 from sqltune.records import SelectionName
 from sqltune.selection.columns import ColumnMap
@@ -104,8 +104,8 @@ def load_forgotten(database: Database, environment_key: str | None) -> Forgotten
         ConfigError: the secret that it was forgotten with is missing: it would be trained again.
     """
     with database.read() as session:
-        stored = erasures.list_forget_keys(session)
-        hashes = erasures.list_forgotten_hashes(session) if stored else frozenset()
+        stored = forgotten_hashes.list_forget_keys(session)
+        hashes = forgotten_hashes.list_forgotten_hashes(session) if stored else frozenset()
     if not hashes:
         return None
     given = _key_of_environment(environment_key)
@@ -123,16 +123,16 @@ def require_key(
         make: returns 32 random bytes.
         now: UTC.
     """
-    stored, given = erasures.list_forget_keys(session), _key_of_environment(environment_key)
+    stored, given = forgotten_hashes.list_forget_keys(session), _key_of_environment(environment_key)
     if given is not None:
         if given.key_id not in stored:
-            erasures.insert_forget_key(session, given.key_id, None, now=now)
+            forgotten_hashes.insert_forget_key(session, given.key_id, None, now=now)
         return given
     for key_id, made in stored.items():
         if made is not None:
             return ForgetKey(key_id, bytes.fromhex(made))
     key = _key_of(make())
-    erasures.insert_forget_key(session, key.key_id, key.secret.hex(), now=now)
+    forgotten_hashes.insert_forget_key(session, key.key_id, key.secret.hex(), now=now)
     return key
 
 

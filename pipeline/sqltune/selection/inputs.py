@@ -11,7 +11,7 @@ from typing import Any
 from sqltune.database.connection import Database
 from sqltune.database.streaming import open_stream
 from sqltune.records import Message, SelectionName
-from sqltune.selection.columns import EVALUATION_FIELDS, TRAINING_FIELDS, Column, map_columns
+from sqltune.selection.columns import FIELDS, Column, map_columns
 from sqltune.selection.conversations import check_conversation, parse_conversation
 from sqltune.selection.prompt_rows import PromptRow, digest_prompt
 from sqltune.selection.rules import Problem
@@ -23,10 +23,6 @@ from sqltune.selection.unfolding import unfold_messages
 _PREFIX_BYTES = 16
 #: Reading a dataset has no limit of its own; the server gets one that nothing reaches.
 _TIMEOUT_SECONDS = 86_400.0
-_FIELDS = {
-    SelectionName.TRAINING: TRAINING_FIELDS,
-    SelectionName.EVALUATION: EVALUATION_FIELDS,
-}
 
 
 def read_conversation(value: Any, selection: SelectionName) -> tuple[Message, ...] | Problem:
@@ -58,7 +54,7 @@ def count_stored_contents(
 
 def digest_inputs(rows: Sequence[Mapping[str, Any]], selection: SelectionName) -> list[bytes]:
     """Return the beginning of each row's hash, as `count_stored_contents` counts it."""
-    columns = [[_as_stored(row.get(field)) for row in rows] for field in _FIELDS[selection]]
+    columns = [[_as_stored(row.get(field)) for row in rows] for field in FIELDS[selection]]
     return _digest(columns, selection)
 
 

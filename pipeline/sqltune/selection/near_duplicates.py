@@ -53,12 +53,13 @@ class NearDuplicates:
 
     def note(self, keys: RowKeys, findings: Findings) -> None:
         """Note each sample that is nearly, but not exactly, the same as one before it."""
-        found = self.find()
+        near = self.find()
+        found = keys.name_apart((other, first) for other, (first, _) in sorted(near.items()))
         findings.count(RULE, WARNING, len(found))
-        for other, (first, share) in sorted(found.items())[:KEPT_PER_RULE]:
+        for other, first in found[:KEPT_PER_RULE]:
             message = (
-                f"nearly the same as sample {keys[first]} ({share:.0%} of their texts), and both "
-                "are trained on, so that this text counts twice: keep one, or set "
+                f"nearly the same as sample {keys[first]} ({near[other][1]:.0%} of their texts), "
+                "and both are trained on, so that this text counts twice: keep one, or set "
                 "near_duplicate_at = NULL in adapters"
             )
             findings.keep(keys[other], None, Problem(RULE, message), WARNING)

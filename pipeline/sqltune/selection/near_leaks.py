@@ -2,7 +2,8 @@
 
 The evaluation prompts are in memory, the samples are streamed. The comparison is exact: a sample's
 prompt can be near enough only if that share of its pieces is in the evaluation prompts. Of very
-many long prompts only every so manyth piece is kept, by which the prompts to compare are found.
+many long prompts only every so manyth piece is kept, by which the prompts to compare are found:
+what is found is near, but of a prompt with few pieces there may be none by which it is found.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from sqltune.records import SelectionName
-from sqltune.selection.columns import Column
+from sqltune.selection.columns import Column, as_text
 from sqltune.selection.content_hash import content_digest, raw_digest
 from sqltune.selection.prompt_rows import find_asked_problem
 from sqltune.selection.reader import OpenSelection
@@ -48,6 +48,11 @@ def read_prediction_rows(selection: OpenSelection) -> Iterator[list[PredictionRo
             yield [_read_row(row, has_messages) for row in rows]
 
 
+def digest_asked(prompt: bytes, system_prompt: bytes | None, messages: bytes | None) -> bytes:
+    """Hash what a row asks; its messages as canonical JSON."""
+    return content_digest(prompt, None, system_prompt, None, None, None, messages)
+
+
 def _are_clean(columns: list[Column]) -> bool:
     keys, prompts, _, system_prompts, _ = columns
     return (
@@ -60,17 +65,16 @@ def _are_clean(columns: list[Column]) -> bool:
 def _read_clean(
     key: bytes | int, prompt: bytes, _expected: Any, system_prompt: bytes | None, messages: None
 ) -> PredictionRow:
-    digest = content_digest(prompt, None, system_prompt, None, None, None)
-    return PredictionRow(_as_text(key), digest.hex(), prompt, system_prompt, messages, None)
+    digest = digest_asked(prompt, system_prompt, None)
+    return PredictionRow(as_text(key), digest.hex(), prompt, system_prompt, messages, None)
 
 
 def _read_row(row: _GivenRow, has_messages: bool) -> PredictionRow:
     problem = _find_problem(row, has_messages)
     if problem is None:
         texts = (row.prompt, row.system_prompt, row.messages)
-        digest = content_digest(row.prompt, None, row.system_prompt, None, None, None, row.messages)
-        return PredictionRow(_as_text(row.key), digest.hex(), *texts, problem)
-    key = None if problem[0] == "row_key" else _as_text(row.key)
+        return PredictionRow(as_text(row.key), digest_asked(*texts).hex(), *texts, problem)
+    key = None if problem[0] == "row_key" else as_text(row.key)
     digest = raw_digest((row.prompt, row.system_prompt, row.messages))
     return PredictionRow(key, digest.hex(), b"", None, None, problem)
 
@@ -82,7 +86,3 @@ def _find_problem(row: _GivenRow, has_messages: bool) -> tuple[str, Problem] | N
         ("system_prompt", text_problem("system_prompt", row.system_prompt, required=False)),
     )
     return next(((column, problem) for column, problem in checks if problem is not None), None)
-
-
-def _as_text(value: bytes | int) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any, NamedTuple
 
-from sqltune.records import SelectionName
-from sqltune.selection.columns import ColumnMap
+from sqltune.records import Adapter, SelectionName
+from sqltune.selection.columns import ColumnMap, as_text
 from sqltune.selection.content_hash import content_digest, prompt_digest, raw_digest
-from sqltune.selection.reader import OpenSelection
+from sqltune.selection.reader import OpenSelection, SelectionReader, open_selection
 from sqltune.selection.rules import (
     NOTHING_GIVEN,
     Problem,
@@ -42,6 +43,22 @@ def read_rows(selection: OpenSelection, watch: ColumnWatch | None = None) -> Ite
             watch.add(fields)
         columns = unfold_messages(fields, SelectionName.EVALUATION)
         yield from map(PromptRow._make, zip(*columns, strict=True))
+
+
+def find_first_scorers(reader: SelectionReader, adapter: Adapter, prompts: int) -> set[str]:
+    """Return the scorers that the first prompts of an adapter name.
+
+    Args:
+        reader: where the query runs.
+        adapter: its row.
+        prompts: how many are read.
+
+    Raises:
+        DataError: the query cannot be used.
+    """
+    with open_selection(reader, adapter, SelectionName.EVALUATION) as selection:
+        rows = islice(read_rows(selection), prompts)
+        return {as_text(row.scorer) for row in rows if row.scorer is not None}
 
 
 def find_problems(

@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from sqltune.database.tables.message_texts import read_messages
 from sqltune.records import Message
@@ -75,10 +76,21 @@ def fold_prompt(text: str) -> str:
 
 
 def has_too_many_marks(text: str) -> bool:
-    """Whether some letter has more combining marks than any language writes."""
+    """Whether some letter has more combining marks than any language writes, in any plain form."""
     if text.isascii():
         return False
-    return _LONG_RUN.search(bytes(map(unicodedata.combining, text))) is not None
+    return _LONG_RUN.search(b"".join(map(_mark_classes, text))) is not None
+
+
+@cache
+def _mark_classes(character: str) -> bytes:
+    """Return the classes by which what a character becomes is ordered; 0 is no mark.
+
+    Marks come out of characters that are none, and come together where invisible ones are dropped.
+    """
+    if unicodedata.category(character) == "Cf":
+        return b""
+    return bytes(map(unicodedata.combining, unicodedata.normalize("NFKD", character)))
 
 
 def _read_turns(

@@ -10,21 +10,28 @@ from sqltune.selection.rules import Problem
 DUPLICATE, VALIDATION_LEAK = "duplicate_content", "validation_leak"
 
 
-def note_duplicates(contents: bytes | bytearray, keys: RowKeys, findings: Findings) -> None:
+def note_duplicates(
+    contents: bytes | bytearray, keys: RowKeys, findings: Findings, *, has_own_keys: bool
+) -> None:
     """Note each trained sample with the content of an earlier one.
 
     Args:
         contents: hashes of 8 bytes of the trained samples' contents, in their order.
         keys: their keys.
         findings: get the warnings.
+        has_own_keys: False: the keys are hashes of the contents, which equal ones share.
     """
     import numpy as np
 
     firsts = find_firsts(contents)
     others = np.flatnonzero(firsts != np.arange(len(firsts)))
-    findings.count(DUPLICATE, WARNING, len(others))
-    for other in others[:KEPT_PER_RULE].tolist():
-        message = f"the texts are the same as those of {keys[firsts[other]]}: both are trained on"
+    found = list(zip(others.tolist(), firsts[others].tolist(), strict=True))
+    if has_own_keys:
+        found = keys.name_apart(found)
+    findings.count(DUPLICATE, WARNING, len(found))
+    for other, first in found[:KEPT_PER_RULE]:
+        whose = keys[first] if has_own_keys else "an earlier row"
+        message = f"the texts are the same as those of {whose}: both are trained on"
         findings.keep(keys[other], None, Problem(DUPLICATE, message), WARNING)
 
 

@@ -22,6 +22,10 @@ class RowKeys:
         """Return the key of the row that was added as number `index`, from 0."""
         return self._text[self._ends[index] : self._ends[index + 1]].decode()
 
+    def name_apart(self, pairs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Return the pairs of rows whose keys differ: a repeated key is an error of its own."""
+        return [(row, other) for row, other in pairs if self[row] != self[other]]
+
     def add(self, keys: Iterable[bytes]) -> None:
         """Add the keys of the next rows."""
         for key in keys:

@@ -62,6 +62,7 @@ def read_by_rules(
             limits.check_conversation,
             validation_share=share,
             on_personal_data=adapter.on_personal_data,
+            warns_of_texts=True,
         )
         reading, rules = SampleReading(rows), begin_sample_rules(adapter.near_duplicate_at)
         for page in selection.pages():
@@ -75,5 +76,5 @@ def read_by_rules(
         for key in selection.left_out:
             rows.findings.add(key, None, FORGOTTEN, WARNING)
         rows.counts.forgotten = len(selection.left_out)
-    rules.note(rows.findings)
+    rules.note(rows.findings, has_own_keys=rows.has_own_keys)
     return reading

@@ -59,11 +59,16 @@ class SampleRules:
         if self.near is not None:
             self.near.add([_whole(batch, index) for index in trained])
 
-    def note(self, findings: Findings) -> None:
-        """Add what was found; to be called once, after the last page."""
+    def note(self, findings: Findings, *, has_own_keys: bool) -> None:
+        """Add what was found; to be called once, after the last page.
+
+        Args:
+            findings: get the warnings.
+            has_own_keys: whether the query names its rows; if not, the content hash does.
+        """
         keys = self._trained.keys
         note_contradictions(self._prompts, self._responses, keys, findings)
-        note_duplicates(self._contents, keys, findings)
+        note_duplicates(self._contents, keys, findings, has_own_keys=has_own_keys)
         note_validation_leaks(
             self._trained.texts, keys, self._measured.texts, self._measured.keys, findings
         )

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqltune.database.streaming import open_connection
 from sqltune.errors import DataError, QueryRefused
+from sqltune.selection.columns import as_text
 from sqltune.selection.guard import guard_query
 from sqltune.selection.reader import SelectionReader
 from sqltune.selection.rules import describe
@@ -95,7 +96,7 @@ def _find_columns(scorer: str, names: Sequence[str]) -> list[int | None]:
 
 def _add(found: dict[str, GivenScore], scorer: str, row: Sequence[Any]) -> None:
     key, score, reason = row
-    name = _as_text(key)
+    name = as_text(key)
     if name in found:
         message = f"{scorer} returns more than one row for this answer: group by prompt_key"
         found[name] = GivenScore(None, error_message=message)
@@ -104,7 +105,7 @@ def _add(found: dict[str, GivenScore], scorer: str, row: Sequence[Any]) -> None:
     if fault is not None:
         found[name] = GivenScore(None, error_message=f"{scorer} returns {fault}")
         return
-    text = None if reason is None else _as_text(reason)[:_REASON_CHARACTERS]
+    text = None if reason is None else as_text(reason)[:_REASON_CHARACTERS]
     found[name] = GivenScore(float(score), text)
 
 
@@ -112,14 +113,8 @@ def _find_fault(score: Any) -> str | None:
     if score is None:
         return "NULL as score: return a number from 0 to 1, or COALESCE it"
     if not isinstance(score, int | float):
-        shown = (
-            f"the text {_as_text(score)[:40]!r}" if isinstance(score, bytes) else describe(score)
-        )
+        shown = f"the text {as_text(score)[:40]!r}" if isinstance(score, bytes) else describe(score)
         return f"{shown} as score: CAST it to a number from 0 to 1"
     if not (math.isfinite(score) and 0 <= score <= 1):
         return f"{score:g} as score: divide it, so that it is from 0 to 1"
     return None
-
-
-def _as_text(value: Any) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

@@ -12,6 +12,7 @@ from sqltune.records import Adapter, SelectionName
 from sqltune.selection.prompt_scan import scan_open_prompts
 from sqltune.selection.reader import OpenSelection, SelectionReader, open_repeatable
 from sqltune.selection.scan import scan_open_samples
+from sqltune.selection.sources import query_of
 
 
 def require_stable(
@@ -28,9 +29,7 @@ def require_stable(
     Raises:
         DataError: the rows differ, also between two reads in one transaction.
     """
-    is_training = selection is SelectionName.TRAINING
-    query = adapter.training_query if is_training else adapter.eval_query
-    if query is None or adapter.allow_unstable:
+    if query_of(adapter, selection) is None or adapter.allow_unstable:
         return
     with open_repeatable(reader, adapter, selection) as run:
         again = _fingerprint(run(), adapter, selection)

@@ -57,6 +57,7 @@ class TrainingRows:
         *,
         validation_share: float | None = None,
         on_personal_data: str = "ignore",
+        warns_of_texts: bool = False,
     ) -> None:
         """Check rows whose fields are found by `columns`.
 
@@ -66,6 +67,7 @@ class TrainingRows:
             check_conversation: of samples with messages; None: nothing more is known.
             validation_share: the share of the samples that is for validation.
             on_personal_data: ignore, report or refuse rows that have some, or secrets.
+            warns_of_texts: False: findings are not used, so that texts are not searched for them.
         """
         self.counts = RowCounts()
         self.findings = Findings(SelectionName.TRAINING)
@@ -76,6 +78,7 @@ class TrainingRows:
         self._check_conversation = check_conversation
         self._validation_share = validation_share
         self._on_personal_data = on_personal_data
+        self._warns_of_texts = warns_of_texts
         self._last_key: Any = None
         self._keys_ascend = True
 
@@ -107,7 +110,8 @@ class TrainingRows:
         batch = self._encode_clean(columns)
         if batch is None:
             batch = self._encode_row_by_row(numbers, columns)
-        self._warn_of_texts(batch)
+        if self._warns_of_texts:
+            self._warn_of_texts(batch)
         return self._choose_validation(batch)
 
     def _warn_of_texts(self, batch: SampleBatch) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqltune.database.connection import Session
+from sqltune.database.tables.stored_texts import FORGOTTEN_TEXT
 from sqltune.database.times import format_time
 
 #: What is in the place of a text that is older than it is kept, and under which content hash.
@@ -56,16 +57,24 @@ def fetch_old_questions(
         before=format_time(before),
         after_id=after_id,
         page_size=page_size,
+        expired=EXPIRED_TEXT,
+        forgotten=FORGOTTEN_TEXT,
     )
     return [int(row.question_id) for row in rows]
 
 
-def expire_questions(session: Session, question_ids: Sequence[int]) -> None:
-    """Remove the texts of questions and of their answers; their figures are kept."""
-    for question_id in question_ids:
+def expire_questions(session: Session, question_ids: Sequence[int], *, before: datetime) -> int:
+    """Remove the texts of questions that were answered before, and return how many still are."""
+    return sum(
         session.execute(
-            "expire_question", question_id=question_id, shown=EXPIRED_TEXT, message=_MESSAGE
+            "expire_question",
+            question_id=question_id,
+            before=format_time(before),
+            expired=EXPIRED_TEXT,
+            message=_MESSAGE,
         )
+        for question_id in question_ids
+    )
 
 
 def list_old_manifests(session: Session, *, before: datetime) -> dict[int, int]:

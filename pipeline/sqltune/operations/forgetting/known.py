@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from sqltune.database.connection import Session
-from sqltune.database.tables import adapters, erasures
+from sqltune.database.tables import adapters, seen_rows
 from sqltune.errors import ConfigError
 from sqltune.suggestions import no_adapter
 
@@ -16,7 +16,7 @@ def require_known_adapter(session: Session, adapter_name: str) -> None:
     Raises:
         ConfigError: there is none.
     """
-    known = erasures.list_known_adapters(session)
+    known = seen_rows.list_known_adapters(session)
     if adapter_name not in known:
         raise ConfigError(no_adapter(adapter_name, known))
 
@@ -32,7 +32,7 @@ def find_unknown_keys(
         keys: of rows that no manifest has.
     """
     for key in keys:
-        named = erasures.list_adapters_with_finding(session, key)
+        named = seen_rows.list_adapters_with_finding(session, key)
         found = bool(named) if adapter_name is None else adapter_name in named
         if not found and not _is_source_row(session, adapter_name, key):
             yield key
@@ -41,7 +41,7 @@ def find_unknown_keys(
 def _is_source_row(session: Session, adapter_name: str | None, key: str) -> bool:
     if not (key.isascii() and key.isdigit()) or len(key) > len(str(2**63 - 1)) - 1:
         return False
-    dataset = erasures.get_dataset_of_sample(session, int(key))
+    dataset = seen_rows.get_dataset_of_sample(session, int(key))
     if dataset is None or adapter_name in (None, dataset):
         return dataset is not None
     adapter = adapters.get_adapter(session, adapter_name or "")

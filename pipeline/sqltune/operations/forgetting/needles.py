@@ -9,14 +9,28 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable
 
-from sqltune.database.tables.erasures import FORGOTTEN_TEXT, StoredText
 from sqltune.database.tables.message_texts import read_messages
+from sqltune.database.tables.stored_texts import FORGOTTEN_TEXT, StoredText
 
 #: A shorter text is not looked for in others.
 LEAST_CHARACTERS = 16
 #: So many texts are looked for one by one; of more, their beginnings are looked for all at once.
 _FEW = 50
 _FORGOTTEN = FORGOTTEN_TEXT.encode()
+#: How a text between quotes is written in SQL: MySQL and SingleStore take backslashes too
+#: (https://dev.mysql.com/doc/refman/8.4/en/string-literals.html).
+_BACKSLASHES = {"\\": r"\\"}
+_LINES = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
+_QUOTES: tuple[dict[str, str], ...] = (
+    {},
+    *({"'": "''"}, {'"': '""'}),
+    *({"'": r"\'"}, {'"': r"\""}, {"'": r"\'", '"': r"\""}),
+)
+_SPELLINGS = [
+    str.maketrans(written | quotes)
+    for written in ({}, _BACKSLASHES, _BACKSLASHES | _LINES)
+    for quotes in _QUOTES
+]
 
 
 class Needles:
@@ -81,7 +95,7 @@ def _own_texts(sample: StoredText) -> list[str]:
 def _forms(needle: bytes) -> set[bytes]:
     """Return a text as it is, as SQL quotes it, and each as JSON has it."""
     plain = needle.decode()
-    spelt = {plain, plain.replace("'", "''")}
+    spelt = {plain.translate(spelling) for spelling in _SPELLINGS}
     in_json = {
         json.dumps(text, ensure_ascii=ascii)[1:-1] for text in spelt for ascii in (True, False)
     }

@@ -11,8 +11,9 @@ from sqltune.database.connection import Session
 from sqltune.database.queries import load_statements
 from sqltune.database.streaming import RowStream, open_stream
 from sqltune.database.tables import adapters as adapters_table
-from sqltune.database.tables import erasures
-from sqltune.database.tables.erasures import SeenBy, StoredText
+from sqltune.database.tables import erasures, seen_rows, stored_texts
+from sqltune.database.tables.erasures import SeenBy
+from sqltune.database.tables.stored_texts import StoredText
 from sqltune.operations.forgetting.known import find_unknown_keys, require_known_adapter
 from sqltune.operations.forgetting.needles import Needles, needles_of
 from sqltune.records import Adapter
@@ -71,14 +72,14 @@ def plan_erasure(runtime: Runtime, adapter_name: str | None, keys: Sequence[str]
         unknown = tuple(find_unknown_keys(session, adapter_name, unseen))
         unfinished = erasures.list_open_erasures(session)
         hashes = [content for contents in found.values() for content in contents]
-        texts = [erasures.get_content(session, content) for content in dict.fromkeys(hashes)]
+        texts = [stored_texts.get_content(session, content) for content in dict.fromkeys(hashes)]
     targets = [text for text in texts if text is not None]
     if unfinished:
         targets += _find_left_behind(runtime)
     scan = _scan(runtime, targets)
     with runtime.database.read() as session:
         seen_by, manifests, adapters = _find_readers(session, {*hashes, *scan.samples})
-        left = [erasures.find_key_of_content(session, content) for content in scan.left]
+        left = [seen_rows.find_key_of_content(session, content) for content in scan.left]
         declared = adapters_table.list_adapters(session)
     return ErasurePlan(
         adapter_name=adapter_name,
@@ -116,7 +117,7 @@ def _find_quoting(declared: Iterable[Adapter], needles: Needles) -> Iterator[str
 def _find_contents(session: Session, key: str, adapter_name: str | None) -> list[str]:
     return [
         sample.content_hash
-        for sample in erasures.find_samples_of_key(session, key)
+        for sample in seen_rows.find_samples_of_key(session, key)
         if adapter_name in (None, sample.adapter_name)
     ]
 
@@ -172,7 +173,7 @@ def _find_readers(
     """Return the versions that saw these contents, their manifests, and whose they are."""
     counts, adapters = Counter[int](), set[str]()
     for content in contents:
-        for manifest_id, adapter_name, samples in erasures.find_manifests_of_content(
+        for manifest_id, adapter_name, samples in seen_rows.find_manifests_of_content(
             session, content
         ):
             counts[manifest_id] += samples
@@ -183,5 +184,5 @@ def _find_readers(
 
 def _versions_of(session: Session, counts: Mapping[int, int]) -> Iterator[SeenBy]:
     for manifest_id, samples in counts.items():
-        for name, number, is_retired in erasures.list_versions_of_manifest(session, manifest_id):
+        for name, number, is_retired in seen_rows.list_versions_of_manifest(session, manifest_id):
             yield SeenBy(name, number, samples, is_retired)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqltune.database.tables import erasures, expiring, manifests
+from sqltune.database.tables import expiring, manifests, seen_rows, stored_texts
 from sqltune.database.tables.expiring import EXPIRED_HASH, EXPIRED_TEXT
 from sqltune.runtime import Runtime
 
@@ -88,8 +88,10 @@ def _expire_questions(runtime: Runtime, removes: bool) -> int:
             return count
         if removes:
             with runtime.database.transaction() as session:
-                expiring.expire_questions(session, page)
-        count, after_id = count + len(page), page[-1]
+                count += expiring.expire_questions(session, page, before=before)
+        else:
+            count += len(page)
+        after_id = page[-1]
 
 
 def _expire_texts(runtime: Runtime, removes: bool) -> int:
@@ -118,15 +120,15 @@ def _read_hashes(runtime: Runtime, old: dict[int, int]) -> Iterator[str]:
 def _is_only_in(runtime: Runtime, content: str, old: dict[int, int]) -> bool:
     """Whether a text is there, and no other manifest has it."""
     with runtime.database.read() as session:
-        if erasures.get_content(session, content) is None:
+        if stored_texts.get_content(session, content) is None:
             return False
-        found = erasures.find_manifests_of_content(session, content)
+        found = seen_rows.find_manifests_of_content(session, content)
     return all(manifest_id in old for manifest_id, *_ in found)
 
 
 def _remove(runtime: Runtime, content: str) -> None:
     with runtime.database.transaction() as session:
-        erasures.replace_content(
+        stored_texts.replace_content(
             session,
             content,
             EXPIRED_HASH,
