@@ -1,17 +1,21 @@
 -- Questions that people insert, and the answers that the runner writes into their rows.
 
--- name: find_first_waiting_adapter
--- The first adapter by name with a question that waits; NULL: none waits.
-SELECT MIN(adapter_name) AS adapter_name
-  FROM questions
- WHERE state = 'waiting';
-
--- name: find_next_waiting_adapter
--- The next adapter by name with a question that waits; NULL: there is no other.
-SELECT MIN(adapter_name) AS adapter_name
+-- name: find_first_waiting_question
+-- A question that waits, to the first adapter by name; no row: none waits.
+SELECT question_id, adapter_name
   FROM questions
  WHERE state = 'waiting'
-   AND adapter_name > :after_name;
+ ORDER BY adapter_name
+ LIMIT 1;
+
+-- name: find_next_waiting_question
+-- A question that waits, to the next adapter by name; no row: there is no other.
+SELECT question_id, adapter_name
+  FROM questions
+ WHERE state = 'waiting'
+   AND adapter_name > :after_name
+ ORDER BY adapter_name
+ LIMIT 1;
 
 -- name: fetch_waiting_questions
 -- The questions to one adapter that wait longest.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -101,17 +102,44 @@ def test_what_cannot_be_asked_fails_with_the_cure_and_the_queue_continues(office
     assert last == ("answered", None, None)
 
 
+NO_TEXT = ("CAST(X'70FF' AS TEXT)", "CAST(X'EDA080' AS TEXT)", "X'70FF'")
+TEXT_COLUMNS = ("prompt", "system_prompt", "messages", "alias", "adapter_name")
+
+
 @on_sqlite
-def test_what_sqlite_stores_in_any_column_fails_and_the_queue_continues(office: Office) -> None:
-    office.do("INSERT INTO questions (adapter_name, prompt) VALUES (X'FF', 'a'), ('office', X'FF')")
-    office.do(
-        "INSERT INTO questions (adapter_name, prompt, max_new_tokens, version_number)"
-        " VALUES ('office', 'a', 'many', NULL), ('office', 'a', NULL, 'latest'), ('', 'a', 1, 1)"
-    )
+@pytest.mark.parametrize("column", TEXT_COLUMNS)
+def test_bytes_that_are_no_text_fail_their_row_alone_and_it_says_which_column(
+    office: Office, column: str
+) -> None:
+    # By its name this adapter comes after those in bytes.
+    office.train("\U0001f3e2")
+    office.ask(adapter_name="\U0001f3e2")
+    prompt = None if column == "messages" else QUESTION
+    for value in NO_TEXT:
+        office.ask(prompt)
+        office.do(
+            f"UPDATE questions SET {column} = {value} WHERE question_id ="
+            " (SELECT MAX(question_id) FROM questions)"
+        )
+    office.ask()
+    answering = office.answering()
+    answering.answer_waiting()
+    first, *failed, last = office.rows("state, error_code, error_message")
+    assert [first[0], last[0]] == ["answered"] * 2
+    assert [row[:2] for row in failed] == [("failed", f"bad_{column}")] * len(NO_TEXT)
+    wanted = "not text: write" if column == "adapter_name" else "UTF-8|half of a UTF-16 pair"
+    assert all(re.search(f"^{column} .*({wanted})", row[2]) for row in failed), failed
+    assert (answering.answered, answering.failed) == (2, len(NO_TEXT))
+
+
+@on_sqlite
+def test_a_number_column_that_holds_a_text_fails_its_row_alone(office: Office) -> None:
+    office.ask(max_new_tokens="many")
+    office.ask(version_number="latest")
+    office.ask(adapter_name="")
     office.ask()
     office.answering().answer_waiting()
-    states = [row[0] for row in office.rows("state")]
-    assert states == ["failed"] * 5 + ["answered"]
+    assert [row[0] for row in office.rows("state")] == ["failed"] * 3 + ["answered"]
 
 
 def test_a_version_that_is_retired_or_whose_backend_is_not_allowed_says_so(

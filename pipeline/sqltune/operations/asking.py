@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from sqltune.backends.base import Answer, AnswerRequest, Decoding
 from sqltune.database.named_versions import find_named_version
-from sqltune.database.tables.questions import QuestionRow
 from sqltune.errors import BackendError
 from sqltune.questions.choosing import decoding_of, make_request
 from sqltune.records import AdapterVersion
@@ -63,8 +62,7 @@ def ask(runtime: Runtime, name: str, asked: AskedOnce, *, with_base: bool) -> Re
     """
     with runtime.database.read() as session:
         adapter, version = find_named_version(session, name)
-    question = QuestionRow(0, None, None, None, asked.prompt, asked.system_prompt, None, None, None)
-    request = make_request(question)
+    request = make_request("asked", asked.prompt, asked.system_prompt)
     decoding = decoding_of(adapter, version, asked.max_new_tokens, asked.temperature)
     answer = ask_version(runtime, version, request, decoding)
     base_answer = _ask_base(runtime, version, request, decoding) if with_base else None

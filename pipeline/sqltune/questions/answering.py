@@ -22,7 +22,7 @@ from sqltune.errors import BackendError, DatabaseError, PipelineError, RunInterr
 from sqltune.evaluation.asking import Asking
 from sqltune.evaluation.storable_answers import clean_message, make_storable
 from sqltune.planning.refusing import ENDS_PROCESS, internal_error
-from sqltune.questions.choosing import AskedQuestion, RefusedQuestion, choose_versions
+from sqltune.questions.choosing import AskedQuestion, RefusedQuestion, choose_versions, refuse_name
 from sqltune.questions.claims import QuestionClaims
 from sqltune.run.versions import trained_adapter
 from sqltune.runtime import Runtime
@@ -81,29 +81,39 @@ class Answering:
             if not claimed:
                 return
 
-    def _waiting_adapters(self) -> Iterator[Any]:
+    def _waiting_adapters(self) -> Iterator[str]:
         if self.names:
             yield from self.names
             return
-        name: Any = None
+        name: str | None = None
         while True:
             with self.runtime.database.read() as session:
-                name = questions.find_waiting_adapter(session, name)
-            if name is None:
+                waiting = questions.find_waiting(session, name)
+            if waiting is None:
                 return
-            yield name
+            question_id, found = waiting
+            if isinstance(found, str):
+                name = found
+                yield name
+            else:
+                # No value that can be bound is equal to such a name, nor comes after it.
+                self._answer_chosen(found, [refuse_name(question_id, found)])
 
-    def _is_paused(self, name: Any) -> bool:
+    def _is_paused(self, name: str) -> bool:
         pause = self.paused.get(name)
         return pause is not None and self.monotonic() < pause.until
 
-    def _answer_batch(self, name: Any) -> int:
+    def _answer_batch(self, name: str) -> int:
         """Answer the questions to an adapter that wait longest; return how many were claimed."""
         with self.runtime.database.read() as session:
             waiting = questions.fetch_waiting(session, name, BATCH_SIZE)
             chosen = choose_versions(session, waiting)
-        if not chosen:
-            return 0
+        return self._answer_chosen(name, chosen) if chosen else 0
+
+    def _answer_chosen(
+        self, name: object, chosen: Sequence[AskedQuestion | RefusedQuestion]
+    ) -> int:
+        """Answer questions to an adapter; return how many were claimed."""
         claims = QuestionClaims(self.runtime, self.stop, self.monotonic)
         ours = claims.claim(question.question_id for question in chosen)
         mine = [question for question in chosen if question.question_id in ours]

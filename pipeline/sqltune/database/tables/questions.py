@@ -58,21 +58,21 @@ class ExpiredClaim:
     crash_count: int  #: runners that died with it before
 
 
-def find_waiting_adapter(session: Session, after: Any = None) -> Any:
-    """Return the next adapter by name with a question that waits; None: there is none.
+def find_waiting(session: Session, after: str | None = None) -> tuple[int, Any] | None:
+    """Return a question that waits and the name of its adapter, the next one; None: none waits.
 
     Args:
         session: a read.
         after: the adapter before it; None: the first is wanted.
     """
     if after is None:
-        row = session.fetch_one("find_first_waiting_adapter")
+        row = session.fetch_one("find_first_waiting_question")
     else:
-        row = session.fetch_one("find_next_waiting_adapter", after_name=after)
-    return None if row is None else row.adapter_name
+        row = session.fetch_one("find_next_waiting_question", after_name=after)
+    return None if row is None else (row.question_id, row.adapter_name)
 
 
-def fetch_waiting(session: Session, adapter_name: Any, page_size: int) -> list[QuestionRow]:
+def fetch_waiting(session: Session, adapter_name: str, page_size: int) -> list[QuestionRow]:
     """Return the questions to an adapter that wait longest."""
     rows = session.fetch_all(
         "fetch_waiting_questions", adapter_name=adapter_name, page_size=page_size

@@ -290,7 +290,8 @@ class _Erasing:
             return None
         plain = [key.decode() if isinstance(key, bytes) else key for key in keys]
         values = dict(zip(MESSAGES[statement][1], plain, strict=True))
-        return values | {"message": self._plan.needles.remove_from(message).decode()}
+        cleaned = self._plan.needles.remove_from(message)
+        return values | {"message": cleaned.decode("utf-8", "replace")}
 
 
 def _batches(rows: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
