@@ -7,6 +7,7 @@ the claim lasts. An answer that a kill kept from its row is asked for again.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -18,7 +19,7 @@ from sqltune.backends.base import Answer
 from sqltune.backends.sharing import answer_now
 from sqltune.database.tables import questions
 from sqltune.database.tables.questions import SettledQuestion
-from sqltune.errors import BackendError, DatabaseError, PipelineError, RunInterrupted
+from sqltune.errors import BackendError, ConfigError, DatabaseError, PipelineError, RunInterrupted
 from sqltune.evaluation.asking import Asking
 from sqltune.evaluation.storable_answers import clean_message, make_storable
 from sqltune.planning.refusing import ENDS_PROCESS, internal_error
@@ -36,8 +37,8 @@ MAX_CRASHES = 3
 #: Pause before an adapter whose backend is out of order is asked again; it doubles each time.
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 30.0
 _DIED = (
-    f"{MAX_CRASHES} runners died while they answered this question, or others beside it: look at "
-    "their logs and at the memory of their machines, then set its state to 'waiting'"
+    f"{MAX_CRASHES} runners died while they answered this question, the last ones this one alone: "
+    "look at their logs and at the memory of their machines, then set its state to 'waiting'"
 )
 
 
@@ -64,22 +65,32 @@ class Answering:
     paused: dict[Any, _Outage] = field(default_factory=dict)
 
     def answer_waiting(self) -> None:
-        """Answer until no question waits that can be answered now.
+        """Answer what waits now; what is asked meanwhile is answered in the rounds that this takes.
 
         Raises:
             RunInterrupted: `stop` was set; what was not answered waits.
             DatabaseError: rows could not be read or written; claims end by time.
         """
-        while True:
-            claimed = 0
-            self._take_back()
-            for name in self._waiting_adapters():
-                if self.stop.is_set():
-                    raise RunInterrupted("this process was asked to stop")
-                if not self._is_paused(name):
-                    claimed += self._answer_batch(name)
-            if not claimed:
+        self._take_back()
+        with self.runtime.database.read() as session:
+            counts = questions.count_waiting(session)
+        waiting = [count for name, count in counts if not self.names or name in self.names]
+        for _ in range(math.ceil(max(waiting, default=0) / BATCH_SIZE)):
+            if not self.answer_round():
                 return
+
+    def answer_round(self) -> bool:
+        """Answer a batch of the questions to each adapter; return whether there were any.
+
+        Raises:
+            RunInterrupted, DatabaseError: as in `answer_waiting`.
+        """
+        self._take_back()
+        found = False
+        for name in self._waiting_adapters():
+            if not self._is_paused(name):
+                found |= self._answer_batch(name)
+        return found
 
     def _waiting_adapters(self) -> Iterator[str]:
         if self.names:
@@ -103,17 +114,29 @@ class Answering:
         pause = self.paused.get(name)
         return pause is not None and self.monotonic() < pause.until
 
-    def _answer_batch(self, name: str) -> int:
-        """Answer the questions to an adapter that wait longest; return how many were claimed."""
+    def _answer_batch(self, name: str) -> bool:
+        """Answer the questions to an adapter that wait longest; return whether there were any.
+
+        Those with which a runner died are claimed one by one, so that none takes others along.
+        """
         with self.runtime.database.read() as session:
             waiting = questions.fetch_waiting(session, name, BATCH_SIZE)
-            chosen = choose_versions(session, waiting)
-        return self._answer_chosen(name, chosen) if chosen else 0
+        suspects = [[question] for question in waiting if question.crash_count]
+        others = [question for question in waiting if not question.crash_count]
+        for together in filter(None, [others, *suspects]):
+            if self._is_paused(name):
+                return False
+            with self.runtime.database.read() as session:
+                chosen = choose_versions(session, together)
+            self._answer_chosen(name, chosen)
+        return bool(waiting)
 
     def _answer_chosen(
-        self, name: object, chosen: Sequence[AskedQuestion | RefusedQuestion]
-    ) -> int:
-        """Answer questions to an adapter; return how many were claimed."""
+        self, name: str | bytes, chosen: Sequence[AskedQuestion | RefusedQuestion]
+    ) -> None:
+        """Claim questions to an adapter, and answer those that are ours."""
+        if self.stop.is_set():
+            raise RunInterrupted("this process was asked to stop")
         claims = QuestionClaims(self.runtime, self.stop, self.monotonic)
         ours = claims.claim(question.question_id for question in chosen)
         mine = [question for question in chosen if question.question_id in ours]
@@ -131,7 +154,6 @@ class Answering:
             self.answered += claims.answered
             self.failed += claims.failed
             self._log(name, claims)
-        return len(ours)
 
     def _answer_claimed(
         self, claims: QuestionClaims, mine: Sequence[AskedQuestion | RefusedQuestion]
@@ -162,7 +184,7 @@ class Answering:
             failure = error if isinstance(error, PipelineError) else internal_error(error)
             if failure.retryable and isinstance(failure, BackendError):
                 raise failure from error
-            if len(pending) > 1 and not isinstance(error, BackendError | ValueError):
+            if len(pending) > 1 and not isinstance(error, BackendError | ConfigError):
                 for key, question in list(pending.items()):
                     self._ask(claims, {key: question})
                 return
@@ -219,7 +241,9 @@ class Answering:
         for claim in expired:
             failure = _DIED if claim.crash_count + 1 >= MAX_CRASHES else None
             with self.runtime.database.transaction() as session:
-                questions.take_back(session, claim, failure=failure, code="runner_died", now=now)
+                questions.take_back(
+                    session, claim, failure=failure, code="runner_died", now=now, latest=latest
+                )
 
     def _log(self, name: Any, claims: QuestionClaims) -> None:
         logger.info(
