@@ -20,7 +20,7 @@ from sqltune.backends.sharing import answer_now
 from sqltune.database.tables import questions
 from sqltune.database.tables.questions import SettledQuestion
 from sqltune.errors import BackendError, ConfigError, DatabaseError, PipelineError, RunInterrupted
-from sqltune.evaluation.asking import Asking
+from sqltune.evaluation.asking import ask
 from sqltune.evaluation.storable_answers import clean_message, make_storable
 from sqltune.planning.refusing import ENDS_PROCESS, internal_error
 from sqltune.questions.choosing import AskedQuestion, RefusedQuestion, choose_versions, refuse_name
@@ -206,14 +206,7 @@ class Answering:
             for answer in known:
                 pending.pop(answer.prompt_key, None)
 
-        with Asking(self._generate(list(pending.values()))) as asking:
-            try:
-                for batch in asking.batches(claims.check):
-                    store(batch)
-                    claims.check()
-            except RunInterrupted:
-                store(asking.known())
-                raise
+        ask(self._generate(list(pending.values())), claims.check, store)
         if pending:
             raise BackendError("the backend returned no answer", code="no_answer")
 
@@ -261,7 +254,7 @@ def _settle(question: AskedQuestion, answer: Answer) -> SettledQuestion:
         question_id=question.question_id,
         answered_version=question.version.version_number,
         answer=answer.text,
-        finish_reason=(answer.finish_reason or "")[:32] or None,
+        finish_reason=answer.finish_reason,
         prompt_tokens=answer.prompt_tokens,
         output_tokens=answer.output_tokens,
         latency_ms=answer.latency_ms,
