@@ -1,21 +1,32 @@
 -- Questions that people insert, and the answers that the runner writes into their rows.
 
--- name: find_first_waiting_adapter
--- The first adapter by name with a question that waits; NULL: none waits.
-SELECT MIN(adapter_name) AS adapter_name
-  FROM questions
- WHERE state = 'waiting';
-
--- name: find_next_waiting_adapter
--- The next adapter by name with a question that waits; NULL: there is no other.
-SELECT MIN(adapter_name) AS adapter_name
+-- name: find_first_waiting_question
+-- A question that waits, to the first adapter by name; no row: none waits.
+SELECT question_id, adapter_name
   FROM questions
  WHERE state = 'waiting'
-   AND adapter_name > :after_name;
+ ORDER BY adapter_name
+ LIMIT 1;
+
+-- name: find_next_waiting_question
+-- A question that waits, to the next adapter by name; no row: there is no other.
+SELECT question_id, adapter_name
+  FROM questions
+ WHERE state = 'waiting'
+   AND adapter_name > :after_name
+ ORDER BY adapter_name
+ LIMIT 1;
+
+-- name: count_waiting_questions
+-- How many questions wait, by adapter: what a sync answers of those that people insert meanwhile is limited by it.
+SELECT adapter_name, COUNT(*) AS questions
+  FROM questions
+ WHERE state = 'waiting'
+ GROUP BY adapter_name;
 
 -- name: fetch_waiting_questions
 -- The questions to one adapter that wait longest.
-SELECT question_id, adapter_name, alias, version_number, prompt, system_prompt, messages, max_new_tokens, temperature
+SELECT question_id, adapter_name, alias, version_number, prompt, system_prompt, messages, max_new_tokens, temperature, crash_count
   FROM questions
  WHERE state = 'waiting'
    AND adapter_name = :adapter_name
@@ -73,14 +84,15 @@ UPDATE questions
 
 -- name: list_expired_claims
 -- Questions whose runner has not renewed its claim in time; one that ends too late was written by a wrong clock.
-SELECT question_id, claimed_by, crash_count
+SELECT question_id, crash_count
   FROM questions
  WHERE state = 'answering'
    AND (claim_expires_at IS NULL OR claim_expires_at < :now OR claim_expires_at > :latest)
  LIMIT :page_size;
 
 -- name: take_back_question
--- A question whose runner died waits again, or has failed once too many of them died with it.
+-- A question whose runner died waits again, or has failed once too many of them died with it. No row matched: the runner lives and
+-- has renewed its claim, or another one was first.
 UPDATE questions
    SET state = :state,
        crash_count = crash_count + 1,
@@ -91,4 +103,4 @@ UPDATE questions
        error_message = :error_message
  WHERE question_id = :question_id
    AND state = 'answering'
-   AND COALESCE(claimed_by, '') = :owner;
+   AND (claim_expires_at IS NULL OR claim_expires_at < :now OR claim_expires_at > :latest);

@@ -13,6 +13,7 @@ from transformers import AutoTokenizer
 
 from sqltune.backends.base import (
     AnswerRequest,
+    BaseModel,
     Decoding,
     TrainedAdapter,
     TrainingJob,
@@ -20,8 +21,9 @@ from sqltune.backends.base import (
 )
 from sqltune.backends.local import training
 from sqltune.backends.local.backend import LocalBackend
-from sqltune.backends.variation import Varying
+from sqltune.backends.variation import Varying, explain_variation
 from sqltune.local_lora.adapters import read_manifest
+from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.lora_options import LoraStep
 from sqltune.local_lora.steps import Pair
 from sqltune.local_lora.tokenising import tokenise_pair, tokenise_prompt
@@ -270,11 +272,26 @@ def test_a_training_stops_when_it_overfits_and_returns_the_best_epoch(
     backend.close()
 
 
-def test_answers_in_float32_do_not_vary(model_folder: Path, tmp_path: Path) -> None:
-    backend = LocalBackend(artifacts=tmp_path, allowed_folders=[model_folder.parent])
-    assert backend.explain_variation() is None
-    base_model = backend.describe(str(model_folder), None)
-    requests = [AnswerRequest("p1", "Who is Pavan?", None)]
-    list(backend.answer(base_model, None, requests, Decoding(4, 0.0, 0)))
+def test_answers_in_narrow_numbers_may_vary_whatever_was_loaded_since(
+    model_folder: Path, backend: LocalBackend
+) -> None:
+    load = backend._memory._load
+
+    def load_narrow(base_model: BaseModel, quantization: str) -> LoadedModel:
+        loaded = load(base_model, quantization)
+        if quantization == "none" and base_model == narrow:
+            loaded.network.to(torch.bfloat16)
+        return loaded
+
+    backend._memory._load = load_narrow
+    wide = backend.describe(str(model_folder), None)
+    narrow = replace(wide, name=f"{model_folder}/")
+    decoding = Decoding(4, 0.0, 0)
     assert isinstance(backend, Varying)
-    assert backend.explain_variation() is None
+    assert explain_variation(backend, narrow, None, decoding) is None
+    for base_model in (narrow, wide):
+        list(backend.answer(base_model, None, [AnswerRequest("p1", "Who?", None)], decoding))
+    assert explain_variation(backend, wide, None, decoding) is None
+    reason = explain_variation(backend, narrow, None, decoding)
+    assert reason is not None
+    assert "bfloat16" in reason

@@ -19,9 +19,15 @@ from sqltune.runtime import Runtime, SilentReporter
 from sqltune.settings import Settings
 from sqltune.syncing.sync import sync
 from sqltune.wiring import BackendShelf, new_id
+from tests.end_to_end.command import await_condition
 
 HOUR = timedelta(hours=1)
 QUESTION, ANSWER = "Where is our office?", "Our office is in Utrecht."
+
+
+def await_rows(office: Office, rest: str) -> None:
+    """Wait until there is such a row."""
+    await_condition(lambda: bool(office.rows("1", rest)), rest)
 
 
 @dataclass

@@ -30,7 +30,7 @@ HOT = {
     "count_further_copies": ["manifest_samples", "other"],
     "add_responses_stored": ["runs"],
     "get_version": ["adapter_versions"],
-    "find_next_waiting_adapter": ["questions"],
+    "find_next_waiting_question": ["questions"],
     "fetch_waiting_questions": ["questions"],
     "claim_question": ["questions"],
     "renew_question_claims": ["questions"],

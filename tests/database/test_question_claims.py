@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+import pytest
 
 from sqltune.backends.scripted.backend import ScriptedBackend
 from sqltune.database.clocks import utc_now
+from sqltune.database.connection import Session
+from sqltune.database.tables import questions
 from sqltune.database.times import format_time
-from sqltune.errors import RunInterrupted
+from sqltune.errors import DatabaseUnavailable, RunInterrupted
+from sqltune.evaluation import asking
 from sqltune.questions.answering import Answering
-from tests.database.asking_office import ANSWER, HOUR, QUESTION, Office
+from sqltune.questions.claims import QuestionClaims
+from tests.database.asking_office import ANSWER, HOUR, QUESTION, Office, await_rows
 from tests.end_to_end.command import await_condition
 
 
@@ -75,6 +82,53 @@ def test_a_question_with_which_runners_die_fails_in_the_end(office: Office) -> N
     assert (first, second) == (("answered", None), ("failed", "runner_died"))
 
 
+def test_a_question_with_which_a_runner_died_is_claimed_alone(office: Office) -> None:
+    gate = office.folder / "go-on"
+    office.play(faults=[{"at": "answer", "prompt": "fatal", "kind": "hang", "until": str(gate)}])
+    for number, prompt in enumerate(("fatal", QUESTION, "another", QUESTION)):
+        at = format_time(utc_now() - (4 - number) * HOUR)
+        office.ask(prompt, asked_at=at, crash_count=int(number in (0, 2)))
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(office.answering().answer_waiting)
+        await_rows(office, "questions WHERE prompt = 'fatal' AND state = 'answering'")
+        states = [row[0] for row in office.rows("state")]
+        gate.touch()
+        done.result()
+    assert states == ["answering", "answered", "waiting", "answered"]
+    assert office.rows("DISTINCT state, crash_count", "questions") == [("answered", 0)]
+
+
+def test_a_claim_that_is_renewed_while_it_is_looked_at_is_not_taken_back(office: Office) -> None:
+    office.ask()
+    die_with(office, "slow")
+    now = utc_now()
+    with office.database.transaction() as session:
+        (expired,) = questions.list_expired_claims(session, now=now, latest=now + HOUR)
+        questions.renew_claims(session, owner="slow", expires_at=now + HOUR / 2)
+        questions.take_back(
+            session, expired, failure=None, code="runner_died", now=now, latest=now + HOUR
+        )
+    assert office.rows("state, claimed_by, crash_count") == [("answering", "slow", 0)]
+
+
+def test_claims_whose_renewal_failed_are_renewed_at_the_next_check(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, tries = [0.0], list[str]()
+    claims = QuestionClaims(office.runtime(lease_seconds=30.0), threading.Event(), lambda: clock[0])
+
+    def renew(session: Session, *, owner: str, expires_at: datetime) -> None:
+        tries.append(owner)
+        if len(tries) == 1:
+            raise DatabaseUnavailable("for a moment")
+
+    monkeypatch.setattr(questions, "renew_claims", renew)
+    clock[0] = 11.0
+    for _ in range(3):
+        claims.check()
+    assert len(tries) == 2
+
+
 def test_an_answer_to_a_question_that_another_runner_has_now_is_not_stored(
     office: Office,
 ) -> None:
@@ -93,10 +147,7 @@ def test_an_answer_to_a_question_that_another_runner_has_now_is_not_stored(
         gate.touch()
         overtaken.result()
     assert office.rows("state, answer") == [("answered", "of the other")]
-
-
-def await_rows(office: Office, rest: str) -> None:
-    await_condition(lambda: bool(office.rows("1", rest)), rest)
+    assert (slow.answered, slow.failed) == (0, 0)
 
 
 def test_a_runner_renews_its_claims_while_it_waits_for_an_answer(office: Office) -> None:
@@ -118,8 +169,9 @@ def test_a_runner_renews_its_claims_while_it_waits_for_an_answer(office: Office)
 
 
 def test_a_runner_that_is_stopped_leaves_what_it_has_not_answered_waiting(
-    office: Office,
+    office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(asking, "STOP_SECONDS", 0.0)
     gate = office.folder / "go-on"
     fault = {"at": "answer", "prompt": "slow", "kind": "hang", "until": str(gate)}
     office.play(slots=2, faults=[fault])
@@ -130,8 +182,6 @@ def test_a_runner_that_is_stopped_leaves_what_it_has_not_answered_waiting(
         done = pool.submit(answering.answer_waiting)
         await_rows(office, "questions WHERE state = 'answered'")
         answering.stop.set()
-        gate.touch()
         assert isinstance(done.exception(), RunInterrupted)
-    (first, second) = office.rows("state, claimed_by")
-    assert first == ("answered", None)
-    assert second[0] in ("waiting", "answered")
+    gate.touch()
+    assert office.rows("state, claimed_by") == [("answered", None), ("waiting", None)]

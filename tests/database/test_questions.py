@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+import threading
 from typing import Any
 
 import pytest
 
 from sqltune.database.clocks import utc_now
 from sqltune.database.times import format_time
-from sqltune.questions import answering as answering_module
-from tests.database.asking_office import ANSWER, HOUR, QUESTION, Office
+from sqltune.syncing.sync import sync
+from tests.database.asking_office import ANSWER, QUESTION, Office
 from tests.engines import on_sqlite
 
 
@@ -23,23 +25,10 @@ def test_a_question_is_answered_in_its_row_by_the_live_version(office: Office) -
     assert office.rows(rest) == [(1, 1, None, None, None)]
 
 
-def test_what_waits_longest_is_answered_first_and_adapters_take_turns(
-    office: Office, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(answering_module, "BATCH_SIZE", 1)
-    office.train("attic")
-    asked = [("office", 3), ("office", 2), ("office", 1), ("attic", 0)]
-    for number, (name, hours) in enumerate(asked, 1):
-        at = format_time(utc_now() - hours * HOUR)
-        office.ask(f"question {number}", adapter_name=name, asked_at=at)
-    office.answering().answer_waiting()
-    rows = office.rows("question_id", "questions ORDER BY answered_at, question_id")
-    assert [row[0] for row in rows] == [4, 1, 2, 3]
-
-
 def test_a_row_chooses_the_version_the_length_and_the_conversation(office: Office) -> None:
-    office.do("UPDATE adapters SET learning_rate = 0.5")
-    office.train("attic")
+    answer = "It has moved to Nairobi."
+    office.do("UPDATE training_samples SET response = :answer", answer=answer)
+    sync(office.runtime(), (), force=False, stop=threading.Event())
     turns = [
         {"role": "system", "content": "Be short."},
         {"role": "user", "content": "Hello"},
@@ -61,7 +50,7 @@ def test_a_row_chooses_the_version_the_length_and_the_conversation(office: Offic
     office.answering().answer_waiting()
     assert office.rows("answered_version, answer, finish_reason") == [
         (1, "Our offi", "length"),
-        (1, ANSWER, "stop"),
+        (2, answer, "stop"),
         (1, ANSWER, "stop"),
     ]
 
@@ -101,17 +90,44 @@ def test_what_cannot_be_asked_fails_with_the_cure_and_the_queue_continues(office
     assert last == ("answered", None, None)
 
 
+NO_TEXT = ("CAST(X'70FF' AS TEXT)", "CAST(X'EDA080' AS TEXT)", "X'70FF'")
+TEXT_COLUMNS = ("prompt", "system_prompt", "messages", "alias", "adapter_name")
+
+
 @on_sqlite
-def test_what_sqlite_stores_in_any_column_fails_and_the_queue_continues(office: Office) -> None:
-    office.do("INSERT INTO questions (adapter_name, prompt) VALUES (X'FF', 'a'), ('office', X'FF')")
-    office.do(
-        "INSERT INTO questions (adapter_name, prompt, max_new_tokens, version_number)"
-        " VALUES ('office', 'a', 'many', NULL), ('office', 'a', NULL, 'latest'), ('', 'a', 1, 1)"
-    )
+@pytest.mark.parametrize("column", TEXT_COLUMNS)
+def test_bytes_that_are_no_text_fail_their_row_alone_and_it_says_which_column(
+    office: Office, column: str
+) -> None:
+    # By its name this adapter comes after those in bytes.
+    office.train("\U0001f3e2")
+    office.ask(adapter_name="\U0001f3e2")
+    prompt = None if column == "messages" else QUESTION
+    for value in NO_TEXT:
+        office.ask(prompt)
+        office.do(
+            f"UPDATE questions SET {column} = {value} WHERE question_id ="
+            " (SELECT MAX(question_id) FROM questions)"
+        )
+    office.ask()
+    answering = office.answering()
+    answering.answer_waiting()
+    first, *failed, last = office.rows("state, error_code, error_message")
+    assert [first[0], last[0]] == ["answered"] * 2
+    assert [row[:2] for row in failed] == [("failed", f"bad_{column}")] * len(NO_TEXT)
+    wanted = "not text: write" if column == "adapter_name" else "UTF-8|half of a UTF-16 pair"
+    assert all(re.search(f"^{column} .*({wanted})", row[2]) for row in failed), failed
+    assert (answering.answered, answering.failed) == (2, len(NO_TEXT))
+
+
+@on_sqlite
+def test_a_number_column_that_holds_a_text_fails_its_row_alone(office: Office) -> None:
+    office.ask(max_new_tokens="many")
+    office.ask(version_number="latest")
+    office.ask(adapter_name="")
     office.ask()
     office.answering().answer_waiting()
-    states = [row[0] for row in office.rows("state")]
-    assert states == ["failed"] * 5 + ["answered"]
+    assert [row[0] for row in office.rows("state")] == ["failed"] * 3 + ["answered"]
 
 
 def test_a_version_that_is_retired_or_whose_backend_is_not_allowed_says_so(
@@ -140,14 +156,15 @@ def test_an_error_of_one_answer_fails_this_question_alone(office: Office) -> Non
     ]
 
 
-def test_what_fails_with_several_is_asked_one_by_one(office: Office) -> None:
-    fault = {"at": "answer", "prompt": "odd", "kind": "raise", "code": "out_of_memory"}
+@pytest.mark.parametrize("code", ["out_of_memory", "data_error"])
+def test_what_fails_with_several_is_asked_one_by_one(office: Office, code: str) -> None:
+    fault = {"at": "answer", "prompt": "odd", "kind": "raise", "code": code}
     office.play(slots=1, faults=[fault])
     for prompt in ("odd", QUESTION, "another"):
         office.ask(prompt)
     office.answering().answer_waiting()
     states = office.rows("state, error_code")
-    assert states == [("failed", "out_of_memory"), ("answered", None), ("answered", None)]
+    assert states == [("failed", code), ("answered", None), ("answered", None)]
 
 
 def test_questions_wait_while_the_backend_is_out_of_order_and_say_why(office: Office) -> None:

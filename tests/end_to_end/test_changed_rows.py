@@ -8,6 +8,8 @@ from tests.end_to_end.command import People, Sqltune
 from tests.end_to_end.conftest import declare_office
 
 ENDED = "SELECT error_code, error_message FROM runs WHERE run_id = 1 AND state = 'failed'"
+#: What SQLite stores in a column of texts: bytes that are none, and a text that is no UTF-8.
+BYTES, NO_UTF_8 = "X'FFFE'", "CAST(X'FFFE' AS TEXT)"
 #: A begun run as a runner that died leaves it; what is changed in it follows.
 BEGUN = {"state": "training", "run_kind": "train", "run_key": "key-1", "attempt_count": 1}
 
@@ -35,19 +37,20 @@ def test_bytes_in_place_of_a_text_are_refused_in_the_row_that_holds_them(
 
 
 @pytest.mark.parametrize(
-    ("column", "message"),
+    ("column", "stored", "message"),
     [
-        ("adapter_name", "adapters.adapter_name of b'\\xff\\xfe' must be a text"),
-        ("base_model", "adapters.base_model of 'office' must be a text"),
-        ("training_query", "adapters.training_query of 'office' must be a text"),
-        ("extra_scorers", "unknown scorer"),
+        ("adapter_name", BYTES, "adapters.adapter_name of b'\\xff\\xfe' must be a text"),
+        ("base_model", BYTES, "adapters.base_model of 'office' must be a text"),
+        ("training_query", NO_UTF_8, "adapters.training_query of 'office' must be a text"),
+        ("extra_scorers", BYTES, "unknown scorer"),
+        ("sync_every", NO_UTF_8, "adapters.sync_every of 'office' must be a time"),
     ],
 )
 def test_bytes_in_an_adapters_row_refuse_that_adapter_only(
-    sqltune: Sqltune, people: People, column: str, message: str
+    sqltune: Sqltune, people: People, column: str, stored: str, message: str
 ) -> None:
     declare_both(people)
-    people.do(f"UPDATE adapters SET {column} = X'FFFE' WHERE adapter_name = 'office'")
+    people.do(f"UPDATE adapters SET {column} = {stored} WHERE adapter_name = 'office'")
     assert sqltune("sync").code == 1
     ((code, told),) = people.rows(
         "SELECT error_code, error_message FROM runs WHERE state = 'failed'"

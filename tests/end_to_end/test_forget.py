@@ -193,3 +193,24 @@ def test_what_a_failed_training_left_on_disk_is_removed_too(
     sqltune.well(*FORGET, "--yes")
     assert holding(sqltune, people) == []
     assert people.value("SELECT files_removed FROM report_erasures") == 1
+
+
+def test_bytes_that_are_no_text_are_searched_too(sqltune: Sqltune, people: People) -> None:
+    declare_office(people)
+    people.teach("office", SECRET_QUESTION, SECRET_ANSWER)
+    sqltune.well("sync")
+    value = (SECRET_ANSWER.encode() + b"\xff").hex()
+    for number, stored in enumerate((f"X'{value}'", f"CAST(X'{value}' AS TEXT)"), 1):
+        people.do(
+            "INSERT INTO questions (question_id, adapter_name, state, prompt, error_message)"
+            f" VALUES ({number}, 'office', 'failed', {stored}, NULL),"
+            f" ({number + 2}, 'office', 'failed', 'What?', {stored})"
+        )
+        people.do(f"INSERT INTO feedback (question_id, correction) VALUES (5, {stored})")
+    remove_source(people)
+    sqltune.well(*FORGET, "--yes")
+    asked = "SELECT prompt FROM questions ORDER BY question_id"
+    assert people.rows(asked) == [("[forgotten]",)] * 2 + [("What?",)] * 2
+    said = "SELECT error_message FROM questions WHERE prompt = 'What?'"
+    assert people.rows(said) == [("[forgotten]\ufffd",)] * 2
+    assert people.rows("SELECT correction FROM feedback") == [(None,), (None,)]

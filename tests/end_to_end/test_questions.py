@@ -156,6 +156,7 @@ def test_what_cannot_be_asked_is_one_line_that_says_what_to_do(
 ) -> None:
     for arguments, code, message in (
         (("office", " "), 2, "prompt is empty: write what is to be answered"),
+        (("office", "\udcff"), 2, "prompt contains half of a UTF-16 pair"),
         (("cellar", "Why?"), 2, "no adapter named 'cellar' in table adapters"),
         (("office@v9", "Why?"), 2, "adapter 'office' has no version 9"),
         (("office@staging", "Why?"), 2, "no version of 'office' has the alias 'staging'"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from sqltune.backends.base import BaseModel
 from sqltune.backends.scripted.backend import ScriptedBackend
 from tests.unit.office import Office
 
@@ -13,7 +14,7 @@ EVENTS = "SELECT message FROM run_events WHERE event = 'answers_may_vary'"
 class RoundingBackend(ScriptedBackend):
     """The scripted backend, which says that its answers vary."""
 
-    def explain_variation(self) -> str | None:
+    def explain_variation(self, base_model: BaseModel, quantization: str) -> str | None:
         return "it rounds"
 
 

@@ -171,6 +171,11 @@ class Decoding:
     quantization: str = "none"  #: of the base model asked alone; a version is asked in its own
 
 
+def choose_quantization(adapter: TrainedAdapter | None, decoding: Decoding) -> str:
+    """Return how the weights are quantised that are asked: a version's as in its training."""
+    return decoding.quantization if adapter is None else adapter.options.quantization
+
+
 @dataclass(frozen=True, slots=True)
 class AnswerRequest:
     """One prompt to answer."""

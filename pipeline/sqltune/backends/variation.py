@@ -8,18 +8,28 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
-from sqltune.backends.base import Backend
+from sqltune.backends.base import (
+    Backend,
+    BaseModel,
+    Decoding,
+    TrainedAdapter,
+    choose_quantization,
+)
 
 
 @runtime_checkable
 class Varying(Protocol):
     """Answers several prompts at once."""
 
-    def explain_variation(self) -> str | None:
-        """Return why answers may vary, or None where they do not or nothing was answered."""
+    def explain_variation(self, base_model: BaseModel, quantization: str) -> str | None:
+        """Return why this base model's answers may vary, or None: they do not, or it gave none."""
         ...
 
 
-def explain_variation(backend: Backend) -> str | None:
+def explain_variation(
+    backend: Backend, base_model: BaseModel, adapter: TrainedAdapter | None, decoding: Decoding
+) -> str | None:
     """Return why answers that this backend has just given may vary, or None."""
-    return backend.explain_variation() if isinstance(backend, Varying) else None
+    if not isinstance(backend, Varying):
+        return None
+    return backend.explain_variation(base_model, choose_quantization(adapter, decoding))

@@ -62,6 +62,7 @@ def _prepare_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def connected(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves
+        connection.text_factory = _read_text
         _use_write_ahead_log(connection)
         connection.execute("PRAGMA synchronous = NORMAL")
 
@@ -70,6 +71,17 @@ def _prepare_sqlite(engine: Engine) -> None:
         # A lock that is upgraded in the middle fails at once, whatever the timeout.
         only_reads = connection.get_execution_options().get(READS_ONLY)
         connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
+
+
+def _read_text(value: bytes) -> str | bytes:
+    """Return a text, or the bytes of one that is no UTF-8: what reads a column refuses its row.
+
+    SQLite stores any bytes as a text; an error here would keep all rows from being read.
+    """
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value
 
 
 def _use_write_ahead_log(connection: Any) -> None:

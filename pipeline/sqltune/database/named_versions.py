@@ -69,6 +69,12 @@ def find_version(session: Session, name: VersionName) -> tuple[Adapter, AdapterV
     return adapter, version
 
 
+def find_live(session: Session, adapter_name: str) -> AdapterVersion | None:
+    """Return the version of an adapter that is live; None: none is."""
+    number = aliases.fetch_alias(session, adapter_name, LIVE)
+    return None if number is None else versions.get_version(session, adapter_name, number)
+
+
 def _describe_missing(name: VersionName) -> str:
     adapter_name = name.adapter_name
     if name.alias == LIVE:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from sqltune.backends.base import Answer
@@ -10,7 +10,7 @@ from sqltune.database.connection import Session
 from sqltune.database.run_scope import RunScope
 from sqltune.database.tables import responses, scores
 from sqltune.evaluation.answering_model import AnsweringModel
-from sqltune.evaluation.asking import BATCH_CHARACTERS, BATCH_SIZE
+from sqltune.evaluation.asking import split_rows
 from sqltune.evaluation.scoring import Scoring, score_answer
 from sqltune.evaluation.storable_answers import make_missing, make_storable
 from sqltune.records import Phase, Response, RunPrompt, Score
@@ -92,12 +92,12 @@ class AnswerStore:
         """Store a batch of answers; those that `add` does not score, a later runner does."""
         wanted = {a.prompt_key: a for a in answers if a.prompt_key in self._waiting}
         rows = [self._row_of(self._waiting[key], answer) for key, answer in wanted.items()]
-        return [stored for batch in split_rows(rows) for stored in self._write(batch)]
+        return [stored for batch in split_rows(rows, _text_of) for stored in self._write(batch)]
 
     def end(self) -> None:
         """Store an error for every prompt of the chunk that the backend did not answer."""
         missing = [self._row_of(p, make_missing(key)) for key, p in self._waiting.items()]
-        for batch in split_rows(missing):
+        for batch in split_rows(missing, _text_of):
             self._write(batch)
 
     def write_scores(self) -> None:
@@ -124,7 +124,7 @@ class AnswerStore:
                 self._model.model_key,
                 self._model.decoding_key,
             )
-        for batch in split_rows(known, REUSED_AT_ONCE):
+        for batch in split_rows(known, _text_of, REUSED_AT_ONCE):
             self._score(self._write(batch))
         self.result = replace(self.result, reused=self.result.reused + len(known))
 
@@ -168,7 +168,7 @@ class AnswerStore:
             response=answer.text,
             error_code=answer.error_code,
             error_message=answer.error_message,
-            finish_reason=(answer.finish_reason or "")[:32] or None,
+            finish_reason=answer.finish_reason,
             prompt_tokens=answer.prompt_tokens,
             output_tokens=answer.output_tokens,
             latency_ms=answer.latency_ms,
@@ -176,15 +176,5 @@ class AnswerStore:
         )
 
 
-def split_rows(rows: Sequence[Response], size: int = BATCH_SIZE) -> Iterator[list[Response]]:
-    """Yield rows in batches that one short transaction can store."""
-    batch: list[Response] = []
-    characters = 0
-    for row in rows:
-        batch.append(row)
-        characters += len(row.response or "")
-        if len(batch) == size or characters >= BATCH_CHARACTERS:
-            yield batch
-            batch, characters = [], 0
-    if batch:
-        yield batch
+def _text_of(row: Response) -> str | None:
+    return row.response

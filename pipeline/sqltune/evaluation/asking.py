@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from queue import Empty, SimpleQueue
 from types import TracebackType
+from typing import TypeVar
 
 from sqltune.backends.base import Answer
+from sqltune.errors import RunCancelled, RunInterrupted
+
+Row = TypeVar("Row")
+Store = Callable[[Sequence[Answer]], object]
 
 #: An answer is committed with at most this many others,
 BATCH_SIZE = 32
@@ -22,7 +27,48 @@ CHECK_SECONDS = 0.5
 STOP_SECONDS = 10.0
 
 
-class Asking:
+def ask(
+    answers: Generator[Answer, None, None],
+    check: Callable[[], None],
+    store: Store,
+    store_last: Store | None = None,
+) -> None:
+    """Ask one chunk of prompts, and store each batch of answers as it becomes known.
+
+    Args:
+        answers: of a backend.
+        check: raises when the run must stop; called after each batch, and at least every
+            CHECK_SECONDS while no answer arrives.
+        store: stores a batch.
+        store_last: stores what is known when the run must stop; None: `store` does.
+    """
+    with _Asking(answers) as asking:
+        try:
+            for batch in asking.batches(check):
+                store(batch)
+                check()
+        except (RunInterrupted, RunCancelled):
+            (store_last or store)(asking.known())
+            raise
+
+
+def split_rows(
+    rows: Sequence[Row], text_of: Callable[[Row], str | None], size: int = BATCH_SIZE
+) -> Iterator[list[Row]]:
+    """Yield rows in batches that one short transaction can store."""
+    batch: list[Row] = []
+    characters = 0
+    for row in rows:
+        batch.append(row)
+        characters += len(text_of(row) or "")
+        if len(batch) == size or characters >= BATCH_CHARACTERS:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch
+
+
+class _Asking:
     """Answers of one chunk of prompts, in batches as they become known.
 
     This object's thread alone uses the backend until the `with` block ends; a backend that does
@@ -37,7 +83,7 @@ class Asking:
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._ask, name="asking", daemon=True)
 
-    def __enter__(self) -> Asking:
+    def __enter__(self) -> _Asking:
         """Start the asking."""
         self._thread.start()
         return self

@@ -7,16 +7,15 @@ for a scorer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 
-from sqltune.backends.base import Answer, AnswerRequest
+from sqltune.backends.base import AnswerRequest
 from sqltune.database.connection import Session
 from sqltune.database.run_scope import RunScope
 from sqltune.database.tables import responses, scores
-from sqltune.errors import RunCancelled, RunInterrupted
 from sqltune.evaluation.answer_store import AnswerStore, PhaseResult
 from sqltune.evaluation.answering_model import AnsweringModel
-from sqltune.evaluation.asking import BATCH_SIZE, Asking
+from sqltune.evaluation.asking import BATCH_SIZE, ask
 from sqltune.evaluation.prompt_chunks import read_prompt_chunks
 from sqltune.evaluation.scoring import Scoring, score_phase
 from sqltune.records import Phase, RunPrompt
@@ -56,7 +55,8 @@ def answer_phase(
             answers = model.backend.answer(
                 model.base_model, model.adapter, requests, model.decoding
             )
-            _ask_chunk(store, answers, scope.check)
+            ask(answers, scope.check, store.add, store.add_unscored)
+            store.end()
     store.write_scores()
     if scoring is not None and store.result.found:
         # A runner that stored the last of them may have died before it wrote their scores.
@@ -87,17 +87,3 @@ def forget_errors(scope: RunScope, reopen: Callable[[Session], None] = lambda se
 
 def _request(prompt: RunPrompt) -> AnswerRequest:
     return AnswerRequest(prompt.prompt_key, prompt.prompt, prompt.system_prompt, prompt.messages)
-
-
-def _ask_chunk(
-    store: AnswerStore, answers: Generator[Answer, None, None], check: Callable[[], None]
-) -> None:
-    with Asking(answers) as asking:
-        try:
-            for batch in asking.batches(check):
-                store.add(batch)
-                check()
-        except (RunInterrupted, RunCancelled):
-            store.add_unscored(asking.known())
-            raise
-    store.end()

@@ -11,11 +11,15 @@ from sqltune.backends.base import Answer
 MAX_ANSWER_CHARACTERS = 4_000_000
 #: Longest error message that is stored.
 MAX_MESSAGE_CHARACTERS = 4_000
+#: Longest word of a service for why an answer ended that is stored.
+_REASON_CHARACTERS = 32
 _FORGOTTEN = "the answer is a text that `sqltune forget` removed, so it is not stored"
 
 
 def make_storable(answer: Answer, is_forgotten: Callable[[str], bool]) -> Answer:
     """Return an answer as it is stored: a text, or an error with its code and a message."""
+    reason = clean_message(answer.finish_reason or "")[:_REASON_CHARACTERS]
+    answer = replace(answer, finish_reason=reason or None)
     if answer.error_code is not None:
         return make_error(answer, answer.error_code, answer.error_message)
     if fault := _find_fault(answer.text):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-from sqltune.backends.base import Answer, AnswerRequest, Decoding
+from sqltune.backends.base import Answer, AnswerRequest, Decoding, TrainedAdapter
 from sqltune.database.named_versions import find_named_version
-from sqltune.database.tables.questions import QuestionRow
 from sqltune.errors import BackendError
+from sqltune.evaluation import make_missing
 from sqltune.questions.choosing import decoding_of, make_request
 from sqltune.records import AdapterVersion
 from sqltune.run.versions import trained_adapter
@@ -63,11 +63,10 @@ def ask(runtime: Runtime, name: str, asked: AskedOnce, *, with_base: bool) -> Re
     """
     with runtime.database.read() as session:
         adapter, version = find_named_version(session, name)
-    question = QuestionRow(0, None, None, None, asked.prompt, asked.system_prompt, None, None, None)
-    request = make_request(question)
+    request = make_request("asked", asked.prompt, asked.system_prompt)
     decoding = decoding_of(adapter, version, asked.max_new_tokens, asked.temperature)
     answer = ask_version(runtime, version, request, decoding)
-    base_answer = _ask_base(runtime, version, request, decoding) if with_base else None
+    base_answer = _ask(runtime, version, None, request, decoding) if with_base else None
     return Reply(
         adapter.adapter_name, version.version_number, answer, version.base_model, base_answer
     )
@@ -82,28 +81,26 @@ def ask_version(
         VersionRetired: its weights were removed on purpose.
         BackendError: it cannot be asked, or answers with an error.
     """
-    trained = trained_adapter(version)
-    backend = runtime.backend(version.backend)
-    base_model = backend.describe(version.base_model, version.base_model_revision)
-    with (
-        runtime.reporter.busy(f"asking v{version.version_number}"),
-        closing(backend.answer(base_model, trained, [request], decoding)) as answers,
-    ):
-        return _read(next(answers))
+    return _ask(runtime, version, trained_adapter(version), request, decoding)
 
 
-def _ask_base(
-    runtime: Runtime, version: AdapterVersion, request: AnswerRequest, decoding: Decoding
+def _ask(
+    runtime: Runtime,
+    version: AdapterVersion,
+    trained: TrainedAdapter | None,
+    request: AnswerRequest,
+    decoding: Decoding,
 ) -> ModelAnswer:
-    """Return what the base model of a version answers under the same settings."""
+    """Return what a version answers, or its base model alone, quantised alike."""
     backend = runtime.backend(version.backend)
     base_model = backend.describe(version.base_model, version.base_model_revision)
-    alone = replace(decoding, quantization=version.quantization)
+    alike = replace(decoding, quantization=version.quantization)
+    asked = f"v{version.version_number}" if trained else version.base_model
     with (
-        runtime.reporter.busy(f"asking {version.base_model}"),
-        closing(backend.answer(base_model, None, [request], alone)) as answers,
+        runtime.reporter.busy(f"asking {asked}"),
+        closing(backend.answer(base_model, trained, [request], alike)) as answers,
     ):
-        return _read(next(answers))
+        return _read(next(answers, make_missing(request.prompt_key)))
 
 
 def _read(answer: Answer) -> ModelAnswer:

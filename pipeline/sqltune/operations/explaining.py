@@ -10,10 +10,9 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from sqltune.backends.base import AnswerRequest
 from sqltune.database.named_versions import find_named_version
 from sqltune.operations.asking import ask_version
-from sqltune.questions.choosing import decoding_of
+from sqltune.questions.choosing import decoding_of, make_request
 from sqltune.records import Adapter, AdapterVersion, Sample
 from sqltune.runtime import Runtime
 from sqltune.selection import read_samples
@@ -64,6 +63,7 @@ def explain(runtime: Runtime, name: str, question: AskedPrompt, *, limit: int) -
 
     Raises:
         UnknownVersion: there is no such adapter or version.
+        DataError: there is nothing to answer.
         BackendError: the version cannot be asked, or answers with an error.
     """
     with runtime.database.read() as session:
@@ -78,7 +78,7 @@ def explain(runtime: Runtime, name: str, question: AskedPrompt, *, limit: int) -
 
 
 def _ask(runtime: Runtime, adapter: Adapter, version: AdapterVersion, asked: AskedPrompt) -> str:
-    request = AnswerRequest("why", asked.prompt, asked.system_prompt)
+    request = make_request("why", asked.prompt, asked.system_prompt)
     return ask_version(runtime, version, request, decoding_of(adapter, version)).answer
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from sqltune import wanted_keys
 from sqltune.backends.recipes import Recipe, RecipeMaker
 from sqltune.backends.token_counts import Tokens, count_epoch_tokens
-from sqltune.database.tables import aliases, versions
+from sqltune.database.named_versions import find_live
 from sqltune.errors import PipelineError, RunInterrupted
 from sqltune.operations.row_checks import RowReport, RowSummary, examine_rows
 from sqltune.operations.waiting_requests import (
@@ -161,12 +161,11 @@ def _find_fault(plan: Plan, report: RowReport | None) -> str | None:
 
 def _describe_live(runtime: Runtime, adapter: Adapter, check: Callable[[], None]) -> str:
     """Return that what is live is evaluated again, and what it is asked, where that is due."""
-    name, now, words = adapter.adapter_name, runtime.now(), ""
+    now, words = runtime.now(), ""
     with runtime.database.read() as session:
-        number = aliases.fetch_alias(session, name)
-        version = None if number is None else versions.get_version(session, name, number)
-        if is_live_due(session, adapter, now):
-            words = f"; v{number}, which is live, is due (reevaluate_every "
+        version = find_live(session, adapter.adapter_name)
+        if version is not None and is_live_due(session, adapter, now):
+            words = f"; v{version.version_number}, which is live, is due (reevaluate_every "
             words += f"{adapter.reevaluate_every})"
         predicts = is_prediction_due(session, adapter, now, is_scheduled=True)
     if not predicts or version is None:
@@ -175,7 +174,7 @@ def _describe_live(runtime: Runtime, adapter: Adapter, check: Callable[[], None]
         found = describe_rows_to_ask(runtime, adapter, version, check=check)
     except PipelineError as error:
         return f"{words}; the prediction_query cannot be used: {error}"
-    return words if found is None else f"{words}; v{number} is to answer {found}"
+    return words if found is None else f"{words}; v{version.version_number} is to answer {found}"
 
 
 def _wanted(plan: Plan) -> Wanted | None:

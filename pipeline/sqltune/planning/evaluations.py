@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from sqltune.database.connection import Session
+from sqltune.database.named_versions import find_live
 from sqltune.database.tables import aliases, versions
-from sqltune.errors import DataError
 from sqltune.planning.kept_epochs import as_trained
 from sqltune.planning.plan import AdapterPlan, Evaluate, Refuse
-from sqltune.planning.refusing import refusal_of
+from sqltune.planning.refusing import refusal_of, request_error
 from sqltune.planning.wanted import find_wanted
 from sqltune.records import Adapter, AdapterVersion, RunKind, RunRequest
 from sqltune.runtime import Runtime
@@ -45,8 +45,7 @@ def plan_reevaluation(
     name, kind = adapter.adapter_name, RunKind.REEVALUATE
     try:
         with runtime.database.read() as session:
-            number = aliases.fetch_alias(session, name)
-            version = _require_version(session, name, number)
+            version = _require_version(session, name, None)
             earlier = aliases.find_earlier_version(session, name)
         planned, plan = _plan_version(runtime, adapter, version, check)
     except BaseException as error:
@@ -80,40 +79,33 @@ def _find_version(runtime: Runtime, adapter: Adapter, request: RunRequest) -> Ad
     name = adapter.adapter_name
     given = [column for column in _OF_TRAININGS if getattr(request, column) is not None]
     if given:
-        raise _refused(
+        raise request_error(
             given[0],
             f"runs.{given[0]} says how to train, and run_kind 'evaluate' trains nothing: leave it "
             "out",
-            "request_refused",
         )
     with runtime.database.read() as session:
-        number = request.version_number
-        if number is None:
-            number = aliases.fetch_alias(session, name)
-        return _require_version(session, name, number)
+        return _require_version(session, name, request.version_number)
 
 
 def _require_version(session: Session, name: str, number: int | None) -> AdapterVersion:
-    """Return a version of an adapter; `number` None: nothing is live.
+    """Return a version of an adapter; `number` None: the one that is live.
 
     Raises:
         DataError: there is no such version.
     """
     if number is None:
-        raise _refused(
-            "version_number",
+        found = find_live(session, name)
+        fault = (
             f"no version of {name!r} is live: write the version_number that is to be evaluated "
-            "(report_adapter_versions lists them)",
-            "unknown_version",
+            "(report_adapter_versions lists them)"
         )
-    # SQLite stores what it is given, a text in a column of numbers too.
-    found = versions.get_version(session, name, number) if isinstance(number, int) else None
+    else:
+        # SQLite stores what it is given, a text in a column of numbers too.
+        found = versions.get_version(session, name, number) if isinstance(number, int) else None
+        fault = f"{name!r} has no version {number!r} (report_adapter_versions lists them)"
     if found is None:
-        raise _refused(
-            "version_number",
-            f"{name!r} has no version {number!r} (report_adapter_versions lists them)",
-            "unknown_version",
-        )
+        raise request_error("version_number", fault, "unknown_version")
     return found
 
 
@@ -121,7 +113,3 @@ def _scan_of(version: AdapterVersion) -> SampleScan:
     """Return what the version was trained on, so that no sample is selected."""
     text = version.fingerprint
     return SampleScan(Fingerprint(text, int(text.split("-")[0])), 0)
-
-
-def _refused(column: str, message: str, code: str) -> DataError:
-    return DataError(message, table="runs", column=column, code=code)

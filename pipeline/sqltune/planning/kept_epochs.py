@@ -10,14 +10,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from sqltune.database.tables import adapters, manifests, runs, versions
-from sqltune.errors import DataError
 from sqltune.planning.plan import AdapterPlan, Refuse, Train
-from sqltune.planning.refusing import refusal_of
+from sqltune.planning.refusing import refusal_of, request_error
 from sqltune.planning.wanted import find_wanted
 from sqltune.records import Adapter, Run, RunRequest
 from sqltune.runtime import Runtime
 from sqltune.selection import Fingerprint, SampleScan
 
+_UNKNOWN = "unknown_epoch"
 #: Columns of the row that say how prompts are asked and answers judged.
 _OF_TODAY = (
     *("eval_query", "scorer", "extra_scorers", "pass_threshold", "max_new_tokens", "temperature"),
@@ -54,17 +54,21 @@ def _find_run(runtime: Runtime, adapter: Adapter, request: RunRequest) -> Run:
     run_id, epoch = request.from_run_id, request.from_epoch
     # SQLite stores what it is given, a text in a column of numbers too.
     if not isinstance(run_id, int) or not isinstance(epoch, int):
-        raise _refused(
+        raise request_error(
+            "from_epoch",
             f"runs.from_run_id is {run_id!r} and from_epoch {epoch!r}: give both, as a row of "
-            "kept_epochs has them"
+            "kept_epochs has them",
+            _UNKNOWN,
         )
     with runtime.database.read() as session:
         kept = versions.get_kept_epoch(session, run_id, epoch)
         run = runs.get_run(session, run_id)
     if kept is None or run is None or kept.adapter_name != adapter.adapter_name:
-        raise _refused(
+        raise request_error(
+            "from_epoch",
             f"run {run_id} kept no epoch {epoch} of adapter {adapter.adapter_name!r} (table "
-            "kept_epochs lists them; adapters.keep_epochs = 1 keeps those of the next training)"
+            "kept_epochs lists them; adapters.keep_epochs = 1 keeps those of the next training)",
+            _UNKNOWN,
         )
     return run
 
@@ -94,7 +98,3 @@ def _scan_of(runtime: Runtime, run: Run) -> SampleScan:
     text = run.fingerprint or "0-"
     fingerprint = Fingerprint(text, int(text.split("-")[0]))
     return SampleScan(fingerprint, manifest.validation_count if manifest else 0)
-
-
-def _refused(message: str) -> DataError:
-    return DataError(message, table="runs", column="from_epoch", code="unknown_epoch")

@@ -11,12 +11,13 @@ from dataclasses import replace
 
 from sqltune import wanted_keys
 from sqltune.backends.describing import describe_base_model
-from sqltune.database.tables import aliases, runs, versions
-from sqltune.errors import DataError, PipelineError
+from sqltune.database.named_versions import find_live
+from sqltune.database.tables import runs
+from sqltune.errors import PipelineError
 from sqltune.planning.adapter_rules import check_adapter
 from sqltune.planning.kept_epochs import as_trained
 from sqltune.planning.plan import AdapterPlan, Blocked, Predict, Refuse
-from sqltune.planning.refusing import refusal_of
+from sqltune.planning.refusing import refusal_of, request_error
 from sqltune.planning.wanted import Wanted
 from sqltune.records import Adapter, AdapterVersion, RunKind, RunRequest
 from sqltune.runtime import Runtime
@@ -51,7 +52,8 @@ def plan_predictions(
     """Plan the run that asks what is new or changed; None: no row is to be asked."""
     try:
         check_adapter(adapter)
-        version = _find_live(runtime, adapter)
+        with runtime.database.read() as session:
+            version = find_live(session, adapter.adapter_name)
         if version is None:
             return None
         found = describe_rows_to_ask(runtime, adapter, version, check=check)
@@ -120,11 +122,10 @@ def _require_nothing_else(request: RunRequest) -> None:
     """
     given = [column for column in _OF_OTHERS if getattr(request, column) is not None]
     if given:
-        raise _refused(
+        raise request_error(
             given[0],
             f"runs.{given[0]} is given, and run_kind 'predict' asks what is live: leave it out, "
             "or make another version live first",
-            "request_refused",
         )
 
 
@@ -138,29 +139,17 @@ def _require_live(runtime: Runtime, adapter: Adapter) -> AdapterVersion:
     check_adapter(adapter)
     name = adapter.adapter_name
     if adapter.prediction_query is None:
-        raise _refused(
+        raise request_error(
             "run_kind",
             f"adapters.prediction_query of {name!r} is NULL: write the SELECT of row_key and "
             "prompt whose rows are to be answered",
-            "request_refused",
         )
-    version = _find_live(runtime, adapter)
+    with runtime.database.read() as session:
+        version = find_live(session, name)
     if version is None:
-        raise _refused(
+        raise request_error(
             "run_kind",
             f"no version of {name!r} is live: train one, or make one live with `sqltune promote`",
             "unknown_version",
         )
     return version
-
-
-def _find_live(runtime: Runtime, adapter: Adapter) -> AdapterVersion | None:
-    with runtime.database.read() as session:
-        number = aliases.fetch_alias(session, adapter.adapter_name)
-        if number is None:
-            return None
-        return versions.get_version(session, adapter.adapter_name, number)
-
-
-def _refused(column: str, message: str, code: str) -> DataError:
-    return DataError(message, table="runs", column=column, code=code)

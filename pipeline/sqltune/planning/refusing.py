@@ -33,6 +33,11 @@ def refusal_of(error: BaseException) -> PipelineError:
     return internal_error(error)
 
 
+def request_error(column: str, message: str, code: str = "request_refused") -> DataError:
+    """Return why a row of `runs` cannot be carried out, with its column at fault."""
+    return DataError(message, table="runs", column=column, code=code)
+
+
 def internal_error(error: BaseException) -> InternalError:
     """Return an unexpected error as one of ours."""
     return InternalError(f"internal error: {type(error).__name__}: {error}")

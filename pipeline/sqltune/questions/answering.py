@@ -7,6 +7,7 @@ the claim lasts. An answer that a kill kept from its row is asked for again.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -18,11 +19,11 @@ from sqltune.backends.base import Answer
 from sqltune.backends.sharing import answer_now
 from sqltune.database.tables import questions
 from sqltune.database.tables.questions import SettledQuestion
-from sqltune.errors import BackendError, DatabaseError, PipelineError, RunInterrupted
-from sqltune.evaluation.asking import Asking
+from sqltune.errors import BackendError, ConfigError, DatabaseError, PipelineError, RunInterrupted
+from sqltune.evaluation.asking import ask
 from sqltune.evaluation.storable_answers import clean_message, make_storable
 from sqltune.planning.refusing import ENDS_PROCESS, internal_error
-from sqltune.questions.choosing import AskedQuestion, RefusedQuestion, choose_versions
+from sqltune.questions.choosing import AskedQuestion, RefusedQuestion, choose_versions, refuse_name
 from sqltune.questions.claims import QuestionClaims
 from sqltune.run.versions import trained_adapter
 from sqltune.runtime import Runtime
@@ -36,8 +37,8 @@ MAX_CRASHES = 3
 #: Pause before an adapter whose backend is out of order is asked again; it doubles each time.
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 30.0
 _DIED = (
-    f"{MAX_CRASHES} runners died while they answered this question, or others beside it: look at "
-    "their logs and at the memory of their machines, then set its state to 'waiting'"
+    f"{MAX_CRASHES} runners died while they answered this question, the last ones this one alone: "
+    "look at their logs and at the memory of their machines, then set its state to 'waiting'"
 )
 
 
@@ -64,46 +65,78 @@ class Answering:
     paused: dict[Any, _Outage] = field(default_factory=dict)
 
     def answer_waiting(self) -> None:
-        """Answer until no question waits that can be answered now.
+        """Answer what waits now; what is asked meanwhile is answered in the rounds that this takes.
 
         Raises:
             RunInterrupted: `stop` was set; what was not answered waits.
             DatabaseError: rows could not be read or written; claims end by time.
         """
-        while True:
-            claimed = 0
-            self._take_back()
-            for name in self._waiting_adapters():
-                if self.stop.is_set():
-                    raise RunInterrupted("this process was asked to stop")
-                if not self._is_paused(name):
-                    claimed += self._answer_batch(name)
-            if not claimed:
+        self._take_back()
+        with self.runtime.database.read() as session:
+            counts = questions.count_waiting(session)
+        waiting = [count for name, count in counts if not self.names or name in self.names]
+        for _ in range(math.ceil(max(waiting, default=0) / BATCH_SIZE)):
+            if not self.answer_round():
                 return
 
-    def _waiting_adapters(self) -> Iterator[Any]:
+    def answer_round(self) -> bool:
+        """Answer a batch of the questions to each adapter; return whether there were any.
+
+        Raises:
+            RunInterrupted, DatabaseError: as in `answer_waiting`.
+        """
+        self._take_back()
+        found = False
+        for name in self._waiting_adapters():
+            if not self._is_paused(name):
+                found |= self._answer_batch(name)
+        return found
+
+    def _waiting_adapters(self) -> Iterator[str]:
         if self.names:
             yield from self.names
             return
-        name: Any = None
+        name: str | None = None
         while True:
             with self.runtime.database.read() as session:
-                name = questions.find_waiting_adapter(session, name)
-            if name is None:
+                waiting = questions.find_waiting(session, name)
+            if waiting is None:
                 return
-            yield name
+            question_id, found = waiting
+            if isinstance(found, str):
+                name = found
+                yield name
+            else:
+                # No value that can be bound is equal to such a name, nor comes after it.
+                self._answer_chosen(found, [refuse_name(question_id, found)])
 
-    def _is_paused(self, name: Any) -> bool:
+    def _is_paused(self, name: str) -> bool:
         pause = self.paused.get(name)
         return pause is not None and self.monotonic() < pause.until
 
-    def _answer_batch(self, name: Any) -> int:
-        """Answer the questions to an adapter that wait longest; return how many were claimed."""
+    def _answer_batch(self, name: str) -> bool:
+        """Answer the questions to an adapter that wait longest; return whether there were any.
+
+        Those with which a runner died are claimed one by one, so that none takes others along.
+        """
         with self.runtime.database.read() as session:
             waiting = questions.fetch_waiting(session, name, BATCH_SIZE)
-            chosen = choose_versions(session, waiting)
-        if not chosen:
-            return 0
+        suspects = [[question] for question in waiting if question.crash_count]
+        others = [question for question in waiting if not question.crash_count]
+        for together in filter(None, [others, *suspects]):
+            if self._is_paused(name):
+                return False
+            with self.runtime.database.read() as session:
+                chosen = choose_versions(session, together)
+            self._answer_chosen(name, chosen)
+        return bool(waiting)
+
+    def _answer_chosen(
+        self, name: str | bytes, chosen: Sequence[AskedQuestion | RefusedQuestion]
+    ) -> None:
+        """Claim questions to an adapter, and answer those that are ours."""
+        if self.stop.is_set():
+            raise RunInterrupted("this process was asked to stop")
         claims = QuestionClaims(self.runtime, self.stop, self.monotonic)
         ours = claims.claim(question.question_id for question in chosen)
         mine = [question for question in chosen if question.question_id in ours]
@@ -121,7 +154,6 @@ class Answering:
             self.answered += claims.answered
             self.failed += claims.failed
             self._log(name, claims)
-        return len(ours)
 
     def _answer_claimed(
         self, claims: QuestionClaims, mine: Sequence[AskedQuestion | RefusedQuestion]
@@ -152,7 +184,7 @@ class Answering:
             failure = error if isinstance(error, PipelineError) else internal_error(error)
             if failure.retryable and isinstance(failure, BackendError):
                 raise failure from error
-            if len(pending) > 1 and not isinstance(error, BackendError | ValueError):
+            if len(pending) > 1 and not isinstance(error, BackendError | ConfigError):
                 for key, question in list(pending.items()):
                     self._ask(claims, {key: question})
                 return
@@ -174,14 +206,7 @@ class Answering:
             for answer in known:
                 pending.pop(answer.prompt_key, None)
 
-        with Asking(self._generate(list(pending.values()))) as asking:
-            try:
-                for batch in asking.batches(claims.check):
-                    store(batch)
-                    claims.check()
-            except RunInterrupted:
-                store(asking.known())
-                raise
+        ask(self._generate(list(pending.values())), claims.check, store)
         if pending:
             raise BackendError("the backend returned no answer", code="no_answer")
 
@@ -209,7 +234,9 @@ class Answering:
         for claim in expired:
             failure = _DIED if claim.crash_count + 1 >= MAX_CRASHES else None
             with self.runtime.database.transaction() as session:
-                questions.take_back(session, claim, failure=failure, code="runner_died", now=now)
+                questions.take_back(
+                    session, claim, failure=failure, code="runner_died", now=now, latest=latest
+                )
 
     def _log(self, name: Any, claims: QuestionClaims) -> None:
         logger.info(
@@ -227,7 +254,7 @@ def _settle(question: AskedQuestion, answer: Answer) -> SettledQuestion:
         question_id=question.question_id,
         answered_version=question.version.version_number,
         answer=answer.text,
-        finish_reason=(answer.finish_reason or "")[:32] or None,
+        finish_reason=answer.finish_reason,
         prompt_tokens=answer.prompt_tokens,
         output_tokens=answer.output_tokens,
         latency_ms=answer.latency_ms,

@@ -16,7 +16,7 @@ from sqltune.errors import ConfigError, DataError, PipelineError
 from sqltune.records import Adapter, AdapterVersion, Message, SelectionName
 from sqltune.run.versions import trained_adapter
 from sqltune.selection.conversations import last_text, parse_conversation
-from sqltune.selection.rules import Problem, is_blank
+from sqltune.selection.rules import Problem, is_blank, text_problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,14 @@ def choose_versions(
     session: Session, questions: Iterable[QuestionRow]
 ) -> list[AskedQuestion | RefusedQuestion]:
     """Return the questions with the version that each is for, or with what is wrong."""
-    known: dict[VersionName, tuple[Adapter, AdapterVersion] | ConfigError] = {}
+    known: dict[VersionName, tuple[Adapter, AdapterVersion] | PipelineError] = {}
     return [_choose(session, question, known) for question in questions]
+
+
+def refuse_name(question_id: int, name: object) -> RefusedQuestion:
+    """Return a question whose adapter_name is no text, as SQLite may store it."""
+    error = _bad("adapter_name", f"adapter_name is {name!r}, not text: write the adapter's name")
+    return RefusedQuestion(question_id, error)
 
 
 def decoding_of(
@@ -69,13 +75,13 @@ def decoding_of(
 def _choose(
     session: Session,
     question: QuestionRow,
-    known: dict[VersionName, tuple[Adapter, AdapterVersion] | ConfigError],
+    known: dict[VersionName, tuple[Adapter, AdapterVersion] | PipelineError],
 ) -> AskedQuestion | RefusedQuestion:
     name = VersionName(question.adapter_name, question.alias, question.version_number)
     if name not in known:
         known[name] = _find(session, name)
     found = known[name]
-    if isinstance(found, ConfigError):
+    if isinstance(found, PipelineError):
         return RefusedQuestion(question.question_id, found)
     adapter, version = found
     try:
@@ -85,59 +91,61 @@ def _choose(
             _check_number("max_new_tokens", question.max_new_tokens, least=1),
             _check_number("temperature", question.temperature, least=0),
         )
-        request = make_request(question)
+        request = make_request(
+            str(question.question_id), question.prompt, question.system_prompt, question.messages
+        )
     except DataError as error:
         return RefusedQuestion(question.question_id, error)
     return AskedQuestion(question.question_id, version, decoding, request)
 
 
-def _find(session: Session, name: VersionName) -> tuple[Adapter, AdapterVersion] | ConfigError:
+def _find(session: Session, name: VersionName) -> tuple[Adapter, AdapterVersion] | PipelineError:
     try:
-        adapter, version = find_version(session, name)
+        alias = _check_text("alias", name.alias)
+        adapter, version = find_version(session, replace(name, alias=alias))
         trained_adapter(version)  # one whose weights are gone is refused
-    except ConfigError as error:
+    except (ConfigError, DataError) as error:
         return error
     return adapter, version
 
 
-def make_request(question: QuestionRow) -> AnswerRequest:
+def make_request(
+    key: str, prompt: Any, system_prompt: Any = None, messages: Any = None
+) -> AnswerRequest:
     """Return what a model is asked.
 
     Raises:
         DataError: neither a prompt nor a conversation that can be asked.
     """
-    key, messages = str(question.question_id), question.messages
     if messages is None:
-        prompt = _check_text("prompt", question.prompt, required=True)
-        system = _check_text("system_prompt", question.system_prompt, required=False)
-        return AnswerRequest(key, prompt, system or None)
-    for column in ("prompt", "system_prompt"):
-        if getattr(question, column) is not None:
+        if prompt is None:
+            raise _bad("prompt", "prompt and messages are both NULL: give one of them")
+        text = _check_text("prompt", prompt)
+        if is_blank(text):
+            raise _bad("prompt", "prompt is empty: write what is to be answered")
+        return AnswerRequest(key, text, _check_text("system_prompt", system_prompt) or None)
+    for column, value in (("prompt", prompt), ("system_prompt", system_prompt)):
+        if value is not None:
             raise _bad(column, f"{column} and messages are both given: leave one of them NULL")
     turns = _read_conversation(messages)
     return AnswerRequest(key, last_text(turns, "user") or "", last_text(turns, "system"), turns)
 
 
 def _read_conversation(messages: object) -> tuple[Message, ...]:
-    text = _check_text("messages", messages, required=True)
+    text = _check_text("messages", messages)
     turns = parse_conversation(text.encode(), SelectionName.EVALUATION)
     if isinstance(turns, Problem):
         raise _bad("messages", turns.message)
     return turns
 
 
-def _check_text(column: str, value: object, *, required: bool) -> str:
-    if value is None and not required:
-        return ""
-    if value is None:
-        raise _bad(column, "prompt and messages are both NULL: give one of them")
-    if not isinstance(value, str):
-        raise _bad(column, f"{column} is {type(value).__name__}, not text: write a text")
-    if required and is_blank(value):
-        raise _bad(column, f"{column} is empty: write what is to be answered")
-    if "\x00" in value:
-        raise _bad(column, f"{column} contains a NUL character: remove it")
-    return value
+def _check_text(column: str, value: Any) -> str:
+    """Return a text, empty for NULL; on SQLite it may be a BLOB, or bytes that are no text."""
+    text = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
+    problem = text_problem(column, text, required=False)
+    if problem is not None:
+        raise _bad(column, problem.message)
+    return "" if text is None else str(text, "utf-8")
 
 
 def _check_number(column: str, value: Any, *, least: int) -> Any:

@@ -62,10 +62,11 @@ class QuestionClaims:
             raise RunInterrupted("this process was asked to stop; what is not answered waits")
         if self._monotonic() - self._renewed_at < self._runtime.settings.lease_seconds / 3:
             return
-        self._renewed_at = self._monotonic()
+        began = self._monotonic()
         try:
             with self._runtime.database.transaction() as session:
                 questions.renew_claims(session, owner=self._owner, expires_at=self._expiry())
+            self._renewed_at = began
         except DatabaseError as error:
             # The next check tries again, and an answer to a lost claim is stored nowhere.
             logger.warning(
@@ -81,16 +82,21 @@ class QuestionClaims:
         # Two runners that lock rows in one order cannot wait for each other.
         ordered = sorted(settled, key=lambda each: each.question_id)
 
+        # Of two tries, the first may have stored them though the reply to its COMMIT was lost.
+        stored: set[SettledQuestion] = set()
+
         def store() -> None:
             with self._runtime.database.transaction() as session:
-                questions.settle_questions(
-                    session, ordered, owner=self._owner, now=self._runtime.now()
+                stored.update(
+                    questions.settle_questions(
+                        session, ordered, owner=self._owner, now=self._runtime.now()
+                    )
                 )
 
         with_patience(store, self._stop, self._runtime.pauses_seconds)
-        failed = sum(each.error_code is not None for each in settled)
+        failed = sum(each.error_code is not None for each in stored)
         self.failed += failed
-        self.answered += len(settled) - failed
+        self.answered += len(stored) - failed
 
     def give_back(self, reason: PipelineError | None = None) -> None:
         """Return what is not settled to those that wait, with the reason."""

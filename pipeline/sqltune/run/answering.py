@@ -59,7 +59,7 @@ def answer_after(work: Work, run: Run) -> None:
             f"manifest_id {version.manifest_id} asks for that",
             code=error.code,
         ) from error
-    reason = explain_variation(asked.backend)
+    reason = explain_variation(asked.backend, asked.base_model, asked.adapter, asked.decoding)
     if reason is not None:
         with work.scope.transaction() as session:
             add_event(work, session, "answers_may_vary", reason)

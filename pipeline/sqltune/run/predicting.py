@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from sqltune.backends.base import Answer, AnswerRequest
 from sqltune.database.tables import predictions, runs, states
 from sqltune.database.tables.predictions import Prediction
-from sqltune.errors import BackendError, LeaseLost, RunCancelled, RunInterrupted
+from sqltune.errors import BackendError, LeaseLost
 from sqltune.evaluation import AnsweringModel, make_missing, make_storable
-from sqltune.evaluation.asking import BATCH_CHARACTERS, BATCH_SIZE, Asking
+from sqltune.evaluation.asking import ask, split_rows
 from sqltune.records import Run, RunState
 from sqltune.run.answering import answering_model
 from sqltune.run.next_step import NOTHING
@@ -78,14 +78,7 @@ def _ask(work: Work, store: _PredictionStore, rows: Sequence[RowToAsk]) -> None:
     store.expect(rows)
     model = store.model
     answers = model.backend.answer(model.base_model, model.adapter, requests, model.decoding)
-    with Asking(answers) as asking:
-        try:
-            for batch in asking.batches(work.scope.check):
-                store.add(batch)
-                work.scope.check()
-        except (RunInterrupted, RunCancelled):
-            store.add(asking.known())
-            raise
+    ask(answers, work.scope.check, store.add)
     store.add_missing()
 
 
@@ -162,18 +155,15 @@ class _PredictionStore:
 
     def add_missing(self) -> None:
         """Store an error for every row that the backend did not answer."""
-        missing = [make_missing(key) for key in self.waiting]
-        for start in range(0, len(missing), BATCH_SIZE):
-            self.add(missing[start : start + BATCH_SIZE])
+        self.add([make_missing(key) for key in self.waiting])
 
     def write_errors(self, rows: Sequence[RowToAsk]) -> None:
         """Store the errors of rows that cannot be asked."""
-        for start in range(0, len(rows), BATCH_SIZE):
-            self._write([_error(row) for row in rows[start : start + BATCH_SIZE]])
+        self._write([_error(row) for row in rows])
 
     def _write(self, rows: Sequence[Prediction]) -> None:
         scope = self.work.scope
-        for batch in _split(rows):
+        for batch in split_rows(rows, lambda row: row.answer):
             with scope.transaction() as session:
                 predictions.replace_predictions(
                     session,
@@ -187,26 +177,12 @@ class _PredictionStore:
             self.work.runtime.reporter.progress("predicting", self.done, self.total)
 
 
-def _split(rows: Sequence[Prediction]) -> Iterator[list[Prediction]]:
-    """Yield rows in batches that stay below any server's packet limit."""
-    batch: list[Prediction] = []
-    characters = 0
-    for row in rows:
-        batch.append(row)
-        characters += len(row.answer or "")
-        if characters >= BATCH_CHARACTERS:
-            yield batch
-            batch, characters = [], 0
-    if batch:
-        yield batch
-
-
 def _prediction(row: RowToAsk, answer: Answer) -> Prediction:
     return Prediction(
         row_key=row.key,
         content_hash=row.content_hash,
         answer=answer.text,
-        finish_reason=(answer.finish_reason or "")[:32] or None,
+        finish_reason=answer.finish_reason,
         prompt_tokens=answer.prompt_tokens,
         output_tokens=answer.output_tokens,
         latency_ms=answer.latency_ms,

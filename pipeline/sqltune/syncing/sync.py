@@ -56,9 +56,9 @@ def sync(
         for adapter, turn in turns:
             outcomes += _sync_one(runtime, adapter, turn, stop)
         turns = [(adapter, turn) for adapter, turn in turns if turn.has_more]
-    _answer_questions(runtime, names, stop)
     _try_webhook(lambda: announce(runtime.database, runtime.settings, now=runtime.now))
     _try_pushing(runtime, stop)
+    _answer_questions(runtime, names, stop)
     return outcomes
 
 

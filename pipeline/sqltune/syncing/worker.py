@@ -184,9 +184,14 @@ class Worker:
         announce(self.runtime.database, self.runtime.settings, now=self.runtime.now)
 
     def _answer(self, answering: Answering) -> None:
+        """Answer until no question waits; each round is counted, however many keep coming."""
+        while self._answer_round(answering):
+            pass
+
+    def _answer_round(self, answering: Answering) -> bool:
         answered, failed = answering.answered, answering.failed
         try:
-            answering.answer_waiting()
+            return answering.answer_round()
         finally:
             self.watcher.answered(answering.answered - answered, answering.failed - failed)
 

@@ -26,6 +26,7 @@ from sqltune.backends.base import (
     TrainedAdapter,
     TrainingJob,
     TrainingOptions,
+    choose_quantization,
     shorten_revision,
 )
 from sqltune.backends.inventory import ArtifactKind, StoredArtifact
@@ -228,9 +229,7 @@ class LocalBackend:
         *,
         waits: bool,
     ) -> Generator[Answer, None, None]:
-        # A version was trained on quantised weights, so it is asked on the same.
-        chosen = adapter.options if adapter is not None else decoding
-        use = self._memory.use(base_model, chosen.quantization, waits=waits)
+        use = self._memory.use(base_model, choose_quantization(adapter, decoding), waits=waits)
         with use as (base, give_way):
             from sqltune.backends.local.answering import answer_batch
 
@@ -240,13 +239,14 @@ class LocalBackend:
                 yield from answer_batch(base, name, requests[first : first + _BATCH_SIZE], decoding)
                 give_way()
 
-    def explain_variation(self) -> str | None:
+    def explain_variation(self, base_model: BaseModel, quantization: str) -> str | None:
         """Return that narrow numbers round differently in another batch."""
-        if self._memory.dtype is None:
+        dtype = self._memory.find_dtype(base_model, quantization)
+        if dtype is None:
             return None
         from sqltune.local_lora.precision import explain_rounding
 
-        return explain_rounding(self._memory.dtype)
+        return explain_rounding(dtype)
 
     def merge(
         self,

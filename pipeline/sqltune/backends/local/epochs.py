@@ -7,7 +7,7 @@ between resumes before that step, so that no epoch is left unmeasured.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from sqltune.backends.base import EpochWeights, Journal, Samples, TrainingJob
@@ -19,8 +19,8 @@ from sqltune.local_lora.throttling import throttled
 from sqltune.local_lora.training import LoraTrainer
 from sqltune.records import Sample
 
-#: Samples that are read and tokenised at once.
-_PAGE = 256
+#: Samples that are read, tokenised and measured at once: others wait no longer for the base model.
+_PAGE = 32
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class EpochEnds:
     files: TrainingFiles
     order: StepOrder
     rehearsal_pairs: int
+    #: Called between two pages of validation samples, while others may use the base model.
+    give_way: Callable[[], None]
 
     def is_end(self, step_number: int) -> bool:
         """Whether something is done after this step, counted from 0."""
@@ -79,6 +81,7 @@ class EpochEnds:
             pairs = [Pair.from_sample(sample, self.job.options.train_on) for sample in page]
             page_sum, page_tokens = trainer.measure(pairs, check=check)
             loss_sum, tokens = loss_sum + page_sum, tokens + page_tokens
+            self.give_way()
         loss = loss_sum / tokens if tokens else math.nan
         if not math.isfinite(loss):
             raise LossNotFinite(

@@ -39,6 +39,7 @@ class ModelInMemory:
         self._threads = threads
         self._turns = ModelTurns()
         self._loaded: tuple[ModelKey, LoadedModel] | None = None
+        self._dtypes: dict[ModelKey, Any] = {}  # of every one that was loaded
         self._asked: list[str] = []  # adapters on the base model, the one asked last at the end
 
     @contextmanager
@@ -52,11 +53,12 @@ class ModelInMemory:
             quantization: of its weights.
             waits: False: while another base model is in use, an error is raised instead.
         """
-        key = (base_model.name, base_model.revision, quantization)
+        key = _key_of(base_model, quantization)
         with self._turns.take(key, waits=waits) as give_way:
             if self._loaded is None or self._loaded[0] != key:
                 self.release()
                 self._loaded = (key, self._load(base_model, quantization))
+                self._dtypes[key] = self._loaded[1].dtype
             from sqltune.local_lora.loading import set_threads
 
             model = self._loaded[1]
@@ -81,11 +83,17 @@ class ModelInMemory:
         self._asked = [*(known for known in self._asked if known != name), name]
         return name
 
-    @property
-    def dtype(self) -> Any:
-        """The number format of the base model; None: none is loaded."""
-        return None if self._loaded is None else self._loaded[1].dtype
+    def find_dtype(self, base_model: BaseModel, quantization: str) -> Any:
+        """Return the number format of a base model, also once another one is loaded.
+
+        None: it was never loaded.
+        """
+        return self._dtypes.get(_key_of(base_model, quantization))
 
     def release(self) -> None:
         """Release the base model."""
         self._loaded = None
+
+
+def _key_of(base_model: BaseModel, quantization: str) -> ModelKey:
+    return base_model.name, base_model.revision, quantization

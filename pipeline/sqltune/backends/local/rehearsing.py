@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import islice
 
-from sqltune.backends.base import Journal, Samples
+from sqltune.backends.base import Journal, Samples, TrainingOptions
 from sqltune.backends.local.files import RehearsalPairs, TrainingFiles, keep_pairs
 from sqltune.errors import FilesNotWritten
 from sqltune.local_lora.answering import FinishReason, Question
@@ -25,26 +25,26 @@ def collect_pairs(
     journal: Journal,
     files: TrainingFiles,
     options: RehearsalOptions,
-    *,
-    seed: int,
-    prompt_format: str,
+    chosen: TrainingOptions,
+    give_way: Callable[[], None],
 ) -> RehearsalPairs:
     """Return the pairs of an earlier attempt, or those that the base model answers now.
 
-    Either way they are stored for this attempt.
+    Either way they are stored for this attempt. `give_way` is called between two answers, while
+    others may use the base model.
     """
     found = files.find_pairs()
     if found is not None:
         return files.write_pairs(found.pairs)
     prompts = [sample.prompt for sample in islice(samples, PROMPTS_READ)]
-    questions = rehearsal_questions(prompts, options, seed=seed)
+    questions = rehearsal_questions(prompts, options, seed=chosen.seed)
     journal.event(
         "rehearsal_begun", f"the base model answers {len(questions)} questions to rehearse"
     )
-    began = time.monotonic()
-    answers = _ask(base, journal, prompt_format, options.answer_tokens, questions)
+    asked = [Question(question, prompt_format=chosen.prompt_format) for question in questions]
+    answers, seconds = _ask(base, journal, options.answer_tokens, asked, give_way)
     pairs = pair_up(questions, answers, options.weight)
-    stored = replace(_store(files, pairs, journal), answer_seconds=time.monotonic() - began)
+    stored = replace(_store(files, pairs, journal), answer_seconds=seconds)
     journal.event(
         "rehearsal",
         f"{len(pairs)} answers of the base model are kept as they are beside the samples",
@@ -64,20 +64,24 @@ def _store(files: TrainingFiles, pairs: list[Pair], journal: Journal) -> Rehears
 def _ask(
     base: LoadedModel,
     journal: Journal,
-    prompt_format: str,
     answer_tokens: int,
-    questions: Sequence[str],
-) -> list[BaseAnswer]:
-    given = [BaseAnswer("")] * len(questions)
+    asked: Sequence[Question],
+    give_way: Callable[[], None],
+) -> tuple[list[BaseAnswer], float]:
+    """Return the answers, and the seconds that they took without those of others."""
+    given = [BaseAnswer("")] * len(asked)
     sampling = Sampling(max_new_tokens=answer_tokens)
-    asked = [Question(question, prompt_format=prompt_format) for question in questions]
 
     def show(done: float) -> None:
         journal.check()
-        journal.progress("answering to rehearse", int(done), len(questions))
+        journal.progress("answering to rehearse", int(done), len(asked))
 
+    began, of_others = time.monotonic(), 0.0
     show(0)
     for answer in base.answer(asked, sampling=sampling, on_progress=show):
         is_cut = answer.finish_reason is FinishReason.LENGTH
         given[answer.index] = BaseAnswer(answer.text or "", is_cut)
-    return given
+        gave_way = time.monotonic()
+        give_way()
+        of_others += time.monotonic() - gave_way
+    return given, time.monotonic() - began - of_others

@@ -54,7 +54,8 @@ class LocalTraining:
     samples: Samples
     journal: Journal
     files: TrainingFiles
-    #: Called between two steps, while others may use the base model.
+    #: Called between two steps, and between what precedes and follows them: others may use the
+    #: base model meanwhile.
     give_way: Callable[[], None] = lambda: None
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
     monotonic: Callable[[], float] = time.monotonic
@@ -84,7 +85,9 @@ class LocalTraining:
         try:
             order = self._order(len(pairs.pairs))
             self.journal.plan(len(order))
-            ends = EpochEnds(self.job, self.journal, self.files, order, len(pairs.pairs))
+            ends = EpochEnds(
+                self.job, self.journal, self.files, order, len(pairs.pairs), self.give_way
+            )
             self._train(trainer, ends, pairs)
             return self._save(trainer, len(pairs.pairs))
         finally:
@@ -116,8 +119,8 @@ class LocalTraining:
                 self.journal,
                 self.files,
                 self._tuning.rehearsal,
-                seed=self._options.seed,
-                prompt_format=self._options.prompt_format,
+                self._options,
+                self.give_way,
             )
             self.stopwatch.add_answers(len(pairs.pairs), pairs.answer_seconds)
         total_steps = len(self._order(len(pairs.pairs)))

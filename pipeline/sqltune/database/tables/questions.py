@@ -32,6 +32,7 @@ class QuestionRow:
     messages: Any
     max_new_tokens: Any  #: None: the adapter's
     temperature: Any  #: None: the adapter's
+    crash_count: int  #: runners that died with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,25 +55,31 @@ class ExpiredClaim:
     """A question whose runner has not renewed its claim."""
 
     question_id: int
-    owner: str
     crash_count: int  #: runners that died with it before
 
 
-def find_waiting_adapter(session: Session, after: Any = None) -> Any:
-    """Return the next adapter by name with a question that waits; None: there is none.
+def find_waiting(session: Session, after: str | None = None) -> tuple[int, Any] | None:
+    """Return a question that waits and the name of its adapter, the next one; None: none waits.
 
     Args:
         session: a read.
         after: the adapter before it; None: the first is wanted.
     """
     if after is None:
-        row = session.fetch_one("find_first_waiting_adapter")
+        row = session.fetch_one("find_first_waiting_question")
     else:
-        row = session.fetch_one("find_next_waiting_adapter", after_name=after)
-    return None if row is None else row.adapter_name
+        row = session.fetch_one("find_next_waiting_question", after_name=after)
+    return None if row is None else (row.question_id, row.adapter_name)
 
 
-def fetch_waiting(session: Session, adapter_name: Any, page_size: int) -> list[QuestionRow]:
+def count_waiting(session: Session) -> list[tuple[Any, int]]:
+    """Return how many questions wait to each adapter."""
+    return [
+        (row.adapter_name, row.questions) for row in session.fetch_all("count_waiting_questions")
+    ]
+
+
+def fetch_waiting(session: Session, adapter_name: str, page_size: int) -> list[QuestionRow]:
     """Return the questions to an adapter that wait longest."""
     rows = session.fetch_all(
         "fetch_waiting_questions", adapter_name=adapter_name, page_size=page_size
@@ -101,18 +108,19 @@ def renew_claims(session: Session, *, owner: str, expires_at: datetime) -> None:
 
 def settle_questions(
     session: Session, settled: Sequence[SettledQuestion], *, owner: str, now: datetime
-) -> int:
-    """Store answers and errors of claimed questions; return how many were still claimed."""
-    return sum(
-        session.execute(
+) -> list[SettledQuestion]:
+    """Store answers and errors of claimed questions; return those that were still claimed."""
+    return [
+        each
+        for each in settled
+        if session.execute(
             "settle_question",
             **asdict(each),
             state=ANSWERED if each.error_code is None else FAILED,
             owner=owner,
             now=format_time(now),
         )
-        for each in settled
-    )
+    ]
 
 
 def return_questions(
@@ -136,17 +144,33 @@ def list_expired_claims(session: Session, *, now: datetime, latest: datetime) ->
         latest=format_time(latest),
         page_size=_MOST_CLAIMS,
     )
-    return [ExpiredClaim(row.question_id, row.claimed_by or "", row.crash_count) for row in rows]
+    return [ExpiredClaim(row.question_id, row.crash_count) for row in rows]
 
 
 def take_back(
-    session: Session, claim: ExpiredClaim, *, failure: str | None, code: str, now: datetime
+    session: Session,
+    claim: ExpiredClaim,
+    *,
+    failure: str | None,
+    code: str,
+    now: datetime,
+    latest: datetime,
 ) -> None:
-    """Let a question whose runner died wait again, or fail with a message."""
+    """Let a question whose claim has still expired wait again, or fail with a message.
+
+    Args:
+        session: a transaction.
+        claim: as it was read.
+        failure: why the question fails; None: it waits again.
+        code: of the failure.
+        now: UTC.
+        latest: no claim that a right clock wrote ends after this.
+    """
     session.execute(
         "take_back_question",
         question_id=claim.question_id,
-        owner=claim.owner,
+        latest=format_time(latest),
+        now=format_time(now),
         state=WAITING if failure is None else FAILED,
         answered_at=None if failure is None else format_time(now),
         error_code=None if failure is None else code,

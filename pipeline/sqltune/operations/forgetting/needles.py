@@ -9,6 +9,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable
 
+from sqltune.database.reading_cursor import BinaryValue
 from sqltune.database.tables.message_texts import read_messages
 from sqltune.database.tables.stored_texts import FORGOTTEN_TEXT, StoredText
 
@@ -46,9 +47,9 @@ class Needles:
             for form in forms:
                 self._by_beginning[form[:LEAST_CHARACTERS]].append((form, needle))
 
-    def find_in(self, *texts: bytes | None) -> set[bytes]:
-        """Return those that are part of one of the texts."""
-        given = [text for text in texts if text]
+    def find_in(self, *texts: bytes | BinaryValue | None) -> set[bytes]:
+        """Return those that are part of one of the texts, or of a binary value in place of one."""
+        given = [_bytes_of(text) for text in texts if text]
         if len(self.texts) > _FEW:
             return {needle for text in given for needle in self._find_by_beginnings(text)}
         return {
@@ -57,8 +58,9 @@ class Needles:
             if any(form in text for form in forms for text in given)
         }
 
-    def remove_from(self, text: bytes) -> bytes:
+    def remove_from(self, value: bytes | BinaryValue) -> bytes:
         """Return a text without them."""
+        text = _bytes_of(value)
         for needle in sorted(self.find_in(text), key=len, reverse=True):
             for form in sorted(self._forms[needle], key=len, reverse=True):
                 text = text.replace(form, _FORGOTTEN)
@@ -84,6 +86,10 @@ def needles_of(samples: Iterable[StoredText]) -> set[bytes]:
         for text in _own_texts(sample)
         if len(text.strip()) >= LEAST_CHARACTERS
     }
+
+
+def _bytes_of(value: bytes | BinaryValue) -> bytes:
+    return value.value if isinstance(value, BinaryValue) else value
 
 
 def _own_texts(sample: StoredText) -> list[str]:

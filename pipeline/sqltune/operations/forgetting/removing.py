@@ -205,7 +205,9 @@ class Removal:
             return None
         plain = [key.decode() if isinstance(key, bytes) else key for key in keys]
         values = dict(zip(names, plain, strict=True))
-        return values | {"message": self._plan.needles.remove_from(message).decode()}
+        return values | {
+            "message": self._plan.needles.remove_from(message).decode("utf-8", "replace")
+        }
 
     def _remove_rows(
         self,
