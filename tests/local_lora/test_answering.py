@@ -10,8 +10,8 @@ import pytest
 import torch
 from transformers import GPT2Config
 
-from sqltune.local_lora import answering
-from sqltune.local_lora.answering import FinishReason, Question
+from sqltune.local_lora import answering, token_loop
+from sqltune.local_lora.asked_questions import FinishReason, Question
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.lora_options import LoraOptions
 from sqltune.local_lora.prompt_format import RAW
@@ -133,14 +133,14 @@ def test_answers_are_yielded_as_they_end_and_the_next_batch_begins_only_then(
     llama: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batches: list[int] = []
-    begin = answering._pad_left
+    begin = token_loop._pad_left
 
     def count(rows: list[Any], device: torch.device) -> Any:
         batches.append(len(rows))
         return begin(rows, device)
 
     monkeypatch.setattr(answering, "ROWS_AT_ONCE", 2)
-    monkeypatch.setattr(answering, "_pad_left", count)
+    monkeypatch.setattr(token_loop, "_pad_left", count)
     answers = llama.answer(QUESTIONS, sampling=GREEDY)
     assert next(answers).text
     assert next(answers).text

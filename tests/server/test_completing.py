@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from sqltune.errors import CallRefused
-from sqltune.local_lora.answering import FinishReason, GeneratedAnswer
+from sqltune.local_lora.asked_questions import FinishReason, GeneratedAnswer
 from sqltune.local_lora.prompt_format import RAW
 from sqltune.local_lora.sampling import Sampling
 from sqltune.server.completing import make_question, make_reply, make_sampling

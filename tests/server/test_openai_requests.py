@@ -9,11 +9,12 @@ import httpx
 import pytest
 from transformers import AutoTokenizer
 
-from sqltune.local_lora.answering import Question
-from sqltune.local_lora.conversations import tokenise_conversation, tokenise_question
+from sqltune.local_lora.answering import tokenise_asked
+from sqltune.local_lora.asked_questions import Question
+from sqltune.local_lora.conversations import tokenise_conversation
 from sqltune.local_lora.prompt_format import RAW
 from sqltune.local_lora.steps import Pair
-from sqltune.local_lora.tokenising import tokenise_pair, tokenise_prompt
+from sqltune.local_lora.tokenising import tokenise_pair
 from sqltune.prompt_formats import CHAT, PLAIN
 from sqltune.records import Message
 from sqltune.server.openai_api.asking import (
@@ -46,12 +47,8 @@ def tokenizer() -> Any:
 
 
 def tokens(question: Question, tokenizer: Any) -> tuple[int, ...]:
-    form = question.prompt_format or PLAIN
-    if question.messages is not None:
-        return tokenise_question(question.messages, tokenizer, prompt_format=form)
-    return tokenise_prompt(
-        question.prompt, tokenizer, system_prompt=question.system_prompt, prompt_format=form
-    )
+    assert question.prompt_format is not None
+    return tokenise_asked(question, tokenizer, question.prompt_format)
 
 
 @pytest.mark.parametrize("form", [CHAT, PLAIN, TEMPLATE])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sqltune.local_lora.answering import Question
+from sqltune.local_lora.asked_questions import Question
 from sqltune.local_lora.loading import load_base_model
 from sqltune.local_lora.lora_options import LoraOptions
 from sqltune.local_lora.sampling import Sampling

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqltune.local_lora.answering import FinishReason, GeneratedAnswer, Question
+from sqltune.local_lora.asked_questions import FinishReason, GeneratedAnswer, Question
 from sqltune.local_lora.prompt_format import RAW
 from sqltune.local_lora.sampling import Sampling
 from sqltune.local_lora.text_samples import is_in_instruction_form

@@ -19,7 +19,7 @@ from starlette.routing import Route
 from starlette.types import Receive
 
 from sqltune.errors import CallRefused
-from sqltune.local_lora.answering import ROWS_AT_ONCE, GeneratedAnswer, Question
+from sqltune.local_lora.asked_questions import ROWS_AT_ONCE, GeneratedAnswer, Question
 from sqltune.local_lora.prompt_format import RAW
 from sqltune.local_lora.sampling import Sampling
 from sqltune.server.bodies import Bodies

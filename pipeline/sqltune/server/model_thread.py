@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from sqltune.errors import PipelineError
-from sqltune.local_lora.answering import ROWS_AT_ONCE, GeneratedAnswer, Question
+from sqltune.local_lora.asked_questions import ROWS_AT_ONCE, GeneratedAnswer, Question
 from sqltune.local_lora.growing_text import GrowingText
 from sqltune.local_lora.sampling import Sampling
 from sqltune.server import refusals

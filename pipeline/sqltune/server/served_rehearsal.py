@@ -13,7 +13,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from sqltune.local_lora.answering import FinishReason, Question
+from sqltune.local_lora.asked_questions import FinishReason, Question
 from sqltune.local_lora.files import write_file
 from sqltune.local_lora.rehearsal.options import RehearsalOptions
 from sqltune.local_lora.rehearsal.pairs import BaseAnswer, pair_up

@@ -10,7 +10,7 @@ from itertools import islice
 from sqltune.backends.base import Journal, Samples
 from sqltune.backends.local.files import RehearsalPairs, TrainingFiles, keep_pairs
 from sqltune.errors import FilesNotWritten
-from sqltune.local_lora.answering import FinishReason, Question
+from sqltune.local_lora.asked_questions import FinishReason, Question
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.rehearsal.options import RehearsalOptions
 from sqltune.local_lora.rehearsal.pairs import BaseAnswer, pair_up

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 
-from sqltune.local_lora.answering import Question
+from sqltune.local_lora.asked_questions import Question
 from sqltune.local_lora.prompt_format import RAW
 from sqltune.local_lora.sampling import Sampling
 from sqltune.records import Message

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqltune.errors import CallRefused
-from sqltune.local_lora.answering import FinishReason, GeneratedAnswer
+from sqltune.local_lora.asked_questions import FinishReason, GeneratedAnswer
 from sqltune.server.openai_api.errors import error_body, refuse_field
 
 #: The tokens of a request, by OpenAI's names.

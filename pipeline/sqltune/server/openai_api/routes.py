@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive
 
-from sqltune.local_lora.answering import GeneratedAnswer, Question
+from sqltune.local_lora.asked_questions import GeneratedAnswer, Question
 from sqltune.local_lora.sampling import Sampling
 from sqltune.server.bodies import Bodies
 from sqltune.server.openai_api.asking import (

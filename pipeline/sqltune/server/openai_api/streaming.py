@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from starlette.types import Receive, Scope, Send
 
 from sqltune.errors import CallRefused, PipelineError
-from sqltune.local_lora.answering import GeneratedAnswer
+from sqltune.local_lora.asked_questions import GeneratedAnswer
 from sqltune.server import refusals
 from sqltune.server.openai_api.replying import DONE, ReplyForm, Usage, error_event, event
 from sqltune.server.waiting import wait_with
