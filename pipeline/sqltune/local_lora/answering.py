@@ -90,7 +90,7 @@ def _row(
     sampling: Sampling,
     max_length: int,
 ) -> OpenRow:
-    text = GrowingText(tokenizer, [], question.stops)
+    text = GrowingText(tokenizer, [], question.stops, question.keeps_spaces)
     least = count_at_least(_words_of(question), tokenizer, max_length)
     if least is not None:
         return OpenRow(index, (), least, (), 0, text, FinishReason.PROMPT_TOO_LONG)
@@ -99,7 +99,7 @@ def _row(
     except DataError as error:
         return OpenRow(index, (), 0, (), 0, text, FinishReason.REFUSED, error=error)
     drawn_by = ids if question.draw is None else (*ids, question.draw)
-    longest = min(sampling.max_new_tokens, question.max_new_tokens or sampling.max_new_tokens)
+    longest = question.max_new_tokens or sampling.max_new_tokens
     room = min(longest, max_length - len(ids))
     reason = FinishReason.PROMPT_TOO_LONG if room < 1 else None
     return OpenRow(index, ids, len(ids), drawn_by, room, text, reason)

@@ -41,10 +41,12 @@ class Question:
     messages: tuple[Message, ...] | None = None
     #: Decides the draws beside the seed, so that equal questions may get different answers.
     draw: int | None = None
-    #: Longest answer, where it is shorter than the sampling's; None: the sampling's.
+    #: Longest answer; None: the sampling's.
     max_new_tokens: int | None = None
     #: Texts that end the answer and do not belong to it.
     stops: tuple[str, ...] = ()
+    #: Whether spaces around the answer belong to it, because it continues the prompt.
+    keeps_spaces: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,8 @@ class GeneratedAnswer:
 
     #: Position of the question in the list of questions.
     index: int
-    #: The answer without end mark and outer spaces; None where the prompt was too long.
+    #: The answer without end mark, and without outer spaces unless the question keeps them; None
+    #: where the prompt was too long.
     text: str | None
     #: Why it ended.
     finish_reason: FinishReason

@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -20,7 +20,6 @@ from starlette.types import Receive
 
 from sqltune.errors import CallRefused
 from sqltune.local_lora.asked_questions import ROWS_AT_ONCE, GeneratedAnswer, Question
-from sqltune.local_lora.prompt_format import RAW
 from sqltune.local_lora.sampling import Sampling
 from sqltune.server.bodies import Bodies
 from sqltune.server.openai_api.asking import CHAT_TOKENS
@@ -35,7 +34,7 @@ PATH = "/singlestore/complete"
 _REPLY_TYPES = {JSON: JSON, ROWDAT_1: "x-application/rowdat_1"}
 _VERSION = "1.0"
 _QUEUE_FULL = 429
-_SAMPLING = Sampling(max_new_tokens=CHAT_TOKENS)
+_SAMPLING = Sampling()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +47,8 @@ class _AskedRow:
 
     @property
     def question(self) -> Question:
-        """What the base model is asked; one without an adapter continues the text as it is."""
-        form = RAW if self.model.version_number is None else self.model.prompt_format
-        return Question(self.prompt, prompt_format=form)
+        """What the base model is asked: a completion, as long as an answer of a chat."""
+        return replace(self.model.continue_text(self.prompt), max_new_tokens=CHAT_TOKENS)
 
 
 class ExternalFunction:

@@ -45,7 +45,7 @@ class ModelThread:
             seconds: a clock that never goes back.
         """
         self._open_bench = open_bench
-        self._most_waiting = most_waiting
+        self.most_waiting = most_waiting
         self._patience_seconds = patience_seconds
         self._seconds = seconds
         self._busy_since: float | None = None
@@ -124,8 +124,8 @@ class ModelThread:
         with self._changed:
             if self._is_stopping:
                 raise refusals.stopping()
-            if self._lanes.size >= self._most_waiting:
-                raise refusals.queue_full(self._most_waiting)
+            if self._lanes.size >= self.most_waiting:
+                raise refusals.queue_full(self.most_waiting)
             self._lanes.add(call)
             self._changed.notify()
         call.future.add_done_callback(lambda future: self._leave(call))

@@ -18,6 +18,8 @@ from sqltune.database.connection import Database
 from sqltune.database.tables import aliases, versions
 from sqltune.database.tables.aliases import AliasTarget
 from sqltune.errors import BackendError, DatabaseError
+from sqltune.local_lora.asked_questions import Question
+from sqltune.local_lora.prompt_format import RAW
 from sqltune.local_lora.stored_weights import find_own_folder
 from sqltune.records import AdapterVersion
 from sqltune.server.bases import ServedBase
@@ -47,6 +49,15 @@ class AskedModel:
     prompt_format: str | None
     #: Changes with the weights.
     fingerprint: str
+
+    def continue_text(self, prompt: str) -> Question:
+        """Return what the prompt of a completion asks.
+
+        A base model was trained on nothing here: it continues the text as it is.
+        """
+        if self.version_number is None:
+            return Question(prompt, prompt_format=RAW, keeps_spaces=True)
+        return Question(prompt, prompt_format=self.prompt_format)
 
     @property
     def label(self) -> str:
