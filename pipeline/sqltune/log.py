@@ -43,6 +43,7 @@ EVENTS = frozenset(
         "serve_stopped",
         "call_answered",
         "call_failed",
+        "rows_not_answered",
         "adapter_created",
         "adapter_deleted",
         "fine_tuned",

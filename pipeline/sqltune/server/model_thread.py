@@ -50,6 +50,7 @@ class ModelThread:
         self._seconds = seconds
         self._busy_since: float | None = None
         self._lanes = Lanes()
+        self._awaiting_room: list[Future[None]] = []
         self._changed = threading.Condition()
         self._is_stopping = False
         self._opened: Future[Workbench] = Future()
@@ -111,6 +112,17 @@ class ModelThread:
         call = WorkCall(lane, begin)
         self._add(call)
         return call.future
+
+    def room(self) -> Future[None]:
+        """Return a future that is done once a call may wait, or all are refused."""
+        future: Future[None] = Future()
+        with self._changed:
+            is_full = self._lanes.size >= self.most_waiting and not self._is_stopping
+            if is_full:
+                self._awaiting_room.append(future)
+        if not is_full:
+            future.set_result(None)
+        return future
 
     def stop(self) -> None:
         """Refuse what waits, undo and refuse what is being served, and end the thread."""
@@ -234,11 +246,21 @@ class ModelThread:
 
     def _remove(self, call: Call) -> bool:
         with self._changed:
-            return self._lanes.remove(call)
+            is_removed = self._lanes.remove(call)
+        self._announce_room()
+        return is_removed
+
+    def _announce_room(self) -> None:
+        with self._changed:
+            awaiting, self._awaiting_room = self._awaiting_room, []
+        for future in awaiting:
+            if future.set_running_or_notify_cancel():
+                future.set_result(None)
 
     def _refuse_all(self) -> None:
         with self._changed:
             calls = self._lanes.clear()
+        self._announce_room()
         for call in calls:
             if isinstance(call, WorkCall) and call.work is not None:
                 call.work.close()
