@@ -37,6 +37,7 @@ ANSWERS = [FIRST, OTHER, None, SECOND, None, None, FIRST]
 
 NO_BATCHES = [
     b"", b"{}", b'{"data": 7}', b'{"data": [[1]]}', b'{"data": [[1, 2, "a"]]}', b"[" * 10_000,
+    b'{"data": [[1, "a", null]' + b', [1, "a", null]' * 10_000 + b"]}",
     b'{"data": [[true, "a", "b"]]}', b'{"data": [[1, "\\ud83d", "b"]]}',
 ]  # fmt: skip
 
@@ -168,6 +169,8 @@ def test_bytes_that_are_no_batch_are_refused_and_end_nothing(openai: httpx.Clien
         assert read == len(wrong) if all(map(all, texts)) else read <= len(wrong)
     assert min(outcomes[True], outcomes[False]) > 100
     assert post(openai, ROWDAT_1, right[:-1]).status_code == 400
+    many = post(openai, ROWDAT_1, dump(ROWDAT_1, [("a", None)] * 10_001))
+    assert (many.status_code, "10,000 rows" in many.text) == (400, True)
     assert post(openai, ROWDAT_1, b"").content == b""
 
 

@@ -123,6 +123,9 @@ CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{
 WRONG: list[tuple[dict[str, Any], str | None]] = [
     ({"messages": []}, "messages"),
     ({"messages": "Who?"}, "messages"),
+    ({"messages": [{"role": "user", "content": "Who?"}] * 4097}, "messages"),
+    ({"messages": [{"role": "user", "content": [{"type": "text"}] * 1025}]}, "messages[0].content"),
+    ({"messages": [1] * 5000}, "messages[0]"),
     ({"messages": ["Who?"]}, "messages[0]"),
     ({"messages": [{"content": "Who?"}]}, "messages[0].role"),
     ({"messages": [{"role": "king", "content": "Who?"}]}, "messages[0].role"),

@@ -23,7 +23,7 @@ from starlette.types import Receive
 from sqltune.errors import CallRefused
 from sqltune.local_lora.asked_questions import ROWS_AT_ONCE, GeneratedAnswer, Question
 from sqltune.local_lora.sampling import Sampling
-from sqltune.server.bodies import Bodies
+from sqltune.server.bodies import Bodies, require_few_items
 from sqltune.server.openai_api.asking import CHAT_TOKENS
 from sqltune.server.request_ends import RequestEnd
 from sqltune.server.tuned_models import AskedModel, TunedModels
@@ -93,6 +93,8 @@ class ExternalFunction:
         """`POST /singlestore/complete`: one batch."""
         form = _format_of(request)
         async with self._bodies.read_bytes(request) as body:
+            if form == JSON:
+                require_few_items(body)
             try:
                 rows = read_batch(form, body)
             except ValueError as error:
