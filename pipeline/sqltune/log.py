@@ -44,6 +44,7 @@ EVENTS = frozenset(
         "call_answered",
         "call_failed",
         "rows_not_answered",
+        "not_rehearsed",
         "adapter_created",
         "adapter_deleted",
         "fine_tuned",

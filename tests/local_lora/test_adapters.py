@@ -97,7 +97,9 @@ def test_weights_without_a_manifest_are_refused_in_words(
 ) -> None:
     if manifest is not None:
         (tmp_path / MANIFEST_FILE).write_text(manifest)
-    with pytest.raises(BackendError, match="manifest of the weights in .* cannot be read") as error:
+    with pytest.raises(
+        BackendError, match=r"manifest of the weights in .* cannot be read"
+    ) as error:
         require_weights(tmp_path, "0" * 64)
     assert error.value.code == "adapter_unreadable"
 
