@@ -1,4 +1,4 @@
-"""Counts what is asked through OpenAI's API, and writes it as rows in the background.
+"""Counts what is asked through OpenAI's API and by rows of `complete()`, and writes the counts.
 
 A request only adds to numbers in memory. A thread writes them, as the sums of this process and not
 as what was added since: a statement whose outcome is unknown is simply repeated.
