@@ -9,6 +9,7 @@ import httpx
 import pytest
 from transformers import AutoTokenizer
 
+from sqltune.errors import CallRefused, DatabaseUnavailable
 from sqltune.local_lora.answering import tokenise_asked
 from sqltune.local_lora.asked_questions import Question
 from sqltune.local_lora.conversations import tokenise_conversation
@@ -24,6 +25,9 @@ from sqltune.server.openai_api.asking import (
     make_completion_questions,
     make_sampling,
 )
+from sqltune.server.openai_api.errors import error_body
+from sqltune.server.openai_api.replying import error_event
+from sqltune.server.refusals import translate
 from sqltune.server.tuned_models import AskedModel
 from sqltune.wire.openai import ChatRequest, CompletionRequest
 from tests.end_to_end.command import await_condition
@@ -326,3 +330,18 @@ def test_a_text_that_a_base_model_continues_fits_what_was_sent(openai: httpx.Cli
     streamed = openai.post("/completions", json={**body, "stream": True})
     texts = [event["choices"][0]["text"] for event in read_events(streamed.text)]
     assert "".join(texts) == whole
+
+
+@pytest.mark.parametrize(("error", "status", "message"), [
+    (ValueError("a secret"), 500, "an unexpected error in the server; its log has the details"),
+    (DatabaseUnavailable("it is away"), 503, "it is away"),
+    (CallRefused("busy", status=429), 429, "busy"),
+])  # fmt: skip
+def test_an_error_in_a_stream_is_that_of_a_whole_reply(
+    error: Exception, status: int, message: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    refusal = translate(error)
+    assert (refusal.status, str(refusal)) == (status, message)
+    streamed = json.loads(error_event(error).removeprefix(b"data: "))
+    assert streamed == error_body(refusal)
+    assert ("a secret" in caplog.text) is (status == 500)
