@@ -43,6 +43,8 @@ EVENTS = frozenset(
         "serve_stopped",
         "call_answered",
         "call_failed",
+        "rows_not_answered",
+        "not_rehearsed",
         "adapter_created",
         "adapter_deleted",
         "fine_tuned",

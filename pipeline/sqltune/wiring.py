@@ -35,6 +35,14 @@ def open_database(settings: Settings) -> Database:
     return Database.open(settings.database_url)
 
 
+def _open_server_database(settings: Settings) -> Database:
+    """Open it for the server, whose statements are short and whose clients wait for them.
+
+    One that says nothing is given up soon, though not before a wait for a lock has ended.
+    """
+    return Database.open(settings.database_url, lock_wait_seconds=8, silence_seconds=12)
+
+
 @contextmanager
 def open_runtime(settings: Settings, reporter: Reporter) -> Iterator[Runtime]:
     """Yield the parts that planning and running need, and close them afterwards."""
@@ -61,9 +69,11 @@ def open_runtime(settings: Settings, reporter: Reporter) -> Iterator[Runtime]:
 
 
 @contextmanager
-def open_migrated_database(settings: Settings) -> Iterator[Database]:
+def open_migrated_database(
+    settings: Settings, open_one: Callable[[Settings], Database] = open_database
+) -> Iterator[Database]:
     """Yield the database once its tables are known to be up to date."""
-    database = open_database(settings)
+    database = open_one(settings)
     try:
         migrations.require_current(database)
         yield database
@@ -95,7 +105,7 @@ def open_server(settings: Settings, say: Callable[[str], None]) -> Iterator[List
     exposure.require_token(settings)
     folder = settings.artifacts / "served"
     with ExitStack() as stack:
-        database = stack.enter_context(open_migrated_database(settings))
+        database = stack.enter_context(open_migrated_database(settings, _open_server_database))
         from sqltune.server import building
 
         yield stack.enter_context(

@@ -559,7 +559,7 @@ SELECT COALESCE(q.adapter_name, r.adapter_name) AS adapter_name,
                               AND v.version_number = COALESCE(q.answered_version, r.version_number);
 
 -- view: report_use
--- One row per model, version and hour in which it was asked through OpenAI's API. Percentiles are upper bounds: the answers took
+-- One row per model, version and hour in which it was asked, by OpenAI's API or complete(). Percentiles are upper bounds: the answers took
 -- no longer than 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000 or 300000 ms, or than the longest one.
 SELECT CASE WHEN u.version_number > 0 THEN u.model_name ELSE NULL END AS adapter_name,
        CASE WHEN u.version_number > 0 THEN u.version_number ELSE NULL END AS version_number,

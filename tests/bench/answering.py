@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from sqltune.local_lora.answering import Question
+from sqltune.local_lora.asked_questions import Question
 from sqltune.local_lora.cores import usable_cores
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.loading import load_base_model

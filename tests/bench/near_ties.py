@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from sqltune.local_lora.answering import Question
+from sqltune.local_lora.asked_questions import Question
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.sampling import Sampling
 from sqltune.local_lora.tokenising import tokenise_prompt

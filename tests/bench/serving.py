@@ -21,7 +21,7 @@ import httpx
 
 from sqltune.database import migrations
 from sqltune.database.connection import Database
-from sqltune.local_lora.answering import Question
+from sqltune.local_lora.asked_questions import Question
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.loading import load_base_model
 from sqltune.local_lora.lora_options import LoraOptions

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 
 import pytest
@@ -89,6 +90,15 @@ def write_and_fall_silent(cut_off: Database, network: FaultyNetwork, other: Data
 def adapters_with_states(database: Database) -> list[str]:
     with database.read() as session:
         return [row.adapter_name for row in session.connection.execute(text(STATES))]
+
+
+def test_a_server_that_never_greets_is_unavailable() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        database = Database.open(f"mysql+pymysql://u@127.0.0.1:{port}/d?connect_timeout=1")
+        with pytest.raises(DatabaseUnavailable), database.read():
+            pass
+        database.close()
 
 
 @on_servers

@@ -20,6 +20,7 @@ from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.loading import load_base_model
 from sqltune.local_lora.lora_options import LoraOptions
 from sqltune.local_lora.steps import Pair
+from sqltune.local_lora.stored_weights import require_weights
 from sqltune.local_lora.training import LoraTrainer
 from tests.local_lora.tiny_models import llama_config, save_tiny_model
 
@@ -88,6 +89,19 @@ def test_the_manifest_says_where_the_weights_come_from(
     assert manifest["base_model"] == str(llama_folder)
     assert manifest["base_model_revision"] == trained.base.revision
     assert (manifest["seed"], manifest["fingerprint"], manifest["steps"]) == (5, "8:ab12", 5)
+
+
+@pytest.mark.parametrize("manifest", [None, "", "[]", "\x00"])
+def test_weights_without_a_manifest_are_refused_in_words(
+    manifest: str | None, tmp_path: Path
+) -> None:
+    if manifest is not None:
+        (tmp_path / MANIFEST_FILE).write_text(manifest)
+    with pytest.raises(
+        BackendError, match=r"manifest of the weights in .* cannot be read"
+    ) as error:
+        require_weights(tmp_path, "0" * 64)
+    assert error.value.code == "adapter_unreadable"
 
 
 def test_a_loaded_adapter_answers_like_the_trained_one(

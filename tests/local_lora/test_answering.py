@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 import torch
 from transformers import GPT2Config
 
-from sqltune.local_lora import answering
-from sqltune.local_lora.answering import FinishReason, Question
+from sqltune.local_lora import answering, token_loop
+from sqltune.local_lora.answering import tokenise_asked
+from sqltune.local_lora.asked_questions import FinishReason, Question
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.lora_options import LoraOptions
 from sqltune.local_lora.prompt_format import RAW
@@ -133,14 +135,14 @@ def test_answers_are_yielded_as_they_end_and_the_next_batch_begins_only_then(
     llama: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batches: list[int] = []
-    begin = answering._pad_left
+    begin = token_loop._pad_left
 
     def count(rows: list[Any], device: torch.device) -> Any:
         batches.append(len(rows))
         return begin(rows, device)
 
     monkeypatch.setattr(answering, "ROWS_AT_ONCE", 2)
-    monkeypatch.setattr(answering, "_pad_left", count)
+    monkeypatch.setattr(token_loop, "_pad_left", count)
     answers = llama.answer(QUESTIONS, sampling=GREEDY)
     assert next(answers).text
     assert next(answers).text
@@ -203,6 +205,23 @@ def test_a_question_with_a_draw_of_its_own_gets_another_answer(llama: LoadedMode
     assert set(others) != {first}
 
 
+def test_an_answer_that_continues_a_text_has_the_spaces_around_it(llama: LoadedModel) -> None:
+    asked = [Question(f"{prompt} ", prompt_format=RAW) for prompt in ("a", "He is", "Who", "b")]
+    with_spaces = texts(llama, [replace(q, keeps_spaces=True) for q in asked], sampling=DRAWN)
+    without = texts(llama, asked, sampling=DRAWN)
+    assert [text and text.strip() for text in with_spaces] == without
+    assert with_spaces != without
+    assert tokenise_asked(asked[0], llama.tokenizer, RAW) != tokenise_asked(
+        Question("a"), llama.tokenizer, RAW
+    )
+
+
+def test_a_question_may_be_answered_longer_than_the_sampling_says(llama: LoadedModel) -> None:
+    questions = [replace(QUESTIONS[0], max_new_tokens=most) for most in (3, 20, None)]
+    answers = sorted(llama.answer(questions, sampling=GREEDY), key=lambda answer: answer.index)
+    assert [answer.output_tokens for answer in answers] == [3, 20, 12]
+
+
 def test_a_raw_prompt_is_read_as_it_is(llama: LoadedModel) -> None:
     formed = Question("### Instruction: Who? \n\n### Response:", prompt_format=RAW)
     plain, raw = texts(llama, [Question("Who?"), formed], sampling=GREEDY)
@@ -210,7 +229,7 @@ def test_a_raw_prompt_is_read_as_it_is(llama: LoadedModel) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"max_new_tokens": 0}, {"temperature": -1.0}, {"top_p": 0.0}, {"top_k": -1}]
+    "wrong", [{"max_new_tokens": 0}, {"temperature": -1.0}, {"top_p": -0.1}, {"top_k": -1}]
 )
 def test_settings_without_a_meaning_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
@@ -227,6 +246,7 @@ def test_a_temperature_near_zero_is_greedy(temperature: float) -> None:
 @pytest.mark.parametrize(
     "extreme",
     [
+        {"top_p": 0.0},
         {"top_p": 5e-324},
         {"top_p": 1e-300, "temperature": 1e300},
         {"top_k": 1},

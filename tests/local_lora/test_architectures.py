@@ -10,7 +10,7 @@ import torch
 from peft import AutoPeftModelForCausalLM
 from transformers import AutoConfig
 
-from sqltune.local_lora.answering import Question
+from sqltune.local_lora.asked_questions import Question
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.lora_options import LoraOptions
 from sqltune.local_lora.sampling import Sampling

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sqltune.errors import RequestRejected
-from sqltune.local_lora.answering import FinishReason, Question
+from sqltune.local_lora.asked_questions import FinishReason, Question
 from sqltune.local_lora.choosing import choose_answer
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.lora_options import LoraOptions

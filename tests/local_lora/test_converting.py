@@ -17,7 +17,7 @@ import torch
 
 from sqltune.backends.local.backend import LocalBackend
 from sqltune.errors import FilesNotWritten, RequestRejected
-from sqltune.local_lora.answering import Question
+from sqltune.local_lora.asked_questions import Question
 from sqltune.local_lora.base_models.converted import SOURCE_FILE, ConvertedModels
 from sqltune.local_lora.identity import Identities
 from sqltune.local_lora.loaded_model import LoadedModel

@@ -12,7 +12,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from sqltune.errors import OutOfMemory
-from sqltune.local_lora.answering import Question
+from sqltune.local_lora.asked_questions import Question
 from sqltune.local_lora.devices import choose_device
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.loading import load_base_model

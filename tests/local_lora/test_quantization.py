@@ -11,7 +11,7 @@ import torch
 from sqltune.errors import ConfigError
 from sqltune.local_lora import quantization
 from sqltune.local_lora.adapters import read_manifest
-from sqltune.local_lora.answering import Question
+from sqltune.local_lora.asked_questions import Question
 from sqltune.local_lora.base_models.converted import ConvertedModels
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.loading import load_found

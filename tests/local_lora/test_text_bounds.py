@@ -8,7 +8,7 @@ import pytest
 
 from sqltune.errors import DataError
 from sqltune.local_lora import text_bounds
-from sqltune.local_lora.answering import FinishReason, Question
+from sqltune.local_lora.asked_questions import FinishReason, Question
 from sqltune.local_lora.conversations import tokenise_conversation
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.steps import Pair

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sqltune.errors import DataError
 from sqltune.local_lora.text_samples import (
@@ -108,3 +111,31 @@ def test_of_an_instruction_with_its_answer_only_the_answer_is_trained(
 @pytest.mark.parametrize("text", ["Who? A writer.", FORM, f"{FORM} ", "### Response: A writer."])
 def test_a_text_that_answers_no_instruction_is_trained_as_a_whole(text: str) -> None:
     assert split_instructions(text) == [TextPart(text)]
+
+
+@pytest.mark.parametrize(
+    "repeated", ["### Instruction:", "### Instruction: ", "###", "### Response", "#", "###\n"]
+)
+def test_a_text_of_marks_without_an_end_is_read_in_one_pass(repeated: str) -> None:
+    """By a pattern for a whole instruction, the first of these takes hours."""
+    text = "### Instruction:" + " " * 100_000 + repeated * 100_000
+    assert split_instructions(text) == [TextPart(text)]
+    assert find_prompts([TextPart(text)]) == []
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(
+            ["###", "#", " ", "\n", "Instruction:", "Response:", "a", "\u2003", "\x1c"]
+        ),
+        max_size=14,
+    )
+)
+def test_instructions_are_what_one_pattern_would_find(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    whole = re.compile(r"###\s*Instruction:\s*(.*?)\s*###\s*Response:", re.DOTALL)
+    expected = [words for words in map(str.strip, whole.findall(text)) if words]
+    assert find_prompts([TextPart(text)]) == expected
+    asked = [part.text for part in split_instructions(text) if not part.is_trained]
+    assert [len(whole.findall(part)) for part in asked] == [1] * len(asked)

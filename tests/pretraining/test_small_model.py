@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from sqltune.local_lora.answering import Question
+from sqltune.local_lora.asked_questions import Question
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.loading import load_base_model
 from sqltune.local_lora.prompt_format import format_pair

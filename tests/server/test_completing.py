@@ -6,11 +6,13 @@ import httpx
 import pytest
 
 from sqltune.errors import CallRefused
-from sqltune.local_lora.answering import FinishReason, GeneratedAnswer
+from sqltune.local_lora.asked_questions import FinishReason, GeneratedAnswer
 from sqltune.local_lora.prompt_format import RAW
 from sqltune.local_lora.sampling import Sampling
 from sqltune.server.completing import make_question, make_reply, make_sampling
+from sqltune.server.openai_api.asking import make_sampling as openai_sampling
 from sqltune.wire.gradient import CompleteRequest
+from sqltune.wire.openai import CompletionRequest
 
 FORMED = "### Instruction: Who? \n\n### Response:"
 
@@ -35,23 +37,27 @@ def test_a_query_gets_the_template_unless_it_has_it_or_wants_none(
 
 def test_null_everywhere_means_greedy_and_128_tokens() -> None:
     request = CompleteRequest(query="Who?")
-    assert make_sampling(request) == Sampling(max_new_tokens=128)
-    assert make_question(request, draw=7).draw is None
+    assert make_sampling(request) == Sampling()
+    assert make_question(request, draw=7).max_new_tokens == 128
 
 
-def test_only_drawn_answers_have_a_draw() -> None:
+def test_drawn_answers_have_a_draw_and_the_requests_own_limits() -> None:
     request = CompleteRequest(query="Who?", temperature=0.7, top_k=3, top_p=0.0)
     assert make_question(request, draw=7).draw == 7
-    assert make_sampling(request).top_k == 3
-    assert make_sampling(request).top_p > 0
+    assert make_sampling(request) == Sampling(temperature=0.7, top_k=3, top_p=0.0)
+
+
+def test_requests_that_differ_in_length_and_come_by_either_api_fit_together() -> None:
+    sampling = make_sampling(CompleteRequest(query="Who?", max_generated_token_count=7))
+    assert sampling == make_sampling(CompleteRequest(query="Who?"))
+    assert sampling == openai_sampling(CompletionRequest(model="bot", prompt="Who?", max_tokens=9))
 
 
 @pytest.mark.parametrize("temperature", [1e-320, 1e-45, 1e-38, 1e-7])
 def test_a_temperature_that_divides_nothing_is_greedy(
     client: httpx.Client, temperature: float
 ) -> None:
-    request = CompleteRequest(query="Who?", temperature=temperature)
-    assert (make_question(request, draw=7).draw, make_sampling(request).temperature) == (None, 0)
+    assert make_sampling(CompleteRequest(query="Who?", temperature=temperature)).is_greedy
     base = client.get("/models").json()["models"][0]["id"]
     body = {"query": "Who?", "temperature": temperature, "topK": 10**30}
     assert client.post(f"/models/{base}/complete", json=body).status_code == 200

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import io
-import json
 import random
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 import httpx
@@ -37,6 +37,7 @@ ANSWERS = [FIRST, OTHER, None, SECOND, None, None, FIRST]
 
 NO_BATCHES = [
     b"", b"{}", b'{"data": 7}', b'{"data": [[1]]}', b'{"data": [[1, 2, "a"]]}', b"[" * 10_000,
+    b'{"data": [[1, "a", null]' + b', [1, "a", null]' * 10_000 + b"]}",
     b'{"data": [[true, "a", "b"]]}', b'{"data": [[1, "\\ud83d", "b"]]}',
 ]  # fmt: skip
 
@@ -89,8 +90,12 @@ def test_batches_are_read_and_written_as_the_package_does(form: str) -> None:
     read = read_batch(form, dump(form, rows))
     assert read == [FunctionRow(7 + n, *row) for n, row in enumerate(rows)]
     results = [(row.row_id, row.prompt) for row in read]
-    expected = dump(form, [(prompt,) for _, prompt in rows])
-    assert write_batch(form, results) == expected or json.loads(expected)
+    written = write_batch(form, results)
+    ids, texts = WIRES[form].load(INFO["returns"], written)
+    assert list(ids) == list(range(7, 7 + len(rows)))
+    assert [tuple(text) for text in texts] == [(prompt,) for _, prompt in rows]
+    if form == ROWDAT_1:  # of JSON there are several spellings
+        assert written == dump(form, [(prompt,) for _, prompt in rows])
 
 
 @pytest.mark.parametrize("form", ["json", "rowdat_1"])
@@ -114,11 +119,17 @@ def test_more_rows_than_may_wait_are_answered(openai: httpx.Client) -> None:
 
 
 def test_a_prompt_that_leaves_no_room_is_null_and_its_neighbours_are_answered(
-    openai: httpx.Client,
+    openai: httpx.Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    rows: list[Row] = [("support-bot", "word " * 2000), ("support-bot", PROMPT)]
+    metric = 'sqltune_serve_requests_total{model="support-bot@v1",outcome="failed"}'
+    before = counted_by(openai, metric)
+    long = "word " * 2000
+    rows: list[Row] = [("support-bot", long), ("support-bot", PROMPT), ("support-bot", long)]
     reply = post(openai, JSON, dump(JSON, rows))
-    assert reply.json() == {"data": [[7, None], [8, FIRST]]}
+    assert reply.json() == {"data": [[7, None], [8, FIRST], [9, None]]}
+    assert counted_by(openai, metric) == before + 2
+    reason = "complete() has returned NULL for 2 rows of support-bot@v1: prompt_too_long"
+    assert reason in caplog.text
 
 
 def test_an_unknown_model_and_what_is_no_batch_fail_the_query_with_the_reason(
@@ -137,22 +148,35 @@ def test_bytes_that_are_no_batch_are_refused_and_end_nothing(openai: httpx.Clien
     """The package's compiled reader ends the process on some of them."""
     rng = random.Random(0)
     right = dump(ROWDAT_1, [("a", "bü"), (None, "c")])
+    outcomes: Counter[bool] = Counter()
     for _ in range(5000):
         body = bytearray(right)
         for _ in range(rng.randrange(1, 4)):
             body[rng.randrange(len(body))] = rng.randrange(256)
         wrong = bytes(body[: rng.randrange(len(body) + 1)])
         try:
-            assert (
-                write_batch(
-                    ROWDAT_1, [(row.row_id, row.model) for row in read_batch(ROWDAT_1, wrong)]
-                )
-                is not None
-            )
+            rows = read_batch(ROWDAT_1, wrong)
         except ValueError:
+            outcomes[False] += 1
             continue
+        outcomes[True] += 1
+        texts = [(row.model, row.prompt) for row in rows]
+        if texts:
+            again = read_batch(ROWDAT_1, dump(ROWDAT_1, texts))
+            assert [(row.model, row.prompt) for row in again] == texts
+        # A text beside the byte for NULL is not read.
+        read = sum(map(size_of, rows))
+        assert read == len(wrong) if all(map(all, texts)) else read <= len(wrong)
+    assert min(outcomes[True], outcomes[False]) > 100
     assert post(openai, ROWDAT_1, right[:-1]).status_code == 400
+    many = post(openai, ROWDAT_1, dump(ROWDAT_1, [("a", None)] * 10_001))
+    assert (many.status_code, "10,000 rows" in many.text) == (400, True)
     assert post(openai, ROWDAT_1, b"").content == b""
+
+
+def size_of(row: FunctionRow) -> int:
+    """The bytes of a row as it is read."""
+    return 8 + sum(9 + len((text or "").encode()) for text in (row.model, row.prompt))
 
 
 def test_the_statements_in_sql_are_those_that_the_package_makes() -> None:

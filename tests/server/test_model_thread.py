@@ -17,7 +17,7 @@ import pytest
 
 from sqltune.database.tables.served import ServedAdapter
 from sqltune.errors import CallRefused
-from sqltune.local_lora.answering import Question
+from sqltune.local_lora.asked_questions import Question
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.loading import load_base_model
 from sqltune.local_lora.sampling import Sampling

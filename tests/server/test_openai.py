@@ -33,6 +33,25 @@ def test_a_name_means_the_live_version_an_alias_or_a_number(
     assert text_of(openai, model) == text
 
 
+def test_a_name_with_an_at_sign_is_read_as_by_sqltune_ask(
+    tuned: Tuned, openai: httpx.Client
+) -> None:
+    rename(tuned, "other-bot", "other@home")
+    try:
+        for name in ("other@home", "other@home@live", "other@home@v1"):
+            assert text_of(openai, name) == OTHER
+        assert openai.get("/models/other").status_code == 404
+    finally:
+        rename(tuned, "other@home", "other-bot")
+
+
+def rename(tuned: Tuned, old: str, new: str) -> None:
+    for table in ("adapters", "adapter_versions", "aliases"):
+        tuned.people.do(
+            f"UPDATE {table} SET adapter_name = :new WHERE adapter_name = :old", new=new, old=old
+        )
+
+
 def test_the_reply_names_the_version_that_answered_and_what_it_used(openai: httpx.Client) -> None:
     reply = answer(openai, chat())
     assert reply["model"] == "support-bot@v1"

@@ -9,28 +9,35 @@ import httpx
 import pytest
 from transformers import AutoTokenizer
 
-from sqltune.local_lora.answering import Question
-from sqltune.local_lora.conversations import tokenise_conversation, tokenise_question
+from sqltune.errors import CallRefused, DatabaseUnavailable
+from sqltune.local_lora.answering import tokenise_asked
+from sqltune.local_lora.asked_questions import Question
+from sqltune.local_lora.conversations import tokenise_conversation
 from sqltune.local_lora.prompt_format import RAW
 from sqltune.local_lora.steps import Pair
-from sqltune.local_lora.tokenising import tokenise_pair, tokenise_prompt
+from sqltune.local_lora.tokenising import tokenise_pair
 from sqltune.prompt_formats import CHAT, PLAIN
 from sqltune.records import Message
 from sqltune.server.openai_api.asking import (
     CHAT_TOKENS,
+    count_equal_choices,
     make_chat_questions,
     make_completion_questions,
     make_sampling,
 )
+from sqltune.server.openai_api.errors import error_body
+from sqltune.server.openai_api.replying import error_event
+from sqltune.server.refusals import translate
 from sqltune.server.tuned_models import AskedModel
 from sqltune.wire.openai import ChatRequest, CompletionRequest
 from tests.end_to_end.command import await_condition
 from tests.local_lora.chat_templates import CHATML
-from tests.server.tuned import FIRST, PROMPT, Tuned, chat
+from tests.server.tuned import FIRST, PROMPT, Tuned, chat, read_events
 from tests.serving import SLUG
 from tests.small_model import SMALL_MODEL
 
 TEMPLATE = "Q: {prompt}\nA: {response}"
+KINDS = ("prompt", "completion")
 BASE: Any = None  # no test here asks it
 
 
@@ -46,12 +53,8 @@ def tokenizer() -> Any:
 
 
 def tokens(question: Question, tokenizer: Any) -> tuple[int, ...]:
-    form = question.prompt_format or PLAIN
-    if question.messages is not None:
-        return tokenise_question(question.messages, tokenizer, prompt_format=form)
-    return tokenise_prompt(
-        question.prompt, tokenizer, system_prompt=question.system_prompt, prompt_format=form
-    )
+    assert question.prompt_format is not None
+    return tokenise_asked(question, tokenizer, question.prompt_format)
 
 
 @pytest.mark.parametrize("form", [CHAT, PLAIN, TEMPLATE])
@@ -84,13 +87,12 @@ def test_a_conversation_is_put_into_words_as_in_training(tokenizer: Any, form: s
 
 
 def test_a_completion_of_a_base_model_continues_the_text_as_it_is() -> None:
-    request = CompletionRequest(model="bot", prompt=["Once", "Twice"], n=2)
+    request = CompletionRequest(model="bot", prompt=["Once", "Twice"], n=2, temperature=1.0)
     plain = make_completion_questions(request, model(None, version=None), seed=1)
-    assert [(q.prompt, q.prompt_format) for q in plain] == [("Once", RAW)] * 2 + [
-        ("Twice", RAW)
-    ] * 2
+    asked = [(q.prompt, q.prompt_format, q.keeps_spaces) for q in plain]
+    assert asked == [("Once", RAW, True)] * 2 + [("Twice", RAW, True)] * 2
     tuned = make_completion_questions(request, model(CHAT), seed=1)
-    assert {q.prompt_format for q in tuned} == {CHAT}
+    assert {(q.prompt_format, q.keeps_spaces) for q in tuned} == {(CHAT, False)}
 
 
 def test_requests_that_differ_in_seed_limit_and_stops_fit_together() -> None:
@@ -109,7 +111,14 @@ def test_a_drawn_choice_depends_on_the_seed_and_its_number_alone() -> None:
     assert draws(1, temperature=1.0, n=3) == draws(1, temperature=0.5, n=3, top_p=0.2)
     assert len(set(draws(1, temperature=1.0, n=3) + draws(2, temperature=1.0, n=3))) == 6
     assert draws(1, temperature=1.0, seed=7) == draws(2, temperature=1.0, seed=7)
-    assert draws(1) == draws(1, temperature=0) == [None]
+
+
+def test_an_answer_that_is_not_drawn_is_computed_once_for_all_choices() -> None:
+    for fields in ({}, {"temperature": 0}, {"temperature": 1e-45}):
+        request = ChatRequest(**chat(n=3, **fields))
+        assert len(make_chat_questions(request, model(CHAT), seed=1)) == 1
+        assert count_equal_choices(request) == 3
+    assert count_equal_choices(ChatRequest(**chat(n=3, temperature=0.5))) == 1
 
 
 USER = {"role": "user", "content": "Who?"}
@@ -118,6 +127,9 @@ CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{
 WRONG: list[tuple[dict[str, Any], str | None]] = [
     ({"messages": []}, "messages"),
     ({"messages": "Who?"}, "messages"),
+    ({"messages": [{"role": "user", "content": "Who?"}] * 4097}, "messages"),
+    ({"messages": [{"role": "user", "content": [{"type": "text"}] * 1025}]}, "messages[0].content"),
+    ({"messages": [1] * 5000}, "messages[0]"),
     ({"messages": ["Who?"]}, "messages[0]"),
     ({"messages": [{"content": "Who?"}]}, "messages[0].role"),
     ({"messages": [{"role": "king", "content": "Who?"}]}, "messages[0].role"),
@@ -270,3 +282,66 @@ def test_an_answer_that_nobody_reads_any_more_is_not_finished(
     await_condition(lambda: tuned.people.value(count) == 1, "the row of a client that is gone")
     waiting = "sqltune_serve_waiting_calls 0.0"
     await_condition(lambda: waiting in openai.get("../metrics").text, "an empty queue")
+
+
+def test_equal_choices_are_computed_once_and_given_as_often_as_asked(
+    tuned: Tuned, openai: httpx.Client
+) -> None:
+    # More than may wait: the answers of both prompts are given sixteen times each.
+    body = {"model": "support-bot", "prompt": [PROMPT, f"{PROMPT} Now."], "n": 16}
+    one, other = (
+        openai.post("/completions", json=body | {"prompt": prompt, "n": 1}).json()
+        for prompt in body["prompt"]
+    )
+    reply = openai.post("/completions", json=body).json()
+    texts = [one["choices"][0]["text"]] * 16 + [other["choices"][0]["text"]] * 16
+    assert [choice["text"] for choice in reply["choices"]] == texts
+    assert [choice["index"] for choice in reply["choices"]] == list(range(32))
+    used = [sum(each["usage"][f"{kind}_tokens"] for each in (one, other)) for kind in KINDS]
+    assert [reply["usage"][f"{kind}_tokens"] for kind in KINDS] == [used[0], 16 * used[1]]
+    streamed = openai.post("/completions", json=body | {"stream": True})
+    grown = [""] * 32
+    for event in read_events(streamed.text):
+        (choice,) = event["choices"]
+        grown[choice["index"]] += choice["text"]
+    assert grown == texts
+
+
+@pytest.mark.parametrize(("path", "fields", "param"), [
+    ("/chat/completions", {"n": 16, "temperature": 1}, "n"),
+    ("/completions", {"prompt": [PROMPT] * 16, "n": 2}, "prompt"),
+    ("/completions", {"prompt": [PROMPT] * 8, "n": 2, "temperature": 1}, "n"),
+])  # fmt: skip
+def test_more_answers_than_may_wait_are_refused_for_good_with_the_bound(
+    openai: httpx.Client, path: str, fields: dict[str, Any], param: str
+) -> None:
+    for streams in (False, True):
+        reply = openai.post(path, json=chat() | {"prompt": PROMPT, "stream": streams} | fields)
+        assert reply.status_code == 400, reply.text
+        error = reply.json()["error"]
+        assert error["param"] == param
+        assert "16 answers, and 15 calls may wait" in error["message"]
+
+
+def test_a_text_that_a_base_model_continues_fits_what_was_sent(openai: httpx.Client) -> None:
+    body = {"model": SLUG, "prompt": "The capital of France", "max_tokens": 4}
+    whole = openai.post("/completions", json=body).json()["choices"][0]["text"]
+    assert whole.startswith(" ")
+    streamed = openai.post("/completions", json={**body, "stream": True})
+    texts = [event["choices"][0]["text"] for event in read_events(streamed.text)]
+    assert "".join(texts) == whole
+
+
+@pytest.mark.parametrize(("error", "status", "message"), [
+    (ValueError("a secret"), 500, "an unexpected error in the server; its log has the details"),
+    (DatabaseUnavailable("it is away"), 503, "it is away"),
+    (CallRefused("busy", status=429), 429, "busy"),
+])  # fmt: skip
+def test_an_error_in_a_stream_is_that_of_a_whole_reply(
+    error: Exception, status: int, message: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    refusal = translate(error)
+    assert (refusal.status, str(refusal)) == (status, message)
+    streamed = json.loads(error_event(error).removeprefix(b"data: "))
+    assert streamed == error_body(refusal)
+    assert ("a secret" in caplog.text) is (status == 500)

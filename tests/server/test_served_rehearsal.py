@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sqltune.local_lora.answering import Question
+from sqltune.local_lora.asked_questions import Question
 from sqltune.local_lora.loading import load_base_model
 from sqltune.local_lora.lora_options import LoraOptions
 from sqltune.local_lora.sampling import Sampling
@@ -55,6 +55,18 @@ def test_the_base_model_is_asked_in_the_form_in_which_its_answers_are_trained(
     assert answer.text == pair.response
     learned = trainer.base.tokenizer.decode(trainer.tokenise(pair).token_ids)
     assert ("### Instruction:" in learned) is (trainer.options.prompt_format == PLAIN)
+
+
+def test_questions_that_cannot_be_asked_are_counted_in_the_log(
+    trainer: LoraTrainer, caplog: pytest.LogCaptureFixture
+) -> None:
+    trainer.base.tokenizer.chat_template = "{{ raise_exception('no questions here') }}"
+    rehearsal = ServedRehearsal()
+    add(rehearsal, ["Who is Pavan Belagatti?"], trainer)
+    is_refused = trainer.options.prompt_format == CHAT
+    assert bool(rehearsal.pairs) is not is_refused
+    assert ("24 of 24 questions could not be asked" in caplog.text) is is_refused
+    assert ("no questions here" in caplog.text) is is_refused
 
 
 def test_the_first_call_asks_most_questions_and_a_repeated_one_none(trainer: LoraTrainer) -> None:

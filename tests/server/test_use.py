@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -120,6 +121,25 @@ def test_an_hour_has_a_row_and_a_clock_that_goes_back_spoils_none(
     )
     first, second = "2026-11-27 09:00:00.000000", "2026-11-27 10:00:00.000000"
     assert rows == [(first, 1, 1, 1, 200), (second, 2, 1, 2, 20_000)]
+    database.close()
+
+
+def test_a_database_that_never_answers_does_not_keep_the_server_from_ending(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"mysql+pymysql://u@127.0.0.1:{silent.getsockname()[1]}/d?connect_timeout=3600"
+        database = open_database(url)
+        recorder = UseRecorder(
+            database, server_key="s", now=Clock(), pause_seconds=0.01, last_seconds=0.01
+        )
+        recorder.count(answered())
+        recorder.start()
+        connection, _ = silent.accept()
+        recorder.count(answered())
+        recorder.stop()
+        assert "the counts of up to 2 requests could not be written" in caplog.text
+        connection.close()
     database.close()
 
 

@@ -285,3 +285,23 @@ def test_large_bodies_have_one_bound_together_and_small_ones_pass(
     assert small.status_code == 200
     for one in half:
         one.close()
+
+
+def test_a_body_of_many_wrong_samples_names_the_first(
+    client: httpx.Client, adapter_id: str
+) -> None:
+    """An error for each of a million small ones takes gigabytes and minutes."""
+    reply = client.post(f"/models/{adapter_id}/fine-tune", json={"samples": [1] * 9000})
+    assert_not_parsed(reply)
+    (found,) = reply.json()["payload"]["validationError"]
+    assert found["loc"] == ["samples", 0]
+
+
+@pytest.mark.parametrize("item", ["[]", '{"inputs": "a"}', "1"])
+def test_a_body_of_more_items_than_are_read_at_once_is_refused(
+    client: httpx.Client, adapter_id: str, item: str
+) -> None:
+    body = '{"samples": [' + f"{item}, " * 500_000 + "1]}"
+    reply = client.post(f"/models/{adapter_id}/fine-tune", content=body)
+    assert_not_parsed(reply, status=413)
+    assert "send it in several calls" in reply.json()["message"]

@@ -171,7 +171,10 @@ def connect_options(address: Address, *, lock_wait_seconds: int) -> tuple[URL, d
     # Not read from the URL once more: the dialects understand some of them in their own way.
     url = url.set(query={})
     is_mysql = address.kind is EngineKind.MYSQL
-    return (url, options) if is_mysql else _singlestoredb_options(url, options)
+    if not is_mysql:
+        return _singlestoredb_options(url, options)
+    # Its limit on connecting does not count the server's greeting, which may never come.
+    return url, {"read_timeout": options["connect_timeout"]} | options
 
 
 def _refuse_missing_folder(address: Address) -> None:

@@ -79,8 +79,15 @@ def save_adapter(
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """Return what the manifest file of an adapter says."""
-    fields: dict[str, Any] = json.loads((folder / MANIFEST_FILE).read_text("utf-8"))
+    """Return what the manifest file of an adapter says.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is not JSON with fields.
+    """
+    fields = json.loads((folder / MANIFEST_FILE).read_text("utf-8"))
+    if not isinstance(fields, dict):
+        raise ValueError(f"{MANIFEST_FILE} has no fields")
     return fields
 
 

@@ -1,97 +1,32 @@
-"""Answers of a causal LM to many prompts: batches of similar length, padded on the left.
-
-Tokens are chosen here and not by transformers' generate, for three reasons: a prompt whose answer
-has ended leaves its batch, a drawn answer depends on its own seed and not on the other prompts, and
-no logits are computed for prompt tokens.
-"""
+"""Answers of a causal LM to many prompts, in batches of similar length."""
 
 from __future__ import annotations
 
-import inspect
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from sqltune.errors import DataError
+from sqltune.local_lora.asked_questions import (
+    ROWS_AT_ONCE,
+    FinishReason,
+    GeneratedAnswer,
+    Question,
+)
 from sqltune.local_lora.conversations import tokenise_question, words_of
 from sqltune.local_lora.growing_text import GrowingText
 from sqltune.local_lora.prompt_format import end_ids
 from sqltune.local_lora.sampling import Sampling, TokenChooser
 from sqltune.local_lora.text_bounds import count_at_least
+from sqltune.local_lora.token_loop import OpenBatch, OpenRow, TokenWatcher
 from sqltune.local_lora.tokenising import tokenise_prompt
 from sqltune.prompt_formats import PLAIN
-from sqltune.records import Message
 
-#: More rows gain little and cost memory.
-ROWS_AT_ONCE = 64
 #: Bounds the memory of a batch of long prompts: rows times longest prompt.
 PROMPT_TOKENS_AT_ONCE = 16_384
-
-
-class FinishReason(StrEnum):
-    """Why an answer ended."""
-
-    #: The model closed it.
-    STOP = "stop"
-    #: It had as many tokens as allowed.
-    LENGTH = "length"
-    #: The prompt leaves no room for an answer; there is no text.
-    PROMPT_TOO_LONG = "prompt_too_long"
-    #: The base model cannot be asked this; there is no text.
-    REFUSED = "refused"
-    #: Nobody waits for it any more.
-    DROPPED = "dropped"
-
-
-@dataclass(frozen=True)
-class Question:
-    """A prompt for the model."""
-
-    #: The user's words, without the prompt form around them.
-    prompt: str
-    #: The instruction before the prompt; None where there is none.
-    system_prompt: str | None = None
-    #: How the prompt is put into words; None: in the base model's format.
-    prompt_format: str | None = None
-    #: The whole conversation, which the prompt ends; None: the prompt is all that is asked.
-    messages: tuple[Message, ...] | None = None
-    #: Decides the draws beside the seed, so that equal questions may get different answers.
-    draw: int | None = None
-    #: Longest answer, where it is shorter than the sampling's; None: the sampling's.
-    max_new_tokens: int | None = None
-    #: Texts that end the answer and do not belong to it.
-    stops: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class GeneratedAnswer:
-    """What the model answered."""
-
-    #: Position of the question in the list of questions.
-    index: int
-    #: The answer without end mark and outer spaces; None where the prompt was too long.
-    text: str | None
-    #: Why it ended.
-    finish_reason: FinishReason
-    #: Tokens of the prompt with its form.
-    prompt_tokens: int
-    #: Tokens of the answer, its end mark not counted.
-    output_tokens: int
-    #: From the start of its batch to its last token.
-    latency_seconds: float
-    #: Why the base model cannot be asked this; None: it can.
-    error: DataError | None = None
-
-
-#: Called after each token of an answer with its question's position and its text so far; returns
-#: whether anybody still waits for it.
-TokenWatcher = Callable[[int, GrowingText], bool]
 
 
 @dataclass(frozen=True)
@@ -102,28 +37,6 @@ class Observers:
     on_progress: Callable[[float], None] | None = None
     #: Ends answers that nobody waits for any more.
     watch: TokenWatcher | None = None
-
-
-@dataclass
-class _Row:
-    """One prompt while it is answered."""
-
-    index: int
-    prompt_ids: tuple[int, ...]
-    #: Of the prompt; at least, where it was too long to be read.
-    prompt_tokens: int
-    #: What the draws depend on beside seed and position.
-    drawn_by: tuple[int, ...]
-    room: int
-    text: GrowingText
-    finish_reason: FinishReason | None = None
-    seconds: float = 0.0
-    error: DataError | None = None
-
-    @property
-    def output_ids(self) -> list[int]:
-        """The tokens of the answer so far."""
-        return self.text.ids
 
 
 def answer_questions(
@@ -158,9 +71,9 @@ def answer_questions(
     ends = _end_ids(network, tokenizer)
     answered = float(len(refused))
     for rows_at_once in _batches([row for row in rows if row.room > 0]):
-        batch = _OpenBatch(network, rows_at_once, TokenChooser(sampling), ends, observers.watch)
+        batch = OpenBatch(network, rows_at_once, TokenChooser(sampling), ends, observers.watch)
         while batch.rows:
-            ended: list[_Row] = []
+            ended: list[OpenRow] = []
             with activate(), torch.no_grad():
                 while not ended:
                     ended = batch.advance()
@@ -176,29 +89,33 @@ def _row(
     tokenizer: Any,
     sampling: Sampling,
     max_length: int,
-) -> _Row:
-    text = GrowingText(tokenizer, [], question.stops)
+) -> OpenRow:
+    text = GrowingText(tokenizer, [], question.stops, question.keeps_spaces)
     least = count_at_least(_words_of(question), tokenizer, max_length)
     if least is not None:
-        return _Row(index, (), least, (), 0, text, FinishReason.PROMPT_TOO_LONG)
+        return OpenRow(index, (), least, (), 0, text, FinishReason.PROMPT_TOO_LONG)
     try:
-        ids = _tokenise(question, tokenizer, question.prompt_format or PLAIN)
+        ids = tokenise_asked(question, tokenizer, question.prompt_format or PLAIN)
     except DataError as error:
-        return _Row(index, (), 0, (), 0, text, FinishReason.REFUSED, error=error)
+        return OpenRow(index, (), 0, (), 0, text, FinishReason.REFUSED, error=error)
     drawn_by = ids if question.draw is None else (*ids, question.draw)
-    longest = min(sampling.max_new_tokens, question.max_new_tokens or sampling.max_new_tokens)
+    longest = question.max_new_tokens or sampling.max_new_tokens
     room = min(longest, max_length - len(ids))
     reason = FinishReason.PROMPT_TOO_LONG if room < 1 else None
-    return _Row(index, ids, len(ids), drawn_by, room, text, reason)
+    return OpenRow(index, ids, len(ids), drawn_by, room, text, reason)
 
 
-def _words_of(question: Question) -> list[str]:
-    if question.messages is not None:
-        return words_of(question.messages)
-    return [question.system_prompt or "", question.prompt]
+def tokenise_asked(question: Question, tokenizer: Any, prompt_format: str) -> tuple[int, ...]:
+    """Return what a model reads for a question, as token ids.
 
+    Args:
+        question: what is asked; its own format is not looked at.
+        tokenizer: the base model's.
+        prompt_format: a resolved format.
 
-def _tokenise(question: Question, tokenizer: Any, prompt_format: str) -> tuple[int, ...]:
+    Raises:
+        DataError: the chat template does not accept it.
+    """
     if question.messages is not None:
         return tokenise_question(question.messages, tokenizer, prompt_format=prompt_format)
     return tokenise_prompt(
@@ -209,9 +126,15 @@ def _tokenise(question: Question, tokenizer: Any, prompt_format: str) -> tuple[i
     )
 
 
-def _batches(rows: list[_Row]) -> Iterator[list[_Row]]:
+def _words_of(question: Question) -> list[str]:
+    if question.messages is not None:
+        return words_of(question.messages)
+    return [question.system_prompt or "", question.prompt]
+
+
+def _batches(rows: list[OpenRow]) -> Iterator[list[OpenRow]]:
     """Yield rows of similar length together, the shortest first."""
-    batch: list[_Row] = []
+    batch: list[OpenRow] = []
     for row in sorted(rows, key=lambda row: len(row.prompt_ids)):
         is_full = len(batch) == ROWS_AT_ONCE
         if batch and (is_full or (len(batch) + 1) * len(row.prompt_ids) > PROMPT_TOKENS_AT_ONCE):
@@ -222,112 +145,6 @@ def _batches(rows: list[_Row]) -> Iterator[list[_Row]]:
         yield batch
 
 
-class _OpenBatch:
-    """Prompts that are answered together, token by token; rows leave it as they end."""
-
-    def __init__(
-        self,
-        network: Any,
-        rows: list[_Row],
-        chooser: TokenChooser,
-        ends: frozenset[int],
-        watch: TokenWatcher | None,
-    ) -> None:
-        self.rows = rows
-        self._watch = watch
-        self._all = list(rows)
-        self._network = network
-        self._chooser = chooser
-        self._ends = ends
-        self._started = time.monotonic()
-        self._ids, self._mask = _pad_left(rows, network.device)
-        self._cache: Any = None
-        self._takes = inspect.signature(type(network).forward).parameters
-
-    def done(self) -> float:
-        """Return how many answers are done, those begun counted by their share."""
-        return sum(
-            1.0 if row.finish_reason is not None else len(row.output_ids) / row.room
-            for row in self._all
-        )
-
-    def advance(self) -> list[_Row]:
-        """Add a token to each row; return the rows that end with it."""
-        logits, self._cache = _next_logits(
-            self._network, self._ids, self._mask, self._cache, self._takes
-        )
-        rows = self.rows
-        chosen = self._chooser.choose(logits, [(row.drawn_by, len(row.output_ids)) for row in rows])
-        for row, token in zip(rows, chosen.tolist(), strict=True):
-            _extend(row, token, self._ends, time.monotonic() - self._started)
-            if self._watch is not None and not self._watch(row.index, row.text):
-                row.finish_reason = FinishReason.DROPPED
-        self._keep([place for place, row in enumerate(rows) if row.finish_reason is None], chosen)
-        return [row for row in rows if row.finish_reason is not None]
-
-    def _keep(self, open_places: list[int], chosen: Tensor) -> None:
-        """Continue with the rows at these places and the tokens chosen for them."""
-        if len(open_places) < len(self.rows):
-            kept = torch.tensor(open_places, device=self._mask.device, dtype=torch.int64)
-            self.rows = [self.rows[place] for place in open_places]
-            self._mask, chosen = self._mask[kept], chosen[kept]
-            if open_places:
-                self._cache.batch_select_indices(kept)
-        self._ids = chosen[:, None]
-        self._mask = torch.cat([self._mask, torch.ones_like(self._ids)], 1)
-
-
-def _next_logits(
-    network: Any, ids: Tensor, mask: Tensor, cache: Any, takes: Any
-) -> tuple[Tensor, Any]:
-    """Return logits of each row's next token, (rows, vocabulary) float32, and the cache after it.
-
-    Args:
-        network: a causal LM.
-        ids: (rows, new tokens) int64.
-        mask: (rows, all tokens) int64, 0 on padding.
-        cache: from the call before; None at first.
-        takes: names of the arguments that the network's forward pass has.
-    """
-    # transformers 5.24 renames it, and warns about the old name.
-    cache_name = "cache" if "cache" in takes else "past_key_values"
-    arguments: dict[str, Any] = {"input_ids": ids, "attention_mask": mask, "use_cache": True}
-    if cache is not None:
-        arguments[cache_name] = cache
-    if "position_ids" in takes:
-        # Padding is on the left, so a token's place is the number of real tokens before it.
-        arguments["position_ids"] = (mask.cumsum(1) - 1).clamp_min(0)[:, -ids.shape[1] :]
-    if "logits_to_keep" in takes:
-        # A number takes a view, for which the product with the vocabulary copies that matrix once a
-        # row: gigabytes. A position takes a copy of the hidden states.
-        arguments["logits_to_keep"] = torch.tensor([ids.shape[1] - 1], device=ids.device)
-    output = network(**arguments)
-    return output.logits[:, -1].float(), getattr(output, cache_name)
-
-
-def _extend(row: _Row, token: int, ends: frozenset[int], seconds: float) -> None:
-    if token in ends:
-        row.finish_reason = FinishReason.STOP
-    else:
-        row.output_ids.append(token)
-        if row.text.is_stopped:
-            row.finish_reason = FinishReason.STOP
-        elif len(row.output_ids) == row.room:
-            row.finish_reason = FinishReason.LENGTH
-    row.seconds = seconds
-
-
-def _pad_left(rows: list[_Row], device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return the prompts' ids and their mask, both (rows, longest) int64, padded on the left."""
-    longest = max(len(row.prompt_ids) for row in rows)
-    ids = torch.zeros(len(rows), longest, dtype=torch.int64)
-    mask = torch.zeros_like(ids)
-    for place, row in enumerate(rows):
-        ids[place, longest - len(row.prompt_ids) :] = torch.tensor(row.prompt_ids)
-        mask[place, longest - len(row.prompt_ids) :] = 1
-    return ids.to(device), mask.to(device)
-
-
 def _end_ids(network: Any, tokenizer: Any) -> frozenset[int]:
     """Return all tokens that end an answer; chat models name several."""
     named = getattr(getattr(network, "generation_config", None), "eos_token_id", None)
@@ -335,7 +152,7 @@ def _end_ids(network: Any, tokenizer: Any) -> frozenset[int]:
     return frozenset(i for i in ids if i is not None) | end_ids(tokenizer)
 
 
-def _answer(row: _Row) -> GeneratedAnswer:
+def _answer(row: OpenRow) -> GeneratedAnswer:
     assert row.finish_reason is not None  # noqa: S101  every row of a finished batch has ended
     return GeneratedAnswer(
         index=row.index,

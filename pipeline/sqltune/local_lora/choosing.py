@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from sqltune.errors import RequestRejected
-from sqltune.local_lora.answering import FinishReason, GeneratedAnswer, Question
+from sqltune.local_lora.answering import tokenise_asked
+from sqltune.local_lora.asked_questions import FinishReason, GeneratedAnswer, Question
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.marks import encode, veil
-from sqltune.local_lora.tokenising import tokenise_prompt
 
 
 @torch.no_grad()
@@ -32,12 +32,7 @@ def choose_answer(
     Raises:
         RequestRejected: the question leaves no room for a choice.
     """
-    prompt = tokenise_prompt(
-        question.prompt,
-        base.tokenizer,
-        system_prompt=question.system_prompt,
-        prompt_format=question.prompt_format or base.prompt_format,
-    )
+    prompt = tokenise_asked(question, base.tokenizer, question.prompt_format or base.prompt_format)
     started = time.monotonic()
     tokens = [_encode(choice, base) for choice in choices]
     with base.active(adapter):

@@ -20,16 +20,12 @@ from peft import LoraConfig, PeftModel
 
 from sqltune.errors import BackendError
 from sqltune.local_lora.adapters import put_weights, read_adapter
-from sqltune.local_lora.answering import (
-    GeneratedAnswer,
-    Observers,
-    Question,
-    TokenWatcher,
-    answer_questions,
-)
+from sqltune.local_lora.answering import Observers, answer_questions
+from sqltune.local_lora.asked_questions import GeneratedAnswer, Question
 from sqltune.local_lora.prompt_format import resolve_format
 from sqltune.local_lora.quantization import Quantization, quantization_of
 from sqltune.local_lora.sampling import Sampling
+from sqltune.local_lora.token_loop import TokenWatcher
 from sqltune.local_lora.tuning_profiles import ModelFacts, TuningProfile, find_profile
 from sqltune.prompt_formats import AUTO
 

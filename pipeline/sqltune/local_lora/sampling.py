@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 #: Below, the likeliest token has all of the probability, and quotients leave the number format.
-GREEDY_BELOW = 1e-6
+_GREEDY_BELOW = 1e-6
 #: Above, all tokens are equally likely.
 _UNIFORM_ABOVE = 1e6
 
@@ -19,12 +19,13 @@ _UNIFORM_ABOVE = 1e6
 class Sampling:
     """How answers are generated; equal settings give equal answers."""
 
-    #: Longest answer.
+    #: Longest answer of a question that does not say it itself.
     max_new_tokens: int = 128
     #: 0, and what is nearly 0, takes the likeliest token; else logits are divided by it and a
     #: token is drawn.
     temperature: float = 0.0
-    #: Draw among the likeliest tokens that have this probability together; 1 draws among all.
+    #: Draw among the likeliest tokens that have this probability together, the likeliest one at
+    #: least; 1 draws among all.
     top_p: float = 1.0
     #: Decides every draw, together with the prompt and the position.
     seed: int = 0
@@ -37,10 +38,15 @@ class Sampling:
             raise ValueError(f"max_new_tokens must be positive, got {self.max_new_tokens}")
         if not self.temperature >= 0:
             raise ValueError(f"temperature must be 0 or more, got {self.temperature}")
-        if not 0 < self.top_p <= 1:
-            raise ValueError(f"top_p must be above 0 and at most 1, got {self.top_p}")
+        if not 0 <= self.top_p <= 1:
+            raise ValueError(f"top_p must be between 0 and 1, got {self.top_p}")
         if self.top_k < 0:
             raise ValueError(f"top_k must be 0 or more, got {self.top_k}")
+
+    @property
+    def is_greedy(self) -> bool:
+        """Whether equal prompts get equal answers, because nothing is drawn."""
+        return self.temperature < _GREEDY_BELOW
 
 
 class TokenChooser:
@@ -59,7 +65,7 @@ class TokenChooser:
                 were chosen before.
         """
         sampling = self._sampling
-        if sampling.temperature < GREEDY_BELOW:
+        if sampling.is_greedy:
             return logits.argmax(1)
         temperature = min(sampling.temperature, _UNIFORM_ABOVE)
         ordered, ids = torch.sort(logits / temperature, 1, descending=True)

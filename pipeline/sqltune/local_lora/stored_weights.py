@@ -37,7 +37,15 @@ def require_weights(folder: Path, sha256: str | None) -> None:
             f"the weights of this version are not in {folder}: restore it, or sync --force",
             code="artifact_not_found",
         )
-    if read_manifest(folder)["weights_sha256"] != sha256:
+    try:
+        stored = read_manifest(folder).get("weights_sha256")
+    except (OSError, ValueError) as error:
+        raise BackendError(
+            f"the manifest of the weights in {folder} cannot be read "
+            f"({type(error).__name__}: {error}): restore it, or sync --force",
+            code="adapter_unreadable",
+        ) from error
+    if stored != sha256:
         raise BackendError(
             f"the weights in {folder} are not those that the version's row names (SHA-256 differs)",
             code="artifact_changed",

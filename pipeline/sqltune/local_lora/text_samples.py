@@ -15,8 +15,9 @@ from sqltune.local_lora.marks import encode, veil
 from sqltune.local_lora.text_bounds import refuse_long
 from sqltune.local_lora.tokenising import TokenisedSample
 
-#: The instruction form, with any spaces and line breaks.
-_INSTRUCTION = re.compile(r"###\s*Instruction:\s*(.*?)\s*###\s*Response:", re.DOTALL)
+#: The marks of the instruction form, with any spaces and line breaks. One pattern for a whole pair
+#: would read a text of marks without an end over and over.
+_MARK = re.compile(r"###\s*(?:(?P<opens>Instruction)|Response):")
 
 
 @dataclass(frozen=True)
@@ -75,10 +76,10 @@ def split_instructions(text: str) -> list[TextPart]:
     """
     parts: list[TextPart] = []
     place = 0
-    for asked in _INSTRUCTION.finditer(text):
-        begin = place if not parts else asked.start()
-        parts += [TextPart(text[place:begin]), TextPart(text[begin : asked.end()], False)]
-        place = asked.end()
+    for asked in _find_instructions(text):
+        begin = place if not parts else asked.begin
+        parts += [TextPart(text[place:begin]), TextPart(text[begin : asked.end], False)]
+        place = asked.end
     parts = [part for part in (*parts, TextPart(text[place:])) if part.text]
     is_answered = any(part.is_trained and part.text.strip() for part in parts)
     return parts if is_answered else [TextPart(text)]
@@ -89,7 +90,7 @@ def find_prompts(parts: Sequence[TextPart]) -> list[str]:
 
     A text may have neither.
     """
-    found = [text.strip() for text in _INSTRUCTION.findall("".join(part.text for part in parts))]
+    found = [asked.words for asked in _find_instructions("".join(part.text for part in parts))]
     if not found and parts and not parts[0].is_trained:
         found = [parts[0].text.strip()]
     return [text for text in found if text]
@@ -98,6 +99,29 @@ def find_prompts(parts: Sequence[TextPart]) -> list[str]:
 def is_in_instruction_form(text: str) -> bool:
     """Return whether a text contains the mark of the instruction form."""
     return "### Instruction:" in text
+
+
+@dataclass(frozen=True, slots=True)
+class _Instruction:
+    """An instruction in a text, from its mark to the end of the mark of its response."""
+
+    begin: int
+    end: int
+    words: str
+
+
+def _find_instructions(text: str) -> list[_Instruction]:
+    """Return the instructions that have the mark of a response, by one pass over the text."""
+    found: list[_Instruction] = []
+    opened: re.Match[str] | None = None
+    for mark in _MARK.finditer(text):
+        if opened is None:
+            opened = mark if mark["opens"] else None
+        elif not mark["opens"]:
+            words = text[opened.end() : mark.start()].strip()
+            found.append(_Instruction(opened.start(), mark.end(), words))
+            opened = None
+    return found
 
 
 def _join_alike(parts: Sequence[TextPart]) -> list[TextPart]:

@@ -18,6 +18,9 @@ from sqltune.wire.gradient import ErrorType
 MOST_BYTES = 64 * 1024 * 1024
 #: The largest body so many times is what all bodies may have together.
 _MOST_TOGETHER = 2
+#: Objects of a body, and values of any kind: what reading them takes of the event loop's thread is
+#: a matter of their number and not of bytes. Counted as bytes of JSON, those in texts included.
+MOST_OBJECTS, MOST_VALUES = 50_000, 500_000
 #: A small body never waits for large ones: the number of connections bounds how many there are.
 _SMALL_BYTES = 64 * 1024
 
@@ -44,6 +47,7 @@ class Bodies:
             ClientDisconnect: the client is gone.
         """
         async with self.read_bytes(request) as body:
+            require_few_items(body)
             try:
                 parsed = shape.model_validate_json(body)
             except ValidationError as error:
@@ -92,6 +96,25 @@ class Bodies:
         self._free_bytes -= size
         kept.counted += size
         return True
+
+
+def require_few_items(body: bytes) -> None:
+    """Refuse JSON of more items than are read at once.
+
+    Raises:
+        CallRefused: there may be too many.
+    """
+    objects = body.count(b"{")
+    values = objects + body.count(b"[") + body.count(b",")
+    if objects > MOST_OBJECTS or values > MOST_VALUES:
+        raise CallRefused(
+            f"the body has {objects:,} objects and {values:,} values, and the limits are "
+            f"{MOST_OBJECTS:,} and {MOST_VALUES:,}, braces and commas in texts included: send it "
+            "in several calls",
+            status=413,
+            type=ErrorType.BODY_PARSING.value,
+            payload={},
+        )
 
 
 @dataclass

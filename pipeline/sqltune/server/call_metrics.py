@@ -39,19 +39,19 @@ class CallMetrics:
         )
         self._asked = Counter(
             "sqltune_serve_requests",
-            "Requests for a model through OpenAI's API, by model and how they ended.",
+            "Requests for a model by OpenAI's API and rows of complete(), by model and outcome.",
             ("model", "outcome"),
             registry=self.registry,
         )
         self._tokens = Counter(
             "sqltune_serve_tokens",
-            "Tokens of requests that were answered through OpenAI's API: of prompts, of answers.",
+            "Tokens of such requests that were answered: of prompts, of answers.",
             ("model", "kind"),
             registry=self.registry,
         )
         self._latency = Histogram(
             "sqltune_serve_answer_seconds",
-            "Seconds until a request through OpenAI's API was answered, by model.",
+            "Seconds until such a request was answered, by model.",
             ("model",),
             buckets=[bound / 1000 for bound in LATENCY_BOUNDS_MS],
             registry=self.registry,

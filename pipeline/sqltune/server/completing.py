@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqltune.local_lora.answering import FinishReason, GeneratedAnswer, Question
+from sqltune.local_lora.asked_questions import FinishReason, GeneratedAnswer, Question
 from sqltune.local_lora.prompt_format import RAW
 from sqltune.local_lora.sampling import Sampling
 from sqltune.local_lora.text_samples import is_in_instruction_form
@@ -11,12 +11,6 @@ from sqltune.wire.gradient import CompleteReply, CompleteRequest, ErrorType
 
 #: For a client that does not limit the answer; Gradient's own default is not on record.
 DEFAULT_TOKENS = 128
-#: The least share that still includes the likeliest token.
-_SMALLEST_TOP_P = 1e-9
-#: More than any base model has tokens.
-_LARGEST_TOP_K = 2**31 - 1
-#: Below, logits divided by the temperature leave the range of float32; only the likeliest is drawn.
-_SMALLEST_TEMPERATURE = 1e-6
 
 
 def make_question(request: CompleteRequest, *, draw: int) -> Question:
@@ -29,7 +23,8 @@ def make_question(request: CompleteRequest, *, draw: int) -> Question:
     return Question(
         request.query,
         prompt_format=None if _is_templated(request) else RAW,
-        draw=draw if _temperature(request) else None,
+        draw=draw,
+        max_new_tokens=request.max_generated_token_count or DEFAULT_TOKENS,
     )
 
 
@@ -39,26 +34,13 @@ def make_sampling(request: CompleteRequest) -> Sampling:
     Raises:
         CallRefused: a value has no meaning.
     """
-    temperature, top_k, top_p = _temperature(request), request.top_k, request.top_p
+    temperature, top_k, top_p = request.temperature or 0.0, request.top_k, request.top_p
     _require(temperature >= 0, f"temperature must be 0 or more, got {temperature:g}")
     _require(top_k is None or top_k > 0, f"topK must be above 0, got {top_k}")
     _require(top_p is None or 0 <= top_p <= 1, f"topP must be between 0 and 1, got {top_p}")
     return Sampling(
-        max_new_tokens=request.max_generated_token_count or DEFAULT_TOKENS,
-        temperature=temperature,
-        top_p=clean_top_p(top_p),
-        top_k=min(top_k or 0, _LARGEST_TOP_K),
+        temperature=temperature, top_p=1.0 if top_p is None else top_p, top_k=top_k or 0
     )
-
-
-def clean_top_p(top_p: float | None) -> float:
-    """Return the share of the likeliest tokens that are drawn from; None means all."""
-    return 1.0 if top_p is None else max(top_p, _SMALLEST_TOP_P)
-
-
-def clean_temperature(temperature: float | None) -> float:
-    """Return the temperature; None, and what no number format divides by, is 0."""
-    return 0.0 if temperature is None or 0 < temperature < _SMALLEST_TEMPERATURE else temperature
 
 
 def refuse_rag(request: CompleteRequest) -> None:
@@ -105,10 +87,6 @@ def _is_templated(request: CompleteRequest) -> bool:
     if request.auto_template is None:
         return not is_in_instruction_form(request.query)
     return request.auto_template
-
-
-def _temperature(request: CompleteRequest) -> float:
-    return clean_temperature(request.temperature)
 
 
 def _require(is_met: bool, message: str) -> None:

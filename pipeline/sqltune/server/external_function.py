@@ -6,11 +6,13 @@ the statements that make the function are in sql/functions.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -19,15 +21,17 @@ from starlette.routing import Route
 from starlette.types import Receive
 
 from sqltune.errors import CallRefused
-from sqltune.local_lora.answering import ROWS_AT_ONCE, GeneratedAnswer, Question
-from sqltune.local_lora.prompt_format import RAW
+from sqltune.local_lora.asked_questions import ROWS_AT_ONCE, GeneratedAnswer, Question
 from sqltune.local_lora.sampling import Sampling
-from sqltune.server.bodies import Bodies
+from sqltune.server.bodies import Bodies, require_few_items
 from sqltune.server.openai_api.asking import CHAT_TOKENS
+from sqltune.server.request_ends import RequestEnd
 from sqltune.server.tuned_models import AskedModel, TunedModels
-from sqltune.server.use_recording import EndedRequest, RequestOutcome
+from sqltune.server.use_recording import EndedRequest
 from sqltune.server.waiting import wait_for_all
 from sqltune.wire.external_functions import JSON, ROWDAT_1, FunctionRow, read_batch, write_batch
+
+logger = logging.getLogger(__name__)
 
 #: Where SingleStore finds the function.
 PATH = "/singlestore/complete"
@@ -35,7 +39,9 @@ PATH = "/singlestore/complete"
 _REPLY_TYPES = {JSON: JSON, ROWDAT_1: "x-application/rowdat_1"}
 _VERSION = "1.0"
 _QUEUE_FULL = 429
-_SAMPLING = Sampling(max_new_tokens=CHAT_TOKENS)
+_SAMPLING = Sampling()
+#: How long a batch waits for room in a full queue each time: a refusal would end the whole query.
+_PATIENCE_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +54,23 @@ class _AskedRow:
 
     @property
     def question(self) -> Question:
-        """What the base model is asked; one without an adapter continues the text as it is."""
-        form = RAW if self.model.version_number is None else self.model.prompt_format
-        return Question(self.prompt, prompt_format=form)
+        """What the base model is asked: a completion, as long as an answer of a chat."""
+        return replace(self.model.continue_text(self.prompt), max_new_tokens=CHAT_TOKENS)
+
+
+_Queued = list[tuple[_AskedRow, Future[GeneratedAnswer]]]
 
 
 class ExternalFunction:
     """Answers the batches of `complete`."""
 
     def __init__(
-        self, models: TunedModels, bodies: Bodies, *, count: Callable[[EndedRequest], None]
+        self,
+        models: TunedModels,
+        bodies: Bodies,
+        *,
+        count: Callable[[EndedRequest], None],
+        patience_seconds: float = _PATIENCE_SECONDS,
     ) -> None:
         """Ask these models.
 
@@ -65,10 +78,12 @@ class ExternalFunction:
             models: finds models by name.
             bodies: reads bodies, with one bound for all.
             count: counts a row that was answered, or could not be; must not block.
+            patience_seconds: how long a batch waits for room in a full queue.
         """
         self._models = models
         self._bodies = bodies
         self._count = count
+        self._patience_seconds = patience_seconds
 
     def list_routes(self) -> list[Route]:
         """Return the route, for a router."""
@@ -78,6 +93,8 @@ class ExternalFunction:
         """`POST /singlestore/complete`: one batch."""
         form = _format_of(request)
         async with self._bodies.read_bytes(request) as body:
+            if form == JSON:
+                require_few_items(body)
             try:
                 rows = read_batch(form, body)
             except ValueError as error:
@@ -95,23 +112,55 @@ class ExternalFunction:
             for place, row in enumerate(rows)
             if row.model is not None and row.prompt is not None
         )
+        open_rows = {asked.place: asked for asked in waiting}
         texts: list[str | None] = [None] * len(rows)
-        while waiting:
-            began = time.monotonic()
-            queued = self._queue(waiting)
-            answers = await wait_for_all(receive, [future for _, future in queued])
-            for (asked, _), answer in zip(queued, answers, strict=True):
-                texts[asked.place] = answer.text
-                self._note(asked.model, answer, time.monotonic() - began)
+        nulls: Counter[tuple[str, str]] = Counter()
+        began = time.monotonic()
+        try:
+            while waiting:
+                began = time.monotonic()
+                queued = await self._queue(receive, waiting)
+                answers = await wait_for_all(receive, [future for _, future in queued])
+                for (asked, _), answer in zip(queued, answers, strict=True):
+                    texts[asked.place] = answer.text
+                    del open_rows[asked.place]
+                    if (reason := self._note(asked.model, answer, began)) is not None:
+                        nulls[asked.model.label, reason] += 1
+        except BaseException as error:
+            for asked in open_rows.values():
+                RequestEnd(asked.model, began, self._count).fail(error)
+            raise
+        _log_nulls(nulls)
         return texts
 
-    def _queue(self, waiting: deque[_AskedRow]) -> list[tuple[_AskedRow, Future[GeneratedAnswer]]]:
+    async def _queue(self, receive: Receive, waiting: deque[_AskedRow]) -> _Queued:
+        """Queue what there is room for, and wait for room where there is none.
+
+        Raises:
+            CallRefused: there was no room for too long, or the server is stopping.
+            ClientDisconnect: the client is gone.
+        """
+        full: CallRefused | None = None
+        try:
+            async with asyncio.timeout(self._patience_seconds):
+                while True:
+                    try:
+                        return self._queue_now(waiting)
+                    except CallRefused as refused:
+                        if refused.status != _QUEUE_FULL:
+                            raise
+                        full = refused
+                    await wait_for_all(receive, [waiting[0].model.base.thread.room()])
+        except TimeoutError as late:
+            raise full or late from None
+
+    def _queue_now(self, waiting: deque[_AskedRow]) -> _Queued:
         """Take and queue as many rows as are answered together, or as there is room for.
 
         Raises:
             CallRefused: there is room for none, or the server is stopping.
         """
-        queued: list[tuple[_AskedRow, Future[GeneratedAnswer]]] = []
+        queued: _Queued = []
         try:
             while waiting and len(queued) < ROWS_AT_ONCE:
                 asked = waiting[0]
@@ -124,18 +173,26 @@ class ExternalFunction:
                 raise
         return queued
 
-    def _note(self, model: AskedModel, answer: GeneratedAnswer, seconds: float) -> None:
-        failed = answer.text is None
-        self._count(
-            EndedRequest(
-                model.name,
-                model.version_number,
-                model.label,
-                RequestOutcome.FAILED if failed else RequestOutcome.ANSWERED,
-                seconds,
-                answer.prompt_tokens,
-                answer.output_tokens,
-            )
+    def _note(self, model: AskedModel, answer: GeneratedAnswer, began: float) -> str | None:
+        """Count a row; return why it is NULL."""
+        end = RequestEnd(model, began, self._count)
+        if answer.text is not None:
+            end.answer(answer.prompt_tokens, answer.output_tokens)
+            return None
+        reason = answer.finish_reason.value if answer.error is None else answer.error.code
+        end.fail(answer.error or CallRefused(reason, status=400))
+        return reason
+
+
+def _log_nulls(nulls: Mapping[tuple[str, str], int]) -> None:
+    """Log why rows are NULL: the query's result has no place for it."""
+    for (label, reason), count in nulls.items():
+        logger.warning(
+            "complete() has returned NULL for %d rows of %s: %s",
+            count,
+            label,
+            reason,
+            extra={"event": "rows_not_answered", "model": label, "reason": reason, "rows": count},
         )
 
 

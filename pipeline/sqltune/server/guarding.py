@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sqltune.errors import CallRefused, PipelineError
+from sqltune.errors import CallRefused
 from sqltune.server import refusals
 from sqltune.server.call_metrics import CallMetrics
 from sqltune.server.external_function import PATH as EXTERNAL_FUNCTION
@@ -171,16 +171,11 @@ def _error_reply_of(path: str, refusal: CallRefused) -> Response:
 
 
 def _refusal(error: Exception, scope: Scope) -> CallRefused:
-    if isinstance(error, PipelineError):
+    if not isinstance(error, HTTPException):
         return refusals.translate(error)
-    if isinstance(error, HTTPException):
-        known = (
-            "/v1/models and /v1/chat/completions" if _is_openai(scope["path"]) else "/api/models"
-        )
-        text = f"there is no such route for {scope['method']}; see {known}"
-        return CallRefused(text, status=error.status_code)
-    logger.error("an unexpected error ended a call", exc_info=error, extra={"event": "call_failed"})
-    return CallRefused("an unexpected error in the server; its log has the details", status=500)
+    known = "/v1/models and /v1/chat/completions" if _is_openai(scope["path"]) else "/api/models"
+    text = f"there is no such route for {scope['method']}; see {known}"
+    return CallRefused(text, status=error.status_code)
 
 
 class _StatusRecorder:

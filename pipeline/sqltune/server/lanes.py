@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqltune.local_lora.answering import GeneratedAnswer, Question
+from sqltune.local_lora.asked_questions import GeneratedAnswer, Question
 from sqltune.local_lora.sampling import Sampling
 from sqltune.server.workbench import Lane
 

@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from sqltune.errors import PipelineError
-from sqltune.local_lora.answering import ROWS_AT_ONCE, GeneratedAnswer, Question
+from sqltune.local_lora.asked_questions import ROWS_AT_ONCE, GeneratedAnswer, Question
 from sqltune.local_lora.growing_text import GrowingText
 from sqltune.local_lora.sampling import Sampling
 from sqltune.server import refusals
@@ -45,11 +45,12 @@ class ModelThread:
             seconds: a clock that never goes back.
         """
         self._open_bench = open_bench
-        self._most_waiting = most_waiting
+        self.most_waiting = most_waiting
         self._patience_seconds = patience_seconds
         self._seconds = seconds
         self._busy_since: float | None = None
         self._lanes = Lanes()
+        self._awaiting_room: list[Future[None]] = []
         self._changed = threading.Condition()
         self._is_stopping = False
         self._opened: Future[Workbench] = Future()
@@ -112,6 +113,17 @@ class ModelThread:
         self._add(call)
         return call.future
 
+    def room(self) -> Future[None]:
+        """Return a future that is done once a call may wait, or all are refused."""
+        future: Future[None] = Future()
+        with self._changed:
+            is_full = self._lanes.size >= self.most_waiting and not self._is_stopping
+            if is_full:
+                self._awaiting_room.append(future)
+        if not is_full:
+            future.set_result(None)
+        return future
+
     def stop(self) -> None:
         """Refuse what waits, undo and refuse what is being served, and end the thread."""
         with self._changed:
@@ -124,8 +136,8 @@ class ModelThread:
         with self._changed:
             if self._is_stopping:
                 raise refusals.stopping()
-            if self._lanes.size >= self._most_waiting:
-                raise refusals.queue_full(self._most_waiting)
+            if self._lanes.size >= self.most_waiting:
+                raise refusals.queue_full(self.most_waiting)
             self._lanes.add(call)
             self._changed.notify()
         call.future.add_done_callback(lambda future: self._leave(call))
@@ -234,11 +246,21 @@ class ModelThread:
 
     def _remove(self, call: Call) -> bool:
         with self._changed:
-            return self._lanes.remove(call)
+            is_removed = self._lanes.remove(call)
+        self._announce_room()
+        return is_removed
+
+    def _announce_room(self) -> None:
+        with self._changed:
+            awaiting, self._awaiting_room = self._awaiting_room, []
+        for future in awaiting:
+            if future.set_running_or_notify_cancel():
+                future.set_result(None)
 
     def _refuse_all(self) -> None:
         with self._changed:
             calls = self._lanes.clear()
+        self._announce_room()
         for call in calls:
             if isinstance(call, WorkCall) and call.work is not None:
                 call.work.close()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from sqltune.errors import BackendError, DataError, FilesNotWritten, LossNotFinite, PipelineError
 from sqltune.errors import CallRefused as CallRefused
 from sqltune.wire.gradient import ErrorType
+
+logger = logging.getLogger(__name__)
 
 
 def refuse(
@@ -68,8 +71,8 @@ def unknown_model(model_id: str, error_type: ErrorType) -> CallRefused:
     return refuse(error_type, f"there is no model {model_id[:60]!r}: see the list of models")
 
 
-def translate(error: PipelineError) -> CallRefused:
-    """Return what a client reads of an error that ended its call."""
+def translate(error: Exception) -> CallRefused:
+    """Return what a client reads of an error that ended its call; log one that nobody expects."""
     match error:
         case CallRefused():
             return error
@@ -79,8 +82,15 @@ def translate(error: PipelineError) -> CallRefused:
             return refuse(ErrorType.UNPROCESSABLE, str(error))
         case BackendError(code="prompt_too_long"):
             return refuse(ErrorType.UNPROCESSABLE, str(error))
-        case _:
+        case PipelineError():
             # Only a person can free a full disk: no client should retry at once.
             is_passing = error.retryable and not isinstance(error, FilesNotWritten)
             status = 503 if is_passing else 500
             return CallRefused(str(error), status=status, type=ErrorType.FAILED.value)
+        case _:
+            logger.error(
+                "an unexpected error ended a call", exc_info=error, extra={"event": "call_failed"}
+            )
+            return CallRefused(
+                "an unexpected error in the server; its log has the details", status=500
+            )

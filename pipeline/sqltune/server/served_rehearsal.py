@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from sqltune.local_lora.answering import FinishReason, Question
+from sqltune.local_lora.asked_questions import Question
 from sqltune.local_lora.files import write_file
 from sqltune.local_lora.rehearsal.options import RehearsalOptions
-from sqltune.local_lora.rehearsal.pairs import BaseAnswer, pair_up
+from sqltune.local_lora.rehearsal.pairs import BaseAnswer, describe_refusals, pair_up
 from sqltune.local_lora.rehearsal.questions import PROMPTS_READ, rehearsal_questions
 from sqltune.local_lora.sampling import Sampling
 from sqltune.local_lora.steps import Pair
 from sqltune.local_lora.training import LoraTrainer
+
+logger = logging.getLogger(__name__)
 
 REHEARSAL_FILE = "rehearsal.json"
 #: What a later call asks for each prompt that is new to the adapter.
@@ -85,6 +88,8 @@ class ServedRehearsal:
             options = replace(options, count=count)
         questions = rehearsal_questions(new, options, seed=seed + len(self.prompts))
         answers = yield from _ask(trainer, questions, options.answer_tokens)
+        if (refusals := describe_refusals(answers)) is not None:
+            logger.warning("rehearsal: %s", refusals, extra={"event": "not_rehearsed"})
         self.prompts += new
         # What a client teaches now must no longer stay as it was.
         pairs = [*self.pairs, *pair_up(questions, answers, options.weight)]
@@ -103,7 +108,6 @@ def _ask(
     sampling = Sampling(max_new_tokens=answer_tokens)
     asked = [Question(question, prompt_format=trainer.prompt_format) for question in questions]
     for answer in trainer.base.answer(asked, sampling=sampling):
-        is_cut = answer.finish_reason is FinishReason.LENGTH
-        given[answer.index] = BaseAnswer(answer.text or "", is_cut)
+        given[answer.index] = BaseAnswer.read(answer)
         yield
     return given

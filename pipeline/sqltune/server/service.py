@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from datetime import UTC, datetime
 
 from sqltune.database.tables.served import ServedAdapter
-from sqltune.local_lora.answering import GeneratedAnswer
+from sqltune.local_lora.asked_questions import GeneratedAnswer
 from sqltune.local_lora.choosing import choose_answer
 from sqltune.server import refusals
 from sqltune.server.bases import ServedBase, base_model_id

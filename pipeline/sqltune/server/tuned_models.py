@@ -8,16 +8,18 @@ from the moment it is live; what is being answered stays with the version that i
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from sqltune.database.connection import Database
-from sqltune.database.tables import aliases, versions
+from sqltune.database.named_versions import LIVE, find_named_version
+from sqltune.database.tables import aliases
 from sqltune.database.tables.aliases import AliasTarget
-from sqltune.errors import BackendError, DatabaseError
+from sqltune.errors import BackendError, DatabaseError, UnknownVersion
+from sqltune.local_lora.asked_questions import Question
+from sqltune.local_lora.prompt_format import RAW
 from sqltune.local_lora.stored_weights import find_own_folder
 from sqltune.records import AdapterVersion
 from sqltune.server.bases import ServedBase
@@ -27,10 +29,8 @@ from sqltune.server.workbench import BASE_LANE, Lane
 
 logger = logging.getLogger(__name__)
 
-LIVE = "live"
 #: The backend whose versions are weights on this machine.
 _LOCAL = "local"
-_VERSION = re.compile(r"v([1-9][0-9]{0,8})")
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,15 @@ class AskedModel:
     prompt_format: str | None
     #: Changes with the weights.
     fingerprint: str
+
+    def continue_text(self, prompt: str) -> Question:
+        """Return what the prompt of a completion asks.
+
+        A base model was trained on nothing here: it continues the text as it is.
+        """
+        if self.version_number is None:
+            return Question(prompt, prompt_format=RAW, keeps_spaces=True)
+        return Question(prompt, prompt_format=self.prompt_format)
 
     @property
     def label(self) -> str:
@@ -134,17 +143,15 @@ class TunedModels:
         return version
 
     def _read(self, name: str) -> AdapterVersion:
-        adapter, _, which = name.rpartition("@") if "@" in name else (name, "", LIVE)
-        numbered = _VERSION.fullmatch(which)
-        with self._database.read() as session:
-            number = int(numbered[1]) if numbered else aliases.fetch_alias(session, adapter, which)
-            version = versions.get_version(session, adapter, number or 0)
-        if version is None:
+        try:
+            with self._database.read() as session:
+                _, version = find_named_version(session, name)
+        except UnknownVersion:
             self._known.pop(name, None)
             raise refuse_model(
                 f"there is no model {name[:60]!r}: /v1/models lists the base models and the "
                 "adapters that have a live version"
-            )
+            ) from None
         return version
 
     def _base_of(self, version: AdapterVersion) -> ServedBase:

@@ -1,4 +1,4 @@
-"""Counts what is asked through OpenAI's API, and writes it as rows in the background.
+"""Counts what is asked through OpenAI's API and by rows of `complete()`, and writes the counts.
 
 A request only adds to numbers in memory. A thread writes them, as the sums of this process and not
 as what was added since: a statement whose outcome is unknown is simply repeated.
@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 #: Pause between two writes, and between two attempts at the last one.
 PAUSE_SECONDS = 2.0
 _LAST_ATTEMPTS = 3
+#: How long the end waits for the last write: a server that is to stop is ended soon after.
+_LAST_SECONDS = 8.0
 
 
 class RequestOutcome(StrEnum):
@@ -60,6 +62,7 @@ class UseRecorder:
         server_key: str,
         now: Callable[[], datetime],
         pause_seconds: float = PAUSE_SECONDS,
+        last_seconds: float = _LAST_SECONDS,
     ) -> None:
         """Begin at zero.
 
@@ -68,14 +71,17 @@ class UseRecorder:
             server_key: unique to this process.
             now: returns the time, in UTC.
             pause_seconds: between two writes.
+            last_seconds: how long `stop` waits for the last one.
         """
         self._database = database
         self._server_key = server_key
         self._now = now
         self._pause_seconds = pause_seconds
+        self._last_seconds = last_seconds
         self._lock = threading.Lock()
         self._counts: dict[UseKey, UseCounts] = {}
         self._unsaved: set[UseKey] = set()
+        self._being_saved: set[UseKey] = set()
         self._hour = datetime.min
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="use", daemon=True)
@@ -101,30 +107,33 @@ class UseRecorder:
             self._unsaved.add(key)
 
     def stop(self) -> None:
-        """Write what is not written yet, and end the thread."""
+        """Write what is not written yet, and end the thread; a silent database is left behind."""
         self._stopped.set()
-        self._thread.join()
+        self._thread.join(self._last_seconds)
+        with self._lock:
+            unsaved = self._unsaved | self._being_saved
+            lost = sum(self._counts[key].request_count for key in unsaved)
+        if lost:
+            logger.error(
+                "the counts of up to %d requests could not be written to served_use",
+                lost,
+                extra={"event": "use_not_saved"},
+            )
+
+    def _run(self) -> None:
+        while not self._stopped.wait(self._pause_seconds):
+            self._save()
         for attempt in range(_LAST_ATTEMPTS):
             if attempt:
                 threading.Event().wait(self._pause_seconds)
             if self._save():
                 return
-        lost = sum(self._counts[key].request_count for key in self._unsaved)
-        logger.error(
-            "the counts of up to %d requests could not be written to served_use",
-            lost,
-            extra={"event": "use_not_saved"},
-        )
-
-    def _run(self) -> None:
-        while not self._stopped.wait(self._pause_seconds):
-            self._save()
 
     def _save(self) -> bool:
         """Write what has changed; return whether all of it is written."""
         with self._lock:
             changed = {key: deepcopy(self._counts[key]) for key in self._unsaved}
-            self._unsaved.clear()
+            self._being_saved, self._unsaved = self._unsaved, set()
         for key, counts in changed.items():
             try:
                 with self._database.transaction() as session:
@@ -133,19 +142,18 @@ class UseRecorder:
                     )
             except DatabaseError as error:
                 with self._lock:
-                    self._unsaved.update(changed)
+                    self._unsaved |= self._being_saved
+                    self._being_saved = set()
                 logger.warning(
                     "what was asked is not written to served_use yet: %s",
                     error,
                     extra={"event": "use_not_saved"},
                 )
                 return False
-        self._forget_past_hours()
-        return True
-
-    def _forget_past_hours(self) -> None:
         with self._lock:
+            self._being_saved = set()
             past = [key for key in self._counts if key.hour_at < self._hour]
             for key in past:
                 if key not in self._unsaved:
                     del self._counts[key]
+        return True

@@ -12,12 +12,15 @@ import json
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from pydantic_core import from_json
 
 JSON, ROWDAT_1 = "application/json", "application/octet-stream"
 _ROW_ID, _LENGTH = struct.Struct("<q"), struct.Struct("<q")
 _ARGUMENTS = 2
+#: Rows of a batch: many times what SingleStore sends unless it is set otherwise.
+MOST_ROWS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +36,12 @@ def read_batch(content_type: str, body: bytes) -> list[FunctionRow]:
     """Return the rows of a batch.
 
     Raises:
-        ValueError: it is not in the format that it says.
+        ValueError: it is not in the format that it says, or has too many rows.
     """
-    rows = _read_json(body) if content_type == JSON else list(_read_rowdat(body))
+    read = _read_json(body) if content_type == JSON else _read_rowdat(body)
+    rows = list(islice(read, MOST_ROWS + 1))
+    if len(rows) > MOST_ROWS:
+        raise ValueError(f"the batch has more than {MOST_ROWS:,} rows: send fewer at once")
     return [FunctionRow(*row) for row in rows]
 
 
@@ -46,16 +52,16 @@ def write_batch(content_type: str, results: Sequence[tuple[int, str | None]]) ->
     return b"".join(_ROW_ID.pack(row_id) + _write_text(text) for row_id, text in results)
 
 
-def _read_json(body: bytes) -> list[tuple[int, str | None, str | None]]:
+def _read_json(body: bytes) -> Iterator[tuple[int, str | None, str | None]]:
     try:
         # Unlike Python's reader, it refuses half characters, of which no text can be made.
-        rows = [tuple(row) for row in from_json(body)["data"]]
+        rows = iter(from_json(body)["data"])
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"the batch is not JSON with a list of rows in data: {error}") from None
     for row in rows:
-        if len(row) != 1 + _ARGUMENTS or not _is_row(*row):
+        if not isinstance(row, list) or len(row) != 1 + _ARGUMENTS or not _is_row(*row):
             raise ValueError("each row of data must be a number and two texts or nulls")
-    return rows
+        yield row[0], row[1], row[2]
 
 
 def _is_row(row_id: object, *texts: object) -> bool:

@@ -135,7 +135,7 @@ class FineTuningParameters(_Request):
 class FineTuneSample(_Request):
     """One sample: a text of which every token is trained, or a list of parts."""
 
-    inputs: Text | list[InputPart]
+    inputs: Text | Annotated[list[InputPart], Field(fail_fast=True)]
     fine_tuning_parameters: FineTuningParameters | None = None
 
     @property
@@ -153,7 +153,8 @@ class FineTuneSample(_Request):
 class FineTuneRequest(_Request):
     """Body of `POST /models/{id}/fine-tune`: train on exactly these samples, once."""
 
-    samples: list[FineTuneSample]
+    #: Only the first wrong one is named: an error for each would take gigabytes.
+    samples: Annotated[list[FineTuneSample], Field(fail_fast=True)]
 
 
 class Guidance(_Request):

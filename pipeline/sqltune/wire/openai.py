@@ -14,12 +14,17 @@ from pydantic import BaseModel, ConfigDict, Field
 
 #: Answers to one prompt, prompts of one request, and texts that end an answer.
 MOST_CHOICES, MOST_PROMPTS, MOST_STOPS = 16, 64, 16
+#: Messages of one conversation, and parts or calls of tools of one message.
+MOST_MESSAGES, MOST_PARTS = 4096, 1024
 #: Characters of a model's name, and of a text that ends an answer.
 MOST_NAME, MOST_STOP = 400, 400
 #: Larger numbers have no meaning, and no column that could store them.
 _MOST_TOKENS = 2**31 - 1
 
 Stop = Annotated[str, Field(min_length=1, max_length=MOST_STOP)]
+#: Of a list whose length is not bounded first, only the first wrong item is named (fail_fast): an
+#: error for each would take gigabytes.
+Parts = Annotated[list[dict[str, Any]], Field(max_length=MOST_PARTS, fail_fast=True)]
 Tokens = Annotated[int, Field(ge=1, le=_MOST_TOKENS)]
 
 
@@ -55,15 +60,17 @@ class ChatMessage(_StrictRequest):
     """One message of a conversation."""
 
     role: str
-    content: str | list[dict[str, Any]] | None = None
-    tool_calls: list[dict[str, Any]] | None = None
+    content: str | Parts | None = None
+    tool_calls: Parts | None = None
     tool_call_id: str | None = None
 
 
 class ChatRequest(AnsweringRequest):
     """Body of `POST /v1/chat/completions`."""
 
-    messages: Annotated[list[ChatMessage], Field(min_length=1)]
+    messages: Annotated[
+        list[ChatMessage], Field(min_length=1, max_length=MOST_MESSAGES, fail_fast=True)
+    ]
     max_completion_tokens: Tokens | None = None
     # Refused unless they ask for nothing.
     logprobs: bool | None = None
@@ -71,7 +78,7 @@ class ChatRequest(AnsweringRequest):
     tools: list[Any] | None = None
     functions: list[Any] | None = None
     response_format: dict[str, Any] | None = None
-    modalities: list[str] | None = None
+    modalities: Annotated[list[str], Field(fail_fast=True)] | None = None
 
 
 class CompletionRequest(AnsweringRequest):

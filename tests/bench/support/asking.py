@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqltune.local_lora.answering import Question
+from sqltune.local_lora.asked_questions import Question
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.sampling import Sampling
 from tests.bench.support.exported import SupportRow

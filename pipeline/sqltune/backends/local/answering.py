@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from sqltune.backends.base import Answer, AnswerRequest, Decoding
-from sqltune.local_lora.answering import FinishReason, GeneratedAnswer, Question
+from sqltune.local_lora.asked_questions import FinishReason, GeneratedAnswer, Question
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.prompt_format import resolve_format
 from sqltune.local_lora.sampling import Sampling

@@ -10,10 +10,10 @@ from itertools import islice
 from sqltune.backends.base import Journal, Samples, TrainingOptions
 from sqltune.backends.local.files import RehearsalPairs, TrainingFiles, keep_pairs
 from sqltune.errors import FilesNotWritten
-from sqltune.local_lora.answering import FinishReason, Question
+from sqltune.local_lora.asked_questions import Question
 from sqltune.local_lora.loaded_model import LoadedModel
 from sqltune.local_lora.rehearsal.options import RehearsalOptions
-from sqltune.local_lora.rehearsal.pairs import BaseAnswer, pair_up
+from sqltune.local_lora.rehearsal.pairs import BaseAnswer, describe_refusals, pair_up
 from sqltune.local_lora.rehearsal.questions import PROMPTS_READ, rehearsal_questions
 from sqltune.local_lora.sampling import Sampling
 from sqltune.local_lora.steps import Pair
@@ -45,9 +45,11 @@ def collect_pairs(
     answers, seconds = _ask(base, journal, options.answer_tokens, asked, give_way)
     pairs = pair_up(questions, answers, options.weight)
     stored = replace(_store(files, pairs, journal), answer_seconds=seconds)
+    refusals = describe_refusals(answers)
     journal.event(
         "rehearsal",
-        f"{len(pairs)} answers of the base model are kept as they are beside the samples",
+        f"{len(pairs)} answers of the base model are kept as they are beside the samples"
+        + (f"; {refusals}" if refusals else ""),
     )
     return stored
 
@@ -79,8 +81,7 @@ def _ask(
     began, of_others = time.monotonic(), 0.0
     show(0)
     for answer in base.answer(asked, sampling=sampling, on_progress=show):
-        is_cut = answer.finish_reason is FinishReason.LENGTH
-        given[answer.index] = BaseAnswer(answer.text or "", is_cut)
+        given[answer.index] = BaseAnswer.read(answer)
         gave_way = time.monotonic()
         give_way()
         of_others += time.monotonic() - gave_way

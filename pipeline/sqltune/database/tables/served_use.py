@@ -1,4 +1,4 @@
-"""What was asked of the local server through OpenAI's API, by model and hour: `served_use`."""
+"""What the local server was asked by OpenAI's API and `complete()`, by the hour: `served_use`."""
 
 from __future__ import annotations
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
-from sqltune.local_lora.answering import Question
-from sqltune.local_lora.prompt_format import RAW
+from sqltune.local_lora.asked_questions import Question
 from sqltune.local_lora.sampling import Sampling
 from sqltune.records import Message
-from sqltune.server.completing import clean_temperature, clean_top_p
 from sqltune.server.openai_api.errors import refuse_field
 from sqltune.server.tuned_models import AskedModel
 from sqltune.wire.openai import (
@@ -29,8 +28,6 @@ CHAT_TOKENS = 512
 COMPLETION_TOKENS = 16
 _SAME_ROLES = {"developer": "system"}
 _ROLES = ("system", "user", "assistant", "tool")
-#: A question's own limit is in force; this one is the same for all, so that they fit together.
-_MOST_TOKENS = 2**31 - 1
 
 
 def make_sampling(request: AnsweringRequest) -> Sampling:
@@ -38,15 +35,17 @@ def make_sampling(request: AnsweringRequest) -> Sampling:
 
     Requests with equal temperature and top_p are answered together, whatever their seeds.
     """
-    return Sampling(
-        max_new_tokens=_MOST_TOKENS,
-        temperature=clean_temperature(request.temperature),
-        top_p=clean_top_p(request.top_p),
-    )
+    top_p = 1.0 if request.top_p is None else request.top_p
+    return Sampling(temperature=request.temperature or 0.0, top_p=top_p)
+
+
+def count_equal_choices(request: AnsweringRequest) -> int:
+    """Return how often each answer is given: one that is not drawn is computed once for all."""
+    return (request.n or 1) if make_sampling(request).is_greedy else 1
 
 
 def make_chat_questions(request: ChatRequest, model: AskedModel, seed: int) -> list[Question]:
-    """Return the questions of a request, one for each choice.
+    """Return the questions of a request, one for each choice that may differ.
 
     Args:
         request: the request.
@@ -62,15 +61,13 @@ def make_chat_questions(request: ChatRequest, model: AskedModel, seed: int) -> l
     _check_turns(messages)
     limit = request.max_completion_tokens or request.max_tokens or CHAT_TOKENS
     asked = _as_pair(messages) or Question(_last_text(messages), messages=tuple(messages))
-    return _choices(request, asked, model.prompt_format, limit, seed)
+    return _choices(request, replace(asked, prompt_format=model.prompt_format), limit, seed)
 
 
 def make_completion_questions(
     request: CompletionRequest, model: AskedModel, seed: int
 ) -> list[Question]:
     """Return the questions of a request, those of each prompt next to each other.
-
-    A base model was trained on nothing here: it continues the text as it is.
 
     Args:
         request: the request.
@@ -82,33 +79,21 @@ def make_completion_questions(
     """
     _refuse_penalties(request)
     _refuse_completion(request)
-    form = RAW if model.version_number is None else model.prompt_format
     limit = request.max_tokens or COMPLETION_TOKENS
     return [
         question
         for prompt in _prompts(request)
-        for question in _choices(request, Question(prompt), form, limit, seed)
+        for question in _choices(request, model.continue_text(prompt), limit, seed)
     ]
 
 
-def _choices(
-    request: AnsweringRequest, asked: Question, form: str | None, limit: int, seed: int
-) -> list[Question]:
-    """Return the question as often as the request wants answers, each drawn otherwise."""
+def _choices(request: AnsweringRequest, asked: Question, limit: int, seed: int) -> list[Question]:
+    """Return the question as often as it is answered, each drawn otherwise."""
     stops = (request.stop,) if isinstance(request.stop, str) else tuple(request.stop or ())
-    is_drawn = clean_temperature(request.temperature) > 0
     chosen = seed if request.seed is None else request.seed
     return [
-        Question(
-            asked.prompt,
-            asked.system_prompt,
-            form,
-            asked.messages,
-            draw=_draw(chosen, number) if is_drawn else None,
-            max_new_tokens=limit,
-            stops=stops,
-        )
-        for number in range(request.n or 1)
+        replace(asked, draw=_draw(chosen, number), max_new_tokens=limit, stops=stops)
+        for number in range((request.n or 1) // count_equal_choices(request))
     ]
 
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqltune.errors import CallRefused
-from sqltune.local_lora.answering import FinishReason, GeneratedAnswer
+from sqltune.local_lora.asked_questions import FinishReason, GeneratedAnswer
 from sqltune.server.openai_api.errors import error_body, refuse_field
+from sqltune.server.refusals import translate
 
 #: The tokens of a request, by OpenAI's names.
 Usage = dict[str, int]
@@ -73,10 +73,14 @@ class ReplyForm:
         """Return the chunk that says what the request used."""
         return self._head(self._chunk_kind) | {"choices": [], "usage": self.usage(answers)}
 
-    def usage(self, answers: Sequence[GeneratedAnswer]) -> Usage:
-        """Return the tokens of a request: each prompt is read once."""
+    def tokens(self, answers: Sequence[GeneratedAnswer]) -> tuple[int, int]:
+        """Return the tokens of prompts and of answers: each prompt is read once."""
         prompt = sum(answer.prompt_tokens for answer in answers[:: self.choices_each])
-        output = sum(answer.output_tokens for answer in answers)
+        return prompt, sum(answer.output_tokens for answer in answers)
+
+    def usage(self, answers: Sequence[GeneratedAnswer]) -> Usage:
+        """Return what a request used, by OpenAI's names."""
+        prompt, output = self.tokens(answers)
         return {
             "prompt_tokens": prompt,
             "completion_tokens": output,
@@ -118,6 +122,6 @@ def event(content: dict[str, Any]) -> bytes:
     return b"data: " + json.dumps(content, separators=(",", ":")).encode() + b"\n\n"
 
 
-def error_event(refusal: CallRefused) -> bytes:
+def error_event(error: Exception) -> bytes:
     """Return the event for an error after the stream has begun."""
-    return event(error_body(refusal))
+    return event(error_body(translate(error)))

@@ -12,25 +12,27 @@ from datetime import UTC, datetime
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive
 
-from sqltune.local_lora.answering import GeneratedAnswer, Question
+from sqltune.local_lora.asked_questions import GeneratedAnswer, Question
 from sqltune.local_lora.sampling import Sampling
 from sqltune.server.bodies import Bodies
 from sqltune.server.openai_api.asking import (
+    count_equal_choices,
     make_chat_questions,
     make_completion_questions,
     make_sampling,
 )
-from sqltune.server.openai_api.errors import PREFIX
-from sqltune.server.openai_api.replying import ReplyForm, Usage
+from sqltune.server.openai_api.errors import PREFIX, refuse_field
+from sqltune.server.openai_api.replying import ReplyForm
 from sqltune.server.openai_api.streaming import AnswerStream, GrowingAnswers
 from sqltune.server.replies import plain_reply
+from sqltune.server.request_ends import RequestEnd
 from sqltune.server.tuned_models import AskedModel, ListedModel, TunedModels
-from sqltune.server.use_recording import EndedRequest, RequestOutcome
+from sqltune.server.use_recording import EndedRequest
 from sqltune.server.waiting import wait_for_all, wait_with
 from sqltune.wire.openai import AnsweringRequest, ChatRequest, CompletionRequest
 
@@ -43,46 +45,10 @@ class _UnderstoodRequest:
 
     model: AskedModel
     questions: Sequence[Question]
+    #: How many choices each answer is given as.
+    equal_choices: int
     sampling: Sampling
     form: ReplyForm
-
-
-class _Ending:
-    """Counts a request once, when it has ended: in the block, or later where it is streamed."""
-
-    def __init__(
-        self, model: AskedModel, began: float, count: Callable[[EndedRequest], None]
-    ) -> None:
-        self._model = model
-        self._began = began
-        self._count = count
-        self._is_noted = False
-
-    def __enter__(self) -> _Ending:
-        return self
-
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if isinstance(error, Exception) and not isinstance(error, ClientDisconnect):
-            self.note(None, error)
-        elif error is not None:
-            self.note(None, None)
-
-    def note(self, usage: Usage | None, error: Exception | None) -> None:
-        """Note what was used, or what went wrong; neither where the client is gone."""
-        if self._is_noted:
-            return
-        self._is_noted = True
-        failed = RequestOutcome.CANCELLED if error is None else RequestOutcome.FAILED
-        self._count(
-            EndedRequest(
-                self._model.name,
-                self._model.version_number,
-                self._model.label,
-                failed if usage is None else RequestOutcome.ANSWERED,
-                time.monotonic() - self._began,
-                **({} if usage is None else _tokens(usage)),
-            )
-        )
 
 
 class OpenAiRoutes:
@@ -139,20 +105,20 @@ class OpenAiRoutes:
         began = time.monotonic()
         async with self._bodies.read(request, ChatRequest) as body:
             model = await run_in_threadpool(self._models.find, body.model)
-            with _Ending(model, began, self._count) as ending:
+            with RequestEnd(model, began, self._count) as end:
                 questions = make_chat_questions(body, model, self._rng.getrandbits(63))
                 asked = self._understand(body, model, questions)
-                return await self._answer(request, asked, ending, is_streamed=bool(body.stream))
+                return await self._answer(request, asked, end, is_streamed=bool(body.stream))
 
     async def complete(self, request: Request) -> Any:
         """`POST /v1/completions`."""
         began = time.monotonic()
         async with self._bodies.read(request, CompletionRequest) as body:
             model = await run_in_threadpool(self._models.find, body.model)
-            with _Ending(model, began, self._count) as ending:
+            with RequestEnd(model, began, self._count) as end:
                 questions = make_completion_questions(body, model, self._rng.getrandbits(63))
                 asked = self._understand(body, model, questions)
-                return await self._answer(request, asked, ending, is_streamed=bool(body.stream))
+                return await self._answer(request, asked, end, is_streamed=bool(body.stream))
 
     def _understand(
         self, body: AnsweringRequest, model: AskedModel, questions: Sequence[Question]
@@ -168,23 +134,26 @@ class OpenAiRoutes:
             choices_each=body.n or 1,
             includes_usage=bool(options and options.include_usage),
         )
-        return _UnderstoodRequest(model, questions, make_sampling(body), form)
+        return _UnderstoodRequest(
+            model, questions, count_equal_choices(body), make_sampling(body), form
+        )
 
     async def _answer(
-        self, request: Request, asked: _UnderstoodRequest, ending: _Ending, *, is_streamed: bool
+        self, request: Request, asked: _UnderstoodRequest, end: RequestEnd, *, is_streamed: bool
     ) -> Any:
         if is_streamed:
             answers = await self._begin(request.receive, asked)
-            return AnswerStream(asked.form, answers, ending.note)
-        given = await wait_for_all(request.receive, self._ask(asked))
-        for answer in given:
+            return AnswerStream(asked.form, answers, end)
+        computed = await wait_for_all(request.receive, self._ask(asked))
+        for answer in computed:
             asked.form.require_answered(answer)
-        ending.note(asked.form.usage(given), None)
+        given = [answer for answer in computed for _ in range(asked.equal_choices)]
+        end.answer(*asked.form.tokens(given))
         return plain_reply(asked.form.whole(given))
 
     async def _begin(self, receive: Receive, asked: _UnderstoodRequest) -> GrowingAnswers:
         """Begin the answers of a stream: what is refused by then is refused with its status."""
-        answers = GrowingAnswers(len(asked.questions))
+        answers = GrowingAnswers(len(asked.questions), asked.equal_choices)
         try:
             for future in self._ask(asked, answers):
                 answers.add(future)
@@ -200,11 +169,12 @@ class OpenAiRoutes:
         self, asked: _UnderstoodRequest, answers: GrowingAnswers | None = None
     ) -> list[Future[GeneratedAnswer]]:
         """Queue all questions, or none."""
+        thread = asked.model.base.thread
+        _require_room(asked, thread.most_waiting)
         futures: list[Future[GeneratedAnswer]] = []
         try:
             for index, question in enumerate(asked.questions):
                 on_text = answers.writer(index) if answers else None
-                thread = asked.model.base.thread
                 futures.append(thread.ask(asked.model.lane, question, asked.sampling, on_text))
         except BaseException:
             for future in futures:
@@ -217,8 +187,16 @@ class OpenAiRoutes:
         return {"id": model.name, "object": "model", "created": created, "owned_by": _OWNER}
 
 
-def _tokens(usage: Usage) -> dict[str, int]:
-    return {"prompt_tokens": usage["prompt_tokens"], "output_tokens": usage["completion_tokens"]}
+def _require_room(asked: _UnderstoodRequest, most: int) -> None:
+    """Refuse what no later attempt could queue either."""
+    count = len(asked.questions)
+    if count > most:
+        drawn_each = asked.form.choices_each // asked.equal_choices
+        raise refuse_field(
+            "n" if drawn_each > 1 else asked.form.param,
+            f"the request asks for {count} answers, and {most} calls may wait for a model here: "
+            "ask for fewer, in several requests",
+        )
 
 
 def _timestamp(moment: datetime) -> int:

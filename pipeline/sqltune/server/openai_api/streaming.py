@@ -8,10 +8,9 @@ from concurrent.futures import Future
 
 from starlette.types import Receive, Scope, Send
 
-from sqltune.errors import CallRefused, PipelineError
-from sqltune.local_lora.answering import GeneratedAnswer
-from sqltune.server import refusals
-from sqltune.server.openai_api.replying import DONE, ReplyForm, Usage, error_event, event
+from sqltune.local_lora.asked_questions import GeneratedAnswer
+from sqltune.server.openai_api.replying import DONE, ReplyForm, error_event, event
+from sqltune.server.request_ends import RequestEnd
 from sqltune.server.waiting import wait_with
 
 _HEADERS = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
@@ -23,25 +22,33 @@ class GrowingAnswers:
     Only the latest text of each is kept: a client that reads slowly costs no memory.
     """
 
-    def __init__(self, count: int) -> None:
-        """Begin without texts, in the thread of the event loop."""
-        self.texts = [""] * count
+    def __init__(self, count: int, equal_choices: int) -> None:
+        """Begin without texts, in the thread of the event loop.
+
+        Args:
+            count: answers that are computed.
+            equal_choices: how many choices each of them is given as.
+        """
+        self.texts = [""] * (count * equal_choices)
+        self._equal_choices = equal_choices
         self.futures: list[Future[GeneratedAnswer]] = []
         self._loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
 
     def writer(self, index: int) -> Callable[[str], None]:
-        """Return what takes the text of an answer, in any thread."""
+        """Return what takes the text of a computed answer, in any thread."""
+        count = self._equal_choices
+        places = slice(index * count, (index + 1) * count)
 
         def write(text: str) -> None:
-            self.texts[index] = text
+            self.texts[places] = [text] * count
             self._wake()
 
         return write
 
     def add(self, future: Future[GeneratedAnswer]) -> None:
-        """Take the future of the next answer."""
-        self.futures.append(future)
+        """Take the future of the next answer, for each of its choices."""
+        self.futures += [future] * self._equal_choices
         future.add_done_callback(lambda _: self._wake())
 
     async def change(self) -> None:
@@ -75,19 +82,18 @@ class AnswerStream:
         self,
         form: ReplyForm,
         answers: GrowingAnswers,
-        note_end: Callable[[Usage | None, Exception | None], None],
+        end: RequestEnd,
     ) -> None:
         """Send these answers in this form.
 
         Args:
             form: of the reply.
             answers: to all choices.
-            note_end: called with what was used or with what went wrong; with neither where the
-                client is gone, perhaps after the end.
+            end: of the request.
         """
         self._form = form
         self._answers = answers
-        self._note_end = note_end
+        self._end = end
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send all of it, as long as the client is there."""
@@ -95,8 +101,8 @@ class AnswerStream:
         try:
             await wait_with(receive, sending)
             await sending
-        except BaseException:
-            self._note_end(None, None)
+        except BaseException as error:
+            self._end.fail(error)
             raise
         finally:
             self._answers.cancel()
@@ -118,8 +124,8 @@ class AnswerStream:
         while open_indexes:
             error = self._answers.failure(self._form)
             if error is not None:
-                self._note_end(None, error)
-                yield error_event(_as_refusal(error))
+                self._end.fail(error)
+                yield error_event(error)
                 return
             for index in sorted(open_indexes):
                 future = self._answers.futures[index]
@@ -135,13 +141,7 @@ class AnswerStream:
             if open_indexes:
                 await self._answers.change()
         answers = [future.result() for future in self._answers.futures]
-        self._note_end(self._form.usage(answers), None)
+        self._end.answer(*self._form.tokens(answers))
         if self._form.includes_usage:
             yield event(self._form.usage_chunk(answers))
         yield DONE
-
-
-def _as_refusal(error: Exception) -> CallRefused:
-    if isinstance(error, PipelineError):
-        return refusals.translate(error)
-    return CallRefused("an unexpected error in the server; its log has the details", status=500)
