@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sqltune.cli.options import read_settings
-from sqltune.cli.output import write_line
+from sqltune.cli.output import say, write_line
+
+if TYPE_CHECKING:
+    from sqltune.database.connection import Database
 
 
 def add_to(app: typer.Typer) -> None:
@@ -42,3 +46,10 @@ def report(
     with open_migrated_database(read_settings()) as database:
         page = write_reports(database, adapters or [], output)
     write_line(page.as_uri())
+
+
+def say_report(database: Database, adapters: Sequence[str], place: Path | None = None) -> None:
+    """Write a report after what was done, and say where it is."""
+    from sqltune.operations.reporting import write_reports
+
+    say(f"report: {write_reports(database, adapters, place).as_uri()}")

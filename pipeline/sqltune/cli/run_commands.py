@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +15,7 @@ import typer
 from sqltune.cli.options import AdapterNames, AsJson, read_settings
 from sqltune.cli.output import say, write_json, write_line, write_rows
 from sqltune.cli.recipes import describe_gate, describe_recipe
+from sqltune.cli.report_command import say_report
 from sqltune.cli.reporters import make_reporter
 from sqltune.cli.row_words import describe_requests, describe_rows
 from sqltune.cli.stopping import StopRequest, stop_on_signals
@@ -45,6 +47,13 @@ def sync(
         bool,
         typer.Option("--dry-run", help="Show what would be done; write nothing, call no backend."),
     ] = False,
+    report: Annotated[
+        bool, typer.Option("--report", help="Write a report afterwards, as `sqltune report` does.")
+    ] = False,
+    report_to: Annotated[
+        Path | None,
+        typer.Option(help="Write it here, as with `sqltune report -o`; implies --report."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Bring adapters up to date: train what changed, evaluate it, and let the gate decide.
@@ -55,6 +64,8 @@ def sync(
     a version in this sync.
     """
     if dry_run:
+        if report or report_to is not None:
+            raise ConfigError("--dry-run writes nothing: leave out --report")
         _show_plan(adapters or [], force=force, count_tokens=False, as_json=as_json)
         return
     from sqltune.syncing.outcomes import exit_code
@@ -62,14 +73,9 @@ def sync(
 
     with stoppable() as stop, _open(quiet=as_json) as runtime:
         outcomes = sync_adapters(runtime, adapters or [], force=force, stop=stop.event)
-    if as_json:
-        write_json([_plain(outcome) for outcome in outcomes])
-    else:
-        for outcome in outcomes:
-            if outcome.is_news:
-                say(str(outcome))
-        if not outcomes:
-            say("no enabled adapter: INSERT INTO adapters (adapter_name, base_model) VALUES (...)")
+        _show_outcomes(outcomes, as_json=as_json)
+        if report or report_to is not None:
+            say_report(runtime.database, adapters or [], report_to)
     raise typer.Exit(exit_code(outcomes))
 
 
@@ -184,6 +190,17 @@ def _set_desired_state(run: int, desired: DesiredState) -> None:
 
     with _open(quiet=True) as runtime:
         say(control.set_desired_state(runtime, run, desired))
+
+
+def _show_outcomes(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
+    if as_json:
+        write_json([_plain(outcome) for outcome in outcomes])
+        return
+    for outcome in outcomes:
+        if outcome.is_news:
+            say(str(outcome))
+    if not outcomes:
+        say("no enabled adapter: INSERT INTO adapters (adapter_name, base_model) VALUES (...)")
 
 
 def _show_plan(names: list[str], *, force: bool, count_tokens: bool, as_json: bool) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from sqltune.cli.options import AsJson, read_settings
 from sqltune.cli.output import say, write_json, write_table
+from sqltune.cli.report_command import say_report
 from sqltune.cli.reporters import make_reporter
 from sqltune.cli.run_commands import stoppable
 
@@ -61,13 +62,14 @@ def check(as_json: AsJson = False) -> None:
 
 def demo() -> None:
     """Teach the base model who a person is, with samples in SQL, and show before and after."""
-    from sqltune.operations.demo import COLUMNS, run_demo
+    from sqltune.operations.demo import ADAPTER_NAME, COLUMNS, run_demo
     from sqltune.wiring import open_runtime
 
     settings = read_settings()
     with stoppable() as stop, open_runtime(settings, make_reporter(time.monotonic)) as runtime:
         result = run_demo(runtime, stop=stop.event, show=typer.echo)
-    if result.rows:
-        write_table(result.rows, COLUMNS)
-    say(result.closing)
+        if result.rows:
+            write_table(result.rows, COLUMNS)
+        say(result.closing)
+        say_report(runtime.database, [ADAPTER_NAME])
     raise typer.Exit(result.exit_code)

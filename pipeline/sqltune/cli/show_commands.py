@@ -73,13 +73,13 @@ def compare(
     from sqltune.cli.comparisons import write_comparison
     from sqltune.database.tables import reports
     from sqltune.operations.comparing import read_comparison
+    from sqltune.syncing.due import require_declared
 
     with _session() as session:
         found = read_comparison(session, adapter, version)
         declared = [row["adapter_name"] for row in reports.list_status(session)]
-    if not found.prompts and adapter not in declared:
-        known = ", ".join(declared) or "none"
-        raise ConfigError(f"no adapter named {adapter!r} in table adapters (there are: {known})")
+    if not found.prompts:
+        require_declared([adapter], declared)
     if as_json:
         write_json(asdict(found))
     elif not found.prompts:

@@ -180,7 +180,7 @@ class RunTotals:
 
 
 @dataclass(frozen=True, slots=True)
-class IssueCount:
+class RuleCount:
     """How many rows of a selection break one rule."""
 
     selection: str  #: training, evaluation
@@ -325,9 +325,9 @@ def sum_runs(session: Session, adapter_name: str) -> RunTotals:
     return _records(RunTotals, [row])[0]
 
 
-def count_issues(session: Session, run_id: int) -> list[IssueCount]:
+def count_issues(session: Session, run_id: int) -> list[RuleCount]:
     """Return how many rows of a run's selections break each rule."""
-    return _records(IssueCount, session.fetch_all("list_issue_counts", run_id=run_id))
+    return _records(RuleCount, session.fetch_all("list_issue_counts", run_id=run_id))
 
 
 def list_issues(session: Session, run_id: int, row_limit: int) -> list[ReportedIssue]:

@@ -45,7 +45,7 @@ class RunFindings:
     """What was found in the rows that a run selected."""
 
     run_id: int
-    counts: list[tables.IssueCount]
+    counts: list[tables.RuleCount]
     issues: list[tables.ReportedIssue]  #: the first ones
 
 

@@ -10,14 +10,14 @@ _TOKEN = re.compile(r"\s+|\w+|[^\w\s]")
 
 
 @dataclass(frozen=True, slots=True)
-class TextPart:
+class AnswerPart:
     """A piece of a text."""
 
     text: str
     is_marked: bool  #: the other text does not have it at this place
 
 
-def mark_differences(before: str, after: str) -> tuple[list[TextPart], list[TextPart]]:
+def mark_differences(before: str, after: str) -> tuple[list[AnswerPart], list[AnswerPart]]:
     """Return the parts of both texts, those marked that the other one lacks."""
     from rapidfuzz.distance import LCSseq
 
@@ -30,7 +30,7 @@ def mark_differences(before: str, after: str) -> tuple[list[TextPart], list[Text
     return list(_join(old, removed)), list(_join(new, added))
 
 
-def _join(tokens: Sequence[str], marks: Sequence[bool]) -> Iterable[TextPart]:
+def _join(tokens: Sequence[str], marks: Sequence[bool]) -> Iterable[AnswerPart]:
     """Yield runs of tokens with one mark; a blank between two marked words is marked with them."""
     text, is_marked = "", False
     for at, token in enumerate(tokens):
@@ -38,8 +38,8 @@ def _join(tokens: Sequence[str], marks: Sequence[bool]) -> Iterable[TextPart]:
         if token.isspace():
             mark = is_marked and at + 1 < len(tokens) and marks[at + 1]
         if text and mark != is_marked:
-            yield TextPart(text, is_marked)
+            yield AnswerPart(text, is_marked)
             text = ""
         text, is_marked = text + token, mark
     if text:
-        yield TextPart(text, is_marked)
+        yield AnswerPart(text, is_marked)

@@ -39,9 +39,9 @@ def write_reports(database: Database, names: Sequence[str], place: Path | None =
     with database.read() as session:
         declared = {row["adapter_name"]: row for row in reports.list_status(session)}
     require_declared(names, declared)
-    if len(names) == 1:
-        return _write_one(database, declared[names[0]], place or Path(f"{_NAME}.html"))
     chosen = [declared[name] for name in dict.fromkeys(names or declared)]
+    if names and len(chosen) == 1:
+        return _write_one(database, chosen[0], place or Path(f"{_NAME}.html"))
     return _write_folder(database, chosen, place or Path(_NAME))
 
 

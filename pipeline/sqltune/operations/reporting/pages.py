@@ -18,19 +18,19 @@ from sqltune.database.times import parse_time
 from sqltune.operations.reporting import wording
 from sqltune.operations.reporting.charts import draw_losses, draw_scores
 from sqltune.operations.reporting.contents import (
-    ISSUES_SHOWN,
-    PROMPTS_SHOWN,
     SAMPLES_SHOWN,
     TEXT_SHOWN,
     AdapterReport,
 )
-from sqltune.operations.reporting.differences import TextPart, mark_differences
+from sqltune.operations.reporting.differences import AnswerPart, mark_differences
 from sqltune.settings import VERSION
 from sqltune.visible import visible
 
 _TEMPLATES = Path(__file__).parent / "templates"
 #: Bytes that the prompts of a page may take together; the page says how many are left out.
-_PROMPT_BYTES = 3_500_000
+_PROMPT_BYTES = 4_000_000
+#: Prompts of one outcome that are shown at once; the others are folded away.
+_PROMPTS_OPEN = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,6 @@ def render_adapter(report: AdapterReport, *, now: datetime, has_index: bool) -> 
         has_index: whether an index lies beside it.
     """
     sections = _prompt_sections(report)
-    shown = sum(len(section.prompts) for section in sections)
     return (
         _environment()
         .get_template("adapter.html")
@@ -74,7 +73,6 @@ def render_adapter(report: AdapterReport, *, now: datetime, has_index: bool) -> 
             has_index=has_index,
             groups=wording.group_prompts(report.prompt_counts),
             sections=sections,
-            prompts_left_out=sum(section.count for section in sections) - shown,
             scores=draw_scores(report.versions, report.evaluations),
             losses=draw_losses(report.steps),
         )
@@ -127,15 +125,15 @@ def _render_prompts(prompts: Sequence[ReportedPrompt]) -> Iterator[tuple[str, Ma
         yield prompt.outcome, html
 
 
-def _answers(prompt: ReportedPrompt) -> tuple[list[TextPart], list[TextPart]]:
+def _answers(prompt: ReportedPrompt) -> tuple[list[AnswerPart], list[AnswerPart]]:
     before, after = _cut(prompt.response_before), _cut(prompt.response_after)
     if before is None or after is None:
         return _unmarked(before), _unmarked(after)
     return mark_differences(before, after)
 
 
-def _unmarked(text: str | None) -> list[TextPart]:
-    return [] if text is None else [TextPart(text, is_marked=False)]
+def _unmarked(text: str | None) -> list[AnswerPart]:
+    return [] if text is None else [AnswerPart(text, is_marked=False)]
 
 
 def _cut(text: str | None) -> str | None:
@@ -159,9 +157,9 @@ def _environment() -> Environment:
         "describe_change": wording.describe_change,
         "describe_compared": wording.describe_compared,
         "describe_data": wording.describe_data,
-        "prompts_shown": PROMPTS_SHOWN,
+        "describe_samples": wording.describe_samples,
+        "prompts_open": _PROMPTS_OPEN,
         "samples_shown": SAMPLES_SHOWN,
-        "issues_shown": ISSUES_SHOWN,
         "sqltune_version": VERSION,
     }
     environment.filters |= {

@@ -85,6 +85,14 @@ def describe_compared(report: AdapterReport) -> str:
     return "the version before" if number is None else f"v{number}"
 
 
+def describe_samples(version: ReportedVersion) -> str:
+    """Return how many samples a version was trained on."""
+    samples = f"{version.sample_count:,} sample{'' if version.sample_count == 1 else 's'}"
+    if version.validation_count:
+        samples += f" and {version.validation_count:,} for validation"
+    return samples
+
+
 def describe_data(version: ReportedVersion) -> str:
     """Return what changed in the samples since the adapter's manifest before."""
     counts = {
@@ -93,8 +101,7 @@ def describe_data(version: ReportedVersion) -> str:
         "gone": version.samples_removed,
     }
     parts = [f"{count:,} {word}" for word, count in counts.items() if count]
-    samples = f"{version.sample_count:,} sample{'' if version.sample_count == 1 else 's'}"
-    return f"{samples}: {', '.join(parts)}" if parts else f"{samples}, none changed"
+    return ", ".join(parts) or "none changed"
 
 
 def group_prompts(counts: list[PromptCount]) -> list[PromptGroup]:
