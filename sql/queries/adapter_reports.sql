@@ -76,11 +76,11 @@ SELECT is_leaked, outcome, COUNT(*) AS prompt_count,
  ORDER BY is_leaked, outcome;
 
 -- name: list_reported_steps
--- The loss curve of a run: every so many steps one, and each step with the loss of the validation samples.
+-- The loss curve of a run: the first and the last step, every so many steps one, and each with the loss of the validation samples.
 SELECT step, epoch, COALESCE(smoothed_loss, train_loss) AS train_loss, eval_loss
   FROM training_metrics
  WHERE run_id = :run_id
-   AND (step = 1 OR step % :stride = 0 OR eval_loss IS NOT NULL)
+   AND (step IN (1, :last_step) OR step % :stride = 0 OR eval_loss IS NOT NULL)
  ORDER BY step
  LIMIT :row_limit;
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from sqltune.database.clocks import utc_now
 from sqltune.database.connection import Database
 from sqltune.operations.reporting import write_reports
 from tests.bi.looking import DESK, PHONE, Look
@@ -76,7 +77,7 @@ def test_years_of_history_stay_a_small_page_that_shows_the_first_prompts_at_once
 ) -> None:
     database = Database.open(copy_sqlite(sqlite_template, tmp_path))
     insert_long_history(database, versions=200, prompts=2_000, steps=5_000)
-    path = write_reports(database, [ADAPTER], tmp_path / "long.html")
+    path = write_reports(database, [ADAPTER], tmp_path / "long.html", now=utc_now)
     database.close()
     assert path.stat().st_size < 5_000_000
     page = look(path, width=PHONE, unfold=False)
@@ -86,4 +87,5 @@ def test_years_of_history_stay_a_small_page_that_shows_the_first_prompts_at_once
     left_out = f"{2_000 - shown:,} more are in the view report_before_after."
     assert page.get_by_text(left_out).count() == 1
     assert page.locator(".prompts > li:visible").count() == 50
+    assert page.get_by_text("last step 0.0006, 5,000 steps").count() == 1
     assert look.noticed == []

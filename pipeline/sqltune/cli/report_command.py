@@ -40,16 +40,19 @@ def report(
     One named adapter is one file; otherwise a folder gets a page per adapter and index.html. A page
     needs nothing besides itself, and prints its address as a file:// link.
     """
+    from sqltune.database.clocks import utc_now
     from sqltune.operations.reporting import write_reports
     from sqltune.wiring import open_migrated_database
 
     with open_migrated_database(read_settings()) as database:
-        page = write_reports(database, adapters or [], output)
+        page = write_reports(database, adapters or [], output, now=utc_now)
     write_line(page.as_uri())
 
 
 def say_report(database: Database, adapters: Sequence[str], place: Path | None = None) -> None:
     """Write a report after what was done, and say where it is."""
+    from sqltune.database.clocks import utc_now
     from sqltune.operations.reporting import write_reports
 
-    say(f"report: {write_reports(database, adapters, place).as_uri()}")
+    page = write_reports(database, adapters, place, now=utc_now)
+    say(f"report: {page.as_uri()}")

@@ -299,16 +299,18 @@ def count_prompts(session: Session, adapter_name: str, version_number: int) -> l
     return _records(PromptCount, rows)
 
 
-def find_last_step(session: Session, run_id: int) -> int:
-    """Return the number of a run's last step, 0 when it has none."""
+def list_steps(
+    session: Session, run_id: int, step_count: int, row_limit: int
+) -> list[ReportedStep]:
+    """Return about so many steps of a run, and each that has a validation loss."""
     row = session.fetch_one("get_training_summary", run_id=run_id)
-    return int(row.last_step or 0) if row is not None else 0
-
-
-def list_steps(session: Session, run_id: int, stride: int, row_limit: int) -> list[ReportedStep]:
-    """Return every `stride`-th step of a run, and each that has a validation loss."""
+    last = int(row.last_step or 0) if row is not None else 0
     rows = session.fetch_all(
-        "list_reported_steps", run_id=run_id, stride=stride, row_limit=row_limit
+        "list_reported_steps",
+        run_id=run_id,
+        last_step=last,
+        stride=max(1, last // step_count),
+        row_limit=row_limit,
     )
     return _records(ReportedStep, rows)
 

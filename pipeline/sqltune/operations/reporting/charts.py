@@ -16,7 +16,9 @@ from sqltune.database.tables.adapter_reports import (
 )
 
 #: Labels below a chart.
-_LABELS = 6
+_LABELS = 4
+#: From so many points, they are drawn small.
+_MANY = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +36,15 @@ class Chart:
     lines: dict[str, str]  #: path by the name of its class
     across: list[AxisLabel]
     up: list[AxisLabel]
+    is_dense: bool = False  #: its points would touch each other
 
 
 def draw_scores(
     versions: Sequence[ReportedVersion], evaluations: Sequence[ReportedEvaluation]
 ) -> Chart | None:
-    """Return the scores of each version, the earliest left; None where none was scored.
+    """Return the scores of each version but trials, the earliest left; None where none was scored.
+
+    A line joins versions that were asked the same prompts in the same way.
 
     Args:
         versions: the latest first.
@@ -48,27 +53,33 @@ def draw_scores(
     alone: dict[int, ReportedEvaluation] = {}
     for evaluation in evaluations:
         alone.setdefault(evaluation.run_id, evaluation)
-    scored = [version for version in reversed(versions) if version.mean_after is not None]
+    own = (version for version in reversed(versions) if not version.is_trial)
+    scored = [version for version in own if version.mean_after is not None]
     if not scored:
         return None
     xs = {version.version_number: _spread(at, len(scored)) for at, version in enumerate(scored)}
-    before, after, intervals = [], [], []
+    before, after, intervals, trend = [], [], [], []
+    key: str | None = None
     for version in scored:
         x = xs[version.version_number]
         found = alone.get(version.evaluation_run_id or 0)
         before.append(_dot(x, _score_y(version.mean_before)))
         score = found.clean_score if found is not None else None
-        after.append(_dot(x, _score_y(version.mean_after if score is None else score)))
+        y = _score_y(version.mean_after if score is None else score)
+        after.append(_dot(x, y))
+        trend.append(f"{'L' if found and found.comparison_key == key else 'M'}{x:.2f} {y:.2f}")
+        key = found.comparison_key if found else None
         if found is not None and found.interval_low is not None:
             low, high = _score_y(found.interval_low), _score_y(found.interval_high)
             intervals.append(f"M{x:.2f} {low:.2f}V{high:.2f}")
-    lines = {"interval": "".join(intervals), "before": "".join(before), "after": "".join(after)}
+    lines = {"interval": intervals, "trend": trend, "before": before, "after": after}
     across = [
         AxisLabel(xs[version.version_number], f"v{version.version_number}")
         for version in _thin(scored)
     ]
     up = [AxisLabel(_score_y(value), f"{value:g}") for value in (1, 0.5, 0)]
-    return Chart(lines, across, up)
+    paths = {name: "".join(path) for name, path in lines.items()}
+    return Chart(paths, across, up, is_dense=len(scored) > _MANY)
 
 
 def draw_losses(steps: Sequence[ReportedStep]) -> Chart | None:
@@ -92,7 +103,10 @@ def draw_losses(steps: Sequence[ReportedStep]) -> Chart | None:
         lines["validation-points"] = "".join(_dot(*place(*point)) for point in validated)
     across = [AxisLabel(place(step, low)[0], f"{step:,}") for step in sorted({first, last})]
     middle = (low + high) / 2
-    up = [AxisLabel(place(first, value)[1], f"{value:.3g}") for value in (high, middle, low)]
+    up = [
+        AxisLabel(place(first, value)[1], f"{value:.{3 if value >= 0.1 else 2}g}")
+        for value in (high, middle, low)
+    ]
     return Chart(lines, across, up if low != high else up[:1])
 
 

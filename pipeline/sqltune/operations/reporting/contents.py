@@ -105,7 +105,9 @@ def read_report(session: Session, status: Mapping[str, Any]) -> AdapterReport:
             tables.count_prompts(session, name, subject.version_number) if subject else []
         ),
         trained=trained,
-        steps=_read_steps(session, trained),
+        steps=(
+            tables.list_steps(session, trained.run_id, STEPS_SHOWN, CURVE_ROWS) if trained else []
+        ),
         findings=_read_findings(session, runs, own[:1]),
         runs=runs,
         totals=tables.sum_runs(session, name),
@@ -154,17 +156,6 @@ def _read_prompts(
         return []
     number = subject.version_number
     return tables.list_prompts(session, name, number, PROMPTS_SHOWN, TEXT_SHOWN + 1)
-
-
-def _read_steps(
-    session: Session, trained: tables.ReportedVersion | None
-) -> list[tables.ReportedStep]:
-    """Return the loss curve of a version, thinned where it has many steps."""
-    if trained is None:
-        return []
-    last = tables.find_last_step(session, trained.run_id)
-    stride = max(1, last // STEPS_SHOWN)
-    return tables.list_steps(session, trained.run_id, stride, CURVE_ROWS)
 
 
 def _read_findings(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from sqltune.database.clocks import utc_now
 from sqltune.database.connection import Database
 from sqltune.database.tables import reports
 from sqltune.errors import ConfigError
@@ -21,13 +21,20 @@ _NAME = "sqltune-report"
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
 
 
-def write_reports(database: Database, names: Sequence[str], place: Path | None = None) -> Path:
+def write_reports(
+    database: Database,
+    names: Sequence[str],
+    place: Path | None = None,
+    *,
+    now: Callable[[], datetime],
+) -> Path:
     """Write the page of one adapter that is named, else a folder with a page per adapter.
 
     Args:
         database: where to read.
         names: of adapters; none means all that are declared.
         place: the file, or the folder; None: sqltune-report.html, or the folder sqltune-report.
+        now: the time in UTC.
 
     Returns:
         The page to open first.
@@ -41,8 +48,8 @@ def write_reports(database: Database, names: Sequence[str], place: Path | None =
     require_declared(names, declared)
     chosen = [declared[name] for name in dict.fromkeys(names or declared)]
     if names and len(chosen) == 1:
-        return _write_one(database, chosen[0], place or Path(f"{_NAME}.html"))
-    return _write_folder(database, chosen, place or Path(_NAME))
+        return _write_one(database, chosen[0], place or Path(f"{_NAME}.html"), now())
+    return _write_folder(database, chosen, place or Path(_NAME), now())
 
 
 def page_name(adapter_name: str) -> str:
@@ -54,15 +61,17 @@ def page_name(adapter_name: str) -> str:
     return f"{beginning}~{digest}.html"
 
 
-def _write_one(database: Database, status: Mapping[str, Any], path: Path) -> Path:
+def _write_one(database: Database, status: Mapping[str, Any], path: Path, now: datetime) -> Path:
     if path.is_dir():
         raise ConfigError(f"{str(path)!r} is a folder: the report on one adapter is a file")
     with database.read() as session:
         report = read_report(session, status)
-    return _write(path, render_adapter(report, now=utc_now(), has_index=False))
+    return _write(path, render_adapter(report, now=now, has_index=False))
 
 
-def _write_folder(database: Database, declared: Sequence[Mapping[str, Any]], folder: Path) -> Path:
+def _write_folder(
+    database: Database, declared: Sequence[Mapping[str, Any]], folder: Path, now: datetime
+) -> Path:
     if folder.is_file() or folder.suffix in (".html", ".htm"):
         raise ConfigError(
             f"the report on several adapters is a folder with index.html, and {str(folder)!r} "
@@ -73,10 +82,10 @@ def _write_folder(database: Database, declared: Sequence[Mapping[str, Any]], fol
     for status in declared:
         with database.read() as session:
             report = read_report(session, status)
-        page = render_adapter(report, now=utc_now(), has_index=True)
+        page = render_adapter(report, now=now, has_index=True)
         path = _write(folder / page_name(report.adapter_name), page)
         entries.append(summarise_report(report, path.name))
-    return _write(folder / "index.html", render_index(entries, now=utc_now()))
+    return _write(folder / "index.html", render_index(entries, now=now))
 
 
 def _write(path: Path, page: str) -> Path:

@@ -29,8 +29,8 @@ from sqltune.visible import visible
 _TEMPLATES = Path(__file__).parent / "templates"
 #: Bytes that the prompts of a page may take together; the page says how many are left out.
 _PROMPT_BYTES = 4_000_000
-#: Prompts of one outcome that are shown at once; the others are folded away.
-_PROMPTS_OPEN = 50
+#: Prompts of one outcome, and versions, that are shown at once; the others are folded away.
+_PROMPTS_OPEN, _VERSIONS_OPEN = 50, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +159,7 @@ def _environment() -> Environment:
         "describe_data": wording.describe_data,
         "describe_samples": wording.describe_samples,
         "prompts_open": _PROMPTS_OPEN,
+        "versions_open": _VERSIONS_OPEN,
         "samples_shown": SAMPLES_SHOWN,
         "sqltune_version": VERSION,
     }
