@@ -30,7 +30,7 @@ class Page(HTMLParser):
 
     @property
     def text(self) -> str:
-        """What it says: a line per paragraph, item, cell and heading; marks as [-old-] {+new+}."""
+        """What it says: a line per paragraph, item, cell and path; marks as [-old-] {+new+}."""
         lines = (re.sub(r"\s+", " ", line).strip() for line in "".join(self.pieces).split("\0"))
         return "\n".join(line for line in lines if line)
 
@@ -39,6 +39,9 @@ class Page(HTMLParser):
         if tag not in _EMPTY:
             self.open_elements.append(tag)
         self.pieces.append({"del": "[-", "ins": "{+"}.get(tag, "" if tag in _INLINE else "\0"))
+        if tag == "path":
+            self.pieces.append(" ".join(str(dict(attrs)[name]) for name in ("class", "d")))
+            self.pieces.append("\0")
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open_elements.pop() == tag, f"</{tag}> closes another element"

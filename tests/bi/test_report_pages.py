@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from sqltune.database.clocks import utc_now
 from sqltune.database.connection import Database
@@ -41,6 +40,9 @@ def test_nothing_of_what_models_and_people_wrote_runs_and_no_page_is_wider_than_
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_pages_pass_the_rules_of_axe(look: Look, report_folder: Path, scheme: str) -> None:
+    # The other tests need none of it.
+    from axe_playwright_python.sync_playwright import Axe
+
     for path in pages_of(report_folder):
         page = look(path, scheme="dark" if scheme == "dark" else "light")
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == (

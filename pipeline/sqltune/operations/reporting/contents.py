@@ -13,7 +13,7 @@ from sqltune.database.tables import adapter_reports as tables
 VERSIONS_SHOWN = 200
 EVALUATIONS_SHOWN = 1_000
 PROMPTS_SHOWN = 2_000
-SAMPLES_SHOWN = 20
+SAMPLES_SHOWN = 10
 RUNS_SHOWN = 50
 ISSUES_SHOWN = 20
 MOVES_SHOWN = 20

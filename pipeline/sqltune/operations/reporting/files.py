@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 from sqltune.database.connection import Database
@@ -77,7 +78,6 @@ def _write_folder(
             f"the report on several adapters is a folder with index.html, and {str(folder)!r} "
             "names a file: name one adapter, or a folder"
         )
-    folder.mkdir(parents=True, exist_ok=True)
     entries = []
     for status in declared:
         with database.read() as session:
@@ -90,7 +90,11 @@ def _write_folder(
 
 def _write(path: Path, page: str) -> Path:
     """Write a file as a whole: who opens it meanwhile sees the page before, or this one."""
-    unfinished = path.with_name(f"{path.name}.new")
-    unfinished.write_text(page, encoding="utf-8", newline="\n")
-    os.replace(unfinished, path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # A new file, for this user alone: nobody's link leads it elsewhere.
+    with NamedTemporaryFile(
+        "w", encoding="utf-8", newline="\n", dir=path.parent, prefix=".sqltune-", delete=False
+    ) as file:
+        file.write(page)
+    os.replace(file.name, path)
     return path.resolve()
