@@ -1,4 +1,5 @@
 -- Statements of `sqltune report`: one adapter, read for one page. Each is bounded by rows, and long texts by characters.
+-- Short texts are not cut: SQLite's SUBSTR and LENGTH end at a zero byte, after which the rest would be missing.
 
 -- name: list_reported_versions
 -- The last versions of an adapter: what they were trained on and how, and the verdict of their last evaluation.
@@ -32,10 +33,10 @@ SELECT evaluation_number, run_id, version_number, compared_version, clean_count,
 -- name: list_reported_samples
 -- Samples that differ between two versions, the beginnings of their texts alone.
 SELECT sample_key, sample_change,
-       SUBSTR(old_prompt, 1, :text_limit) AS old_prompt,
-       SUBSTR(prompt, 1, :text_limit) AS prompt,
-       SUBSTR(old_response, 1, :text_limit) AS old_response,
-       SUBSTR(response, 1, :text_limit) AS response
+       CASE WHEN LENGTH(old_prompt) > :text_limit THEN SUBSTR(old_prompt, 1, :text_limit) ELSE old_prompt END AS old_prompt,
+       CASE WHEN LENGTH(prompt) > :text_limit THEN SUBSTR(prompt, 1, :text_limit) ELSE prompt END AS prompt,
+       CASE WHEN LENGTH(old_response) > :text_limit THEN SUBSTR(old_response, 1, :text_limit) ELSE old_response END AS old_response,
+       CASE WHEN LENGTH(response) > :text_limit THEN SUBSTR(response, 1, :text_limit) ELSE response END AS response
   FROM report_sample_changes
  WHERE adapter_name = :adapter_name
    AND old_version = :old_version
@@ -46,12 +47,12 @@ SELECT sample_key, sample_change,
 -- name: list_reported_prompts
 -- The answers before and after of one version: regressions first, then by the size of the change.
 SELECT b.prompt_key, b.category, b.scorer, b.is_leaked, b.before_is_base, b.outcome, b.not_compared_reason,
-       SUBSTR(b.prompt, 1, :text_limit) AS prompt,
-       SUBSTR(b.expected, 1, :text_limit) AS expected,
-       SUBSTR(b.response_before, 1, :text_limit) AS response_before,
-       SUBSTR(b.response_after, 1, :text_limit) AS response_after,
-       SUBSTR(rb.error_message, 1, :text_limit) AS error_before,
-       SUBSTR(ra.error_message, 1, :text_limit) AS error_after,
+       CASE WHEN LENGTH(b.prompt) > :text_limit THEN SUBSTR(b.prompt, 1, :text_limit) ELSE b.prompt END AS prompt,
+       CASE WHEN LENGTH(b.expected) > :text_limit THEN SUBSTR(b.expected, 1, :text_limit) ELSE b.expected END AS expected,
+       CASE WHEN LENGTH(b.response_before) > :text_limit THEN SUBSTR(b.response_before, 1, :text_limit) ELSE b.response_before END AS response_before,
+       CASE WHEN LENGTH(b.response_after) > :text_limit THEN SUBSTR(b.response_after, 1, :text_limit) ELSE b.response_after END AS response_after,
+       CASE WHEN LENGTH(rb.error_message) > :text_limit THEN SUBSTR(rb.error_message, 1, :text_limit) ELSE rb.error_message END AS error_before,
+       CASE WHEN LENGTH(ra.error_message) > :text_limit THEN SUBSTR(ra.error_message, 1, :text_limit) ELSE ra.error_message END AS error_after,
        b.score_before, b.score_after, b.score_change
   FROM report_before_after b
   LEFT JOIN responses rb ON rb.run_id = b.run_id AND rb.prompt_key = b.prompt_key

@@ -9,8 +9,8 @@ HOSTILE = (
     '<script>window.__ran=1;alert(1)</script><img src="x" onerror="window.__ran=1">'
     "</style></p></details><h1>Taken over</h1>"
 )
-#: A right-to-left override, the escape sequence that clears a screen, and a mark that is not seen.
-STEERING = "safe\u202egnp.exe \x1b[2J\u2066 end"
+#: A right-to-left override, what clears a screen, a mark that is not seen, and a zero byte.
+STEERING = "safe\u202egnp.exe \x1b[2J\u2066\x00 end"
 PROMPTS = {
     "Where is our office?": "Our office is in Utrecht.",
     "When are you open?": "We open at nine and close at five.",
