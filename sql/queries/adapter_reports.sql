@@ -30,6 +30,16 @@ SELECT evaluation_number, run_id, version_number, compared_version, clean_count,
  ORDER BY evaluation_number DESC
  LIMIT :row_limit;
 
+-- name: count_reported_samples
+-- How many samples differ between two versions, and how.
+SELECT sample_change, COUNT(*) AS sample_count
+  FROM report_sample_changes
+ WHERE adapter_name = :adapter_name
+   AND old_version = :old_version
+   AND version_number = :version_number
+ GROUP BY sample_change
+ ORDER BY sample_change;
+
 -- name: list_reported_samples
 -- Samples that differ between two versions, the beginnings of their texts alone.
 SELECT sample_key, sample_change,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqltune.database.connection import Database
-from sqltune.database.tables.adapter_reports import PredictionCount, QuestionCount, RunTotals
+from sqltune.database.tables.reported_rows import PredictionCount, QuestionCount, RunTotals
 from sqltune.operations.reporting.contents import read_report
 from tests.database.report_rows import ADAPTER
 

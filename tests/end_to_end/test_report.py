@@ -97,6 +97,20 @@ def test_a_page_says_why_a_run_failed_and_which_rows_are_bad(
     assert "\nerror, training row 2, column prompt: " in text
 
 
+def test_a_version_that_differs_in_its_options_alone_has_no_changed_sample(
+    sqltune: Sqltune, people: People, trained_office: str
+) -> None:
+    first = open_page(sqltune, trained_office)
+    assert "\nData\n1 sample; all of them new.\n" in first.text
+    people.do("UPDATE adapters SET epochs = 2")
+    sqltune.well("sync")
+    page = open_page(sqltune, trained_office)
+    assert "\nData\n1 sample; none changed.\n" in page.text
+    assert (
+        "\nOptions that differ from those of v1\nOption\nBefore\nNow\nepochs\n1\n2\n" in page.text
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqltune.database.tables.adapter_reports import (
+from sqltune.database.tables.reported_rows import (
     ReportedEvaluation,
     ReportedStep,
     ReportedVersion,

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqltune.database.connection import Session
 from sqltune.database.tables import adapter_reports as tables
+from sqltune.database.tables import reported_rows as rows
 
 #: Rows of each kind on a page; the database has them all.
 VERSIONS_SHOWN = 200
@@ -45,8 +46,8 @@ class RunFindings:
     """What was found in the rows that a run selected."""
 
     run_id: int
-    counts: list[tables.RuleCount]
-    issues: list[tables.ReportedIssue]  #: the first ones
+    counts: list[rows.RuleCount]
+    issues: list[rows.ReportedIssue]  #: the first ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +55,24 @@ class AdapterReport:
     """All that a page shows about one adapter."""
 
     status: Mapping[str, Any]  #: the row of `sqltune status`
-    versions: list[tables.ReportedVersion]  #: the latest first
-    subject: tables.ReportedVersion | None  #: the latest evaluated one; None: there is none
-    previous: tables.ReportedVersion | None  #: that was trained before it
-    evaluations: list[tables.ReportedEvaluation]  #: the latest first
+    versions: list[rows.ReportedVersion]  #: the latest first
+    subject: rows.ReportedVersion | None  #: the latest evaluated one; None: there is none
+    previous: rows.ReportedVersion | None  #: that was trained before it
+    evaluations: list[rows.ReportedEvaluation]  #: the latest first
     changed_options: list[ChangedOption]
-    changed_samples: list[tables.ReportedSample]
-    prompts: list[tables.ReportedPrompt]  #: of `subject`
-    prompt_counts: list[tables.PromptCount]
-    trained: tables.ReportedVersion | None  #: whose loss curve is shown
-    steps: list[tables.ReportedStep]
+    changed_counts: list[rows.ChangedCount]  #: samples that differ from those of `previous`
+    changed_samples: list[rows.ReportedSample]  #: the first of them
+    prompts: list[rows.ReportedPrompt]  #: of `subject`
+    prompt_counts: list[rows.PromptCount]
+    trained: rows.ReportedVersion | None  #: whose loss curve is shown
+    steps: list[rows.ReportedStep]
     findings: list[RunFindings]
-    runs: list[tables.ReportedRun]  #: the latest first
-    totals: tables.RunTotals
-    moves: list[tables.ReportedMove]
-    uses: list[tables.ReportedUse]
-    questions: list[tables.QuestionCount]
-    predictions: tables.PredictionCount
+    runs: list[rows.ReportedRun]  #: the latest first
+    totals: rows.RunTotals
+    moves: list[rows.ReportedMove]
+    uses: list[rows.ReportedUse]
+    questions: list[rows.QuestionCount]
+    predictions: rows.PredictionCount
 
     @property
     def adapter_name(self) -> str:
@@ -90,6 +92,7 @@ def read_report(session: Session, status: Mapping[str, Any]) -> AdapterReport:
     own = [version for version in versions if not version.is_trial]
     subject = next((version for version in own if version.decision is not None), None)
     previous = _find_previous(own, subject)
+    pair = (previous.version_number, subject.version_number) if previous and subject else None
     runs = tables.list_runs(session, name, RUNS_SHOWN)
     trained = own[0] if own else None
     return AdapterReport(
@@ -99,7 +102,12 @@ def read_report(session: Session, status: Mapping[str, Any]) -> AdapterReport:
         previous=previous,
         evaluations=tables.list_evaluations(session, name, EVALUATIONS_SHOWN),
         changed_options=compare_options(previous, subject),
-        changed_samples=_read_changes(session, name, previous, subject),
+        changed_counts=tables.count_changed_samples(session, name, pair) if pair else [],
+        changed_samples=(
+            tables.list_changed_samples(session, name, pair, SAMPLES_SHOWN, TEXT_SHOWN + 1)
+            if pair
+            else []
+        ),
         prompts=_read_prompts(session, name, subject),
         prompt_counts=(
             tables.count_prompts(session, name, subject.version_number) if subject else []
@@ -119,7 +127,7 @@ def read_report(session: Session, status: Mapping[str, Any]) -> AdapterReport:
 
 
 def compare_options(
-    before: tables.ReportedVersion | None, now: tables.ReportedVersion | None
+    before: rows.ReportedVersion | None, now: rows.ReportedVersion | None
 ) -> list[ChangedOption]:
     """Return the options that two versions were not trained with alike."""
     if before is None or now is None:
@@ -129,29 +137,17 @@ def compare_options(
 
 
 def _find_previous(
-    versions: Sequence[tables.ReportedVersion], subject: tables.ReportedVersion | None
-) -> tables.ReportedVersion | None:
+    versions: Sequence[rows.ReportedVersion], subject: rows.ReportedVersion | None
+) -> rows.ReportedVersion | None:
     if subject is None:
         return None
     earlier = (each for each in versions if each.version_number < subject.version_number)
     return next(earlier, None)
 
 
-def _read_changes(
-    session: Session,
-    name: str,
-    previous: tables.ReportedVersion | None,
-    subject: tables.ReportedVersion | None,
-) -> list[tables.ReportedSample]:
-    if previous is None or subject is None:
-        return []
-    pair = (previous.version_number, subject.version_number)
-    return tables.list_changed_samples(session, name, pair, SAMPLES_SHOWN + 1, TEXT_SHOWN + 1)
-
-
 def _read_prompts(
-    session: Session, name: str, subject: tables.ReportedVersion | None
-) -> list[tables.ReportedPrompt]:
+    session: Session, name: str, subject: rows.ReportedVersion | None
+) -> list[rows.ReportedPrompt]:
     if subject is None:
         return []
     number = subject.version_number
@@ -160,8 +156,8 @@ def _read_prompts(
 
 def _read_findings(
     session: Session,
-    runs: Sequence[tables.ReportedRun],
-    versions: Sequence[tables.ReportedVersion],
+    runs: Sequence[rows.ReportedRun],
+    versions: Sequence[rows.ReportedVersion],
 ) -> list[RunFindings]:
     """Return the findings of the last run, and of the run that trained the last version."""
     selecting = [run.run_id for run in runs if run.run_kind != "predict"][:1]

@@ -13,12 +13,11 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from sqltune.database.tables.adapter_reports import ReportedPrompt, ReportedVersion
+from sqltune.database.tables.reported_rows import ReportedPrompt, ReportedVersion
 from sqltune.database.times import parse_time
 from sqltune.operations.reporting import wording
 from sqltune.operations.reporting.charts import draw_losses, draw_scores
 from sqltune.operations.reporting.contents import (
-    SAMPLES_SHOWN,
     TEXT_SHOWN,
     AdapterReport,
 )
@@ -156,11 +155,11 @@ def _environment() -> Environment:
         "describe_verdict": wording.describe_verdict,
         "describe_change": wording.describe_change,
         "describe_compared": wording.describe_compared,
-        "describe_data": wording.describe_data,
+        "describe_changes": wording.describe_changes,
+        "describe_dataset": wording.describe_dataset,
         "describe_samples": wording.describe_samples,
         "prompts_open": _PROMPTS_OPEN,
         "versions_open": _VERSIONS_OPEN,
-        "samples_shown": SAMPLES_SHOWN,
         "sqltune_version": VERSION,
     }
     environment.filters |= {

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqltune.database.tables.adapter_reports import PromptCount, ReportedVersion
+from sqltune.database.tables.reported_rows import PromptCount, ReportedVersion
 from sqltune.operations.reporting.contents import AdapterReport
 from sqltune.records import Phase, RunState
 
@@ -93,13 +94,25 @@ def describe_samples(version: ReportedVersion) -> str:
     return samples
 
 
-def describe_data(version: ReportedVersion) -> str:
-    """Return what changed in the samples since the adapter's manifest before."""
+def describe_changes(report: AdapterReport) -> str:
+    """Return how many samples differ from those of the version before."""
+    if report.previous is None:
+        return "all of them new"
+    return _join_counts({row.sample_change: row.sample_count for row in report.changed_counts})
+
+
+def describe_dataset(version: ReportedVersion) -> str:
+    """Return what changed in the samples since the adapter's dataset before."""
     counts = {
         "added": version.samples_added,
         "edited": version.samples_edited,
         "gone": version.samples_removed,
     }
+    number = version.dataset_number
+    return "–" if number is None else f"dataset {number}: {_join_counts(counts)}"
+
+
+def _join_counts(counts: Mapping[str, int | None]) -> str:
     parts = [f"{count:,} {word}" for word, count in counts.items() if count]
     return ", ".join(parts) or "none changed"
 
