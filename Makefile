@@ -27,7 +27,7 @@ PIP       := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(
 .DEFAULT_GOAL := help
 .PHONY: help venv demo docs docs-reference check ci format lint types layers test-unit test-database \
         test-backends test-local test-server test-notebooks test-e2e test-docs test-mysql test-docker \
-        test-faults fault-points test-cluster bench rates lock clean clean-demo clean-servers
+        test-bi test-faults fault-points test-cluster bench rates lock clean clean-demo clean-servers
 
 help:            ## this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) \
@@ -49,11 +49,11 @@ check: $(READY_DEV)  ## everything that must pass before a commit, the test data
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not gpu and not docker and not mysql and not singlestore and not faults and not races and not cluster" $(PYTEST)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not gpu and not docker and not mysql and not singlestore and not faults and not races and not cluster and not bi" $(PYTEST)
 
-# The suites on MySQL and in Docker are skipped where neither can be had, and say what is missing.
+# The suites on MySQL, in Chromium and in Docker are skipped where these cannot be had, and say what is missing.
 ci: WHERE := --where-available
-ci: check test-faults test-cluster test-mysql test-docker ## what the continuous integration runs: check, and the long suites
+ci: check test-faults test-cluster test-mysql test-bi test-docker ## what the continuous integration runs: check, and the long suites
 
 format: $(READY_DEV) ## rewrite the files in the one format, with sorted imports
 	$(BIN)/ruff check --select I --fix .
@@ -96,6 +96,9 @@ test-docs: $(READY_DEV)     ## every command, statement and link of the document
 test-mysql: $(READY_DEV)    ## database and end-to-end tests on a private MySQL, by pymysql
 	$(BIN)/python -m pytest tests/database tests/end_to_end -m mysql -n $(JOBS) --dist worksteal $(WHERE) $(PYTEST)
 
+test-bi: $(READY_DEV)       ## what people look at, in headless Chromium: the pages of `sqltune report`
+	$(BIN)/python -m pytest tests/bi -m bi $(WHERE) $(PYTEST)
+
 test-docker: $(READY_DEV)   ## the image and docker-compose.yml for real, on the engine that runs or a private one
 	$(BIN)/python -m pytest tests/docker -m docker $(WHERE) $(PYTEST)
 
@@ -122,8 +125,8 @@ clean:           ## remove .venv and all caches; your database and adapters stay
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find pipeline tests -name __pycache__ -type d -exec rm -rf {} +
 
-clean-demo:      ## remove sqltune.db and artifacts/, that is every run and every adapter made here
-	rm -rf sqltune.db sqltune.db-wal sqltune.db-shm artifacts
+clean-demo:      ## remove sqltune.db, artifacts/ and the report, that is every run and every adapter made here
+	rm -rf sqltune.db sqltune.db-wal sqltune.db-shm artifacts sqltune-report.html sqltune-report
 
 clean-servers:   ## remove the MySQL and the images that test-mysql and test-docker keep in the user's cache
 	rm -rf $${XDG_CACHE_HOME:-$$HOME/.cache}/sqltune-tests

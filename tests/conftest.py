@@ -1,8 +1,8 @@
 """Fixtures for all tests: a clean environment, and a fresh database on every engine.
 
 A test that takes `database`, `database_url` or `empty_database_url` runs once per engine. Tests
-that need what few machines have (a GPU, docker, MySQL, a SingleStore server) run only when -m names
-their marker.
+that need what few machines have (a GPU, docker, MySQL, Chromium, a SingleStore server) run only
+when -m names their marker.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from sqltune.database.connection import Database
+from tests import chromium
 from tests import mariadb_server as mariadb
 from tests import mysql_server as mysql
 from tests.clients import Client, run_sql_client, run_sqlite
@@ -31,7 +32,7 @@ from tests.sql_server import SqlServer
 
 #: Read before each test gets its clean environment.
 SINGLESTORE_URL = os.environ.get("SQLTUNE_TEST_SINGLESTORE_URL")
-ON_DEMAND = ("gpu", "docker", "mysql", "singlestore", "races", "cluster")
+ON_DEMAND = ("gpu", "docker", "mysql", "singlestore", "races", "cluster", "bi")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -39,7 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--where-available",
         action="store_true",
-        help="skip the tests on MySQL and in Docker where neither can be had",
+        help="skip the tests on MySQL, in Chromium and in Docker where these cannot be had",
     )
 
 
@@ -54,7 +55,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _skip_what_is_missing(items: list[pytest.Item]) -> None:
-    for marker, explain in (("mysql", mysql.explain_missing), ("docker", docker.explain_missing)):
+    explanations = {
+        "mysql": mysql.explain_missing,
+        "docker": docker.explain_missing,
+        "bi": chromium.explain_missing,
+    }
+    for marker, explain in explanations.items():
         marked = [item for item in items if item.get_closest_marker(marker)]
         if marked and (reason := explain()) is not None:
             for item in marked:

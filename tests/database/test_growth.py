@@ -84,6 +84,7 @@ VALUES: dict[str, object] = {
     # Runs that ended later are few, as those of a day are among all.
     "since": "2026-11-23 06:00:00.001390",
     "stale": TIME,
+    "hour_at": TIME,
     "queued_until": TIME,
     "run_key": "key-7",
     "fingerprint": "f7",

@@ -39,6 +39,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     story = Story(folder)
     done = run_sqltune(story, "demo")
     assert done.returncode == 0, done.stderr
+    report = folder / "sqltune-report.html"
+    assert done.stderr.endswith(f"report: {report.as_uri()}\n")
+    assert "Who is Pavan Belagatti?" in report.read_text("utf-8")
     return folder, done.stdout
 
 

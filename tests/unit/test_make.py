@@ -83,7 +83,7 @@ def test_check_leaves_out_only_what_needs_other_machines_or_many_minutes(
     selected = re.search(r'pytest .*-m "([^"]+)"', planned)
     assert selected
     left_out = set(selected[1].removeprefix("not ").split(" and not "))
-    assert left_out == {"gpu", "docker", "mysql", "singlestore", "faults", "races", "cluster"}
+    assert left_out == {"gpu", "docker", "mysql", "singlestore", "faults", "races", "cluster", "bi"}
 
 
 def test_ci_runs_the_check_and_the_long_suites(installed_clone: Path) -> None:
@@ -93,13 +93,14 @@ def test_ci_runs_the_check_and_the_long_suites(installed_clone: Path) -> None:
     assert "races or cluster" in selected
     assert "pytest tests/faults tests/faults_database" in planned
     assert "pytest tests/database tests/end_to_end -m mysql" in planned
+    assert "pytest tests/bi -m bi" in planned
     assert "pytest tests/docker -m docker" in planned
 
 
 def test_only_ci_skips_what_this_machine_cannot_run(installed_clone: Path) -> None:
     planned = make(installed_clone, "--dry-run", "ci").stdout
-    assert planned.count("--where-available") == 2
-    for target in ("test-mysql", "test-docker"):
+    assert planned.count("--where-available") == 3
+    for target in ("test-mysql", "test-bi", "test-docker"):
         assert "--where-available" not in make(installed_clone, "--dry-run", target).stdout
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,6 +16,7 @@ from sqltune.cli.options import NO_ADAPTER, AdapterNames, AsCsv, AsJson, read_se
 from sqltune.cli.outcome_words import describe_outcomes
 from sqltune.cli.output import say, write_line
 from sqltune.cli.recipes import describe_gate, describe_input, describe_recipe
+from sqltune.cli.report_command import say_report
 from sqltune.cli.reporters import make_reporter
 from sqltune.cli.row_words import describe_requests, describe_rows
 from sqltune.cli.stopping import StopRequest, stop_on_signals
@@ -47,6 +49,13 @@ def sync(
         bool,
         typer.Option("--dry-run", help="Show what would be done; write nothing, call no backend."),
     ] = False,
+    report: Annotated[
+        bool, typer.Option("--report", help="Write a report afterwards, as `sqltune report` does.")
+    ] = False,
+    report_to: Annotated[
+        Path | None,
+        typer.Option(help="Write it here, as with `sqltune report -o`; implies --report."),
+    ] = None,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
@@ -59,6 +68,8 @@ def sync(
     """
     form = choose_form(as_json=as_json, as_csv=as_csv)
     if dry_run:
+        if report or report_to is not None:
+            raise ConfigError("--dry-run writes nothing: leave out --report")
         _show_plan(adapters or [], form, force=force, count_tokens=False)
         return
     from sqltune.syncing.outcomes import exit_code
@@ -67,11 +78,13 @@ def sync(
     began = time.monotonic()
     with stoppable() as stop, _open(quiet=form is not OutputForm.TEXT) as runtime:
         outcomes = sync_adapters(runtime, adapters or [], force=force, stop=stop.event)
-    if form is not OutputForm.TEXT:
-        write_data([_plain(outcome) for outcome in outcomes], form)
-    else:
-        for line in describe_outcomes(outcomes, time.monotonic() - began):
-            say(line)
+        if form is not OutputForm.TEXT:
+            write_data([_plain(outcome) for outcome in outcomes], form)
+        else:
+            for line in describe_outcomes(outcomes, time.monotonic() - began):
+                say(line)
+        if report or report_to is not None:
+            say_report(runtime.database, adapters or [], report_to)
     raise typer.Exit(exit_code(outcomes))
 
 

@@ -9,6 +9,7 @@ import typer
 
 from sqltune.cli.options import AsCsv, AsJson, read_settings
 from sqltune.cli.output import say
+from sqltune.cli.report_command import say_report
 from sqltune.cli.reporters import make_reporter
 from sqltune.cli.run_commands import stoppable
 from sqltune.cli.tables import choose_form, write_rows
@@ -61,12 +62,13 @@ def check(as_json: AsJson = False, as_csv: AsCsv = False) -> None:
 def demo() -> None:
     """Teach the base model who a person is, with samples in SQL, and show before and after."""
     from sqltune.cli.comparisons import write_demo
-    from sqltune.operations.demo import run_demo
+    from sqltune.operations.demo import ADAPTER_NAME, run_demo
     from sqltune.wiring import open_runtime
 
     settings = read_settings()
     with stoppable() as stop, open_runtime(settings, make_reporter(time.monotonic)) as runtime:
         result = run_demo(runtime, stop=stop.event, show=typer.echo)
-    write_demo(result.rows)
-    say(result.closing)
+        write_demo(result.rows)
+        say(result.closing)
+        say_report(runtime.database, [ADAPTER_NAME])
     raise typer.Exit(result.exit_code)

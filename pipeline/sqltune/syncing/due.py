@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -35,7 +35,7 @@ def read_declared(runtime: Runtime) -> dict[str, Adapter]:
         return {a.adapter_name: a for a in adapters.list_adapters(session)}
 
 
-def require_declared(names: Sequence[str], declared: Mapping[str, Adapter]) -> None:
+def require_declared(names: Sequence[str], declared: Collection[str]) -> None:
     """Refuse names that no adapter has.
 
     Raises:
