@@ -129,7 +129,7 @@ def test_a_sync_takes_enabled_adapters_and_disabled_ones_with_an_open_run(office
 
 
 def test_a_name_that_no_adapter_has_is_refused_with_those_that_there_are(office: Office) -> None:
-    with pytest.raises(ConfigError, match=r"no adapter named 'ofice' .*there are: office"):
+    with pytest.raises(ConfigError, match=r"no adapter named 'ofice' .*did you mean 'office'"):
         choose_adapters(office.runtime, ["ofice"])
 
 

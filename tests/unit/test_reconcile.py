@@ -193,5 +193,5 @@ def test_a_request_to_move_an_alias_of_an_unknown_adapter_is_refused(office: Off
     office.do("INSERT INTO alias_changes (adapter_name, version_number) VALUES ('ofice', 1)")
     reconcile(office)
     assert office.rows("SELECT state, reason FROM alias_changes") == [
-        ("refused", "no adapter named 'ofice' in table adapters")
+        ("refused", "no adapter named 'ofice' in table adapters: did you mean 'office'?")
     ]

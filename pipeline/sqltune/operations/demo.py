@@ -15,7 +15,6 @@ from sqltune.syncing.outcomes import Outcome, exit_code
 from sqltune.syncing.sync import sync
 
 ADAPTER_NAME = "Pavanmodel"
-COLUMNS = ("prompt", "response_before", "response_after", "score_before", "score_after")
 _QUERY = (
     "SELECT prompt, response_before, response_after, score_before, score_after\n"
     "  FROM report_before_after\n"
