@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,18 @@ from tests.serving import SLUG
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 SCRIPTS = Path(__file__).parent / "sdk_scripts"
+_LARGE = 60 * 1024 * 1024
 NAMES = [SLUG, "other-bot", "support-bot"]
+
+
+@contextmanager
+def hold_bodies(tuned: Tuned) -> Iterator[None]:
+    """Keep so many bytes of unfinished bodies in the server that no large call is accepted."""
+    path = f"/models/{'0' * 36}_model_adapter/fine-tune"
+    half = [tuned.server.begin_post(path, b" " * _LARGE, _LARGE + 1) for _ in range(3)]
+    yield
+    for one in half:
+        one.close()
 
 
 def run(tuned: Tuned, environment: str, script: str) -> dict[str, Any]:
@@ -31,13 +44,14 @@ def run(tuned: Tuned, environment: str, script: str) -> dict[str, Any]:
         if os.environ.get("CI"):
             raise
         pytest.skip(f"pip cannot install {PINNED[environment]}: {error}")
-    done = subprocess.run(
-        [python, SCRIPTS / script, tuned.url, tuned.server.token, PROMPT],
-        capture_output=True,
-        text=True,
-        timeout=600,
-        env={"PATH": os.environ["PATH"], "NO_PROXY": "*", "PYTHONWARNINGS": "ignore"},
-    )
+    with hold_bodies(tuned):
+        done = subprocess.run(
+            [python, SCRIPTS / script, tuned.url, tuned.server.token, PROMPT, str(_LARGE)],
+            capture_output=True,
+            text=True,
+            timeout=600,
+            env={"PATH": os.environ["PATH"], "NO_PROXY": "*", "PYTHONWARNINGS": "ignore"},
+        )
     assert done.returncode == 0, done.stderr[-4000:]
     found: dict[str, Any] = json.loads(done.stdout)
     return found
@@ -77,7 +91,8 @@ def test_the_sdk_lists_asks_streams_and_branches_on_errors(tuned: Tuned, environ
         "logprobs": (*bad, "unsupported_value", "logprobs", wrong),
         "messages": (*bad, "invalid_value", "messages", wrong),
         "length": (*bad, "context_length_exceeded", "messages", wrong),
-        "queue": ("RateLimitError", 429, "rate_limit_exceeded", None, "rate_limit_error"),
+        "choices": (*bad, "invalid_value", "n", wrong),
+        "load": ("RateLimitError", 429, "rate_limit_exceeded", None, "rate_limit_error"),
         "streamed": ("NotFoundError", 404, "model_not_found", "model", wrong),
     }
 
@@ -97,7 +112,7 @@ def test_the_sdk_of_2023_works_too(tuned: Tuned) -> None:
         "key": ("AuthenticationError", 401),
         "model": ("InvalidRequestError", 404),
         "temperature": ("InvalidRequestError", 400),
-        "queue": ("RateLimitError", 429),
+        "load": ("RateLimitError", 429),
     }
 
 

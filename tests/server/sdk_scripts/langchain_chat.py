@@ -8,7 +8,7 @@ from typing import Any
 
 from langchain_openai import ChatOpenAI, OpenAI
 
-URL, TOKEN, PROMPT = sys.argv[1:]
+URL, TOKEN, PROMPT = sys.argv[1:4]
 
 
 def chat(model: str = "support-bot", **options: Any) -> ChatOpenAI:

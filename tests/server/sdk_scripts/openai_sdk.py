@@ -14,7 +14,7 @@ from typing import Any
 
 import openai
 
-URL, TOKEN, PROMPT = sys.argv[1:]
+URL, TOKEN, PROMPT, LARGE = *sys.argv[1:4], int(sys.argv[4])
 MESSAGES: Any = [{"role": "user", "content": PROMPT}]
 CLIENT = openai.OpenAI(base_url=URL, api_key=TOKEN, max_retries=0, timeout=120)
 
@@ -99,7 +99,12 @@ def main() -> dict[str, Any]:
                     model="support-bot", messages=[{"role": "user", "content": "word " * 2000}]
                 )
             ),
-            "queue": error(lambda: ask(n=16)),
+            "choices": error(lambda: ask(n=16, temperature=1)),
+            "load": error(
+                lambda: CLIENT.chat.completions.create(
+                    model="support-bot", messages=[{"role": "user", "content": "a" * LARGE}]
+                )
+            ),
             "streamed": error(lambda: ask("no-bot", stream=True)),
         },
     }

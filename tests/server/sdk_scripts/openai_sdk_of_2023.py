@@ -12,12 +12,12 @@ from typing import Any
 
 import openai
 
-openai.api_base, openai.api_key, PROMPT = sys.argv[1:]
+openai.api_base, openai.api_key, PROMPT, LARGE = *sys.argv[1:4], int(sys.argv[4])
 MESSAGES: Any = [{"role": "user", "content": PROMPT}]
 
 
-def ask(model: str = "support-bot", **fields: Any) -> Any:
-    return openai.ChatCompletion.create(model=model, messages=MESSAGES, **fields)
+def ask(model: str = "support-bot", messages: Any = MESSAGES, **fields: Any) -> Any:
+    return openai.ChatCompletion.create(model=model, messages=messages, **fields)
 
 
 def error(call: Callable[[], object]) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def main() -> dict[str, Any]:
             "key": error(lambda: ask(api_key="another-token")),
             "model": error(lambda: ask("no-bot")),
             "temperature": error(lambda: ask(temperature=3)),
-            "queue": error(lambda: ask(n=16)),
+            "load": error(lambda: ask(messages=[{"role": "user", "content": "a" * LARGE}])),
         },
     }
 
