@@ -28,6 +28,12 @@ SELECT COUNT(*) AS settled_count,
  WHERE adapter_name = :adapter_name
    AND run_id = :run_id;
 
+-- name: count_stored_predictions
+-- How many rows of an adapter have a prediction, an error included.
+SELECT COUNT(*) AS stored_count
+  FROM predictions
+ WHERE adapter_name = :adapter_name;
+
 -- name: set_rows_to_predict
 -- How many rows a run asks.
 UPDATE runs

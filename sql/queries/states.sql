@@ -76,6 +76,18 @@ UPDATE adapter_states
    SET predicted_at = :now
  WHERE adapter_name = :adapter_name;
 
+-- name: get_predicted_key
+-- The rows of which none was to be asked.
+SELECT predicted_key
+  FROM adapter_states
+ WHERE adapter_name = :adapter_name;
+
+-- name: set_predicted_key
+-- None of these rows is to be asked.
+UPDATE adapter_states
+   SET predicted_key = :predicted_key
+ WHERE adapter_name = :adapter_name;
+
 -- name: set_current_run
 -- The adapter's current run.
 UPDATE adapter_states

@@ -267,3 +267,24 @@ def test_a_killed_run_is_resumed_and_asks_no_row_twice(
     assert "v1 answered 9 rows; 1 row without an answer" in done.err
     assert set(answered) <= set(tickets.rows("SELECT row_key, answered_at FROM predictions"))
     assert tickets.rows(RUNS)[2:] == [("predict", "succeeded", 10, 10)]
+
+
+def test_rows_that_are_settled_are_only_read_until_one_of_them_or_its_prediction_is_another(
+    sqltune_on: Sqltune, tickets: People
+) -> None:
+    key = "SELECT predicted_key FROM adapter_states"
+    sqltune_on.well("sync")
+    settled = tickets.value(key)
+    # Whatever stands in the tables now is not looked up.
+    tickets.do("UPDATE predictions SET content_hash = 'x'")
+    sqltune_on.well("sync")
+    assert tickets.count("runs", "run_kind = 'predict'") == 1
+    tickets.do("DELETE FROM predictions WHERE row_key = '2'")
+    sqltune_on.well("sync")
+    assert tickets.count("runs", "run_kind = 'predict'") == 2
+    assert tickets.count("predictions") == 3
+    assert tickets.value(key) == settled, "the same rows are settled again"
+    tickets.do("UPDATE tickets SET question = 'Who?' WHERE ticket_id = 1")
+    sqltune_on.well("sync")
+    assert tickets.count("runs", "run_kind = 'predict'") == 3
+    assert tickets.value(key) != settled

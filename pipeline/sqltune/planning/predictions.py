@@ -12,7 +12,7 @@ from dataclasses import replace
 from sqltune import wanted_keys
 from sqltune.backends.describing import describe_base_model
 from sqltune.database.named_versions import find_live
-from sqltune.database.tables import runs
+from sqltune.database.tables import predictions, runs, states
 from sqltune.errors import PipelineError
 from sqltune.planning.adapter_rules import check_adapter
 from sqltune.planning.kept_epochs import as_trained
@@ -21,7 +21,13 @@ from sqltune.planning.refusing import refusal_of, request_error
 from sqltune.planning.wanted import Wanted
 from sqltune.records import Adapter, AdapterVersion, RunKind, RunRequest
 from sqltune.runtime import Runtime
-from sqltune.selection import PredictionTask, describe_scan, scan_predictions
+from sqltune.selection import (
+    PredictionTask,
+    describe_scan,
+    fingerprint_predictions,
+    make_settled_key,
+    scan_predictions,
+)
 
 #: Columns of a request that say what else to do.
 _OF_OTHERS = (
@@ -47,17 +53,40 @@ def plan_requested_predictions(
 
 
 def plan_predictions(
-    runtime: Runtime, adapter: Adapter, *, check: Callable[[], None]
+    runtime: Runtime,
+    adapter: Adapter,
+    *,
+    check: Callable[[], None],
+    on_settled: Callable[[str], None],
 ) -> AdapterPlan | None:
-    """Plan the run that asks what is new or changed; None: no row is to be asked."""
+    """Plan the run that asks what is new or changed; None: no row is to be asked.
+
+    Args:
+        runtime: the parts to work with.
+        adapter: whose rows.
+        check: raises where this process is to end.
+        on_settled: called with the hash of rows of which none is to be asked, where it is new.
+    """
     try:
         check_adapter(adapter)
         with runtime.database.read() as session:
             version = find_live(session, adapter.adapter_name)
+            settled = states.get_predicted_key(session, adapter.adapter_name)
+            stored_count = predictions.count_stored(session, adapter.adapter_name)
         if version is None:
             return None
-        found = describe_rows_to_ask(runtime, adapter, version, check=check)
-        return None if found is None else _plan(runtime, adapter, version, found, check)
+        task = _task(runtime, adapter, version)
+        reader = runtime.selection_reader(check)
+        if settled is not None and not task.asks_all:
+            # Looking up what is known of each row takes as long as reading them.
+            fingerprint = fingerprint_predictions(reader, adapter)
+            if make_settled_key(task, fingerprint, stored_count) == settled:
+                return None
+        with scan_predictions(runtime.database, reader, task, counts_only=True) as scan:
+            if scan.counts.total():
+                return _plan(runtime, adapter, version, describe_scan(scan), check)
+            on_settled(make_settled_key(task, scan.total.result(), stored_count))
+        return None
     except BaseException as error:
         plan = _refuse_once(runtime, adapter, refusal_of(error))
         return AdapterPlan(adapter, plan, is_trial=True, run_kind=RunKind.PREDICT)
@@ -79,15 +108,18 @@ def describe_rows_to_ask(
     Raises:
         DataError: the query cannot be used.
     """
-    task = PredictionTask(
+    task, reader = _task(runtime, adapter, version), runtime.selection_reader(check)
+    with scan_predictions(runtime.database, reader, task, counts_only=True) as scan:
+        return describe_scan(scan) if scan.counts.total() else None
+
+
+def _task(runtime: Runtime, adapter: Adapter, version: AdapterVersion) -> PredictionTask:
+    return PredictionTask(
         adapter,
         version.version_number,
         asks_all=adapter.predict == "all",
         max_attempts=runtime.settings.max_attempts,
     )
-    reader = runtime.selection_reader(check)
-    with scan_predictions(runtime.database, reader, task, counts_only=True) as scan:
-        return describe_scan(scan) if scan.counts.total() else None
 
 
 def _plan(

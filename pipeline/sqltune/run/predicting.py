@@ -26,6 +26,7 @@ from sqltune.selection import (
     RowNeed,
     RowToAsk,
     describe_scan,
+    make_settled_key,
     scan_predictions,
 )
 
@@ -57,7 +58,7 @@ def predict(work: Work, run: Run) -> None:
             scope.check()
             store.write_errors([row for row in chunk if row.error_code is not None])
             _ask(work, store, [row for row in chunk if row.error_code is None])
-    _end(work, run, scan, store)
+    _end(work, run, scan, store, task)
 
 
 def _begin(work: Work, run: Run, scan: PredictionScan, store: _PredictionStore) -> None:
@@ -96,7 +97,9 @@ def _chunks(scan: PredictionScan) -> Iterator[list[RowToAsk]]:
         yield chunk
 
 
-def _end(work: Work, run: Run, scan: PredictionScan, store: _PredictionStore) -> None:
+def _end(
+    work: Work, run: Run, scan: PredictionScan, store: _PredictionStore, task: PredictionTask
+) -> None:
     with work.scope.read() as session:
         rows, errors = predictions.count_predictions(session, run.adapter_name, run.run_id)
     # Rows that failed before may fail for a reason of their own.
@@ -116,6 +119,11 @@ def _end(work: Work, run: Run, scan: PredictionScan, store: _PredictionStore) ->
         if not runs.end_run(session, run, end, now=now):
             raise LeaseLost(f"run {run.run_id} is no longer {run.state.value}")
         states.clear_current_run(session, run.adapter_name, None)
+        # No row is tried again.
+        if errors == scan.counts[RowNeed.BAD] and not store.kept:
+            count = predictions.count_stored(session, run.adapter_name)
+            key = make_settled_key(task, scan.total.result(), count)
+            states.set_predicted_key(session, run.adapter_name, key)
     work.say(message)
 
 

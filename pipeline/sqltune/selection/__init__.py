@@ -20,6 +20,8 @@ from sqltune.selection.predictions import (
     RowNeed,
     RowToAsk,
     describe_scan,
+    fingerprint_predictions,
+    make_settled_key,
     scan_predictions,
 )
 from sqltune.selection.prompt_rows import find_first_scorers
@@ -83,6 +85,7 @@ __all__ = [
     "digest_inputs",
     "find_emptiness",
     "find_first_scorers",
+    "fingerprint_predictions",
     "fingerprint_prompts",
     "fingerprint_samples",
     "freeze_eval_prompts",
@@ -92,6 +95,7 @@ __all__ = [
     "join_faults",
     "join_names",
     "load_forgotten",
+    "make_settled_key",
     "most_skipped",
     "read_conversation",
     "read_kept_samples",

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field, replace
 from enum import StrEnum
+from hashlib import sha256
 from tempfile import SpooledTemporaryFile
 from typing import IO
 
@@ -21,6 +22,7 @@ from sqltune.database.tables import predictions
 from sqltune.database.tables.message_texts import read_messages
 from sqltune.database.tables.predictions import KnownPrediction
 from sqltune.records import Adapter, Message, SelectionName
+from sqltune.selection.content_hash import Fingerprint, FingerprintSum
 from sqltune.selection.findings import Findings
 from sqltune.selection.prediction_rows import PredictionRow, read_prediction_rows
 from sqltune.selection.reader import SelectionReader, open_selection
@@ -91,6 +93,7 @@ class PredictionScan:
     key_hashes: array[int] = field(default_factory=lambda: array("q"))
     repeated: frozenset[int] = frozenset()  #: hashes of keys that several rows have
     counts: Counter[RowNeed] = field(default_factory=Counter)  #: of what is to be done
+    total: FingerprintSum = field(default_factory=FingerprintSum)  #: of keys and contents
 
     @property
     def ask_count(self) -> int:
@@ -134,6 +137,7 @@ def scan_predictions(
         scan = PredictionScan(waiting)
         with open_selection(reader, task.adapter, SelectionName.PREDICTION) as selection:
             for page in read_prediction_rows(selection):
+                scan.total.add(map(_digest, page), len(page))
                 for start in range(0, len(page), _LOOKED_UP):
                     rows = page[start : start + _LOOKED_UP]
                     for row in _find_rows(database, scan, task, rows):
@@ -148,11 +152,41 @@ def scan_predictions(
         yield scan
 
 
+def fingerprint_predictions(reader: SelectionReader, adapter: Adapter) -> Fingerprint:
+    """Hash the keys and contents of an adapter's prediction selection, and look nothing up.
+
+    Raises:
+        DataError: the query cannot be used.
+    """
+    total = FingerprintSum()
+    reader = replace(reader, forgotten=None)
+    with open_selection(reader, adapter, SelectionName.PREDICTION) as selection:
+        for page in read_prediction_rows(selection):
+            total.add(map(_digest, page), len(page))
+    return total.result()
+
+
+def make_settled_key(task: PredictionTask, fingerprint: Fingerprint, stored_count: int) -> str:
+    """Return a hash of all on which it depends whether a row is to be asked.
+
+    Args:
+        task: what would ask.
+        fingerprint: of the rows.
+        stored_count: how many predictions are stored; somebody may have removed some.
+    """
+    facts = (fingerprint.text, task.version_number, task.max_attempts, stored_count)
+    return sha256(json.dumps(facts).encode()).hexdigest()
+
+
 def describe_scan(scan: PredictionScan) -> str:
     """Return how many rows are to be asked, and why: '124 of 9,000 rows: 120 new, 4 changed'."""
     rows = "1 row" if scan.row_count == 1 else f"{scan.row_count:,} rows"
     reasons = ", ".join(f"{scan.counts[need]:,} {need}" for need in RowNeed if scan.counts[need])
     return f"{scan.ask_count:,} of {rows}" + (f": {reasons}" if reasons else "")
+
+
+def _digest(row: PredictionRow) -> bytes:
+    return sha256(f"{row.key}\0{row.content_hash}".encode()).digest()
 
 
 def _find_rows(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -66,8 +67,11 @@ def plan_next(lease: AdapterLease, progress: Progress) -> AdapterPlan | None:
         if evaluates:
             planned = plan_reevaluation(lease.runtime, waiting.adapter, check=check)
         else:
-            planned = plan_predictions(lease.runtime, waiting.adapter, check=check)
-            _record_reading(lease, planned)
+            settled: list[str] = []
+            planned = plan_predictions(
+                lease.runtime, waiting.adapter, check=check, on_settled=settled.append
+            )
+            _record_reading(lease, planned, settled)
     elif planned is None:
         planned = _plan(lease, waiting, progress.is_forced)
     limit = timedelta(seconds=lease.runtime.settings.selection_timeout_seconds * _SLOW_SHARE)
@@ -75,11 +79,15 @@ def plan_next(lease: AdapterLease, progress: Progress) -> AdapterPlan | None:
     return planned
 
 
-def _record_reading(lease: AdapterLease, planned: AdapterPlan | None) -> None:
-    """Record that the prediction_query was read, where no run does."""
+def _record_reading(
+    lease: AdapterLease, planned: AdapterPlan | None, settled: Sequence[str]
+) -> None:
+    """Record that the prediction_query was read, where no run does, and which rows are settled."""
     if planned is None or isinstance(planned.plan, Blocked):
         with lease.runtime.database.transaction(lease.claim) as session:
             states.set_predicted_at(session, lease.adapter_name, now=lease.runtime.now())
+            for key in settled:
+                states.set_predicted_key(session, lease.adapter_name, key)
 
 
 def _read_waiting(lease: AdapterLease, is_scheduled: bool) -> Waiting | None:

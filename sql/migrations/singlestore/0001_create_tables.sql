@@ -130,6 +130,7 @@ CREATE ROWSTORE TABLE adapter_states (
     comes_last          TINYINT NOT NULL DEFAULT 0 COMMENT '1: its last turn failed or was slow, so others come first',
     reevaluated_at      DATETIME(6) NULL COMMENT 'when the last evaluation by reevaluate_every began',
     predicted_at        DATETIME(6) NULL COMMENT 'when the prediction_query was last read',
+    predicted_key       CHAR(64) COLLATE utf8mb4_bin NULL COMMENT 'hash of the rows of the prediction_query of which none was to be asked; NULL: not known',
     PRIMARY KEY (adapter_name),
     SHARD KEY (adapter_name)
 );

@@ -121,7 +121,8 @@ CREATE TABLE adapter_states (
     crash_count         INT NOT NULL DEFAULT 0,         -- how many runners in a row died with its lease
     comes_last          TINYINT NOT NULL DEFAULT 0,     -- 1: its last turn failed or was slow, so others come first
     reevaluated_at      DATETIME(6) NULL,               -- when the last evaluation by reevaluate_every began
-    predicted_at        DATETIME(6) NULL                -- when the prediction_query was last read
+    predicted_at        DATETIME(6) NULL,               -- when the prediction_query was last read
+    predicted_key       CHAR(64) NULL                   -- hash of the rows of the prediction_query of which none was to be asked; NULL: not known
 );
 
 -- One attempt to bring an adapter up to date.

@@ -74,6 +74,12 @@ def count_predictions(session: Session, adapter_name: str, run_id: int) -> tuple
     return (0, 0) if row is None else (int(row.settled_count), int(row.error_count))
 
 
+def count_stored(session: Session, adapter_name: str) -> int:
+    """Return how many rows of an adapter have a prediction, an error included."""
+    row = session.fetch_one("count_stored_predictions", adapter_name=adapter_name)
+    return 0 if row is None else int(row.stored_count)
+
+
 def set_rows_to_predict(session: Session, run_id: int, asked_count: int) -> None:
     """Store how many rows a run asks."""
     session.execute("set_rows_to_predict", run_id=run_id, asked_count=asked_count)

@@ -177,6 +177,17 @@ def set_predicted_at(session: Session, adapter_name: str, *, now: datetime) -> N
     session.execute("set_predicted_at", adapter_name=adapter_name, now=format_time(now))
 
 
+def get_predicted_key(session: Session, adapter_name: str) -> str | None:
+    """Return the hash of the rows of which none was to be asked; None: not known."""
+    row = session.fetch_one("get_predicted_key", adapter_name=adapter_name)
+    return None if row is None else row.predicted_key
+
+
+def set_predicted_key(session: Session, adapter_name: str, key: str) -> None:
+    """Record the hash of the rows of which none is to be asked."""
+    session.execute("set_predicted_key", adapter_name=adapter_name, predicted_key=key)
+
+
 def set_current_run(session: Session, adapter_name: str, run_id: int) -> None:
     """Store the adapter's current run."""
     session.execute("set_current_run", adapter_name=adapter_name, run_id=run_id)
