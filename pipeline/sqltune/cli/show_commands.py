@@ -100,22 +100,25 @@ def compare(
     """Show the responses before and after, regressions and large changes first, and a summary."""
     form = choose_form(as_json=as_json, as_csv=as_csv)
     from sqltune.cli.comparisons import write_comparison
-    from sqltune.database.tables import reports
+    from sqltune.database.tables import reports, versions
     from sqltune.operations.comparing import read_comparison
 
     with _session() as session:
         found = read_comparison(session, adapter, version)
         declared = [row["adapter_name"] for row in reports.list_status(session)]
+        exists = version is None or versions.get_version(session, adapter, version) is not None
     if not found.prompts and adapter not in declared:
         raise ConfigError(no_adapter(adapter, declared))
-    if not found.prompts and version is not None:
-        raise ConfigError(f"{adapter!r} has no evaluated version {version}")
+    if not found.prompts and not exists:
+        raise ConfigError(
+            f"{adapter!r} has no version {version}: report_adapter_versions lists all"
+        )
     if form is OutputForm.JSON:
         write_json(asdict(found))
     elif form is OutputForm.CSV:
         write_data(found.prompts, form)
     elif not found.prompts:
-        say(f"{adapter!r} has no evaluated version")
+        say(f"{adapter!r} has no evaluated version{'' if version is None else f' {version}'}")
     else:
         write_comparison(found)
 
