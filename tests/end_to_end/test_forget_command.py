@@ -125,7 +125,7 @@ def test_a_misspelt_adapter_is_refused_and_a_misspelt_key_is_named(
 ) -> None:
     people.teach("office", "When?", "At nine.")
     people.teach("attic", "What is there?", "Dust.")
-    for name, cure in (("ofice", "did you mean 'office'?"), ("typo", "(there are: attic, office)")):
+    for name, cure in (("ofice", "did you mean 'office'?"), ("typo", "(there are: office)")):
         done = sqltune("forget", name, "--sample", "1", "--yes")
         assert done.code == 2
         assert f"no adapter named '{name}' in table adapters" in done.err
