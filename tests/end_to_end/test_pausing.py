@@ -139,7 +139,8 @@ def test_a_running_run_shows_its_last_sign_of_life_and_what_comes_next(
     )
     assert row[3] > row[2] >= row[1], "the lease ends after the last sign of life"
     table = sqltune.well("status").out
-    assert "training since" in table
+    assert "run 1 training for " in table
+    assert ", alive " in table
     running.signal(signal.SIGKILL)
     running.finish()
     people.do("UPDATE adapter_states SET lease_until_ms = 0")

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from sqltune.cli.ages import describe_age, describe_duration
+from sqltune.cli.ages import describe_age, describe_duration, describe_time_since
 from sqltune.cli.outcome_words import describe_outcomes
 from sqltune.records import RunState, SyncDecision
 from sqltune.suggestions import no_adapter
@@ -30,6 +30,11 @@ NOW = datetime(2026, 11, 27, 12, 0)
 def test_a_moment_is_an_age_or_for_old_ones_a_date(past: timedelta, words: str) -> None:
     assert describe_age(NOW - past, NOW) == words
     assert describe_age(str(NOW - past), NOW) == words
+
+
+def test_a_time_since_is_a_duration_and_never_negative() -> None:
+    assert describe_time_since(str(NOW - timedelta(seconds=102)), NOW) == "1 min 42 s"
+    assert describe_time_since(NOW + timedelta(seconds=5), NOW) == "0.0 s"
 
 
 @pytest.mark.parametrize(

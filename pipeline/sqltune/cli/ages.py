@@ -16,7 +16,7 @@ def describe_age(moment: datetime | str, now: datetime) -> str:
         moment: in UTC.
         now: the time in UTC; a moment that is later, by another clock, was just now.
     """
-    when = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    when = _read(moment)
     seconds = max(0, int((now - when).total_seconds()))
     if seconds < _MINUTE:
         return f"{seconds} s ago"
@@ -29,6 +29,11 @@ def describe_age(moment: datetime | str, now: datetime) -> str:
     return when.date().isoformat()
 
 
+def describe_time_since(moment: datetime | str, now: datetime) -> str:
+    """Return how long ago a moment in UTC was, as `describe_duration` does."""
+    return describe_duration(max(0.0, (now - _read(moment)).total_seconds()))
+
+
 def describe_duration(seconds: float) -> str:
     """Return a duration as `0.4 s`, `12 s`, `1 min 42 s` or `2 h 5 min`."""
     if seconds < _MINUTE:
@@ -37,3 +42,7 @@ def describe_duration(seconds: float) -> str:
     if whole < _HOUR:
         return f"{whole // _MINUTE} min {whole % _MINUTE} s"
     return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE} min"
+
+
+def _read(moment: datetime | str) -> datetime:
+    return datetime.fromisoformat(moment) if isinstance(moment, str) else moment

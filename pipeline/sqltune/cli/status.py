@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqltune.cli.ages import describe_age
+from sqltune.cli.ages import describe_age, describe_time_since
 from sqltune.cli.tables import open_console
 from sqltune.visible import visible
 
@@ -40,18 +40,19 @@ def _write_adapter(console: Console, row: dict[str, Any], now: datetime) -> None
 
 def _lines(row: dict[str, Any], now: datetime) -> Iterator[str]:
     if row["state_reason"]:
-        since = f", {describe_age(row['state_since'], now)}" if row["state_since"] else ""
+        is_dated = row["state_since"] and not row["is_open"]
+        since = f", {describe_age(row['state_since'], now)}" if is_dated else ""
         yield f"{row['state_reason']}{since}"
     if row["run_id"] is not None:
         yield _last_run(row, now)
     if row["lease_owner"]:
-        yield f"runner {row['lease_owner']}, since {describe_age(row['claimed_at'], now)}"
+        yield f"runner {row['lease_owner']} for {describe_time_since(row['claimed_at'], now)}"
 
 
 def _last_run(row: dict[str, Any], now: datetime) -> str:
     text = f"run {row['run_id']} {row['run_state'].replace('_', ' ')}"
     if row["is_open"]:
-        text += f", since {describe_age(row['state_changed_at'], now)}"
+        text += f" for {describe_time_since(row['state_changed_at'], now)}"
         if row["last_alive_at"]:
             text += f", alive {describe_age(row['last_alive_at'], now)}"
     return f"{text}; stuck" if row["stuck_reason"] else text
