@@ -12,7 +12,7 @@ from sqltune.cli.output import say
 if TYPE_CHECKING:
     from sqltune.settings import Settings
 
-NO_ADAPTER = "no adapter is declared: INSERT INTO adapters (adapter_name, base_model) VALUES (...)"
+NO_ADAPTER = "no enabled adapter: INSERT INTO adapters (adapter_name, base_model) VALUES (...)"
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, with every value whole.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV, as spreadsheets read it.")]
 AdapterNames = Annotated[

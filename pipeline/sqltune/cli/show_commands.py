@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sqltune.cli.options import NO_ADAPTER, AdapterNames, AsCsv, AsJson, read_settings
+from sqltune.cli.options import AdapterNames, AsCsv, AsJson, read_settings
 from sqltune.cli.output import say, write_json, write_line
 from sqltune.cli.tables import OutputForm, choose_form, write_data, write_rows, write_table
 from sqltune.errors import ConfigError

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from sqltune.cli.options import AdapterNames, AsCsv, AsJson, read_settings
+from sqltune.cli.options import NO_ADAPTER, AdapterNames, AsCsv, AsJson, read_settings
 from sqltune.cli.output import say, write_json, write_line
 from sqltune.cli.reporters import make_reporter
 from sqltune.cli.row_words import name_warnings, summarise_rows
@@ -56,7 +56,7 @@ def validate(adapters: AdapterNames = None, as_json: AsJson = False, as_csv: AsC
         for each in found:
             _write(each)
         if not found:
-            say("no enabled adapter")
+            say(NO_ADAPTER)
     raise typer.Exit(2 if any(each.fault is not None for each in found) else 0)
 
 
