@@ -67,9 +67,7 @@ def test_a_sync_ends_with_what_to_do_now_and_a_sum() -> None:
 
 
 def test_a_sync_without_adapters_says_how_one_is_declared() -> None:
-    assert [line.partition(":")[0] for line in describe_outcomes([], 1)] == [
-        "no adapter is declared"
-    ]
+    assert [line.partition(":")[0] for line in describe_outcomes([], 1)] == ["no enabled adapter"]
 
 
 def test_a_misspelt_adapter_is_answered_with_the_one_that_was_meant() -> None:

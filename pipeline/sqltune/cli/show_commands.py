@@ -47,7 +47,7 @@ def status(adapters: AdapterNames = None, as_json: AsJson = False, as_csv: AsCsv
     if form is OutputForm.TEXT and rows:
         write_status(rows, now=utc_now())
     else:
-        write_rows(rows, form, empty=NO_ADAPTER)
+        write_rows(rows, form, empty="no adapter is declared")
 
 
 def _choose(rows: list[dict[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
