@@ -29,7 +29,7 @@ def test_the_best_epoch_becomes_the_version_and_the_rows_say_which(
     sqltune.play(**OVERFITTED)
     (plan,) = sqltune.well("plan", "--json").data
     assert (plan["samples"], plan["validation"]) == (4, 2)
-    assert "4, and 2 for" in sqltune.well("plan", COLUMNS="200").out
+    assert "4 samples, 2 for validation" in sqltune.well("plan", COLUMNS="200").out
     said = sqltune.well("sync").err
     assert "2 of 6 samples for validation: never trained" in said
     assert people.rows(
