@@ -114,7 +114,7 @@ def test_a_version_that_differs_in_its_options_alone_has_no_changed_sample(
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("report", "ofice"), "no adapter named 'ofice' in table adapters (there are: office)"),
+        (("report", "ofice"), "no adapter named 'ofice' in table adapters: did you mean 'office'?"),
         (("report", "office", "-o", "."), "'.' is a folder: the report on one adapter is a file"),
         (("report", "-o", "all.html"), "'all.html' names a file: name one adapter, or a folder"),
         (("sync", "--dry-run", "--report"), "--dry-run writes nothing: leave out --report"),

@@ -22,7 +22,7 @@ def describe_outcomes(outcomes: Sequence[Outcome], seconds: float) -> Iterator[s
     for outcome in outcomes:
         if outcome.is_news:
             yield str(outcome)
-        if outcome.state is RunState.FAILED and outcome.run_id is not None:
+        if outcome.is_news and outcome.state is RunState.FAILED:
             yield f"  `sqltune logs {outcome.run_id}` shows what happened"
     yield _sum_up(outcomes, seconds)
 
