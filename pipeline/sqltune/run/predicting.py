@@ -26,7 +26,6 @@ from sqltune.selection import (
     RowNeed,
     RowToAsk,
     describe_scan,
-    make_settled_key,
     scan_predictions,
 )
 
@@ -58,7 +57,7 @@ def predict(work: Work, run: Run) -> None:
             scope.check()
             store.write_errors([row for row in chunk if row.error_code is not None])
             _ask(work, store, [row for row in chunk if row.error_code is None])
-    _end(work, run, scan, store, task)
+    _end(work, run, scan, store)
 
 
 def _begin(work: Work, run: Run, scan: PredictionScan, store: _PredictionStore) -> None:
@@ -69,6 +68,8 @@ def _begin(work: Work, run: Run, scan: PredictionScan, store: _PredictionStore) 
     store.total = store.done + waiting
     with work.scope.transaction() as session:
         predictions.set_rows_to_predict(session, run.run_id, store.total)
+        # However far this run gets, rows that were settled may no longer be.
+        states.set_predicted_key(session, run.adapter_name, None)
     work.say(describe_scan(scan))
 
 
@@ -97,9 +98,7 @@ def _chunks(scan: PredictionScan) -> Iterator[list[RowToAsk]]:
         yield chunk
 
 
-def _end(
-    work: Work, run: Run, scan: PredictionScan, store: _PredictionStore, task: PredictionTask
-) -> None:
+def _end(work: Work, run: Run, scan: PredictionScan, store: _PredictionStore) -> None:
     with work.scope.read() as session:
         rows, errors = predictions.count_predictions(session, run.adapter_name, run.run_id)
     # Rows that failed before may fail for a reason of their own.
@@ -119,11 +118,6 @@ def _end(
         if not runs.end_run(session, run, end, now=now):
             raise LeaseLost(f"run {run.run_id} is no longer {run.state.value}")
         states.clear_current_run(session, run.adapter_name, None)
-        # No row is tried again.
-        if errors == scan.counts[RowNeed.BAD] and not store.kept:
-            count = predictions.count_stored(session, run.adapter_name)
-            key = make_settled_key(task, scan.total.result(), count)
-            states.set_predicted_key(session, run.adapter_name, key)
     work.say(message)
 
 
