@@ -54,7 +54,7 @@ def sync(
     ] = False,
     report_to: Annotated[
         Path | None,
-        typer.Option(help="Write it here, as with `sqltune report -o`; implies --report."),
+        typer.Option(help="Write it at this place; implies --report."),
     ] = None,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
