@@ -83,7 +83,7 @@ SELECT predicted_key
  WHERE adapter_name = :adapter_name;
 
 -- name: set_predicted_key
--- None of these rows is to be asked.
+-- None of these rows is to be asked; NULL: not known.
 UPDATE adapter_states
    SET predicted_key = :predicted_key
  WHERE adapter_name = :adapter_name;

@@ -2,8 +2,9 @@
 
 Importing takes longer than most commands, and the tests run thousands. A child has the arguments,
 folder, environment, streams and session of its own, and ends as the installed command does, at
-exit handlers and all; what it lacks is the start of Python. It is a child of the server, which
-writes its wait status into a pipe.
+exit handlers and all. What it lacks is the start of Python: it has the hash seed of the server, and
+modules that it may have forgotten to import. It is a child of the server, which writes its wait
+status into a pipe.
 
 Run with a socket's number, this module is the server; `ForkedProcess` is a command in the tests.
 """
@@ -55,7 +56,14 @@ class ForkedProcess:
         err, err_child = os.pipe()
         stdin = os.open(os.devnull, os.O_RDONLY)
         streams = [stdin, out_child, err_child, status]
-        task = {"arguments": list(arguments), "folder": str(folder), "environment": environment}
+        umask = os.umask(0o077)
+        os.umask(umask)
+        task = {
+            "arguments": list(arguments),
+            "folder": str(folder),
+            "environment": environment,
+            "umask": umask,
+        }
         try:
             self.pid = _server().fork(task, streams)
         finally:
@@ -112,7 +120,9 @@ class ForkedProcess:
     def send_signal(self, number: int) -> None:
         """Send a signal, unless the command has ended."""
         if self.poll() is None:
-            os.kill(self.pid, number)
+            # It may end meanwhile, and the server has waited for it then.
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def kill(self) -> None:
         """End the command at once."""
@@ -199,6 +209,7 @@ def _become(task: dict[str, Any], streams: list[int]) -> NoReturn:
     sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", 1, errors="backslashreplace", closefd=False)  # noqa: SIM115
     os.chdir(task["folder"])
+    os.umask(task["umask"])
     os.environ.clear()
     os.environ.update(task["environment"])
     sys.path.remove(str(ROOT))

@@ -223,14 +223,14 @@ def test_a_prediction_is_forgotten_with_the_text_that_it_holds(
     assert tickets.rows(ANSWERS)[1][1::3] == (None, "forgotten")
 
 
-def begin_predicting(sqltune: Sqltune, people: People) -> Running:
-    """Predict nine rows of which the last are not answered until the script says so."""
+def begin_predicting(sqltune: Sqltune, people: People, until: str = "never") -> Running:
+    """Predict nine rows of which the last are not answered until that file is there."""
     sqltune.well("sync")
     people.do("DELETE FROM predictions")
     people.insert_many(
         "tickets", [{"ticket_id": n, "question": f"What is {n}?"} for n in range(11, 18)]
     )
-    hang = {"at": "answer", "kind": "hang", "prompt": "What is 17?", "until": "never"}
+    hang = {"at": "answer", "kind": "hang", "prompt": "What is 17?", "until": until}
     sqltune.play(slots=1, faults=[hang])
     running = sqltune.start("sync")
     people.await_row("SELECT 1 FROM predictions WHERE row_key = '16'")
@@ -272,19 +272,50 @@ def test_a_killed_run_is_resumed_and_asks_no_row_twice(
 def test_rows_that_are_settled_are_only_read_until_one_of_them_or_its_prediction_is_another(
     sqltune_on: Sqltune, tickets: People
 ) -> None:
-    key = "SELECT predicted_key FROM adapter_states"
     sqltune_on.well("sync")
-    settled = tickets.value(key)
     # Whatever stands in the tables now is not looked up.
-    tickets.do("UPDATE predictions SET content_hash = 'x'")
+    tickets.do("UPDATE predictions SET content_hash = 'x' WHERE row_key = '1'")
     sqltune_on.well("sync")
     assert tickets.count("runs", "run_kind = 'predict'") == 1
     tickets.do("DELETE FROM predictions WHERE row_key = '2'")
     sqltune_on.well("sync")
     assert tickets.count("runs", "run_kind = 'predict'") == 2
     assert tickets.count("predictions") == 3
-    assert tickets.value(key) == settled, "the same rows are settled again"
+    assert tickets.count("predictions", "content_hash = 'x'") == 0
+    sqltune_on.well("sync")
     tickets.do("UPDATE tickets SET question = 'Who?' WHERE ticket_id = 1")
     sqltune_on.well("sync")
     assert tickets.count("runs", "run_kind = 'predict'") == 3
-    assert tickets.value(key) != settled
+
+
+def test_a_prediction_that_is_deleted_while_others_are_answered_is_answered_again(
+    sqltune_on: Sqltune, tickets: People
+) -> None:
+    gate = sqltune_on.folder / "gate"
+    running = begin_predicting(sqltune_on, tickets, until=str(gate))
+    tickets.do("DELETE FROM predictions WHERE row_key = '2'")
+    gate.touch()
+    assert running.finish().code == 0
+    assert tickets.count("predictions") == 9
+    sqltune_on.play()
+    sqltune_on.well("sync")
+    assert tickets.count("predictions") == 10
+
+
+def test_rows_that_another_version_began_to_answer_are_asked_again_after_a_rollback(
+    sqltune_on: Sqltune, tickets: People
+) -> None:
+    sqltune_on.well("sync")
+    sqltune_on.well("sync")
+    tickets.teach("office", "Who is it?", "Nobody.")
+    hang = {"at": "answer", "kind": "hang", "prompt": "Why is it late?", "until": "never"}
+    sqltune_on.play(slots=1, faults=[hang])
+    running = sqltune_on.start("sync")
+    tickets.await_row("SELECT 1 FROM predictions WHERE row_key = '1' AND version_number = 2")
+    tickets.do("UPDATE runs SET desired_state = 'cancelled' WHERE finished_at IS NULL")
+    assert running.finish().code == 0
+    sqltune_on.play()
+    sqltune_on.well("rollback", "office")
+    tickets.do("UPDATE adapters SET is_enabled = 1")
+    sqltune_on.well("sync")
+    assert {row[2] for row in tickets.rows(ANSWERS)} == {1}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -128,3 +130,44 @@ def test_what_cannot_be_written_is_refused_in_words(
     assert (done.code, done.out) == (2, "")
     assert done.err.endswith(f"{reason}\n")
     assert sorted(sqltune.folder.iterdir()) == before
+
+
+def make_fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def make_link(path: Path) -> None:
+    path.symlink_to("victim")
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (make_fifo, "is no regular file: a report replaces nothing else"),
+        (make_link, "is a symbolic link: name the file that it leads to"),
+    ],
+)
+@pytest.mark.parametrize("arguments", [("office", "-o", "pages/office.html"), ("-o", "pages")])
+def test_what_is_no_regular_file_is_not_replaced(
+    sqltune: Sqltune,
+    office: str,
+    arguments: tuple[str, ...],
+    make: Callable[[Path], None],
+    reason: str,
+) -> None:
+    folder = sqltune.folder / "pages"
+    folder.mkdir()
+    make(folder / "office.html")
+    before = os.lstat(folder / "office.html")
+    done = sqltune("report", *arguments)
+    assert (done.code, done.err) == (2, f"sqltune: pages/office.html {reason}\n")
+    after = os.lstat(folder / "office.html")
+    assert (after.st_ino, after.st_mode) == (before.st_ino, before.st_mode)
+    assert [path.name for path in folder.iterdir()] == ["office.html"]
+
+
+def test_a_place_that_cannot_be_written_is_named(sqltune: Sqltune, office: str) -> None:
+    (sqltune.folder / "file").touch()
+    done = sqltune("report", "office", "-o", "file/page.html")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("sqltune: cannot write file/page.html: ")

@@ -66,8 +66,13 @@ def test_a_second_sync_says_that_nothing_changed_and_trains_nothing(
     sqltune_on: Sqltune, people_on: People
 ) -> None:
     declare_office(people_on)
-    sqltune_on.well("sync")
-    done = sqltune_on.well("sync")
+    people_on.do("UPDATE adapters SET validation_share = 0.3")
+    words = [f"{word} {n}" for word in ("Where", "When", "Why") for n in range(5)]
+    samples = [{"dataset": "office", "prompt": word, "response": "Now."} for word in words]
+    people_on.insert_many("training_samples", samples)
+    # Forked commands share a hash seed; two people's do not.
+    sqltune_on.well("sync", PYTHONHASHSEED="1")
+    done = sqltune_on.well("sync", PYTHONHASHSEED="2")
     assert "office: up to date, nothing changed since run" in done.err
     assert people_on.count("runs") == 1
     decision = people_on.rows("SELECT decision, decision_reason FROM adapter_states")

@@ -79,3 +79,21 @@ def run_on_terminal(sqltune: Sqltune, *arguments: str) -> str:
     reader.join()
     os.close(ours)
     return b"".join(written).decode("utf-8", "replace")
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_command_whose_streams_are_closed_does_what_it_is_to_do(
+    sqltune: Sqltune, people: People, closed: str
+) -> None:
+    people.declare("office")
+    people.teach("office", "p", "r")
+    for command in ("sync", "status"):
+        done = subprocess.run(
+            ["/bin/sh", "-c", f'exec "$0" {command} {closed}', COMMAND],
+            cwd=sqltune.folder,
+            env=sqltune.environment,
+            capture_output=True,
+            text=True,
+        )
+        assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+    assert people.value("SELECT state FROM runs") == "succeeded"

@@ -98,6 +98,7 @@ def main() -> None:
     # Rows, weights and caches hold the texts of people: for this user alone, unless a file or
     # folder exists, whose mode stays.
     os.umask(os.umask(_OTHERS) | _OTHERS)
+    _open_closed_streams()
     _filter_streams()
     try:
         app(prog_name="sqltune")
@@ -113,6 +114,18 @@ def main() -> None:
         # A folder that is missing, full or not accessible; the error names it.
         say(f"sqltune: {error}")
         sys.exit(1)
+
+
+def _open_closed_streams() -> None:
+    """Lead a stream that the caller closed to nowhere; a file of ours would take its number."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    # Python has None for a closed one.
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
 
 
 def _filter_streams() -> None:

@@ -54,7 +54,9 @@ def read_comparison(
         adapter_name: the adapter.
         version_number: None: the latest version that was evaluated.
     """
-    number = version_number or reports.find_compared_version(session, adapter_name)
+    number = version_number
+    if number is None:
+        number = reports.find_compared_version(session, adapter_name)
     rows = reports.list_before_after(session, adapter_name, number) if number is not None else []
     run_id = rows[0]["run_id"] if rows else None
     found = reports.get_comparison(session, run_id) if run_id is not None else None

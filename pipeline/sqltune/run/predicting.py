@@ -51,6 +51,8 @@ def predict(work: Work, run: Run) -> None:
         run_id=run.run_id,
     )
     scope = work.scope
+    with scope.read() as session:
+        stored_count = predictions.count_stored(session, run.adapter_name)
     with scan_predictions(scope.database, work.selection_reader, task) as scan:
         store = _PredictionStore(work, answering_model(work, version), version.version_number)
         _begin(work, run, scan, store)
@@ -58,7 +60,9 @@ def predict(work: Work, run: Run) -> None:
             scope.check()
             store.write_errors([row for row in chunk if row.error_code is not None])
             _ask(work, store, [row for row in chunk if row.error_code is None])
-    _end(work, run, scan, store, task)
+    # A prediction that somebody removes meanwhile is missing from the count.
+    key = make_settled_key(task, scan.total.result(), stored_count + scan.new_count)
+    _end(work, run, scan, store, key)
 
 
 def _begin(work: Work, run: Run, scan: PredictionScan, store: _PredictionStore) -> None:
@@ -69,6 +73,8 @@ def _begin(work: Work, run: Run, scan: PredictionScan, store: _PredictionStore) 
     store.total = store.done + waiting
     with work.scope.transaction() as session:
         predictions.set_rows_to_predict(session, run.run_id, store.total)
+        # However far this run gets, rows that were settled may no longer be.
+        states.set_predicted_key(session, run.adapter_name, None)
     work.say(describe_scan(scan))
 
 
@@ -98,7 +104,7 @@ def _chunks(scan: PredictionScan) -> Iterator[list[RowToAsk]]:
 
 
 def _end(
-    work: Work, run: Run, scan: PredictionScan, store: _PredictionStore, task: PredictionTask
+    work: Work, run: Run, scan: PredictionScan, store: _PredictionStore, settled_key: str
 ) -> None:
     with work.scope.read() as session:
         rows, errors = predictions.count_predictions(session, run.adapter_name, run.run_id)
@@ -121,9 +127,7 @@ def _end(
         states.clear_current_run(session, run.adapter_name, None)
         # No row is tried again.
         if errors == scan.counts[RowNeed.BAD] and not store.kept:
-            count = predictions.count_stored(session, run.adapter_name)
-            key = make_settled_key(task, scan.total.result(), count)
-            states.set_predicted_key(session, run.adapter_name, key)
+            states.set_predicted_key(session, run.adapter_name, settled_key)
     work.say(message)
 
 

@@ -76,6 +76,7 @@ class RowToAsk:
     error_message: str | None = None
     was_duplicate: bool = False  #: what is stored of it is that its key is another row's too
     has_answer: bool = False  #: of this version to this content: an error does not replace it
+    is_stored: bool = False  #: there is a prediction, which this one replaces
 
     @property
     def messages(self) -> tuple[Message, ...] | None:
@@ -93,6 +94,7 @@ class PredictionScan:
     key_hashes: array[int] = field(default_factory=lambda: array("q"))
     repeated: frozenset[int] = frozenset()  #: hashes of keys that several rows have
     counts: Counter[RowNeed] = field(default_factory=Counter)  #: of what is to be done
+    new_count: int = 0  #: rows without a prediction about which something is to be done
     total: FingerprintSum = field(default_factory=FingerprintSum)  #: of keys and contents
 
     @property
@@ -146,6 +148,7 @@ def scan_predictions(
         scan.repeated = _find_repeated(scan.key_hashes)
         for row in scan.rows():
             scan.counts[row.need] += 1
+            scan.new_count += not row.is_stored
             if row.error_code == _DUPLICATE:
                 problem = Problem(_DUPLICATE, row.error_message or "")
                 scan.findings.add(row.key, "row_key", problem)
@@ -246,6 +249,7 @@ def _judge(
         None if row.messages is None else row.messages.decode(),
         was_duplicate=was_duplicate,
         has_answer=_has_answer(row, known, task),
+        is_stored=known is not None,
     )
 
 
@@ -293,6 +297,7 @@ def _judge_bad(
         problem.rule,
         problem.message,
         was_duplicate,
+        is_stored=known is not None,
     )
 
 

@@ -68,8 +68,10 @@ class Turn:
         if outcome is None:
             return
         self.outcomes.append(outcome)
-        self.has_reevaluated |= planned.run_kind is RunKind.REEVALUATE
-        self.has_predicted |= planned.run_kind is RunKind.PREDICT
+        plan = planned.plan
+        kind = plan.run.run_kind if isinstance(plan, Resume) else planned.run_kind
+        self.has_reevaluated |= kind is RunKind.REEVALUATE
+        self.has_predicted |= kind is RunKind.PREDICT
         # A trial, or an evaluation that was left unfinished, is not the demanded training.
         self.is_forced = self.is_forced and not _trains_the_adapter(planned)
 

@@ -183,8 +183,8 @@ def get_predicted_key(session: Session, adapter_name: str) -> str | None:
     return None if row is None else row.predicted_key
 
 
-def set_predicted_key(session: Session, adapter_name: str, key: str) -> None:
-    """Record the hash of the rows of which none is to be asked."""
+def set_predicted_key(session: Session, adapter_name: str, key: str | None) -> None:
+    """Record the hash of the rows of which none is to be asked; None: not known."""
     session.execute("set_predicted_key", adapter_name=adapter_name, predicted_key=key)
 
 

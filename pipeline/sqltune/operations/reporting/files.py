@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
@@ -42,7 +43,7 @@ def write_reports(
 
     Raises:
         ConfigError: a named adapter does not exist, or `place` is a folder where a file is meant,
-            or the other way round.
+            or the other way round, or cannot be written.
     """
     with database.read() as session:
         declared = {row["adapter_name"]: row for row in reports.list_status(session)}
@@ -90,11 +91,43 @@ def _write_folder(
 
 def _write(path: Path, page: str) -> Path:
     """Write a file as a whole: who opens it meanwhile sees the page before, or this one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # A new file, for this user alone: nobody's link leads it elsewhere.
-    with NamedTemporaryFile(
-        "w", encoding="utf-8", newline="\n", dir=path.parent, prefix=".sqltune-", delete=False
-    ) as file:
-        file.write(page)
-    os.replace(file.name, path)
+    _require_replaceable(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A new file, for this user alone: nobody's link leads it elsewhere.
+        with (
+            NamedTemporaryFile(
+                "w",
+                encoding="utf-8",
+                newline="\n",
+                dir=path.parent,
+                prefix=".sqltune-",
+                delete=False,
+            ) as file,
+            _removed_on_error(Path(file.name)),
+        ):
+            file.write(page)
+            file.flush()
+            os.replace(file.name, path)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot write {path}: {error.strerror or error}; name another place with -o"
+        ) from error
     return path.resolve()
+
+
+def _require_replaceable(path: Path) -> None:
+    """Refuse a device, a pipe or a link: a new file in its place would remove it."""
+    if path.is_symlink():
+        raise ConfigError(f"{path} is a symbolic link: name the file that it leads to")
+    if path.exists() and not path.is_file():
+        raise ConfigError(f"{path} is no regular file: a report replaces nothing else")
+
+
+@contextmanager
+def _removed_on_error(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
