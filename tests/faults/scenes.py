@@ -249,12 +249,15 @@ def ask_for_an_epoch(world: World) -> None:
 
 
 def predict_rows(world: World) -> None:
-    """Let what is live answer rows: two with one key, an empty one, and one whose answer fails."""
+    """Let what is live answer rows: two with one key, an empty one, and one whose answer fails.
+
+    Once a day: the next sync would try the failed one again.
+    """
     world.play(faults=[{"at": "answer", "prompt": "What is room 4?"}])
     with world.people() as people:
         people.do(
             "UPDATE adapters SET prediction_query = 'SELECT COALESCE(group_key, prompt) AS row_key,"
-            " prompt FROM training_samples'"
+            " prompt FROM training_samples', predict_every = '1d'"
         )
         people.teach("office", " ", "An empty prompt is a bad row.")
 
@@ -262,6 +265,8 @@ def predict_rows(world: World) -> None:
 def predict_all_rows(world: World) -> None:
     """Let the row be answered whose answer failed, so that none is left to ask."""
     world.play()
+    with world.people() as people:
+        people.do("UPDATE adapters SET predict_every = NULL")
     world.run_to_end(*SYNC)
 
 

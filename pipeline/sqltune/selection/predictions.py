@@ -104,16 +104,27 @@ class PredictionScan:
 
     def rows(self) -> Iterator[RowToAsk]:
         """Yield what is to be asked, and once each the rows that cannot be."""
-        self.waiting.seek(0)
         seen: set[int] = set()
-        for line in self.waiting:
-            key, content_hash, need, *rest = json.loads(line)
-            row = RowToAsk(key, content_hash, RowNeed(need), *rest)
-            if (hashed := hash(key)) not in self.repeated:
+        for row in self._read():
+            if (hashed := hash(row.key)) not in self.repeated:
                 yield row
             elif not row.was_duplicate and hashed not in seen:
                 seen.add(hashed)
                 yield _as_duplicate(row)
+
+    def duplicates(self) -> Iterator[RowToAsk]:
+        """Yield one row of each key that several have, whether that is stored or not."""
+        seen: set[int] = set()
+        for row in self._read() if self.repeated else ():
+            if (hashed := hash(row.key)) in self.repeated and hashed not in seen:
+                seen.add(hashed)
+                yield _as_duplicate(row)
+
+    def _read(self) -> Iterator[RowToAsk]:
+        self.waiting.seek(0)
+        for line in self.waiting:
+            key, content_hash, need, *rest = json.loads(line)
+            yield RowToAsk(key, content_hash, RowNeed(need), *rest)
 
 
 @contextmanager
@@ -149,9 +160,8 @@ def scan_predictions(
         for row in scan.rows():
             scan.counts[row.need] += 1
             scan.new_count += not row.is_stored
-            if row.error_code == _DUPLICATE:
-                problem = Problem(_DUPLICATE, row.error_message or "")
-                scan.findings.add(row.key, "row_key", problem)
+        for row in scan.duplicates():
+            scan.findings.add(row.key, "row_key", Problem(_DUPLICATE, row.error_message or ""))
         yield scan
 
 
@@ -260,6 +270,8 @@ def _find_need(
         return RowNeed.NEW
     if known.content_hash != row.content_hash:
         return RowNeed.CHANGED
+    if known.error_code == _DUPLICATE:
+        return RowNeed.RETRIED
     if task.run_id is not None and known.run_id == task.run_id:
         return None
     if task.asks_all and known.error_code is None:
@@ -271,7 +283,7 @@ def _find_need(
     if known.error_code == _FORGOTTEN and not task.asks_all:
         return None
     is_tried = task.asks_all or known.attempt_count < task.max_attempts
-    return RowNeed.RETRIED if is_tried or known.error_code == _DUPLICATE else None
+    return RowNeed.RETRIED if is_tried else None
 
 
 def _judge_bad(
