@@ -85,6 +85,7 @@ VALUES: dict[str, object] = {
     "since": "2026-11-23 06:00:00.001390",
     "stale": TIME,
     "hour_at": TIME,
+    "before": TIME,
     "queued_until": TIME,
     "run_key": "key-7",
     "fingerprint": "f7",

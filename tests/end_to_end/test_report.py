@@ -84,6 +84,15 @@ def test_several_adapters_are_a_folder_with_an_index(sqltune: Sqltune, people: P
         assert_harmless(read_page(path.read_text("utf-8")))
 
 
+def test_a_place_that_cannot_be_written_is_refused_before_a_sync_trains(
+    sqltune: Sqltune, people: People, office: str
+) -> None:
+    (sqltune.folder / "here").mkdir()
+    done = sqltune("sync", "--report-to", "here", office)
+    assert done.code == 2
+    assert people.count("runs") == 0
+
+
 def test_a_page_says_why_a_run_failed_and_which_rows_are_bad(
     sqltune: Sqltune, people: People, trained_office: str
 ) -> None:

@@ -40,19 +40,21 @@ def report(
     One named adapter is one file; otherwise a folder gets a page per adapter and index.html. A page
     needs nothing besides itself, and prints its address as a file:// link.
     """
-    from sqltune.database.clocks import utc_now
-    from sqltune.operations.reporting import write_reports
     from sqltune.wiring import open_migrated_database
 
     with open_migrated_database(read_settings()) as database:
-        page = write_reports(database, adapters or [], output, now=utc_now)
+        page = write_report(database, adapters or [], output)
     write_line(page.as_uri())
 
 
 def say_report(database: Database, adapters: Sequence[str], place: Path | None = None) -> None:
     """Write a report after what was done, and say where it is."""
+    say(f"report: {write_report(database, adapters, place).as_uri()}")
+
+
+def write_report(database: Database, adapters: Sequence[str], place: Path | None = None) -> Path:
+    """Write a report, and return the page to open first."""
     from sqltune.database.clocks import utc_now
     from sqltune.operations.reporting import write_reports
 
-    page = write_reports(database, adapters, place, now=utc_now)
-    say(f"report: {page.as_uri()}")
+    return write_reports(database, adapters, place, now=utc_now)

@@ -16,7 +16,7 @@ from sqltune.cli.options import NO_ADAPTER, AdapterNames, AsCsv, AsJson, read_se
 from sqltune.cli.outcome_words import describe_outcomes
 from sqltune.cli.output import say, write_line
 from sqltune.cli.recipes import describe_gate, describe_input, describe_recipe
-from sqltune.cli.report_command import say_report
+from sqltune.cli.report_command import say_report, write_report
 from sqltune.cli.reporters import make_reporter
 from sqltune.cli.row_words import describe_requests, describe_rows
 from sqltune.cli.stopping import StopRequest, stop_on_signals
@@ -67,8 +67,9 @@ def sync(
     a version in this sync.
     """
     form = choose_form(as_json=as_json, as_csv=as_csv)
+    wants_report = report or report_to is not None
     if dry_run:
-        if report or report_to is not None:
+        if wants_report:
             raise ConfigError("--dry-run writes nothing: leave out --report")
         _show_plan(adapters or [], form, force=force, count_tokens=False)
         return
@@ -77,13 +78,16 @@ def sync(
 
     began = time.monotonic()
     with stoppable() as stop, _open(quiet=form is not OutputForm.TEXT) as runtime:
+        if wants_report:
+            # A place that cannot be written is better known before the training than after it.
+            write_report(runtime.database, adapters or [], report_to)
         outcomes = sync_adapters(runtime, adapters or [], force=force, stop=stop.event)
         if form is not OutputForm.TEXT:
             write_data([_plain(outcome) for outcome in outcomes], form)
         else:
             for line in describe_outcomes(outcomes, time.monotonic() - began):
                 say(line)
-        if report or report_to is not None:
+        if wants_report:
             say_report(runtime.database, adapters or [], report_to)
     raise typer.Exit(exit_code(outcomes))
 
