@@ -84,8 +84,8 @@ VALUES: dict[str, object] = {
     # Runs that ended later are few, as those of a day are among all.
     "since": "2026-11-23 06:00:00.001390",
     "stale": TIME,
-    "hour_at": TIME,
     "before": TIME,
+    "latest": TIME,
     "queued_until": TIME,
     "run_key": "key-7",
     "fingerprint": "f7",
@@ -108,7 +108,10 @@ VALUES: dict[str, object] = {
 
 def explain(database: Database, statement: str) -> list[dict[str, Any]]:
     """The engine's plan of a statement, a row per table."""
-    values = {name: VALUES.get(name, 7) for name in re.findall(r"(?<![:\w]):(\w+)", statement)}
+    values = {
+        name: VALUES.get(name, TIME if name.endswith("_at") else 7)
+        for name in re.findall(r"(?<![:\w]):(\w+)", statement)
+    }
     word = (
         "EXPLAIN QUERY PLAN" if database.kind is EngineKind.SQLITE else "EXPLAIN FORMAT=TRADITIONAL"
     )
