@@ -81,6 +81,7 @@ def _closed_after(client: httpx.Client, seconds: float) -> Iterator[None]:
     guard.start()
     try:
         yield
+    # What a read raises whose client was closed under it depends on where it was.
     except Exception:
         if client.is_closed:
             raise TimeoutError from None

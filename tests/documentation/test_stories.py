@@ -114,6 +114,5 @@ def test_the_demo_trains_nothing_the_second_time(demo: tuple[Path, str], tmp_pat
 
 def scores(printed: str) -> dict[str, str]:
     """Return the scores before and after by prompt."""
-    return {
-        prompt: pair for pair, prompt in re.findall(r"^(\S+ -> \S+)  (.+)$", printed, re.MULTILINE)
-    }
+    found = re.findall(r"^(\w+  \S+ -> \S+(?:  leaked)?)  (.+)$", printed, re.MULTILINE)
+    return {prompt: outcome for outcome, prompt in found}

@@ -10,8 +10,6 @@ from sqltune.cli.tables import open_console, write_labelled
 from sqltune.visible import visible
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from sqltune.operations.comparing import AnswersBeforeAfter, Summary
 
 _WORDS = {"improved": "better", "regressed": "worse", "unchanged": "equal"}
@@ -20,32 +18,24 @@ _TEXTS = (("expected", "expected"), ("before", "response_before"), ("after", "re
 
 def write_comparison(comparison: AnswersBeforeAfter) -> None:
     """Write a version's answers beside those before, and the summary."""
+    write_answers(comparison.prompts)
     with open_console() as console:
-        for row in comparison.prompts:
-            write_answers(console, _outcome(row), row)
         write_labelled(console, list(_closing(comparison)))
 
 
-def write_demo(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write the demo's answers before and after."""
+def write_answers(prompts: Sequence[Mapping[str, Any]]) -> None:
+    """Write each prompt with what became of its score, and its texts below."""
     with open_console() as console:
-        for row in rows:
-            scores = (row["score_before"], row["score_after"])
-            known = None not in scores
-            words = f"{scores[0]:g} -> {scores[1]:g}" if known else "not scored"
-            write_answers(console, words, row)
+        for row in prompts:
+            prompt = visible(" ".join(str(row["prompt"]).split()))
+            write_labelled(console, [(_outcome(row), prompt)])
+            texts = [(f"  {label}", row[column]) for label, column in _TEXTS]
+            shown = [(label, shown_text(text)) for label, text in texts if text is not None]
+            write_labelled(console, shown)
+            console.print()
 
 
-def write_answers(console: Console, outcome: str, row: Mapping[str, Any]) -> None:
-    """Write a prompt with what came of it, and its texts below."""
-    prompt = visible(" ".join(str(row["prompt"]).split()))
-    write_labelled(console, [(outcome, prompt)])
-    texts = [(label, row.get(column)) for label, column in _TEXTS]
-    write_labelled(console, [(f"  {n}", shown_text(text)) for n, text in texts if text is not None])
-    console.print()
-
-
-def _outcome(row: dict[str, Any]) -> str:
+def _outcome(row: Mapping[str, Any]) -> str:
     if row["score_change"] is None:
         return f"not compared ({row['not_compared_reason'].replace('_', ' ')})"
     leaked = "  leaked" if row["is_leaked"] else ""

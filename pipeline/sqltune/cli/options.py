@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 NO_ADAPTER = "no enabled adapter: INSERT INTO adapters (adapter_name, base_model) VALUES (...)"
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, with every value whole.")]
-AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV, as spreadsheets read it.")]
+AsCsv = Annotated[
+    bool, typer.Option("--csv", help="Print CSV for spreadsheets; no text becomes a formula.")
+]
 AdapterNames = Annotated[
     list[str] | None,
     typer.Argument(

@@ -22,8 +22,8 @@ def describe_outcomes(outcomes: Sequence[Outcome], seconds: float) -> Iterator[s
     for outcome in outcomes:
         if outcome.is_news:
             yield str(outcome)
-        if outcome.is_news and outcome.state is RunState.FAILED:
-            yield f"  `sqltune logs {outcome.run_id}` shows what happened"
+            if outcome.state is RunState.FAILED:
+                yield f"  `sqltune logs {outcome.run_id}` shows what happened"
     yield _sum_up(outcomes, seconds)
 
 
@@ -42,7 +42,5 @@ def _word(outcome: Outcome) -> str:
         return "refused"
     if outcome.decision is SyncDecision.UP_TO_DATE:
         return "failed before" if outcome.state is RunState.FAILED else "up to date"
-    return _WORDS.get(outcome.decision, outcome.decision.value.replace("_", " "))
-
-
-_WORDS = {SyncDecision.WAIT: "waiting", SyncDecision.BUSY: "busy"}
+    is_waiting = outcome.decision is SyncDecision.WAIT
+    return "waiting" if is_waiting else outcome.decision.value.replace("_", " ")

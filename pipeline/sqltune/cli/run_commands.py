@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sqltune.cli.options import NO_ADAPTER, AdapterNames, AsCsv, AsJson, read_settings
-from sqltune.cli.outcome_words import describe_outcomes
 from sqltune.cli.output import say, write_line
 from sqltune.cli.recipes import describe_gate, describe_input, describe_recipe
 from sqltune.cli.report_command import say_report, write_report
@@ -73,6 +72,7 @@ def sync(
             raise ConfigError("--dry-run writes nothing: leave out --report")
         _show_plan(adapters or [], form, force=force, count_tokens=False)
         return
+    from sqltune.cli.outcome_words import describe_outcomes
     from sqltune.syncing.outcomes import exit_code
     from sqltune.syncing.sync import sync as sync_adapters
 

@@ -61,14 +61,14 @@ def check(as_json: AsJson = False, as_csv: AsCsv = False) -> None:
 
 def demo() -> None:
     """Teach the base model who a person is, with samples in SQL, and show before and after."""
-    from sqltune.cli.comparisons import write_demo
+    from sqltune.cli.comparisons import write_answers
     from sqltune.operations.demo import ADAPTER_NAME, run_demo
     from sqltune.wiring import open_runtime
 
     settings = read_settings()
     with stoppable() as stop, open_runtime(settings, make_reporter(time.monotonic)) as runtime:
         result = run_demo(runtime, stop=stop.event, show=typer.echo)
-        write_demo(result.rows)
+        write_answers(result.rows)
         say(result.closing)
         say_report(runtime.database, [ADAPTER_NAME])
     raise typer.Exit(result.exit_code)

@@ -49,9 +49,12 @@ def validate(adapters: AdapterNames = None, as_json: AsJson = False, as_csv: AsC
     if form is OutputForm.JSON:
         write_json([_plain(each) for each in found])
     elif form is OutputForm.CSV:
-        names = (each.adapter_name for each in found for _ in each.issues)
-        issues = (asdict(issue) for each in found for issue in each.issues)
-        write_data([{"adapter_name": n} | i for n, i in zip(names, issues, strict=True)], form)
+        rows = [
+            {"adapter_name": each.adapter_name} | asdict(issue)
+            for each in found
+            for issue in each.issues
+        ]
+        write_data(rows, form)
     else:
         for each in found:
             _write(each)

@@ -32,7 +32,7 @@ from sqltune.planning.plan import (
     Train,
 )
 from sqltune.planning.planner import plan_adapter
-from sqltune.planning.predictions import describe_rows_to_ask
+from sqltune.planning.predictions import find_rows_to_ask
 from sqltune.planning.wanted import Wanted
 from sqltune.records import Adapter, RunState, SyncDecision
 from sqltune.runtime import Runtime
@@ -171,7 +171,7 @@ def _describe_live(runtime: Runtime, adapter: Adapter, check: Callable[[], None]
     if not predicts or version is None:
         return words
     try:
-        found = describe_rows_to_ask(runtime, adapter, version, check=check)
+        found, _ = find_rows_to_ask(runtime, adapter, version, check=check)
     except PipelineError as error:
         return f"{words}; the prediction_query cannot be used: {error}"
     return words if found is None else f"{words}; v{version.version_number} is to answer {found}"

@@ -65,27 +65,18 @@ def plan_predictions(
         runtime: the parts to work with.
         adapter: whose rows.
         check: raises where this process is to end.
-        on_settled: called with the hash of rows of which none is to be asked, where it is new.
+        on_settled: called with the hash of rows of which none is to be asked.
     """
     try:
         check_adapter(adapter)
         with runtime.database.read() as session:
             version = find_live(session, adapter.adapter_name)
-            settled = states.get_predicted_key(session, adapter.adapter_name)
-            stored_count = predictions.count_stored(session, adapter.adapter_name)
         if version is None:
             return None
-        task = _task(runtime, adapter, version)
-        reader = runtime.selection_reader(check)
-        if settled is not None and not task.asks_all:
-            # Looking up what is known of each row takes as long as reading them.
-            fingerprint = fingerprint_predictions(reader, adapter)
-            if make_settled_key(task, fingerprint, stored_count) == settled:
-                return None
-        with scan_predictions(runtime.database, reader, task, counts_only=True) as scan:
-            if scan.counts.total():
-                return _plan(runtime, adapter, version, describe_scan(scan), check)
-            on_settled(make_settled_key(task, scan.total.result(), stored_count))
+        found, settled_key = find_rows_to_ask(runtime, adapter, version, check=check)
+        if found is not None:
+            return _plan(runtime, adapter, version, found, check)
+        on_settled(settled_key)
         return None
     except BaseException as error:
         plan = _refuse_once(runtime, adapter, refusal_of(error))
@@ -100,26 +91,32 @@ def _refuse_once(runtime: Runtime, adapter: Adapter, error: PipelineError) -> Re
     return Blocked(str(error), last) if last and last.training_key == key else Refuse(error)
 
 
-def describe_rows_to_ask(
+def find_rows_to_ask(
     runtime: Runtime, adapter: Adapter, version: AdapterVersion, *, check: Callable[[], None]
-) -> str | None:
-    """Return which rows are to be asked, in words; None: none.
+) -> tuple[str | None, str]:
+    """Return which rows are to be asked, in words (None: none), and the hash that settles them.
 
     Raises:
         DataError: the query cannot be used.
     """
-    task, reader = _task(runtime, adapter, version), runtime.selection_reader(check)
-    with scan_predictions(runtime.database, reader, task, counts_only=True) as scan:
-        return describe_scan(scan) if scan.counts.total() else None
-
-
-def _task(runtime: Runtime, adapter: Adapter, version: AdapterVersion) -> PredictionTask:
-    return PredictionTask(
+    task = PredictionTask(
         adapter,
         version.version_number,
         asks_all=adapter.predict == "all",
         max_attempts=runtime.settings.max_attempts,
     )
+    reader = runtime.selection_reader(check)
+    with runtime.database.read() as session:
+        settled = states.get_predicted_key(session, adapter.adapter_name)
+        stored_count = predictions.count_stored(session, adapter.adapter_name)
+    if settled is not None and not task.asks_all:
+        # Looking up what is known of each row takes longer than reading them.
+        fingerprint = fingerprint_predictions(reader, adapter)
+        if make_settled_key(task, fingerprint, stored_count) == settled:
+            return None, settled
+    with scan_predictions(runtime.database, reader, task, counts_only=True) as scan:
+        found = describe_scan(scan) if scan.counts.total() else None
+        return found, make_settled_key(task, scan.total.result(), stored_count)
 
 
 def _plan(
